@@ -1,0 +1,1 @@
+"""Judgement: pure, deterministic functions over text; no database, no network, no Celery."""
