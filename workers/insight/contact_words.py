@@ -1,0 +1,161 @@
+"""What the words of a signature line stand for: a title, a company, a street, a telephone label, a name."""
+
+import re
+from typing import Final
+
+from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, load
+
+__all__ = [
+    "CENTRAL_LABELS",
+    "EMAIL",
+    "FAX_LABELS",
+    "MOBILE_LABELS",
+    "NUMBER_LABELS",
+    "PHONE_LABELS",
+    "URL",
+    "closing_rest",
+    "has_legal_form",
+    "is_name_like",
+    "is_street_like",
+    "is_title_like",
+    "sender_tokens",
+    "words_of",
+]
+
+_DATA: Final = load("contact_words")
+_FORMS: Final = load("legal_forms")
+
+_TITLES: Final = frozenset(_DATA["title_words"])
+_TITLE_ENDINGS: Final = tuple(_DATA["title_endings"])
+_TITLE_PHRASES: Final = tuple(_DATA["title_phrases"])
+COMPANY_WORDS: Final = frozenset(_DATA["company_words"])
+_STREETS: Final = frozenset(_DATA["street_words"])
+_STREET_ENDINGS: Final = tuple(_DATA["street_endings"])
+PHONE_LABELS: Final = frozenset(_DATA["phone_labels"])
+MOBILE_LABELS: Final = frozenset(_DATA["mobile_labels"])
+CENTRAL_LABELS: Final = frozenset(_DATA["central_labels"])
+FAX_LABELS: Final = frozenset(_DATA["fax_labels"])
+NUMBER_LABELS: Final = frozenset(_DATA["number_labels"])
+# Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as a form.
+_LEGAL: Final = frozenset(form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"})
+_SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
+
+_WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
+_FORM_TOKEN: Final = re.compile(r"[^\s,;|•·()«»\"]+")
+EMAIL: Final = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}")
+URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECASE)
+_PARTICLES: Final = frozenset(
+    ["von", "van", "de", "der", "den", "la", "le", "du", "da", "di", "del", "della", "dos", "das", "do", "zu", "zur", "ten", "ter", "el", "al", "bin", "ibn", "y", "e", "af", "av", "and", "und", "&"]
+)  # fmt: skip
+_FROM_SOMEWHERE: Final = frozenset(["aus", "from", "depuis", "desde", "uit", "fra", "från", "z", "dal", "da"])
+_HONORIFICS: Final = frozenset(["dr", "prof", "mr", "mrs", "ms", "ing", "dipl.-ing", "mag", "ir", "drs", "i.a", "i.v", "ppa", "sir", "dott", "ph.d", "phd", "mba", "msc", "esq", "jr", "sr", "cpa", "pmp", "ii", "iii"])  # fmt: skip
+_POST: Final = re.compile(
+    r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} \p{L}".replace(
+        r"\p{L}", r"[^\W\d_]{3}"
+    )
+    + r"|\b\d{4} [A-Z]{2} [^\W\d_]{3}|\b\d{3} \d{2} [^\W\d_]{3}|\b\d{2}-\d{3} [^\W\d_]{3}|\bP\.? ?O\.? ?Box \d|〒\d{3}"
+)
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line in lower case, without numbers and punctuation around them."""
+    return [word.casefold().rstrip(".") for word in _WORD.findall(line)]
+
+
+def sender_tokens(sender: str | None) -> frozenset[str]:
+    """The name parts of a sender such as `"Ward  Kim S" <kim.ward@example.com>`, in lower case.
+
+    Returns:
+        Words of three letters or more (two if the display name has no longer one), of the display name and, for
+        people, of the address before the @; empty for None.
+    """
+    if not sender:
+        return frozenset()
+    address = EMAIL.search(sender[:1_000])
+    names = words_of(EMAIL.sub(" ", sender[:1_000]))
+    if address is not None:
+        names += words_of(re.sub(r"[._+-]", " ", address[0].split("@", 1)[0]))
+    short = 2
+    tokens = {part for name in names for part in re.split(r"[.'’-]", name) if len(part) > short}
+    return frozenset(tokens or {name for name in names if len(name) == short}) - {"com", "the", "info", "mail"}
+
+
+def closing_rest(line: str) -> str | None:
+    """What follows a closing phrase ("Thanks, Tom" → "Tom", "Kind regards," → ""); None if there is no closing."""
+    text = line.strip(" \t*_-–—~/")
+    head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
+    bare = head.rstrip(" ,.!;:")
+    if bare in CLOSINGS:
+        return ""
+    for mark in (",", "!", ".", " / ", " - ", "\u3001", "，"):
+        phrase, found, rest = head.partition(mark)
+        if found and phrase.strip() in CLOSINGS:
+            original = text.partition(mark)[2].strip(" ,.!")
+            return original if rest.strip(" ,.!") not in CLOSINGS else ""
+    words = head.split()
+    for taken in range(min(6, len(words) - 1), 1, -1):
+        if " ".join(words[:taken]).rstrip(",") in CLOSINGS:
+            rest = " ".join(text.split()[taken:]).strip(" ,.!")
+            # "Viele Grüße aus Hamburg" is all closing.
+            return "" if words[taken] in _FROM_SOMEWHERE else rest
+    return None
+
+
+def is_name_like(text: str) -> bool:
+    """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
+    text = text.strip(" \t*_,.~-–—/")
+    longest, most_words = 50, 5
+    if not 1 < len(text) <= longest or any(char.isdigit() for char in text) or re.search(r"[@:;!?/\\|<>{}=+]", text):
+        return False
+    words = [word for word in re.split(r"[\s,]+", re.sub(r"\([^)]{1,20}\)", "", text)) if word]
+    real = [word for word in words if word.casefold().rstrip(".") not in _HONORIFICS]
+    if not 0 < len(real) <= most_words or any(not word.strip(".'’\"-&") for word in real if word != "&"):
+        return False
+    return all(
+        word[0].isupper() or word.casefold() in _PARTICLES or not (word[0].islower() or word[0].isupper())
+        for word in real
+    ) and any(word[0].isalpha() and word.casefold() not in _PARTICLES for word in real)
+
+
+def is_title_like(text: str) -> bool:
+    """Say whether a short text names a position ("Head of Sales", "Einkaufsleiterin")."""
+    most_words = 9
+    words = words_of(text)
+    if not 0 < len(words) <= most_words:
+        return False
+    folded = text.casefold()
+    if any(phrase in folded for phrase in _TITLE_PHRASES):
+        return True
+    return any(
+        word in _TITLES
+        or word.endswith(_TITLE_ENDINGS)
+        or any(part in _TITLES for part in re.split(r"[-./]", word))
+        for word in words
+    ) or any(len(title) > 1 and title in folded for title in _CJK_TITLES)
+
+
+_CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
+
+
+def has_legal_form(text: str) -> bool:
+    """Say whether a text holds a company's legal form as a word of its own ("GmbH", "Inc.", "S.r.l.")."""
+    words = [match[0] for match in _FORM_TOKEN.finditer(text[:200])]
+    least = 2
+    if len(words) < least:
+        return "株式会社" in text or "有限公司" in text
+    return any(
+        (word.casefold().rstrip(".") in _LEGAL and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH"))
+        or word in _SHORT_FORMS
+        or word.casefold() in {"a.ş.", "a.ş", "aş"}
+        for word in words[1:]
+    ) or words[0] in {"ООО", "АО", "ЗАО", "ПАО", "ОАО"} or "株式会社" in text or "有限公司" in text  # noqa: RUF001
+
+
+def is_street_like(text: str) -> bool:
+    """Say whether a text looks like a part of a postal address: a street with its number, a postcode with a town."""
+    if not any(char.isdigit() for char in text):
+        return False
+    if _POST.search(text):
+        return True
+    return any(word in _STREETS or word.rstrip(".") in _STREETS or (len(word) > 5 and word.endswith(_STREET_ENDINGS))
+        for word in (raw.casefold().strip(",;()") for raw in text.split()))

@@ -1,0 +1,38 @@
+"""The phrases mail programs and people write around a text, loaded once and ready to look up."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = [
+    "CLOSINGS",
+    "CONFIDENTIAL",
+    "DEVICES",
+    "DEVICE_WORDS",
+    "DIVIDERS",
+    "FOOTERS",
+    "HEADERS",
+    "INTROS",
+    "LONGEST_CLOSING",
+    "WROTE",
+    "load",
+]
+
+
+def load(name: str) -> Any:
+    """Read one of the package's data files, for example `load("legal_forms")`."""
+    return json.loads((Path(__file__).parent / "data" / f"{name}.json").read_text("utf-8"))
+
+
+_DATA: Final = load("mail_phrases")
+
+WROTE: Final = tuple(_DATA["wrote"])
+INTROS: Final = frozenset(_DATA["intro"])
+HEADERS: Final = {label: kind for kind, labels in _DATA["header"].items() for label in labels}
+DIVIDERS: Final = tuple(_DATA["divider"])
+DEVICES: Final = tuple(_DATA["device"])
+DEVICE_WORDS: Final = frozenset(_DATA["device_words"])
+FOOTERS: Final = tuple(_DATA["footer"])
+CONFIDENTIAL: Final = tuple(_DATA["confidential"])
+CLOSINGS: Final = frozenset(_DATA["closing"])
+LONGEST_CLOSING: Final = max(len(closing) for closing in CLOSINGS)

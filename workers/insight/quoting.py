@@ -1,0 +1,294 @@
+"""Which lines of a mail are somebody else's: quotes, the lines that attribute them, header blocks."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from workers.insight.phrases import DIVIDERS, HEADERS, INTROS, WROTE
+
+__all__ = ["Parts", "is_rule", "part_lines"]
+
+_LONGEST_ATTRIBUTION: Final = 400  # characters; longer is prose
+_ATTRIBUTION_LINES: Final = 6
+_LONGEST_LABEL: Final = 24
+_BLOCK_LINES: Final = 14
+
+_FENCE: Final = re.compile(r"\s{0,3}(?:```|~~~)")
+_QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
+_BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
+_RULE: Final = re.compile(r"[ \t>]{0,4}(?:[-_=*~#—–]{3,}|(?:[-_*] ){3,})[ \t]*$")
+_DATE: Final = re.compile(
+    r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월"
+)
+_STARTS_WITH_DATE: Final = re.compile(
+    r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
+)
+_ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100}[>)\]]|mailto:|&lt;")
+_WROTE: Final = re.compile(
+    "|".join(rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u3000" else re.escape(verb) for verb in WROTE)
+)
+# English puts the verb last: a sentence that merely mentions who wrote what does not end in "wrote:".
+_ENDS_IN_VERB: Final = re.compile(r"(?:wrote|writes)\s*[-:*]|\b(?!wrote|writes)\w+[^:]*:")
+_END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
+_DIVIDER: Final = re.compile(
+    r"[-_=*~>| \t]{0,80}(?:" + "|".join(map(re.escape, DIVIDERS)) + r")(?P<rest>[^\n]{0,160})$", re.IGNORECASE
+)
+_DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
+_LOTUS_DATE: Final = re.compile(
+    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Line numbers of a mail: the writer's own lines and the quoted ones, each ascending and disjoint.
+
+    Blank lines between own lines are own lines; `code` are the own lines inside a code fence.
+    """
+
+    own: tuple[int, ...]
+    quoted: tuple[int, ...]
+    code: frozenset[int]
+
+
+def part_lines(lines: Sequence[str]) -> Parts:
+    """Say of every line whether the writer of this mail wrote it or quotes it.
+
+    Args:
+        lines: The mail's lines without line ends, in any language.
+
+    Returns:
+        `Parts` in which each line number occurs once, in `own` or in `quoted`. Linear in the text, never raises.
+    """
+    code = _code_lines(lines)
+    own: list[int] = []
+    quoted: list[int] = []
+    at, count = 0, len(lines)
+    while at < count:
+        line = lines[at]
+        if at in code or not line.strip():
+            own.append(at)
+            at += 1
+        elif _QUOTED.match(line):
+            end = _quote_end(lines, at, _QUOTED)
+            quoted.extend(range(at, end))
+            at = end
+        elif length := _attribution(lines, at):
+            follows = _next_text(lines, at + length)
+            quoted.extend(range(at, min(follows, count)))
+            if follows < count and _BARRED.match(lines[follows]):
+                end = _quote_end(lines, follows, _BARRED)
+                quoted.extend(range(follows, end))
+                at = end
+            elif any(lines[number].strip() for number in own):
+                quoted.extend(range(follows, count))
+                at = count
+            else:
+                # Nothing stands above the attribution, and nothing below is marked: what follows is all there is.
+                at = follows
+        elif (start := _original_start(lines, at)) is not None:
+            while own and own[-1] >= start:
+                quoted.append(own.pop())
+            quoted.extend(range(at, count))
+            at = count
+        else:
+            own.append(at)
+            at += 1
+    if quoted and not any(lines[number].strip() for number in own) and _only_marked(lines):
+        # A mail of nothing but unattributed quote marks: somebody wrote it, so it is kept as it stands.
+        return Parts(tuple(range(count)), (), frozenset(code))
+    return Parts(tuple(own), tuple(sorted(quoted)), frozenset(code))
+
+
+def is_rule(line: str) -> bool:
+    """Say whether a line is only a ruler: three or more dashes, underscores, stars, … ."""
+    return _RULE.match(line) is not None
+
+
+def _code_lines(lines: Sequence[str]) -> set[int]:
+    fences = [number for number, line in enumerate(lines) if _FENCE.match(line)]
+    code: set[int] = set()
+    for start, end in zip(fences[::2], fences[1::2], strict=False):
+        code.update(range(start, end + 1))
+    return code
+
+
+def _only_marked(lines: Sequence[str]) -> bool:
+    return all(not line.strip() or _QUOTED.match(line) for line in lines) and not any(
+        _END.search(line.strip()) and _WROTE.search(line.casefold()) for line in lines[:10]
+    )
+
+
+def _quote_end(lines: Sequence[str], at: int, mark: re.Pattern[str]) -> int:
+    """The first line after a quote, counting lines its wrapping has broken off as part of it."""
+    end = at
+    while end < len(lines):
+        if mark.match(lines[end]):
+            end += 1
+        elif _is_broken_off(lines, end, mark):
+            end += 1
+        else:
+            return end
+    return end
+
+
+def _is_broken_off(lines: Sequence[str], at: int, mark: re.Pattern[str]) -> bool:
+    line = lines[at].strip()
+    longest = 60  # a quoted line shorter than this was not wrapped
+    return (
+        bool(line)
+        and len(lines[at - 1]) > longest
+        and len(line) < longest // 2
+        and at + 1 < len(lines)
+        and mark.match(lines[at + 1]) is not None
+        and bool(lines[at + 1].strip(" >|\t"))
+    )
+
+
+def _next_text(lines: Sequence[str], at: int) -> int:
+    while at < len(lines) and not lines[at].strip():
+        at += 1
+    return at
+
+
+def _attribution(lines: Sequence[str], at: int) -> int:
+    """How many lines from here attribute a quote ("On … wrote:"), wrapped ones included; 0 if none do."""
+    joined = ""
+    blanks = 0
+    for taken in range(min(_ATTRIBUTION_LINES, len(lines) - at)):
+        line = lines[at + taken].strip()
+        if not line:
+            blanks += 1
+            if blanks > 1 or "@" not in joined and not _DATE.search(joined):
+                return 0
+            continue
+        if taken and _QUOTED.match(lines[at + taken]) and line != "> wrote:":
+            return 0
+        joined = f"{joined} {line}" if joined else line
+        if len(joined) > _LONGEST_ATTRIBUTION:
+            return 0
+        length = taken + 1
+        if _END.search(joined):
+            return length if _is_attribution(joined, _is_quote_next(lines, at + length)) else 0
+        if "@" in line and _is_silent_attribution(joined) and _is_quote_next(lines, at + length):
+            return length
+        inline = joined.casefold().find("wrote:")
+        if inline > 0 and "@" in joined and joined[:3].casefold() == "on ":
+            # Yahoo on a telephone puts the quoted text on the attribution's own line.
+            return length
+    return 0
+
+
+def _is_quote_next(lines: Sequence[str], at: int) -> bool:
+    following = _next_text(lines, at)
+    return following < len(lines) and _BARRED.match(lines[following]) is not None
+
+
+def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 - one caller, one line above
+    text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
+    verb = _WROTE.search(text) is not None
+    dated = _DATE.search(text) is not None
+    addressed = _ADDRESS.search(text) is not None
+    if verb and _ends_like_prose(text):
+        return False
+    if quote_follows:
+        return verb or (dated and addressed)
+    begins = text.split(maxsplit=1)[0].strip(",.") in INTROS if text else False
+    if verb:
+        return (addressed and dated) or (dated and (begins or _STARTS_WITH_DATE.match(text) is not None)) or (
+            addressed and begins
+        )
+    return dated and addressed and _STARTS_WITH_DATE.match(text) is not None
+
+
+def _ends_like_prose(text: str) -> bool:
+    """"On Tuesday she wrote that two were coming:" ends in a clause, not in the verb or a name."""
+    found = re.search(r"\b(?:wrote|writes)\b", text)
+    if found is None:
+        return False
+    rest = text[found.end() :].strip(" :-*_")
+    return bool(rest) and "@" not in rest and not rest.startswith(("in message", "in news"))
+
+
+def _is_silent_attribution(joined: str) -> bool:
+    text = joined.casefold()
+    return _STARTS_WITH_DATE.match(text) is not None and text.endswith((">", ")"))
+
+
+def _original_start(lines: Sequence[str], at: int) -> int | None:
+    """Where an original that runs to the mail's end begins, if this line is its divider or first header."""
+    line = lines[at]
+    start = at
+    divider = _DIVIDER.match(line)
+    if divider is not None and _is_divider(line, divider["rest"]):
+        return start
+    if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):
+        return start
+    kind = _header_kind(line)
+    if kind is None or not _is_header_block(lines, at):
+        return None
+    while start > 0 and (not lines[start - 1].strip() or is_rule(lines[start - 1])):
+        start -= 1
+    if kind != "from":
+        start = _lotus_start(lines, start)
+    return start
+
+
+def _is_divider(line: str, rest: str) -> bool:
+    rest = rest.strip()
+    dashes = 2
+    if sum(line.count(mark) for mark in "-_=*~") >= 2 * dashes:
+        return True
+    return rest in {"", ":", "\uff1a"} and line.strip().endswith((":", "\uff1a"))
+
+
+def _header_kind(line: str) -> str | None:
+    """Which header a line is (`from`, `date`, `to`, `subject`, `other`), if its label is one in any language."""
+    head = line[: _LONGEST_LABEL + 16].lstrip(" \t*_>|\ufeff")
+    for colon in (":", "\uff1a"):
+        cut = head.find(colon)
+        if 0 < cut <= _LONGEST_LABEL:
+            return HEADERS.get(head[:cut].strip(" \t*_\u00a0").casefold())
+    return None
+
+
+def _is_header_block(lines: Sequence[str], at: int) -> bool:
+    kinds: set[str] = set()
+    addressed = False
+    misses = 0
+    allowed = 2  # lines that only continue a long header, or blank ones
+    for line in lines[at : at + _BLOCK_LINES]:
+        kind = _header_kind(line)
+        if kind is None:
+            misses += 1
+            if misses > allowed:
+                break
+            continue
+        misses = 0
+        kinds.add(kind)
+        addressed = addressed or (kind == "from" and ("@" in line or _DATE.search(line) is not None))
+    known = kinds - {"other"}
+    enough = 3
+    if len(known) >= enough or (len(known) == enough - 1 and addressed):
+        return True
+    return len(kinds) >= enough and {"to", "subject"} <= kinds
+
+
+def _lotus_start(lines: Sequence[str], start: int) -> int:
+    """Lotus Notes writes the sender and the date without labels above "To:"."""
+    at = start - 1
+    while at >= 0 and not lines[at].strip():
+        at -= 1
+    if at < 0:
+        return start
+    if _header_kind(lines[at]) == "other" or lines[at].strip().casefold().startswith("please respond to"):
+        at -= 1
+    if at < 0 or not _LOTUS_DATE.match(lines[at]):
+        return start
+    above = at - 1
+    words = len(lines[above].split()) if above >= 0 else 0
+    most_words = 5
+    if " on " not in lines[at] and 0 < words <= most_words and not lines[above].rstrip().endswith((".", "!", "?")):
+        at = above
+    return at

@@ -1,0 +1,298 @@
+"""Find a mail's signature: which of its last lines close and sign it.
+
+A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the last one,
+whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from workers.insight.contact_words import (
+    EMAIL,
+    URL,
+    closing_rest,
+    has_legal_form,
+    is_name_like,
+    is_street_like,
+    is_title_like,
+    sender_tokens,
+    words_of,
+)
+from workers.insight.phrases import CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, load
+
+__all__ = ["find_signature", "footer_start", "line_features"]
+
+_LONGEST_LINE: Final = 400
+_TAIL: Final = 18  # lines with text; longer signatures are rare and a longer tail finds prose instead
+_MOST_DELIMITED: Final = 20
+_LAST_LINES: Final = 120
+_CAP: Final = 200_000
+
+_WEIGHTS: Final[dict[str, float]] = load("signature_weights")["weights"]
+_THRESHOLD: Final[float] = load("signature_weights")["threshold"]
+
+_DELIMITER: Final = re.compile(r"\s{0,4}(?:--|—|– ?–|-- ?\*)[ \t]*$")
+_RULER: Final = re.compile(r"\s{0,4}[-_=*~]{3,}[ \t]*$")
+_PHONE: Final = re.compile(r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱")
+_STOPWORDS: Final = frozenset(
+    ["i", "you", "we", "he", "she", "it", "they", "is", "are", "was", "were", "be", "have", "has", "had", "will", "would", "can", "could", "should", "please", "this", "that", "these", "the", "if", "to", "your", "my", "our", "me", "not", "do", "does", "did", "there", "what", "when", "who", "with", "as", "but", "from", "about",
+     "ich", "sie", "wir", "ist", "sind", "das", "die", "der", "ein", "eine", "nicht", "bitte", "mit", "haben", "wird",
+     "je", "vous", "nous", "est", "sont", "les", "une", "pas", "que", "pour", "yo", "usted", "es", "son", "los", "por", "ik", "het", "een", "niet", "è", "che", "non", "per", "não", "um", "uma"]
+)  # fmt: skip
+_LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)")
+
+
+def find_signature(text: str | Sequence[str], sender: str | None = None) -> tuple[int, ...]:
+    """Find the lines that sign a mail: closing, name, contact details, and a "-- " before them.
+
+    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add below it
+    ("Sent from my …", legal notices) are passed over and are not part of the answer.
+
+    Args:
+        text: A mail's own text, or its lines without line ends.
+        sender: Who sent it, as in the From header; improves the result, None if unknown.
+
+    Returns:
+        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only the last
+        120 lines and 400 characters of each are read.
+    """
+    lines = text[-_CAP:].replace("\r\n", "\n").split("\n") if isinstance(text, str) else text
+    skipped = text[:-_CAP].replace("\r\n", "\n").count("\n") if isinstance(text, str) else 0
+    end = footer_start(lines)
+    first = max(0, end - _LAST_LINES)
+    shown = [(number, lines[number][:_LONGEST_LINE]) for number in range(first, end) if lines[number].strip()]
+    cut = _delimited(shown)
+    # What "-- " has announced is certain; the closing and the name above it still have to be found.
+    found = [number for number, _ in shown[cut:]]
+    above = shown[:cut]
+    if above and not found and end < len(lines) and _DELIMITER.match(lines[end]):
+        end -= 1
+    features = line_features(above, lines, sender)
+    best, total, start = (_THRESHOLD, 0.0, len(above))
+    for index in range(len(above) - 1, len(above) - 1 - len(features), -1):
+        total += sum(_WEIGHTS.get(name, 0.0) for name in features[index - len(above)])
+        if total > best:
+            best, start = total, index
+    if not found and start < len(above) and not _is_anchored(features[start - len(above) :], above, start):
+        start = len(above)
+    return tuple(number + skipped for number in [number for number, _ in above[start:]] + found)
+
+
+def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int) -> bool:
+    """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces as a list."""
+    names = {name for row in rows for name in row}
+    if names & {"closing", "closing_name", "sender", "initials"}:
+        return True
+    announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
+    listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
+    return "name" in names and not announced and not listed
+
+
+def footer_start(lines: Sequence[str]) -> int:
+    """Where the lines begin that programs add below a mail: device notes, virus scanners, legal notices.
+
+    Returns:
+        A line number; `len(lines)` if there is no such footer. Blank lines above the footer belong to it.
+    """
+    end = len(lines)
+    while end > 0 and not lines[end - 1].strip():
+        end -= 1
+    last = end
+    while end > 0:
+        paragraph = end
+        while paragraph > 0 and lines[paragraph - 1].strip() and end - paragraph < _TAIL:
+            paragraph -= 1
+        kept = end
+        while kept > paragraph and _is_footer_line(lines[kept - 1]):
+            kept -= 1
+        if kept == end and _is_notice(lines[paragraph:end]):
+            kept = paragraph
+        if kept == end:
+            break
+        end = kept
+        while end > 0 and (not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1]) or _RULER.match(lines[end - 1])):
+            end -= 1
+        if end > paragraph:
+            break
+    return end if end < last else len(lines)
+
+
+def line_features(
+    shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None
+) -> list[tuple[str, ...]]:
+    """Describe the last lines with text by named yes/no features.
+
+    Args:
+        shown: (line number, line) of every line with text, ascending.
+        lines: All lines of the mail, for the blank ones between.
+        sender: As in the From header, or None.
+
+    Returns:
+        One tuple of feature names per line of the tail, in order: at most eighteen.
+    """
+    tail = shown[-_TAIL:]
+    people = sender_tokens(sender)
+    looks = [_look(line, people) for _, line in tail]
+    rows: list[tuple[str, ...]] = []
+    for index, (number, line) in enumerate(tail):
+        look = looks[index]
+        from_end = len(tail) - 1 - index
+        row = ["bias", f"from_end={_bucket(from_end, (0, 1, 2, 3, 5, 8, 12))}", *sorted(look)]
+        blank_before = number > 0 and not lines[number - 1].strip()
+        blank_after = number + 1 < len(lines) and not lines[number + 1].strip()
+        row.append(f"blank={blank_before:d}{blank_after and from_end > 0:d}")
+        if len(shown) - len(tail) + index == 0:
+            row.append("first_line")
+            if line.rstrip().endswith((",", ":")):
+                row.append("greeting")
+        above = looks[index - 1] if index else frozenset[str]()
+        below = looks[index + 1] if from_end else frozenset[str]()
+        row.extend(f"above:{name}" for name in sorted(above & _NEAR))
+        row.extend(f"below:{name}" for name in sorted(below & _NEAR))
+        if from_end == 0:
+            row.extend(f"last:{name}" for name in sorted(look & _NEAR))
+        if "name" in look and not blank_before and {"name"} <= above and "sender" not in look and from_end == 0:
+            row.append("name_list")
+        if "name" in look and blank_before and from_end == 0:
+            row.append("name_alone")
+        rows.append(tuple(row))
+    return rows
+
+
+_NEAR: Final = frozenset(
+    ["closing", "closing_name", "name", "sender", "sender_only", "prose", "contact", "title", "company", "list", "tabular"]
+)
+
+
+def _bucket(value: int, bounds: tuple[int, ...]) -> int:
+    return max(bound for bound in bounds if bound <= value)
+
+
+def _look(line: str, people: frozenset[str]) -> frozenset[str]:
+    """What one line looks like, whatever stands around it."""
+    text = line.strip()
+    folded_words = words_of(text)
+    look: set[str] = set()
+    rest = closing_rest(text)
+    if rest is not None:
+        look.add("closing" if not rest else "closing_name" if is_name_like(rest) else "closing_prose")
+        if not rest and text.endswith(","):
+            look.add("closing_comma")
+    if EMAIL.search(text):
+        look.update({"email", "contact"})
+    if URL.search(text):
+        look.add("url")
+    if _PHONE.search(text):
+        look.update({"phone", "contact"})
+    if is_street_like(text):
+        look.add("street")
+    named = [word for word in folded_words if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
+    if named:
+        look.add("sender")
+        if len(named) >= len([word for word in folded_words if len(word) > 1]):
+            look.add("sender_only")
+    elif people and _initials(text, people):
+        look.add("initials")
+    if rest != "" and is_name_like(text):
+        look.add("name")
+        look.add(f"name_words={min(len(folded_words), 4)}")
+    short = 60
+    if len(text) < short:
+        if is_title_like(text) and text[-1] not in ".?!":
+            look.add("title")
+        if has_legal_form(text):
+            look.add("company")
+    if any(mark in text for mark in (" | ", " • ", " · ")):
+        look.add("segments")
+    stop = sum(word in _STOPWORDS for word in folded_words)
+    if stop:
+        look.add(f"stopwords={min(stop, 3)}")
+    few = 4
+    if len(folded_words) > few and (stop > 1 or text[-1] in ".?!"):
+        look.add("prose")
+    if text[-1] in "?!":
+        look.add("asks")
+    elif text[-1] == ".":
+        look.add("stops")
+    elif text[-1] == ":":
+        look.add("announces")
+    if text[0].islower():
+        look.add("lower")
+    if _LIST.match(line):
+        look.add("list")
+    if "\t" in text or "   " in text:
+        look.add("tabular")
+    if any(char in text for char in "$€£=") or "\\" in text:
+        look.add("figures")
+    if any(char.isdigit() for char in text) and "phone" not in look:
+        look.add("digits")
+    if _RULER.match(line):
+        look.add("ruler")
+    look.add(f"length={_bucket(len(text), (0, 12, 25, 40, 60, 90))}")
+    return frozenset(look)
+
+
+def _initials(text: str, people: frozenset[str]) -> bool:
+    letters = re.sub(r"[\W\d_]", "", text)
+    longest = 3
+    firsts = {name[0] for name in people}
+    return 0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
+
+
+def _delimited(shown: Sequence[tuple[int, str]]) -> int:
+    """Index of the first line of a part behind "-- ", or behind a ruler that only contact details follow."""
+    for index in range(max(0, len(shown) - _MOST_DELIMITED), len(shown)):
+        line = shown[index][1]
+        if index == 0:
+            continue
+        below = [text for _, text in shown[index + 1 :]]
+        if _DELIMITER.match(line) and below:
+            return index
+        if _RULER.match(line) and below and _is_contact_block(below):
+            return index
+    return len(shown)
+
+
+def _is_contact_block(lines: Sequence[str]) -> bool:
+    most_lines, longest = 10, 90
+    if len(lines) > most_lines or any(len(line) > longest for line in lines):
+        return False
+    contact = sum(bool(EMAIL.search(line) or URL.search(line) or _PHONE.search(line)) for line in lines)
+    prose = sum(sum(word in _STOPWORDS for word in words_of(line)) > 1 for line in lines)
+    return contact > 0 and prose == 0
+
+
+def _is_footer_line(line: str) -> bool:
+    text = " ".join(line[:_LONGEST_LINE].strip(" \t*_<>()[]-–—").casefold().split())
+    longest = 160
+    if not text or len(text) > longest:
+        return False
+    if any(phrase in text for phrase in FOOTERS):
+        return True
+    few = 12
+    words = re.findall(r"[\w.'’-]+", text)
+    if len(words) > few and "http" not in text:
+        return False
+    for phrase in DEVICES:
+        at = text.find(phrase)
+        if at < 0:
+            continue
+        # A device is named, or the phrase is one that only programs use: "Sent from my warehouse" is prose.
+        if at == 0 and not phrase.startswith(("sent from my", "sent from a", "sent from the", "sent with", "sent via", "sent by", "sent using", "sent through", "enviado", "inviato", "envoyé", "verzonden", "gesendet", "von meinem", "elküldve", "sendt", "skickat")):
+            return True
+        if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
+            return True
+        own = 4
+        if phrase.startswith("sent from my") and len(words) <= own + 1:
+            return True
+    return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
+
+
+def _is_notice(lines: Sequence[str]) -> bool:
+    text = " ".join(lines)[:1_500].casefold()
+    least = 60
+    return len(text) >= least and any(phrase in text for phrase in CONFIDENTIAL) and any(
+        word in text
+        for word in ("mail", "message", "nachricht", "recipient", "empfänger", "destinat", "messaggio", "mensaje", "bericht", "wiadomo", "сообщени", "information", "邮件", "メール")
+    )
