@@ -1,0 +1,34 @@
+"""The timetable: data only. `workers.app` hands it to Celery beat, the ledger reads its slots from it."""
+
+from celery.schedules import crontab
+
+
+def _engine(name: str, cron: str, *, expires: int) -> dict[str, object]:
+    """One engine's entry. After `expires` seconds without a worker a message is dropped, so that an outage
+    leaves no backlog to replay; the catch-up then runs the latest missed slot once.
+    """
+    return {
+        "task": f"workers.{name}.run",
+        "schedule": crontab.from_string(cron),
+        "kwargs": {"trigger": "beat"},
+        "options": {"expires": expires},
+    }
+
+
+BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "feedback": _engine("feedback", "0 9 * * *", expires=3600),
+    "deals": _engine("deals", "0 8,14 * * *", expires=3600),
+    "quotes": _engine("quotes", "0 10 * * *", expires=3600),
+    "enrichment": _engine("enrichment", "*/30 * * * *", expires=1500),
+    "compliance": _engine("compliance", "0 7 * * 1", expires=3600),
+    "delivery": {
+        "task": "workers.delivery.run",
+        "schedule": crontab.from_string("* * * * *"),
+        "options": {"expires": 50},
+    },
+    "catch_up": {
+        "task": "workers.housekeeping.catch_up",
+        "schedule": crontab.from_string("*/5 * * * *"),
+        "options": {"expires": 240},
+    },
+}

@@ -1,0 +1,301 @@
+-- Compliance: recurring checks, reminders, escalation. Nothing that was due can fall out of sight.
+
+-- Whole months a frequency stands for; NULL for an unknown one.
+CREATE OR REPLACE FUNCTION compliance_months(p_frequency text) RETURNS integer
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE p_frequency WHEN 'monthly' THEN 1 WHEN 'quarterly' THEN 3 WHEN 'semi_annual' THEN 6 WHEN 'annual' THEN 12 END
+$$;
+
+-- The day of the month a schedule is anchored on: 31 Jan, 28 Feb, 31 Mar are all the 31st. It follows a due
+-- date set by hand, and survives the shorter months of an advance. Mending a schedule clears its last error.
+CREATE OR REPLACE FUNCTION anchor_compliance_schedule() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_due constant date := (NEW.next_due_at AT TIME ZONE 'UTC')::date;
+    v_month_end constant date := (date_trunc('month', v_due::timestamp) + interval '1 month - 1 day')::date;
+BEGIN
+    IF NEW.anchor_day IS NULL OR extract(day FROM v_due) <> least(NEW.anchor_day, extract(day FROM v_month_end)) THEN
+        NEW.anchor_day := extract(day FROM v_due);
+    END IF;
+    NEW.last_error := NULL;
+    NEW.last_error_at := NULL;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER schedule_anchored
+    BEFORE INSERT OR UPDATE OF next_due_at, frequency, target_entity_type, target_filter, is_active ON compliance_schedule
+    FOR EACH ROW EXECUTE FUNCTION anchor_compliance_schedule();
+
+-- Moves a schedule to its next due date, by calendar months from its anchor day. Returns the new date.
+CREATE OR REPLACE FUNCTION advance_compliance_schedule(p_schedule_id uuid) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_schedule compliance_schedule;
+    v_due timestamp;
+    v_month timestamp;
+    v_day integer;
+    v_next timestamptz;
+BEGIN
+    SELECT * INTO v_schedule FROM compliance_schedule WHERE id = p_schedule_id FOR NO KEY UPDATE;
+    IF v_schedule.id IS NULL THEN
+        RAISE EXCEPTION 'no compliance schedule %', p_schedule_id USING ERRCODE = 'no_data_found';
+    END IF;
+    v_due := v_schedule.next_due_at AT TIME ZONE 'UTC';
+    v_month := date_trunc('month', v_due) + make_interval(months => compliance_months(v_schedule.frequency));
+    v_day := least(v_schedule.anchor_day, extract(day FROM v_month + interval '1 month - 1 day'));
+    v_next := (v_month + make_interval(days => v_day - 1) + (v_due - date_trunc('day', v_due))) AT TIME ZONE 'UTC';
+    UPDATE compliance_schedule SET next_due_at = v_next WHERE id = p_schedule_id;
+    RETURN v_next;
+END
+$$;
+
+-- The entities of one type as documents, so that filters and required fields are looked up the same way
+-- whichever table they come from and whichever columns a CRM added to it.
+CREATE OR REPLACE VIEW compliance_entities WITH (security_invoker = true) AS
+SELECT 'client' AS entity_type, c.id, c.tenant_id, c.company_name AS name, c.owner_id, to_jsonb(c) AS document
+FROM clients AS c
+UNION ALL
+SELECT 'contact', c.id, c.tenant_id, nullif(concat_ws(' ', c.first_name, c.last_name), ''), l.owner_id, to_jsonb(c)
+FROM contacts AS c LEFT JOIN clients AS l ON l.id = c.client_id AND l.tenant_id = c.tenant_id
+UNION ALL
+SELECT 'vendor', v.id, v.tenant_id, v.company_name, v.owner_id, to_jsonb(v)
+FROM vendors AS v;
+
+-- Creates one check per target entity for the schedule's present period and returns how many are new.
+-- p_targets: NULL takes the schedule's own filter, an object is a filter instead of it, an array names the
+-- entities outright ([{"id"}]). A filter key outside the white list is an error.
+CREATE OR REPLACE FUNCTION create_compliance_checks_from_schedule(p_schedule_id uuid, p_targets jsonb DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_schedule compliance_schedule;
+    v_filter jsonb;
+    v_allowed text[];
+    v_unknown text;
+    v_end date;
+    v_created integer;
+BEGIN
+    SELECT * INTO v_schedule FROM compliance_schedule WHERE id = p_schedule_id;
+    IF v_schedule.id IS NULL THEN
+        RAISE EXCEPTION 'no compliance schedule %', p_schedule_id USING ERRCODE = 'no_data_found';
+    END IF;
+    v_filter := CASE jsonb_typeof(p_targets)
+        WHEN 'array' THEN jsonb_build_object('id', jsonb_path_query_array(p_targets, '$[*].id'))
+        ELSE coalesce(p_targets, v_schedule.target_filter)
+    END;
+    IF jsonb_typeof(v_filter) <> 'object' THEN
+        RAISE EXCEPTION 'the target filter must be an object' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    v_allowed := CASE v_schedule.target_entity_type
+        WHEN 'client' THEN ARRAY['id', 'company_name', 'owner_id', 'industry', 'country', 'status']
+        WHEN 'contact' THEN ARRAY['id', 'client_id', 'title', 'is_primary']
+        ELSE ARRAY['id', 'company_name', 'owner_id', 'category', 'country', 'status']
+    END;
+    SELECT k INTO v_unknown FROM jsonb_object_keys(v_filter) AS k WHERE k <> ALL (v_allowed) ORDER BY k LIMIT 1;
+    IF v_unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'unknown target filter key "%", a % can be chosen by: %',
+            v_unknown, v_schedule.target_entity_type, array_to_string(v_allowed, ', ')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    v_end := (v_schedule.next_due_at AT TIME ZONE 'UTC')::date;
+    WITH created AS (
+        INSERT INTO compliance_checks (tenant_id, schedule_id, compliance_type, entity_type, entity_id, entity_name,
+                                       period_start, period_end, due_at, required_fields,
+                                       notification_days_before, escalation_days_after)
+        SELECT v_schedule.tenant_id, v_schedule.id, v_schedule.compliance_type, e.entity_type, e.id, e.name,
+               (v_end - make_interval(months => compliance_months(v_schedule.frequency)))::date, v_end,
+               v_schedule.next_due_at, v_schedule.required_fields,
+               v_schedule.notification_days_before, v_schedule.escalation_days_after
+        FROM compliance_entities AS e
+        WHERE e.entity_type = v_schedule.target_entity_type AND e.tenant_id = v_schedule.tenant_id
+          AND NOT EXISTS (
+              SELECT FROM jsonb_each(v_filter) AS f
+              WHERE CASE jsonb_typeof(f.value) WHEN 'array' THEN NOT f.value @> (e.document -> f.key)
+                                               ELSE f.value IS DISTINCT FROM e.document -> f.key END)
+        ON CONFLICT (schedule_id, entity_type, entity_id, period_start) DO NOTHING
+        RETURNING id
+    )
+    SELECT count(*) INTO v_created FROM created;
+    RETURN v_created;
+END
+$$;
+
+-- Records that a check need not be fulfilled; a waiver without a reason is refused.
+CREATE OR REPLACE FUNCTION waive_compliance_check(p_check_id uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF nullif(btrim(p_reason), '') IS NULL THEN
+        RAISE EXCEPTION 'a waiver needs a reason' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    UPDATE compliance_checks SET status = 'waived', waived_reason = btrim(p_reason),
+                                 completed_at = fleet_now(), completed_by = (SELECT auth.uid())
+    WHERE id = p_check_id AND status NOT IN ('completed', 'waived');
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no open compliance check %', p_check_id USING ERRCODE = 'no_data_found';
+    END IF;
+END
+$$;
+
+-- Checks that wait for a step of the fleet: a reminder, becoming overdue, or the escalation. The longest
+-- waiting first.
+CREATE OR REPLACE FUNCTION get_compliance_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    check_id uuid, schedule_id uuid, compliance_type text, entity_type text, entity_id uuid, entity_name text,
+    status text, due_at timestamptz, days_until_due integer, reminder_count integer, missing_fields text[]
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT c.id, c.schedule_id, c.compliance_type, c.entity_type, c.entity_id, c.entity_name, c.status, c.due_at,
+           ceil(extract(epoch FROM c.due_at - v_now) / 86400)::integer, c.reminder_count, c.missing_fields
+    FROM compliance_checks AS c
+    WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
+    ORDER BY c.next_step_at
+    LIMIT p_limit;
+END
+$$;
+
+-- One batch of one tenant: create the checks of due schedules, then take one step with each due check.
+-- A schedule that fails (an unknown filter key) keeps its error, is tried again a day later at the
+-- earliest, and never stops the others.
+CREATE OR REPLACE FUNCTION run_compliance_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    v_status constant text := action_status(p_tenant_id, 'compliance');
+    v_schedule record;
+    v_schedules bigint := 0;
+    v_refused bigint := 0;
+    v_error text;
+BEGIN
+    IF v_status IS NULL THEN
+        RETURN;
+    END IF;
+
+    FOR v_schedule IN
+        SELECT s.id FROM compliance_schedule AS s
+        WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
+          AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
+        ORDER BY s.notify_at LIMIT 20
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        v_schedules := v_schedules + 1;
+        BEGIN
+            PERFORM create_compliance_checks_from_schedule(v_schedule.id);
+            PERFORM advance_compliance_schedule(v_schedule.id);
+        EXCEPTION WHEN invalid_parameter_value THEN
+            GET STACKED DIAGNOSTICS v_error = MESSAGE_TEXT;
+            UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
+            v_refused := v_refused + 1;
+        END;
+    END LOOP;
+
+    RETURN QUERY
+    WITH claimed AS MATERIALIZED (
+        SELECT c.* FROM compliance_checks AS c
+        WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
+        ORDER BY c.next_step_at LIMIT p_limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), examined AS (
+        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, o.id) AS responsible_id,
+               f.missing, f.errors
+        FROM claimed AS c
+        LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
+            SELECT n.* FROM compliance_entities AS n
+            WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
+        ) AS e ON true
+        LEFT JOIN LATERAL (
+            SELECT p.id FROM profiles AS p
+            WHERE p.tenant_id = p_tenant_id
+            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+            LIMIT 1
+        ) AS o ON true
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.value IS NULL), '{}') AS missing,
+                   coalesce(jsonb_agg(r.field || ' lapsed on ' || left(r.value, 10) ORDER BY r.field)
+                            FILTER (WHERE r.field ~ '(valid_until|expires_at|expires_on|expiry_date)$'
+                                      AND r.value ~ '^\d{4}-\d\d-\d\d' AND left(r.value, 10) < v_today), '[]') AS errors
+            FROM (SELECT q.field, nullif(btrim(coalesce(e.document ->> q.field, e.document -> 'attributes' ->> q.field)), '') AS value
+                  FROM unnest(c.required_fields) AS q (field)) AS r
+        ) AS f
+    ), decided AS (
+        SELECT x.*, recipient.contact_id AS reminder_contact_id, recipient.first_name, recipient.address,
+               CASE
+                   WHEN NOT x.entity_exists THEN 'waived'
+                   WHEN cardinality(x.required_fields) > 0 AND cardinality(x.missing) = 0 AND x.errors = '[]' THEN 'completed'
+                   WHEN x.due_at + make_interval(days => x.escalation_days_after) <= v_now THEN 'escalated'
+                   WHEN x.due_at <= v_now THEN 'overdue'
+                   WHEN recipient.address IS NULL THEN 'unreachable'
+                   ELSE 'reminded'
+               END AS step
+        FROM examined AS x
+        LEFT JOIN LATERAL (
+            SELECT c.id AS contact_id, c.first_name, c.email AS address FROM contacts AS c
+            WHERE c.tenant_id = p_tenant_id AND btrim(c.email) <> '' AND c.email IS NOT NULL
+              AND (x.entity_type = 'contact' AND c.id = x.entity_id
+                   OR x.entity_type = 'client' AND c.client_id = x.entity_id AND c.is_primary)
+            UNION ALL
+            SELECT NULL, NULL, x.document ->> 'email' WHERE x.entity_type = 'vendor' AND btrim(x.document ->> 'email') <> ''
+            LIMIT 1
+        ) AS recipient ON true
+    ), updated AS (
+        UPDATE compliance_checks AS c SET
+            status = CASE WHEN d.step IN ('reminded', 'unreachable') THEN 'awaiting_response' ELSE d.step END,
+            missing_fields = d.missing,
+            validation_errors = d.errors,
+            reminder_sent_at = CASE WHEN d.step IN ('reminded', 'unreachable') THEN v_now ELSE c.reminder_sent_at END,
+            reminder_count = c.reminder_count + CASE WHEN d.step = 'reminded' THEN 1 ELSE 0 END,
+            escalation_sent_at = CASE WHEN d.step = 'escalated' THEN v_now ELSE c.escalation_sent_at END,
+            escalated_to = CASE WHEN d.step = 'escalated' THEN d.responsible_id ELSE c.escalated_to END,
+            completed_at = CASE WHEN d.step IN ('completed', 'waived') THEN v_now ELSE c.completed_at END,
+            waived_reason = CASE WHEN d.step = 'waived' THEN 'the ' || c.entity_type || ' no longer exists' ELSE c.waived_reason END
+        FROM decided AS d WHERE c.id = d.id
+    ), finished AS (
+        UPDATE compliance_schedule AS s SET last_completed_at = v_now
+        WHERE s.id IN (SELECT d.schedule_id FROM decided AS d WHERE d.step = 'completed')
+    ), written AS (
+        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
+                                       client_id, contact_id, recipient, assigned_to, run_at, status, dedupe_key, run_id)
+        SELECT p_tenant_id, 'compliance', CASE WHEN d.step = 'reminded' THEN 'email' ELSE 'task' END,
+               CASE d.step WHEN 'reminded' THEN 'compliance_reminder' WHEN 'escalated' THEN 'compliance_escalation'
+                           ELSE 'compliance_unreachable' END,
+               jsonb_build_object('compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type,
+                                  'first_name', d.first_name, 'due_on', to_char(d.due_at, 'FMDD FMMonth YYYY'),
+                                  'missing', to_jsonb(d.missing), 'errors', d.errors, 'step', d.reminder_count + 1),
+               'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,
+               CASE WHEN d.reminder_contact_id IS NULL AND d.step = 'reminded' THEN d.address END,
+               d.responsible_id, v_now, v_status,
+               concat_ws(':', 'compliance', d.id, d.step, CASE WHEN d.step = 'reminded' THEN d.reminder_count + 1 END), p_run
+        FROM decided AS d WHERE d.step IN ('reminded', 'unreachable', 'escalated')
+        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+        RETURNING template
+    )
+    SELECT 'due', 'schedule', v_schedules
+    UNION ALL SELECT 'due', 'check', count(*) FROM decided
+    UNION ALL SELECT 'acted', 'schedule', v_schedules - v_refused
+    UNION ALL SELECT 'skipped', 'schedule refused, see its last_error', v_refused WHERE v_refused > 0
+    UNION ALL SELECT 'acted', d.step, count(*) FROM decided AS d GROUP BY d.step
+    UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+END
+$$;
+
+REVOKE ALL ON FUNCTION compliance_months(text), anchor_compliance_schedule(), advance_compliance_schedule(uuid),
+    create_compliance_checks_from_schedule(uuid, jsonb), waive_compliance_check(uuid, text),
+    get_compliance_due(uuid, integer), run_compliance_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION compliance_months(text), advance_compliance_schedule(uuid),
+    create_compliance_checks_from_schedule(uuid, jsonb), waive_compliance_check(uuid, text),
+    get_compliance_due(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint) TO service_role;

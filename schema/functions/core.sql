@@ -1,0 +1,32 @@
+-- What every other file stands on: the clock, the caller's tenant, and a tenant's wish for an engine.
+
+-- The fleet's clock: the session's fleet.now if it has one, else the transaction's time.
+CREATE OR REPLACE FUNCTION fleet_now() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT coalesce(nullif(current_setting('fleet.now', true), '')::timestamptz, now())
+$$;
+
+-- The tenant of the user named by the request's claim; NULL without one. SECURITY DEFINER because the
+-- policy on profiles itself calls it.
+CREATE OR REPLACE FUNCTION current_tenant_id() RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    SELECT p.tenant_id FROM profiles AS p WHERE p.id = (SELECT auth.uid())
+$$;
+
+-- The status in which an engine's actions are born for a tenant: scheduled, or suggested where a person
+-- approves them first. NULL: the engine is off for this tenant.
+CREATE OR REPLACE FUNCTION action_status(p_tenant_id uuid, p_engine text) RETURNS text
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE coalesce((SELECT s.mode FROM engine_settings AS s
+                          WHERE s.tenant_id = p_tenant_id AND s.engine = p_engine), 'automatic')
+        WHEN 'automatic' THEN 'scheduled'
+        WHEN 'review' THEN 'suggested'
+    END
+$$;
+
+REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fleet_now(), current_tenant_id() TO authenticated, service_role, anon;
+GRANT EXECUTE ON FUNCTION action_status(uuid, text) TO service_role;

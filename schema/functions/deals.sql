@@ -1,0 +1,306 @@
+-- Deals: detect the stall by stage, follow up, hand over to the owner.
+
+-- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
+-- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity.
+CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
+SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, d.owner_id,
+       coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
+       d.stalled_at, d.next_follow_up_at, d.follow_up_count,
+       (d.next_follow_up_at AT TIME ZONE 'UTC')::date AS follow_up_day
+FROM deals AS d
+WHERE d.stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
+  AND d.auto_follow_up_enabled
+  AND d.follow_up_ended_at IS NULL;
+
+CREATE OR REPLACE FUNCTION seed_default_deal_stages(p_tenant_id uuid) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    INSERT INTO deal_stage_config (tenant_id, stage, max_days_before_stale, follow_up_interval_days, max_follow_ups)
+    VALUES (p_tenant_id, 'lead', 3, 2, 5), (p_tenant_id, 'qualified', 7, 3, 5),
+           (p_tenant_id, 'proposal', 5, 2, 7), (p_tenant_id, 'negotiation', 7, 3, 5)
+    ON CONFLICT (tenant_id, stage) DO NOTHING
+$$;
+
+CREATE OR REPLACE FUNCTION seed_new_tenant() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM seed_default_deal_stages(NEW.id);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER tenant_created
+    AFTER INSERT ON tenants
+    FOR EACH ROW EXECUTE FUNCTION seed_new_tenant();
+
+-- When a deal of this stage counts as stalled: after its stage's days, seven where the stage has none.
+CREATE OR REPLACE FUNCTION deal_stalls_at(p_tenant_id uuid, p_stage text, p_active_at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT p_active_at + make_interval(days => coalesce(
+        (SELECT c.max_days_before_stale FROM deal_stage_config AS c
+         WHERE c.tenant_id = p_tenant_id AND c.stage = p_stage), 7))
+$$;
+
+-- Real activity (stage, value, probability, close date, description, or another last_activity_at) clears
+-- the stall and the series. The fleet's own outreach changes none of these columns; that it writes down the
+-- last activity of a deal that came with a CRM (NULL until then) is no activity either.
+CREATE OR REPLACE FUNCTION update_deal_last_activity() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_edited constant boolean := TG_OP = 'UPDATE' AND
+        (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description)
+        IS DISTINCT FROM (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description);
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.last_activity_at := coalesce(NEW.last_activity_at, fleet_now());
+    ELSIF v_edited OR OLD.last_activity_at IS NOT NULL THEN
+        IF NEW.last_activity_at IS NOT DISTINCT FROM OLD.last_activity_at THEN
+            NEW.last_activity_at := fleet_now();
+        END IF;
+        NEW.stalled_at := NULL;
+        NEW.next_follow_up_at := NULL;
+        NEW.follow_up_count := 0;
+        NEW.follow_up_ended_at := NULL;
+    END IF;
+    NEW.stalls_at := deal_stalls_at(NEW.tenant_id, NEW.stage, NEW.last_activity_at);
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER deal_activity_insert
+    BEFORE INSERT ON deals
+    FOR EACH ROW EXECUTE FUNCTION update_deal_last_activity();
+
+CREATE OR REPLACE TRIGGER deal_activity_update
+    BEFORE UPDATE OF stage, value, probability, expected_close_date, description, last_activity_at ON deals
+    FOR EACH ROW WHEN (
+        (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description, NEW.last_activity_at)
+        IS DISTINCT FROM
+        (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description, OLD.last_activity_at))
+    EXECUTE FUNCTION update_deal_last_activity();
+
+-- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at
+-- moves with every edit and says nothing about stages.
+CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
+    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, auth.uid(), greatest(0, extract(day FROM v_now - coalesce(
+        (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id), NEW.created_at))));
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER deal_stage_change
+    AFTER UPDATE OF stage ON deals
+    FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage) EXECUTE FUNCTION log_deal_stage_change();
+
+-- New limits count at once: stalls_at follows, and a deal that no longer counts as stalled leaves its series.
+CREATE OR REPLACE FUNCTION apply_stage_limits() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_tenant constant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
+    v_stage constant text := coalesce(NEW.stage, OLD.stage);
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    UPDATE deals AS d SET
+        stalls_at = n.stalls_at,
+        stalled_at = CASE WHEN n.stalls_at < v_now THEN d.stalled_at END,
+        next_follow_up_at = CASE WHEN n.stalls_at < v_now THEN d.next_follow_up_at END,
+        follow_up_count = CASE WHEN n.stalls_at < v_now THEN d.follow_up_count ELSE 0 END
+    FROM (
+        SELECT o.id, deal_stalls_at(o.tenant_id, o.stage, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
+        FROM deals AS o
+        WHERE o.tenant_id = v_tenant AND o.stage = v_stage
+    ) AS n
+    WHERE d.id = n.id AND d.stalls_at <> n.stalls_at;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER stage_limits_changed
+    AFTER INSERT OR UPDATE OF max_days_before_stale OR DELETE ON deal_stage_config
+    FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
+
+-- Stalled deals that are due for a step (a follow-up, or the hand-over after the last one), the longest
+-- silent first. Reads per stage, and per day a follow-up is due, only as many rows as the limit asks for.
+CREATE OR REPLACE FUNCTION get_stalled_deals(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    deal_id uuid, title text, stage text, value numeric, client_id uuid, contact_id uuid, owner_id uuid,
+    last_activity_at timestamptz, days_without_activity integer, follow_up_count integer, max_follow_ups integer,
+    next_follow_up_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE stages AS (
+        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
+                ORDER BY d.stage LIMIT 1) AS stage
+        UNION ALL
+        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
+                ORDER BY d.stage LIMIT 1)
+        FROM stages AS s WHERE s.stage IS NOT NULL
+    ), days AS (
+        SELECT (SELECT d.follow_up_day FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
+                ORDER BY d.follow_up_day LIMIT 1) AS day
+        UNION ALL
+        SELECT (SELECT d.follow_up_day FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_day > y.day
+                ORDER BY d.follow_up_day LIMIT 1)
+        FROM days AS y WHERE y.day < v_today
+    ), due AS (
+        SELECT n.* FROM stages AS s
+        LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = s.stage
+        CROSS JOIN LATERAL (
+            SELECT d.* FROM deals_in_follow_up AS d
+            WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
+              AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+            ORDER BY d.active_at LIMIT p_limit
+        ) AS n
+        WHERE s.stage IS NOT NULL
+        UNION ALL
+        SELECT f.* FROM days AS y
+        CROSS JOIN LATERAL (
+            SELECT d.* FROM deals_in_follow_up AS d
+            LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
+            WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_day = y.day
+              AND d.next_follow_up_at <= v_now
+              AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+            ORDER BY d.active_at LIMIT p_limit
+        ) AS f
+        WHERE y.day <= v_today
+    ), first AS (
+        SELECT * FROM due ORDER BY due.active_at LIMIT p_limit
+    )
+    SELECT f.id, f.title, f.stage, f.value::numeric, f.client_id, f.contact_id, f.owner_id, f.active_at,
+           extract(day FROM v_now - f.active_at)::integer, f.follow_up_count, coalesce(c.max_follow_ups, 5),
+           f.next_follow_up_at
+    FROM first AS f
+    LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = f.stage
+    ORDER BY f.active_at;
+END
+$$;
+
+-- One batch of one tenant, in one statement: claim, decide, settle. The locks sit in the scans themselves,
+-- so that a second worker reads past what the first one holds and takes the next rows.
+CREATE OR REPLACE FUNCTION run_deals_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+    v_status constant text := action_status(p_tenant_id, 'deals');
+BEGIN
+    IF v_status IS NULL THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    WITH RECURSIVE stages AS (
+        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
+                ORDER BY d.stage LIMIT 1) AS stage
+        UNION ALL
+        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
+                ORDER BY d.stage LIMIT 1)
+        FROM stages AS s WHERE s.stage IS NOT NULL
+    ), claimed AS MATERIALIZED (
+        SELECT * FROM (
+            SELECT * FROM (
+                SELECT d.* FROM deals_in_follow_up AS d
+                LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
+                  AND d.follow_up_day <= v_today AND d.next_follow_up_at <= v_now
+                  AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+                ORDER BY d.follow_up_day LIMIT p_limit
+                FOR NO KEY UPDATE OF d SKIP LOCKED
+            ) AS followed
+            UNION ALL
+            SELECT newly.* FROM stages AS s
+            LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = s.stage
+            CROSS JOIN LATERAL (
+                SELECT d.* FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
+                  AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+                ORDER BY d.active_at LIMIT p_limit
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) AS newly
+            WHERE s.stage IS NOT NULL
+        ) AS due
+        LIMIT p_limit
+    ), decided AS (
+        SELECT d.id, d.title, d.stage, d.client_id, d.active_at, d.follow_up_count + 1 AS step,
+               coalesce(c.max_follow_ups, 5) AS max_follow_ups,
+               v_now + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
+               extract(day FROM v_now - d.active_at)::integer AS days_silent,
+               coalesce(direct.id, fallback.id) AS contact_id,
+               coalesce(direct.first_name, fallback.first_name) AS first_name,
+               l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
+               CASE
+                   WHEN coalesce(direct.id, fallback.id) IS NULL THEN 'deal_no_contact'
+                   WHEN d.follow_up_count < coalesce(c.max_follow_ups, 5) THEN 'deal_follow_up'
+                   ELSE 'deal_handover'
+               END AS template
+        FROM claimed AS d
+        LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = d.stage
+        LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
+        LEFT JOIN contacts AS direct ON direct.id = d.contact_id AND direct.tenant_id = p_tenant_id
+            AND btrim(direct.email) <> ''
+        LEFT JOIN LATERAL (
+            SELECT p.id, p.first_name FROM contacts AS p
+            WHERE direct.id IS NULL AND p.client_id = d.client_id AND p.tenant_id = p_tenant_id
+              AND p.is_primary AND p.email IS NOT NULL AND btrim(p.email) <> ''
+            LIMIT 1
+        ) AS fallback ON true
+    ), updated AS (
+        UPDATE deals AS d SET
+            -- A CRM may move updated_at with this very update; the deal's silence must not end by it.
+            last_activity_at = coalesce(d.last_activity_at, e.active_at),
+            stalled_at = coalesce(d.stalled_at, v_now),
+            follow_up_count = CASE WHEN e.template = 'deal_follow_up' THEN e.step ELSE d.follow_up_count END,
+            next_follow_up_at = CASE WHEN e.template = 'deal_follow_up' THEN e.next_at END,
+            follow_up_ended_at = CASE WHEN e.template <> 'deal_follow_up' THEN v_now END
+        FROM decided AS e WHERE d.id = e.id
+    ), written AS (
+        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
+                                       client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
+        SELECT p_tenant_id, 'deals', CASE WHEN e.template = 'deal_follow_up' THEN 'email' ELSE 'task' END, e.template,
+               jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
+                                  'first_name', e.first_name, 'owner_name', e.owner_name,
+                                  'days_silent', e.days_silent, 'step', e.step, 'max_steps', e.max_follow_ups),
+               'deal', e.id, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
+               -- A stall is named by the activity it followed: the next stall starts a new series.
+               concat_ws(':', 'deal', e.id, extract(epoch FROM e.active_at), e.template,
+                         CASE WHEN e.template = 'deal_follow_up' THEN e.step END), p_run
+        FROM decided AS e
+        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+        RETURNING template
+    )
+    SELECT 'due', 'deal', count(*) FROM decided
+    UNION ALL SELECT 'acted', e.template, count(*) FROM decided AS e GROUP BY e.template
+    UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+END
+$$;
+
+REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(), deal_stalls_at(uuid, text, timestamptz),
+    update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(),
+    get_stalled_deals(uuid, integer), run_deals_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), run_deals_batch(uuid, integer, bigint) TO service_role;

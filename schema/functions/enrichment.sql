@@ -1,0 +1,150 @@
+-- Enrichment: the queue of found contact data, and opportunity signals. What a merge may change is decided
+-- in Python (workers.insight.merge); here the rows are claimed and settled.
+
+CREATE OR REPLACE FUNCTION calculate_signal_strength(p_signal_type text, p_context jsonb DEFAULT '{}') RETURNS numeric
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT least(1.0,
+        CASE p_signal_type
+            WHEN 'complaint' THEN 0.8 WHEN 'urgency' THEN 0.9 WHEN 'budget_mention' THEN 0.85
+            WHEN 'competitor_mention' THEN 0.75 WHEN 'expansion' THEN 0.95 WHEN 'renewal' THEN 0.9
+            WHEN 'upsell' THEN 0.85 WHEN 'referral' THEN 0.95 WHEN 'churn_risk' THEN 0.95
+            ELSE 0.5
+        END
+        + CASE WHEN coalesce((p_context ->> 'keyword_count')::integer, 0) > 2 THEN 0.1 ELSE 0 END
+        + CASE WHEN coalesce((p_context ->> 'is_decision_maker')::boolean, false) THEN 0.05 ELSE 0 END)
+$$;
+
+CREATE OR REPLACE FUNCTION get_pending_enrichment(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    queue_id uuid, contact_id uuid, email_address text, source text, source_id text, extracted_data jsonb,
+    created_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT e.id, e.contact_id, e.email_address, e.source, e.source_id, e.extracted_data, e.created_at
+    FROM contact_enrichment_queue AS e
+    WHERE e.tenant_id = p_tenant_id AND e.status = 'pending'
+    ORDER BY e.created_at
+    LIMIT p_limit;
+END
+$$;
+
+-- Signals nobody acted on yet, the strongest first, then the oldest.
+CREATE OR REPLACE FUNCTION get_unactioned_signals(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    signal_id uuid, source_type text, source_id uuid, client_id uuid, contact_id uuid, signal_type text,
+    signal_strength numeric, extracted_text text, created_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.id, s.source_type, s.source_id, s.client_id, s.contact_id, s.signal_type,
+           s.signal_strength, s.extracted_text, s.created_at
+    FROM opportunity_signals AS s
+    WHERE s.tenant_id = p_tenant_id AND NOT s.actioned
+    ORDER BY s.signal_strength DESC, s.created_at
+    LIMIT p_limit;
+END
+$$;
+
+-- Claims a batch of pending rows, and of rows whose worker was lost half an hour ago, each with the contact
+-- it belongs to (by id, else by address) and that contact's present values. Contacts are locked as well:
+-- two workers must not both find the same field empty. A row whose contact another worker holds stays for
+-- a later round and is returned with busy = true.
+CREATE OR REPLACE FUNCTION claim_enrichment(p_tenant_id uuid, p_limit integer)
+RETURNS TABLE (
+    queue_id uuid, source text, extracted_data jsonb, contact_id uuid, busy boolean,
+    first_name text, last_name text, email text, title text, phone text, mobile text, linkedin_url text, company text
+)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_queue uuid[];
+    v_wanted uuid[];
+    v_contacts uuid[];
+BEGIN
+    WITH claimed AS (
+        SELECT e.id, e.contact_id, e.email_address FROM contact_enrichment_queue AS e
+        WHERE e.tenant_id = p_tenant_id AND e.status = 'pending'
+           OR e.tenant_id = p_tenant_id AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'
+        ORDER BY e.created_at LIMIT p_limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), matched AS (
+        SELECT q.id, c.id AS contact_id FROM claimed AS q
+        LEFT JOIN LATERAL (
+            SELECT x.id FROM contacts AS x
+            WHERE x.tenant_id = p_tenant_id
+              AND CASE WHEN q.contact_id IS NULL THEN lower(x.email) = lower(btrim(q.email_address)) ELSE x.id = q.contact_id END
+            ORDER BY x.created_at LIMIT 1
+        ) AS c ON true
+    )
+    SELECT array_agg(m.id ORDER BY m.id), array_agg(m.contact_id ORDER BY m.id) INTO v_queue, v_wanted FROM matched AS m;
+
+    WITH locked AS (
+        SELECT c.id FROM contacts AS c WHERE c.id = ANY (v_wanted)
+        ORDER BY c.id
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    SELECT coalesce(array_agg(l.id), '{}') INTO v_contacts FROM locked AS l;
+
+    RETURN QUERY
+    SELECT e.id, e.source, e.extracted_data, w.contact_id, w.contact_id IS NOT NULL AND NOT w.contact_id = ANY (v_contacts),
+           c.first_name, c.last_name, c.email, c.title, c.phone, c.mobile, c.linkedin_url, l.company_name
+    FROM unnest(v_queue, v_wanted) AS w (queue_id, contact_id)
+    JOIN contact_enrichment_queue AS e ON e.id = w.queue_id
+    LEFT JOIN contacts AS c ON c.id = w.contact_id
+    LEFT JOIN clients AS l ON l.id = c.client_id AND l.tenant_id = p_tenant_id
+    ORDER BY e.created_at, e.id;
+END
+$$;
+
+-- Settles what a batch decided, set-wise: fills empty contact fields (never a filled one, whatever was
+-- proposed) and closes the queue rows with their conflicts or reasons.
+-- p_results: [{"queue_id", "contact_id", "status", "error", "fill": {field: value}, "conflicts": [...]}]
+CREATE OR REPLACE FUNCTION settle_enrichment(p_tenant_id uuid, p_results jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    WITH result AS (
+        SELECT r.ordinal, (r.item ->> 'contact_id')::uuid AS contact_id, r.item -> 'fill' AS fill
+        FROM jsonb_array_elements(p_results) WITH ORDINALITY AS r (item, ordinal)
+        WHERE jsonb_typeof(r.item -> 'fill') = 'object'
+    ), fill AS (
+        SELECT r.contact_id, jsonb_object_agg(f.key, f.value ORDER BY r.ordinal DESC) AS fields
+        FROM result AS r CROSS JOIN jsonb_each_text(r.fill) AS f
+        GROUP BY r.contact_id
+    )
+    UPDATE contacts AS c SET
+        first_name = coalesce(nullif(btrim(c.first_name), ''), f.fields ->> 'first_name'),
+        last_name = coalesce(nullif(btrim(c.last_name), ''), f.fields ->> 'last_name'),
+        email = coalesce(nullif(btrim(c.email), ''), f.fields ->> 'email'),
+        title = coalesce(nullif(btrim(c.title), ''), f.fields ->> 'title'),
+        phone = coalesce(nullif(btrim(c.phone), ''), f.fields ->> 'phone'),
+        mobile = coalesce(nullif(btrim(c.mobile), ''), f.fields ->> 'mobile'),
+        linkedin_url = coalesce(nullif(btrim(c.linkedin_url), ''), f.fields ->> 'linkedin_url')
+    FROM fill AS f
+    WHERE c.id = f.contact_id AND c.tenant_id = p_tenant_id;
+
+    UPDATE contact_enrichment_queue AS e SET
+        status = r.status, error_message = r.error, processed_at = v_now,
+        merge_conflicts = coalesce(r.conflicts, '[]'),
+        merged_to_contact_id = CASE WHEN r.status = 'completed' THEN r.contact_id END
+    FROM jsonb_to_recordset(p_results)
+        AS r (queue_id uuid, contact_id uuid, status text, error text, conflicts jsonb)
+    WHERE e.id = r.queue_id AND e.tenant_id = p_tenant_id;
+END
+$$;
+
+REVOKE ALL ON FUNCTION calculate_signal_strength(text, jsonb), get_pending_enrichment(uuid, integer),
+    get_unactioned_signals(uuid, integer), claim_enrichment(uuid, integer), settle_enrichment(uuid, jsonb)
+    FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION calculate_signal_strength(text, jsonb), get_pending_enrichment(uuid, integer),
+    get_unactioned_signals(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION claim_enrichment(uuid, integer), settle_enrichment(uuid, jsonb) TO service_role;

@@ -1,0 +1,253 @@
+-- The outbox: claim with a lease, refuse what is no longer wanted, settle. Engines write scheduled_actions,
+-- delivery reads them here; no other road leads from one to the other.
+
+-- Why an action must not leave any more, and what it becomes: skipped (cannot be sent) or cancelled (no
+-- longer wanted). NULL where nothing speaks against it. One definition for every kind of action.
+CREATE OR REPLACE VIEW action_guards WITH (security_invoker = true) AS
+SELECT a.id AS action_id, address.value AS address,
+       CASE
+           WHEN a.subject_type = 'deal' AND (d.id IS NULL OR d.stalled_at IS NULL
+                OR d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') OR NOT d.auto_follow_up_enabled)
+               THEN 'cancelled'
+           WHEN a.subject_type = 'quote' AND (q.id IS NULL OR q.outcome IS NOT NULL OR q.status NOT IN ('sent', 'viewed'))
+               THEN 'cancelled'
+           WHEN a.subject_type = 'feedback_request' AND a.kind = 'email' AND (f.id IS NULL OR f.status <> 'sent')
+               THEN 'cancelled'
+           WHEN a.subject_type = 'compliance_check' AND (c.id IS NULL OR c.status IN ('completed', 'waived'))
+               THEN 'cancelled'
+           WHEN a.kind = 'email' AND (address.value IS NULL OR s.address IS NOT NULL) THEN 'skipped'
+       END AS verdict,
+       CASE
+           WHEN a.subject_type = 'deal' AND d.id IS NULL THEN 'the deal is gone'
+           WHEN a.subject_type = 'deal' AND d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') THEN 'the deal is closed'
+           WHEN a.subject_type = 'deal' AND NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
+           WHEN a.subject_type = 'deal' AND d.stalled_at IS NULL THEN 'the deal is active again'
+           WHEN a.subject_type = 'quote' AND q.id IS NULL THEN 'the quote is gone'
+           WHEN a.subject_type = 'quote' AND q.outcome IS NOT NULL THEN 'the quote has an outcome'
+           WHEN a.subject_type = 'quote' AND q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
+           WHEN a.subject_type = 'feedback_request' AND a.kind = 'email' AND f.status IS DISTINCT FROM 'sent'
+               THEN 'the request is ' || coalesce(f.status, 'gone')
+           WHEN a.subject_type = 'compliance_check' AND (c.id IS NULL OR c.status IN ('completed', 'waived'))
+               THEN 'the check is ' || coalesce(c.status, 'gone')
+           WHEN a.kind = 'email' AND address.value IS NULL THEN 'no address'
+           WHEN a.kind = 'email' AND s.address IS NOT NULL THEN 'address is suppressed: ' || s.reason
+       END AS reason
+FROM scheduled_actions AS a
+LEFT JOIN deals AS d ON a.subject_type = 'deal' AND d.id = a.subject_id AND d.tenant_id = a.tenant_id
+LEFT JOIN quotes AS q ON a.subject_type = 'quote' AND q.id = a.subject_id AND q.tenant_id = a.tenant_id
+LEFT JOIN feedback_requests AS f
+    ON a.subject_type = 'feedback_request' AND f.id = a.subject_id AND f.tenant_id = a.tenant_id
+LEFT JOIN compliance_checks AS c
+    ON a.subject_type = 'compliance_check' AND c.id = a.subject_id AND c.tenant_id = a.tenant_id
+LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
+CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS value) AS address
+LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(address.value);
+
+-- Tenants with due actions of a kind, from p_after on, in the order of their ids: a loose scan that reads
+-- one index entry per tenant, however much each one has waiting.
+CREATE OR REPLACE FUNCTION tenants_with_actions(p_kind text, p_after uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 10
+AS $$
+    WITH RECURSIVE waiting AS (
+        SELECT (SELECT a.tenant_id FROM scheduled_actions AS a
+                WHERE a.status = 'scheduled' AND a.kind = p_kind AND (p_after IS NULL OR a.tenant_id > p_after)
+                ORDER BY a.tenant_id LIMIT 1) AS tenant_id
+        UNION ALL
+        SELECT (SELECT a.tenant_id FROM scheduled_actions AS a
+                WHERE a.status = 'scheduled' AND a.kind = p_kind AND a.tenant_id > w.tenant_id
+                ORDER BY a.tenant_id LIMIT 1)
+        FROM waiting AS w WHERE w.tenant_id IS NOT NULL
+    )
+    SELECT w.tenant_id FROM waiting AS w WHERE w.tenant_id IS NOT NULL
+$$;
+
+-- Actions whose sender was lost come back; after the last attempt they are dead. Returns how many.
+CREATE OR REPLACE FUNCTION recover_actions(p_max_attempts integer) RETURNS integer
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    WITH lost AS (
+        SELECT a.id FROM scheduled_actions AS a
+        WHERE a.status = 'sending' AND a.lease_until <= clock_timestamp()
+        ORDER BY a.lease_until LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), updated AS (
+        UPDATE scheduled_actions AS a SET
+            status = CASE WHEN a.attempts >= p_max_attempts THEN 'dead' ELSE 'scheduled' END,
+            last_error = 'the sender was lost before it reported back', lease_until = NULL, lease_owner = NULL
+        FROM lost AS l WHERE a.id = l.id
+        RETURNING a.id
+    )
+    SELECT count(*)::integer FROM updated
+$$;
+
+-- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
+-- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
+-- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits.
+CREATE OR REPLACE FUNCTION claim_emails(
+    p_owner text, p_lease interval, p_limit integer, p_per_tenant integer, p_after uuid
+) RETURNS TABLE (
+    action_id bigint, tenant_id uuid, verdict text, template text, variables jsonb, address text,
+    tenant_name text, from_name text, from_address text, attempts integer
+)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    WITH claimed AS MATERIALIZED (
+        SELECT due.id, due.tenant_id, t.name AS tenant_name, y.from_name, y.from_address
+        FROM tenants_with_actions('email', p_after) AS w (tenant_id)
+        JOIN tenants AS t ON t.id = w.tenant_id
+        LEFT JOIN tenant_delivery AS y ON y.tenant_id = w.tenant_id
+        CROSS JOIN LATERAL (
+            SELECT a.id, a.tenant_id FROM scheduled_actions AS a
+            WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
+            ORDER BY a.run_at LIMIT p_per_tenant
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS due
+        WHERE y.tenant_id IS NULL
+           OR NOT y.paused AND (v_now AT TIME ZONE y.time_zone)::time >= y.window_start
+                           AND (v_now AT TIME ZONE y.time_zone)::time < y.window_end
+        LIMIT p_limit
+    ), updated AS (
+        UPDATE scheduled_actions AS a SET
+            status = coalesce(g.verdict, 'sending'),
+            reason = g.reason,
+            attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
+            lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
+            lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
+        FROM claimed AS c JOIN action_guards AS g ON g.action_id = c.id
+        WHERE a.id = c.id
+        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, c.tenant_name, c.from_name,
+                  c.from_address, a.attempts
+    )
+    SELECT * FROM updated ORDER BY updated.tenant_id, updated.id;
+END
+$$;
+
+-- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
+-- unsent marks what was claimed but never tried; its attempt is given back.
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "run_at", "unsent"}]
+CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    WITH updated AS (
+        UPDATE scheduled_actions AS a SET
+            status = r.status, last_error = coalesce(r.error, a.last_error), run_at = coalesce(r.run_at, a.run_at),
+            sent_at = CASE WHEN r.status = 'sent' THEN fleet_now() END,
+            sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
+            attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
+            message_id = coalesce(r.message_id, a.message_id), lease_owner = NULL, lease_until = NULL
+        FROM jsonb_to_recordset(p_results)
+            AS r (id bigint, status text, error text, address text, message_id text, run_at timestamptz, unsent boolean)
+        WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
+        RETURNING a.id
+    )
+    SELECT count(*)::integer FROM updated
+$$;
+
+-- Claims due internal actions (a task or a case for the tenant's own people) under row locks. Their text is
+-- rendered by the caller and written by file_internal in the same transaction: exactly once.
+CREATE OR REPLACE FUNCTION claim_internal(p_limit integer, p_per_tenant integer)
+RETURNS TABLE (action_id bigint, kind text, verdict text, template text, variables jsonb, tenant_name text)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    WITH claimed AS MATERIALIZED (
+        SELECT due.id, due.kind, t.name AS tenant_name
+        FROM unnest(ARRAY['task', 'case']) AS k (kind)
+        CROSS JOIN LATERAL tenants_with_actions(k.kind, NULL) AS w (tenant_id)
+        JOIN tenants AS t ON t.id = w.tenant_id
+        CROSS JOIN LATERAL (
+            SELECT a.id, a.kind FROM scheduled_actions AS a
+            WHERE a.status = 'scheduled' AND a.kind = k.kind AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
+            ORDER BY a.run_at LIMIT p_per_tenant
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS due
+        LIMIT p_limit
+    ), refused AS (
+        UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason
+        FROM claimed AS c JOIN action_guards AS g ON g.action_id = c.id
+        WHERE a.id = c.id AND g.verdict IS NOT NULL
+    )
+    SELECT a.id, a.kind, g.verdict, a.template, a.variables, c.tenant_name
+    FROM claimed AS c
+    JOIN scheduled_actions AS a ON a.id = c.id
+    JOIN action_guards AS g ON g.action_id = c.id
+    ORDER BY a.id;
+END
+$$;
+
+-- Writes claimed internal actions as tasks and cases of the CRM and settles them.
+-- p_texts: [{"id", "title", "body"}]
+CREATE OR REPLACE FUNCTION file_internal(p_texts jsonb) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_filed integer;
+BEGIN
+    WITH filed AS (
+        SELECT a.*, r.title, r.body, p.id AS assignee_id
+        FROM jsonb_to_recordset(p_texts) AS r (id bigint, title text, body text)
+        JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
+        LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
+    ), new_tasks AS (
+        INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at)
+        SELECT f.tenant_id, f.title, f.body, 'open',
+               CASE WHEN f.template = 'compliance_escalation' THEN 'high' ELSE 'medium' END, f.assignee_id, v_now + interval '1 day'
+        FROM filed AS f WHERE f.kind = 'task'
+    ), new_cases AS (
+        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
+        SELECT f.tenant_id, q.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', 'high', 'fleet', f.template
+        FROM filed AS f
+        LEFT JOIN feedback_requests AS q
+            ON f.subject_type = 'feedback_request' AND q.id = f.subject_id AND q.tenant_id = f.tenant_id
+        WHERE f.kind = 'case'
+    ), settled AS (
+        UPDATE scheduled_actions AS a SET status = 'sent', sent_at = v_now, attempts = a.attempts + 1
+        FROM filed AS f WHERE a.id = f.id
+        RETURNING a.id
+    )
+    SELECT count(*) INTO v_filed FROM settled;
+    RETURN v_filed;
+END
+$$;
+
+-- What an operator does with an action by hand: approve a suggestion, cancel one that has not left, retry
+-- one that failed or died. Returns the ids it changed.
+CREATE OR REPLACE FUNCTION decide_actions(p_ids bigint[], p_decision text) RETURNS SETOF bigint
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF p_decision NOT IN ('approve', 'cancel', 'retry') THEN
+        RAISE EXCEPTION 'decision is %, it must be approve, cancel or retry', p_decision
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY
+    UPDATE scheduled_actions AS a SET
+        status = CASE p_decision WHEN 'cancel' THEN 'cancelled' ELSE 'scheduled' END,
+        reason = CASE p_decision WHEN 'cancel' THEN 'cancelled by an operator' END,
+        attempts = CASE p_decision WHEN 'retry' THEN 0 ELSE a.attempts END,
+        run_at = CASE p_decision WHEN 'cancel' THEN a.run_at ELSE greatest(a.run_at, fleet_now()) END
+    WHERE a.id = ANY (p_ids)
+      AND a.status = ANY (CASE p_decision
+          WHEN 'approve' THEN ARRAY['suggested']
+          WHEN 'cancel' THEN ARRAY['suggested', 'scheduled', 'failed', 'dead']
+          ELSE ARRAY['failed', 'dead'] END)
+    RETURNING a.id;
+END
+$$;
+
+REVOKE ALL ON FUNCTION tenants_with_actions(text, uuid), recover_actions(integer),
+    claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
+    claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+    FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION tenants_with_actions(text, uuid), recover_actions(integer),
+    claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
+    claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+    TO service_role;

@@ -1,0 +1,279 @@
+-- Quotes: what a CRM calls (number, send, view, outcome) and the engine that follows up.
+
+-- The next number of the tenant's year, Q-YYYY-0001 and on. The counter's row lock makes fifty sessions
+-- queue up, and a session that rolls back gives its number back: no clash and no gap.
+CREATE OR REPLACE FUNCTION generate_quote_number(p_tenant_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_year constant integer := extract(year FROM fleet_now() AT TIME ZONE 'UTC');
+    v_number text;
+BEGIN
+    LOOP
+        INSERT INTO quote_counters AS c (tenant_id, year, last_number) VALUES (p_tenant_id, v_year, 1)
+        ON CONFLICT (tenant_id, year) DO UPDATE SET last_number = c.last_number + 1
+        RETURNING format('Q-%s-%s', v_year, lpad(c.last_number::text, greatest(4, length(c.last_number::text)), '0'))
+        INTO v_number;
+        -- An imported quote may already bear it.
+        EXIT WHEN NOT EXISTS (SELECT FROM quotes AS q WHERE q.tenant_id = p_tenant_id AND q.quote_number = v_number);
+    END LOOP;
+    RETURN v_number;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION number_new_quote() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    NEW.quote_number := generate_quote_number(NEW.tenant_id);
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER quote_numbered
+    BEFORE INSERT ON quotes
+    FOR EACH ROW WHEN (NEW.quote_number IS NULL) EXECUTE FUNCTION number_new_quote();
+
+CREATE OR REPLACE FUNCTION log_new_quote() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
+    VALUES (NEW.tenant_id, NEW.id, 'created', fleet_now());
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER quote_created
+    AFTER INSERT ON quotes
+    FOR EACH ROW EXECUTE FUNCTION log_new_quote();
+
+-- Marks a draft as sent and plans the first follow-up three days later.
+CREATE OR REPLACE FUNCTION send_quote(p_quote_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_quote quotes;
+BEGIN
+    SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id FOR NO KEY UPDATE;
+    IF v_quote.id IS NULL THEN
+        RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+    ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered') THEN
+        RAISE EXCEPTION 'quote % is %, only a draft can be sent', v_quote.quote_number, v_quote.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    ELSIF v_quote.valid_until < (v_now AT TIME ZONE 'UTC')::date THEN
+        RAISE EXCEPTION 'quote % was valid until %, set a later date before sending', v_quote.quote_number, v_quote.valid_until
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    UPDATE quotes SET status = 'sent', sent_at = v_now, next_follow_up_at = v_now + interval '3 days',
+                      follow_up_count = 0, last_follow_up_at = NULL, follow_up_ended_at = NULL
+    WHERE id = p_quote_id;
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
+    VALUES (v_quote.tenant_id, p_quote_id, 'sent', v_now);
+END
+$$;
+
+-- Counts a view by the customer; the first one turns sent into viewed. Returns the views so far.
+CREATE OR REPLACE FUNCTION record_quote_view(p_quote_id uuid, p_metadata jsonb DEFAULT '{}') RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_quote quotes;
+BEGIN
+    UPDATE quotes SET view_count = view_count + 1, viewed_at = coalesce(viewed_at, v_now),
+                      status = CASE status WHEN 'sent' THEN 'viewed' ELSE status END
+    WHERE id = p_quote_id AND status NOT IN ('draft', 'pending_approval')
+    RETURNING * INTO v_quote;
+    IF v_quote.id IS NULL THEN
+        RAISE EXCEPTION 'no sent quote %', p_quote_id USING ERRCODE = 'no_data_found';
+    END IF;
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, metadata, created_at)
+    VALUES (v_quote.tenant_id, p_quote_id, 'viewed', coalesce(p_metadata, '{}'), v_now);
+    RETURN v_quote.view_count;
+END
+$$;
+
+-- Records how a quote ended: in the quote, in quote_outcomes and in its activities, or nowhere. Follow-ups
+-- stop with it. A second call corrects the first.
+CREATE OR REPLACE FUNCTION record_quote_outcome(
+    p_quote_id uuid, p_outcome text, p_primary_reason text DEFAULT NULL, p_secondary_reasons text[] DEFAULT '{}',
+    p_competitor text DEFAULT NULL, p_competitor_amount numeric DEFAULT NULL, p_notes text DEFAULT NULL,
+    p_learnings jsonb DEFAULT '{}'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_quote quotes;
+BEGIN
+    IF p_outcome IS NULL OR p_outcome NOT IN ('won', 'lost', 'no_decision') THEN
+        RAISE EXCEPTION 'outcome is %, it must be won, lost or no_decision', coalesce(p_outcome, 'empty')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    UPDATE quotes SET
+        outcome = p_outcome, outcome_reason = p_primary_reason, outcome_competitor = p_competitor, outcome_notes = p_notes,
+        status = CASE p_outcome WHEN 'won' THEN 'accepted' WHEN 'lost' THEN 'rejected' ELSE status END,
+        responded_at = coalesce(responded_at, v_now), next_follow_up_at = NULL
+    WHERE id = p_quote_id
+    RETURNING * INTO v_quote;
+    IF v_quote.id IS NULL THEN
+        RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+    END IF;
+    INSERT INTO quote_outcomes (tenant_id, quote_id, outcome, primary_reason, secondary_reasons, competitor,
+                                our_amount, competitor_amount, learnings, recorded_at, recorded_by)
+    VALUES (v_quote.tenant_id, p_quote_id, p_outcome, p_primary_reason, coalesce(p_secondary_reasons, '{}'), p_competitor,
+            v_quote.total_amount, p_competitor_amount, coalesce(p_learnings, '{}'), v_now, (SELECT auth.uid()))
+    ON CONFLICT (quote_id) DO UPDATE SET
+        outcome = excluded.outcome, primary_reason = excluded.primary_reason,
+        secondary_reasons = excluded.secondary_reasons, competitor = excluded.competitor,
+        our_amount = excluded.our_amount, competitor_amount = excluded.competitor_amount,
+        learnings = excluded.learnings, recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by;
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+    VALUES (v_quote.tenant_id, p_quote_id, 'outcome', p_primary_reason, jsonb_build_object('outcome', p_outcome), v_now);
+END
+$$;
+
+-- Quotes due for a follow-up, the highest amount first, then the oldest. Reads, per day a follow-up became
+-- due, only as many rows as the limit asks for, never the quotes that still wait.
+CREATE OR REPLACE FUNCTION get_quotes_needing_followup(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    quote_id uuid, quote_number text, title text, status text, total_amount numeric, client_id uuid, contact_id uuid,
+    deal_id uuid, sent_at timestamptz, valid_until date, view_count integer, follow_up_count integer,
+    max_follow_ups integer, next_follow_up_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE days AS (
+        SELECT (SELECT (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date FROM quotes AS q
+                WHERE q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
+                  AND q.follow_up_ended_at IS NULL
+                ORDER BY 1 LIMIT 1) AS day
+        UNION ALL
+        SELECT (SELECT (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date FROM quotes AS q
+                WHERE q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
+                  AND q.follow_up_ended_at IS NULL
+                  AND (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date > y.day
+                ORDER BY 1 LIMIT 1)
+        FROM days AS y WHERE y.day < v_today
+    )
+    SELECT f.id, f.quote_number, f.title, f.status, f.total_amount, f.client_id, f.contact_id, f.deal_id, f.sent_at,
+           f.valid_until, f.view_count, f.follow_up_count, f.max_follow_ups, f.next_follow_up_at
+    FROM days AS y
+    CROSS JOIN LATERAL (
+        SELECT q.* FROM quotes AS q
+        WHERE q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
+          AND q.follow_up_ended_at IS NULL
+          AND (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date = y.day
+          AND (q.next_follow_up_at IS NULL OR q.next_follow_up_at <= v_now)
+          AND q.follow_up_count < q.max_follow_ups
+          AND (q.valid_until IS NULL OR q.valid_until >= v_today)
+        ORDER BY q.total_amount DESC, q.created_at
+        LIMIT p_limit
+    ) AS f
+    WHERE y.day <= v_today
+    ORDER BY f.total_amount DESC, f.created_at
+    LIMIT p_limit;
+END
+$$;
+
+-- One batch of one tenant: expire what is past its date, follow up the rest, hand over after the last one.
+CREATE OR REPLACE FUNCTION run_quotes_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+    v_status constant text := action_status(p_tenant_id, 'quotes');
+BEGIN
+    IF v_status IS NULL THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    WITH claimed AS MATERIALIZED (
+        SELECT q.* FROM quotes AS q
+        WHERE q.tenant_id = p_tenant_id AND q.due_at <= v_now
+        ORDER BY q.due_at LIMIT p_limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), decided AS (
+        SELECT q.id, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id,
+               q.follow_up_count + 1 AS step, q.max_follow_ups, q.sent_at,
+               coalesce(direct.id, fallback.id) AS contact_id,
+               coalesce(direct.first_name, fallback.first_name) AS first_name,
+               l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
+               CASE
+                   WHEN q.valid_until < v_today THEN 'quote_expired'
+                   WHEN coalesce(direct.id, fallback.id) IS NULL THEN 'quote_no_contact'
+                   WHEN q.follow_up_count < q.max_follow_ups THEN 'quote_follow_up'
+                   ELSE 'quote_handover'
+               END AS step_kind
+        FROM claimed AS q
+        LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
+        LEFT JOIN clients AS l ON l.id = q.client_id AND l.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
+        LEFT JOIN contacts AS direct ON direct.id = q.contact_id AND direct.tenant_id = p_tenant_id
+            AND btrim(direct.email) <> ''
+        LEFT JOIN LATERAL (
+            SELECT p.id, p.first_name FROM contacts AS p
+            WHERE direct.id IS NULL AND p.client_id = q.client_id AND p.tenant_id = p_tenant_id
+              AND p.is_primary AND p.email IS NOT NULL AND btrim(p.email) <> ''
+            LIMIT 1
+        ) AS fallback ON true
+    ), updated AS (
+        UPDATE quotes AS q SET
+            status = CASE WHEN e.step_kind = 'quote_expired' THEN 'expired' ELSE q.status END,
+            follow_up_count = CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step ELSE q.follow_up_count END,
+            last_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now ELSE q.last_follow_up_at END,
+            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now + interval '3 days' END,
+            follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover') THEN v_now
+                                      ELSE q.follow_up_ended_at END
+        FROM decided AS e WHERE q.id = e.id
+    ), logged AS (
+        INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+        SELECT p_tenant_id, e.id,
+               CASE e.step_kind WHEN 'quote_expired' THEN 'expired' WHEN 'quote_follow_up' THEN 'follow_up' ELSE 'escalated' END,
+               CASE e.step_kind
+                   WHEN 'quote_expired' THEN 'valid until ' || e.valid_until
+                   WHEN 'quote_no_contact' THEN 'no contact with an address'
+                   WHEN 'quote_handover' THEN 'no answer after ' || e.max_follow_ups || ' follow-ups'
+                   ELSE 'follow-up ' || e.step || ' of ' || e.max_follow_ups
+               END, '{}', v_now
+        FROM decided AS e
+    ), written AS (
+        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
+                                       client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
+        SELECT p_tenant_id, 'quotes', CASE WHEN e.step_kind = 'quote_follow_up' THEN 'email' ELSE 'task' END, e.step_kind,
+               jsonb_build_object('quote_number', e.quote_number, 'title', e.title, 'amount', to_char(e.total_amount, 'FM999,999,999,990.00'),
+                                  'valid_until', to_char(e.valid_until, 'FMDD FMMonth YYYY'), 'view_count', e.view_count,
+                                  'company', e.company_name, 'first_name', e.first_name, 'owner_name', e.owner_name,
+                                  'step', e.step, 'max_steps', e.max_follow_ups),
+               'quote', e.id, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
+               -- Sending again (after a counter-offer) starts a new series.
+               concat_ws(':', 'quote', e.id, extract(epoch FROM e.sent_at), e.step_kind,
+                         CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step END), p_run
+        FROM decided AS e WHERE e.step_kind <> 'quote_expired'
+        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+        RETURNING template
+    )
+    SELECT 'due', 'quote', count(*) FROM decided
+    UNION ALL SELECT 'acted', e.step_kind, count(*) FROM decided AS e GROUP BY e.step_kind
+    UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+END
+$$;
+
+REVOKE ALL ON FUNCTION generate_quote_number(uuid), number_new_quote(), log_new_quote(), send_quote(uuid),
+    record_quote_view(uuid, jsonb),
+    record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
+    get_quotes_needing_followup(uuid, integer), run_quotes_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION generate_quote_number(uuid), send_quote(uuid), record_quote_view(uuid, jsonb),
+    record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
+    get_quotes_needing_followup(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION run_quotes_batch(uuid, integer, bigint) TO service_role;

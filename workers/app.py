@@ -1,0 +1,67 @@
+"""The Celery app: `celery -A workers.app worker | beat | flower | call workers.deals.run`."""
+
+import sys
+from typing import Any, Final
+
+from celery import Celery
+
+from beat_schedule import BEAT_SCHEDULE
+from workers.delivery.tasks import register as register_delivery
+from workers.errors import FleetError
+from workers.runtime.tasks import register as register_engines
+from workers.settings import redis_url, settings
+
+_TASK_TIME_LIMIT: Final = 30 * 60
+# Longer than the longest task may run, or Redis hands the message to a second worker meanwhile.
+_VISIBILITY_TIMEOUT: Final = 2 * _TASK_TIME_LIMIT
+# A worker whose Redis failed over notices within seconds instead of waiting for ever.
+_TRANSPORT_OPTIONS: Final = {
+    "visibility_timeout": _VISIBILITY_TIMEOUT,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 10,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "retry_on_timeout": True,
+}
+
+
+def _configuration() -> dict[str, Any]:
+    chosen, broker = settings(), redis_url()
+    home = chosen.fleet_home
+    home.mkdir(parents=True, exist_ok=True)
+    return {
+        "broker_url": broker,
+        "result_backend": broker,
+        "broker_transport_options": _TRANSPORT_OPTIONS,
+        "result_backend_transport_options": _TRANSPORT_OPTIONS,
+        "visibility_timeout": _VISIBILITY_TIMEOUT,
+        "broker_connection_retry_on_startup": True,
+        "redis_socket_timeout": 30,
+        "redis_socket_keepalive": True,
+        "redis_backend_health_check_interval": 25,
+        "result_expires": 24 * 3600,
+        "timezone": chosen.fleet_timezone,
+        "beat_schedule": BEAT_SCHEDULE,
+        "beat_schedule_filename": str(home / "celerybeat-schedule"),
+        "task_default_queue": "engines",
+        "task_routes": {"workers.delivery.*": {"queue": "delivery"}},
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_time_limit": _TASK_TIME_LIMIT,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        "task_send_sent_event": True,
+        "worker_hijack_root_logger": True,
+    }
+
+
+try:
+    app = Celery("workers")
+    app.conf.update(_configuration())
+except FleetError as problem:
+    sys.exit(f"fleet: {problem}")
+
+register_engines(app)
+register_delivery(app)

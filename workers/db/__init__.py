@@ -1,0 +1,1 @@
+"""The database: sessions, migrations, the catalogue check, and the embedded servers."""

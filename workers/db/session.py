@@ -1,0 +1,81 @@
+"""Connections and transactions of the workers: the right role, the fleet's clock, errors said plainly."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+
+from workers import clock
+from workers.db.revisions import KNOWN, VERSION_TABLE
+from workers.errors import DatabaseUnavailableError, SchemaMismatchError
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Connection]:
+    """Open a connection for one run; a process needs no pool, it does one thing at a time.
+
+    Statements are never prepared on the server, so a transaction pooler may stand in between.
+
+    Raises:
+        DatabaseUnavailableError: the server does not answer, or answers that it will not.
+    """
+    try:
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            row_factory=dict_row,
+            connect_timeout=10,
+            application_name="p1-fleet",
+        )
+    except psycopg.OperationalError as error:
+        place = conninfo_to_dict(url)
+        reason = str(error).strip().splitlines()[-1]
+        raise DatabaseUnavailableError(
+            f"cannot reach the database {place.get('dbname', '')} at {place.get('host', 'localhost')}: "
+            f"{reason} (is it running? is DATABASE_URL right?)"
+        ) from None
+    with connection:
+        yield connection
+
+
+@contextmanager
+def transaction(connection: Connection, *, force_rollback: bool = False) -> Iterator[None]:
+    """Run a block as one transaction (a savepoint inside another) as service_role, at the fleet's clock.
+
+    Role and clock are local to the transaction: a pooled connection goes back as it came.
+    """
+    instant = clock.override()
+    with connection.transaction(force_rollback=force_rollback):
+        connection.execute(
+            "SELECT set_config('role', 'service_role', true), set_config('fleet.now', %s, true)",
+            [instant.isoformat() if instant else ""],
+        )
+        yield
+
+
+def require_current_schema(connection: Connection) -> None:
+    """Make sure that the database is at the revision this code was written for.
+
+    Raises:
+        SchemaMismatchError: it is not migrated, behind, or ahead of this code.
+    """
+    row = connection.execute("SELECT to_regclass(%s) AS present", [VERSION_TABLE]).fetchone()
+    if row is None or row["present"] is None:
+        raise SchemaMismatchError("the database is not migrated: run `fleet db migrate`")
+    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  # a constant
+    revision = row["version_num"] if row else None
+    if revision == KNOWN[-1]:
+        return
+    if revision is None or revision in KNOWN:
+        raise SchemaMismatchError(
+            f"the database is at {revision or 'no revision'}, this code needs {KNOWN[-1]}: run `fleet db migrate`"
+        )
+    raise SchemaMismatchError(
+        f"the database is migrated to {revision}, which this code does not know: install the matching release"
+    )

@@ -1,0 +1,146 @@
+"""One pass of delivery: recover, file what is internal, then send e-mail tenant by tenant until none is due."""
+
+import logging
+import os
+import random
+import socket
+from collections import Counter
+from datetime import timedelta
+from email.errors import HeaderParseError
+from typing import Any, Final
+from uuid import UUID
+
+from jinja2 import TemplateError
+from psycopg.types.json import Jsonb
+
+from workers import clock
+from workers.db.session import Connection, transaction
+from workers.delivery.backoff import next_attempt
+from workers.delivery.channels import Channel, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
+from workers.delivery.render import Text, compose, render
+from workers.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# One claim is sent and settled within its lease even where every message takes ten seconds.
+_CLAIM: Final = 50
+_PER_TENANT: Final = 10
+_LEASE: Final = timedelta(minutes=10)
+
+
+def channel_for(settings: Settings) -> Channel:
+    """Return SMTP where SMTP_URL is set, else the Maildir under FLEET_HOME."""
+    return SmtpChannel(settings.smtp_url) if settings.smtp_url else MaildirChannel(settings.fleet_home / "mail")
+
+
+def deliver(connection: Connection, channel: Channel, settings: Settings) -> Counter[str]:
+    """Carry out every due action.
+
+    Returns:
+        How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
+        again), failed, dead, skipped, cancelled.
+    """
+    done: Counter[str] = Counter()
+    with transaction(connection):
+        connection.execute("SELECT recover_actions(%s)", [settings.fleet_max_attempts])
+    while filed := _file_internal(connection):
+        done += filed
+    with channel:
+        done += _send_emails(connection, channel, settings)
+    if done:
+        logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
+    return done
+
+
+def _file_internal(connection: Connection) -> Counter[str]:
+    """Write one batch of tasks and cases into the CRM, in the transaction that settles their actions."""
+    with transaction(connection):
+        claimed = connection.execute("SELECT * FROM claim_internal(%s, %s)", [500, 100]).fetchall()
+        done: Counter[str] = Counter(row["verdict"] or "filed" for row in claimed)
+        wanted = [row for row in claimed if row["verdict"] is None]
+        texts = []
+        for row in wanted:
+            try:
+                text = render(row["template"], row["variables"], row["tenant_name"])
+            except TemplateError as error:
+                # The people concerned must hear of it even if the words are broken.
+                text = Text(row["template"], f"The text could not be written ({error}).\n\n{row['variables']}")
+            texts.append({"id": row["action_id"], "title": text.subject, "body": text.body})
+        connection.execute("SELECT file_internal(%s)", [Jsonb(texts)])
+    return done
+
+
+def _send_emails(connection: Connection, channel: Channel, settings: Settings) -> Counter[str]:
+    """Send in rounds over the tenants, a few of each at a time, so that no tenant waits for another's bulk."""
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    done: Counter[str] = Counter()
+    after: UUID | None = None
+    while True:
+        with transaction(connection):
+            claimed = connection.execute(
+                "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
+            ).fetchall()
+        if not claimed:
+            if after is None:
+                return done
+            after = None
+            continue
+        done.update(row["verdict"] for row in claimed if row["verdict"] is not None)
+        results, down = _send_claimed(channel, [row for row in claimed if row["verdict"] is None], settings)
+        with transaction(connection):
+            connection.execute("SELECT settle_emails(%s, %s)", [owner, Jsonb(results)])
+        done.update(result["status"] for result in results)
+        if down:
+            return done
+        after = claimed[-1]["tenant_id"]
+
+
+def _send_claimed(
+    channel: Channel, claimed: list[dict[str, Any]], settings: Settings
+) -> tuple[list[dict[str, Any]], bool]:
+    """Send claimed actions. Once the channel is down the rest goes back as it was, at no cost of an attempt.
+
+    Returns:
+        How each is to be settled, and whether the channel is down.
+    """
+    results: list[dict[str, Any]] = []
+    for position, row in enumerate(claimed):
+        outcome, message_id = _send(channel, row, settings)
+        results.append(_settlement(row, outcome, message_id, settings))
+        if isinstance(outcome, RetryLater) and outcome.channel_down:
+            logger.warning("delivery stops for now: %s", outcome.error)
+            results += [{"id": rest["action_id"], "status": "scheduled", "unsent": True} for rest in claimed[position + 1 :]]
+            return results, True
+    return results, False
+
+
+def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, str | None]:
+    """Render and send one claimed action; returns the outcome and the Message-ID."""
+    try:
+        message = compose(
+            render(row["template"], row["variables"], row["tenant_name"]),
+            action=row["action_id"],
+            tenant=row["tenant_id"],
+            address=row["address"],
+            from_name=row["from_name"] or row["tenant_name"],
+            from_address=row["from_address"] or settings.fleet_mail_from,
+        )
+    except TemplateError as error:
+        return RetryLater(f"template {row['template']}: {error}"), None
+    except (ValueError, HeaderParseError, IndexError) as error:  # what the parser makes of a hopeless address
+        return Rejected(f"{row['address']!r} is no e-mail address ({error})"), None
+    return channel.send(message, row["address"]), message["Message-ID"]
+
+
+def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, settings: Settings) -> dict[str, Any]:
+    result = {"id": row["action_id"], "address": row["address"], "message_id": message_id}
+    match outcome:
+        case Sent():
+            return result | {"status": "sent"}
+        case Rejected(error):
+            return result | {"status": "failed", "error": error}
+        case RetryLater(error) if row["attempts"] >= settings.fleet_max_attempts:
+            return result | {"status": "dead", "error": error}
+        case RetryLater(error):
+            again = next_attempt(clock.now(), row["attempts"], random.random())  # noqa: S311  # jitter, no secret
+            return result | {"status": "scheduled", "error": error, "run_at": again.isoformat()}

@@ -1,0 +1,19 @@
+"""Delivery's one task, in a queue of its own so that slow mail never starves the engines."""
+
+from celery import Celery
+
+from workers.db.session import connect, require_current_schema
+from workers.delivery.deliver import channel_for, deliver
+from workers.settings import database_url, settings
+
+
+def register(app: Celery) -> None:
+    """Give the app workers.delivery.run."""
+
+    @app.task(name="workers.delivery.run")
+    def run() -> dict[str, int]:
+        """Carry out every due action. A failed pass needs no retry: the next one comes with the next minute."""
+        chosen = settings()
+        with connect(database_url()) as connection:
+            require_current_schema(connection)
+            return dict(deliver(connection, channel_for(chosen), chosen))

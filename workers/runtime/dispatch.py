@@ -1,0 +1,145 @@
+"""One run of one engine: round-robin over the tenants with due work, one bounded batch after the other."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from workers.db.session import Connection, transaction
+from workers.engines.base import Engine, Tally
+from workers.runtime import ledger
+from workers.runtime.ledger import Failure, Trigger
+
+logger = logging.getLogger(__name__)
+
+# How long, and how often, a tenant whose rows another worker holds right now is asked again.
+_BUSY_PAUSE_SECONDS: Final = 0.05
+_BUSY_ROUNDS: Final = 100
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did, as it is printed, logged and returned to Celery."""
+
+    engine: str
+    run: int
+    slot: datetime | None
+    trigger: Trigger
+    tally: Tally = field(default_factory=Tally)
+    tenants: set[UUID] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+    unfinished: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {
+            "engine": self.engine,
+            "run": self.run,
+            "slot": self.slot.isoformat() if self.slot else None,
+            "trigger": self.trigger,
+            "tenants": len(self.tenants),
+            "due": self.tally.due,
+            "acted": dict(self.tally.acted),
+            "skipped": dict(self.tally.skipped),
+            "actions": dict(self.tally.actions),
+            "failures": [{"tenant_id": str(f.tenant), "error": f.error} for f in self.failures],
+            "seconds": round(self.seconds, 3),
+            "unfinished": self.unfinished,
+        }
+
+
+def run_engine(
+    connection: Connection,
+    engine: Engine,
+    *,
+    trigger: Trigger,
+    slot: datetime | None = None,
+    task_id: str | None = None,
+    tenant: UUID | None = None,
+    batch_size: int,
+    budget_seconds: float = float("inf"),
+    on_backlog: Callable[[], None] | None = None,
+) -> Report | None:
+    """Work an engine until nothing is due, or the budget is used up.
+
+    Args:
+        connection: outside any transaction; each batch opens its own.
+        engine: what to run.
+        trigger: who started it.
+        slot: the timetable's instant; None for a run outside the timetable.
+        task_id: the message's id: the same message delivered again goes on with its run.
+        tenant: work for this one only.
+        batch_size: most rows one batch claims.
+        budget_seconds: after this many seconds the run ends and says that it is unfinished.
+        on_backlog: called once, when after the first round over all tenants there is still work.
+
+    Returns:
+        The report, or None if the slot was taken.
+
+    Raises:
+        psycopg.OperationalError: the connection is lost; the run is left to whoever takes over its lease.
+    """
+    started = time.monotonic()
+    with transaction(connection):
+        run = ledger.open_run(connection, engine.name, slot, trigger, task_id)
+        if run is None:
+            return None
+        tenants = [tenant] if tenant else ledger.due_tenants(connection, engine.name)
+    report = Report(engine.name, run, slot, trigger)
+
+    ring = deque(tenants)
+    first_round, busy_rounds = len(ring), 0
+    while ring and not report.unfinished:
+        current = ring.popleft()
+        tally = _run_batch(connection, engine, report, current, batch_size)
+        if tally is None:
+            continue
+        if tally.due or tally.busy:
+            ring.append(current)
+            report.tenants.add(current)
+        if tally.busy and not tally.due:
+            busy_rounds += 1
+            time.sleep(_BUSY_PAUSE_SECONDS)
+            report.unfinished = busy_rounds > _BUSY_ROUNDS
+        first_round -= 1
+        if first_round == 0 and ring and on_backlog is not None:
+            on_backlog()
+        report.unfinished |= time.monotonic() - started > budget_seconds and bool(ring)
+
+    with transaction(connection):
+        ledger.close_run(connection, run, "succeeded", len(report.tenants))
+    report.seconds = time.monotonic() - started
+    logger.info(
+        "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures in %.2f s",
+        engine.name, report.tally.due, len(report.tenants), report.tally.acted.total(),
+        report.tally.skipped.total(), report.tally.actions.total(), len(report.failures), report.seconds,
+    )  # fmt: skip
+    return report
+
+
+def _run_batch(
+    connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int
+) -> Tally | None:
+    """Run one batch; an error is this tenant's alone, unless it is the connection's."""
+    try:
+        with transaction(connection):
+            tally = engine.batch(connection, tenant, batch_size, report.run)
+            ledger.record_progress(connection, report.run, tally)
+    except Exception as error:  # whatever one tenant's data provokes must not stop the others
+        if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
+            raise
+        failure = Failure(tenant, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
+        logger.exception("%s failed for tenant %s", engine.name, tenant)
+        report.failures.append(failure)
+        with transaction(connection):
+            ledger.record_failure(connection, report.run, failure)
+        return None
+    report.tally.add(tally)
+    return tally

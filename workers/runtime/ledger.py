@@ -1,0 +1,68 @@
+"""The occurrence ledger in Python: one thin function per SQL function of schema/functions/ledger.sql."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from workers.db.session import Connection
+from workers.engines.base import Tally
+
+Trigger = Literal["beat", "catch_up", "manual", "share"]
+
+# A run renews its lease with every batch, and a batch takes well under a second; a worker that is silent
+# for this long is gone, and the catch-up may take over its slot.
+LEASE: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A tenant whose batch failed; it is recorded and the others go on."""
+
+    tenant: UUID
+    error: str
+
+
+def open_run(
+    connection: Connection, engine: str, slot: datetime | None, trigger: Trigger, task_id: str | None
+) -> int | None:
+    """Claim a slot and return the run's id; None if the slot is taken. Without a slot every call is a run."""
+    return _scalar(
+        connection, "SELECT open_run(%s, %s, %s, %s, %s) AS value", [engine, slot, trigger, task_id, LEASE]
+    )
+
+
+def record_progress(connection: Connection, run: int, tally: Tally) -> None:
+    """Add a batch to its run and renew the lease; part of the batch's own transaction, so the counts are exact."""
+    connection.execute(
+        "SELECT record_progress(%s, %s, %s, %s, %s, %s, '[]')",
+        [run, LEASE, tally.due, tally.acted.total(), tally.actions.total(), Jsonb(dict(tally.skipped))],
+    )
+
+
+def record_failure(connection: Connection, run: int, failure: Failure) -> None:
+    """Note a tenant's error in its run."""
+    entry = Jsonb([{"tenant_id": str(failure.tenant), "error": failure.error}])
+    connection.execute("SELECT record_progress(%s, %s, 0, 0, 0, '{}', %s)", [run, LEASE, entry])
+
+
+def close_run(connection: Connection, run: int, status: Literal["succeeded", "failed"], tenants: int) -> None:
+    """End a run."""
+    connection.execute("SELECT close_run(%s, %s, %s)", [run, status, tenants])
+
+
+def slot_is_taken(connection: Connection, engine: str, slot: datetime) -> bool:
+    """Say whether a slot needs nobody any more: worked, or being worked under a live lease."""
+    return bool(_scalar(connection, "SELECT slot_is_taken(%s, %s) AS value", [engine, slot]))
+
+
+def due_tenants(connection: Connection, engine: str) -> list[UUID]:
+    """Return the tenants that have due work for an engine which is not off for them."""
+    return [row["due_tenants"] for row in connection.execute("SELECT due_tenants(%s)", [engine])]
+
+
+def _scalar(connection: Connection, statement: str, parameters: list[Any]) -> Any:  # noqa: ANN401  # any SQL value
+    row = connection.execute(statement, parameters).fetchone()  # type: ignore[arg-type]
+    return row["value"] if row else None

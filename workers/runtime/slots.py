@@ -1,0 +1,44 @@
+"""Slots of the timetable: pure calendar arithmetic over Celery's own reading of the crons."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from celery.schedules import crontab
+
+from beat_schedule import BEAT_SCHEDULE
+
+# A missed slot younger than this is still worth working; an older one waits for the next.
+CATCH_UP_WINDOW: Final = {
+    "feedback": timedelta(hours=12),
+    "deals": timedelta(hours=5),
+    "quotes": timedelta(hours=12),
+    "enrichment": timedelta(minutes=25),
+    "compliance": timedelta(days=3),
+}
+
+
+def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the latest instant at or before `now` at which the engine's cron fires.
+
+    Args:
+        engine: a name of the timetable.
+        now: timezone-aware.
+        zone: the zone in which the cron's hours are read (FLEET_TIMEZONE).
+    """
+    cron = BEAT_SCHEDULE[engine]["schedule"]
+    assert isinstance(cron, crontab)  # noqa: S101  # for the type checker
+    local = now.astimezone(zone)
+    day = local.date()
+    while True:
+        if (
+            day.day in cron.day_of_month
+            and day.month in cron.month_of_year
+            and day.isoweekday() % 7 in cron.day_of_week
+        ):
+            for hour in sorted(cron.hour, reverse=True):
+                for minute in sorted(cron.minute, reverse=True):
+                    slot = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+                    if slot <= local:
+                        return slot
+        day -= timedelta(days=1)

@@ -1,0 +1,104 @@
+"""The Celery tasks: thin. A task opens a connection, calls, returns counts."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import psycopg
+from celery import Celery, Task
+
+from workers import clock
+from workers.db.session import connect, require_current_schema, transaction
+from workers.engines.base import Engine
+from workers.engines.registry import ENGINES
+from workers.errors import DatabaseUnavailableError
+from workers.runtime import ledger
+from workers.runtime.dispatch import run_engine
+from workers.runtime.ledger import Trigger
+from workers.runtime.slots import CATCH_UP_WINDOW, latest_slot
+from workers.settings import database_url, settings
+
+# Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
+_BUDGET: Final = timedelta(minutes=15)
+# A helper that no worker had time for is not needed any more.
+_HELPER_EXPIRES_SECONDS: Final = 60
+# Late enough that a restarting database is back, bounded so that the message ends up in the log.
+RETRY: Final[dict[str, Any]] = {
+    "autoretry_for": (DatabaseUnavailableError, psycopg.OperationalError),
+    "retry_backoff": 5,
+    "retry_backoff_max": 300,
+    "retry_jitter": True,
+    "max_retries": 8,
+}
+
+
+class Sender(Protocol):
+    """How a task sends messages: Celery.send_task."""
+
+    def __call__(self, name: str, **options: Any) -> object:  # noqa: ANN401  # Celery's own options
+        """Send the named task."""
+
+
+def register(app: Celery) -> None:
+    """Give the app one task per engine, workers.ENGINE.run, and the housekeeping."""
+    for engine in ENGINES.values():
+        app.task(_engine_task(engine, app.send_task), name=f"workers.{engine.name}.run", bind=True, **RETRY)
+    app.task(_catch_up_task(app.send_task), name="workers.housekeeping.catch_up", **RETRY)
+
+
+def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] | None]:
+    def run(task: Task, trigger: Trigger = "manual", helpers: int | None = None) -> dict[str, Any] | None:
+        """Run the engine until nothing is due; by hand it runs now, from the timetable once per slot."""
+        chosen = settings()
+        helpers = chosen.fleet_helpers if helpers is None else helpers
+        on_time = trigger in ("beat", "catch_up")
+        slot = latest_slot(engine.name, clock.now(), chosen.time_zone) if on_time else None
+
+        def call_helper() -> None:
+            if helpers > 0:
+                send(
+                    f"workers.{engine.name}.run",
+                    kwargs={"trigger": "share", "helpers": helpers - 1},
+                    expires=_HELPER_EXPIRES_SECONDS,
+                )
+
+        with connect(database_url()) as connection:
+            require_current_schema(connection)
+            report = run_engine(
+                connection,
+                engine,
+                trigger=trigger,
+                slot=slot,
+                task_id=task.request.id,
+                batch_size=chosen.fleet_batch_size,
+                budget_seconds=_BUDGET.total_seconds(),
+                on_backlog=call_helper,
+            )
+        if report is None:
+            return None
+        if report.unfinished:
+            send(f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
+        if report.tally.actions:
+            send("workers.delivery.run", expires=_HELPER_EXPIRES_SECONDS)
+        return report.as_dict()
+
+    return run
+
+
+def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
+    def catch_up() -> list[str]:
+        """Start every engine whose latest slot was missed, or lost with its worker, and is still young enough."""
+        chosen, now = settings(), clock.now()
+        started = []
+        with connect(database_url()) as connection:
+            require_current_schema(connection)
+            for engine, window in CATCH_UP_WINDOW.items():
+                slot = latest_slot(engine, now, chosen.time_zone)
+                with transaction(connection):
+                    wanted = now - slot < window and not ledger.slot_is_taken(connection, engine, slot)
+                if wanted:
+                    send(f"workers.{engine}.run", kwargs={"trigger": "catch_up"})
+                    started.append(engine)
+        return started
+
+    return catch_up

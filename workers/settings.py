@@ -1,0 +1,120 @@
+"""Settings from the environment (and .env): one frozen object, checked when it is first asked for."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.errors import ConfigurationError
+
+# Read by the test suite and the benchmarks, not by the fleet; they may stand in the same environment.
+_NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"})
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str | None) -> str | None:
+        if value and urlsplit(value).scheme not in schemes:
+            raise ValueError(f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value or None
+
+    return AfterValidator(check)
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("must be a time zone such as UTC or Europe/Berlin")
+    return value
+
+
+PostgresUrl = Annotated[str | None, _url("postgresql", "postgres")]
+RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket")]
+SmtpUrl = Annotated[str | None, _url("smtp", "smtps")]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. The environment wins over .env; names are case-insensitive."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="forbid", env_ignore_empty=True)
+
+    database_url: PostgresUrl = None
+    direct_database_url: PostgresUrl = None
+    redis_url: RedisUrl = None
+    smtp_url: SmtpUrl = None
+    fleet_home: Path = Path(".fleet")
+    fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    fleet_mail_from: str = "Customer Care <care@fleet.example>"
+    fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
+    fleet_helpers: int = Field(default=1, ge=0, le=64)
+    fleet_max_attempts: int = Field(default=12, ge=1, le=50)
+    fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
+
+    @model_validator(mode="after")
+    def _refuse_unknown(self) -> Self:
+        known = {name.upper() for name in type(self).model_fields} | _NOT_OURS
+        unknown = sorted(name for name in os.environ if name.startswith("FLEET_") and name not in known)
+        if unknown:
+            raise ValueError(f"{unknown[0]} is not a setting of the fleet; .env.example lists them all")
+        return self
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The zone in which the timetable's hours are read."""
+        return ZoneInfo(self.fleet_timezone)
+
+    @property
+    def servers_file(self) -> Path:
+        """Where a running `fleet up` notes the addresses of its embedded servers."""
+        return self.fleet_home / "servers.json"
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        ConfigurationError: a variable is unknown or invalid; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        message = problem["msg"].removeprefix("Value error, ")
+        name = "".join(str(part) for part in problem["loc"]).upper()
+        raise ConfigurationError(f"{name}: {message}" if name else message) from None
+
+
+def database_url() -> str:
+    """Return the database's URL: DATABASE_URL, else the embedded server's of the `fleet up` that runs.
+
+    Raises:
+        ConfigurationError: it is not set and no embedded server runs under FLEET_HOME.
+    """
+    return settings().database_url or _embedded("DATABASE_URL")
+
+
+def direct_database_url() -> str:
+    """Return the URL for migrations, which need a session of their own: no pooler in between."""
+    return settings().direct_database_url or database_url()
+
+
+def redis_url() -> str:
+    """Return the broker's URL: REDIS_URL, else the embedded server's; raises as `database_url` does."""
+    return settings().redis_url or _embedded("REDIS_URL")
+
+
+def _embedded(variable: str) -> str:
+    chosen = settings()
+    try:
+        servers: dict[str, str] = json.loads(chosen.servers_file.read_text())
+        return servers[variable]
+    except (FileNotFoundError, KeyError):
+        raise ConfigurationError(
+            f"{variable} is not set and no embedded server runs under {chosen.fleet_home}: "
+            "set it, or start the fleet with `make run` (fleet up)"
+        ) from None
