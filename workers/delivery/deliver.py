@@ -109,7 +109,9 @@ def _send_claimed(
         results.append(_settlement(row, outcome, message_id, settings))
         if isinstance(outcome, RetryLater) and outcome.channel_down:
             logger.warning("delivery stops for now: %s", outcome.error)
-            results += [{"id": rest["action_id"], "status": "scheduled", "unsent": True} for rest in claimed[position + 1 :]]
+            results += [
+                {"id": rest["action_id"], "status": "scheduled", "unsent": True} for rest in claimed[position + 1 :]
+            ]
             return results, True
     return results, False
 

@@ -71,7 +71,7 @@ def _environment() -> SandboxedEnvironment:
     return SandboxedEnvironment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701  # plain text, not HTML
+        autoescape=False,  # plain text, not HTML
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -10,10 +10,12 @@ from workers.settings import database_url, settings
 def register(app: Celery) -> None:
     """Give the app workers.delivery.run."""
 
-    @app.task(name="workers.delivery.run")
-    def run() -> dict[str, int]:
-        """Carry out every due action. A failed pass needs no retry: the next one comes with the next minute."""
-        chosen = settings()
-        with connect(database_url()) as connection:
-            require_current_schema(connection)
-            return dict(deliver(connection, channel_for(chosen), chosen))
+    app.task(_run, name="workers.delivery.run")
+
+
+def _run() -> dict[str, int]:
+    """Carry out every due action. A failed pass needs no retry: the next one comes with the next minute."""
+    chosen = settings()
+    with connect(database_url()) as connection:
+        require_current_schema(connection)
+        return dict(deliver(connection, channel_for(chosen), chosen))

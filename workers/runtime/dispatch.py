@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 # How long, and how often, a tenant whose rows another worker holds right now is asked again.
 _BUSY_PAUSE_SECONDS: Final = 0.05
 _BUSY_ROUNDS: Final = 100
+# Less than this is done sooner than a second worker could start.
+_BACKLOG_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def run_engine(
         tenant: work for this one only.
         batch_size: most rows one batch claims.
         budget_seconds: after this many seconds the run ends and says that it is unfinished.
-        on_backlog: called once, when after the first round over all tenants there is still work.
+        on_backlog: called once, when the run has lasted a quarter of a second and there is still work.
 
     Returns:
         The report, or None if the slot was taken.
@@ -95,7 +97,7 @@ def run_engine(
     report = Report(engine.name, run, slot, trigger)
 
     ring = deque(tenants)
-    first_round, busy_rounds = len(ring), 0
+    busy_rounds = 0
     while ring and not report.unfinished:
         current = ring.popleft()
         tally = _run_batch(connection, engine, report, current, batch_size)
@@ -108,10 +110,11 @@ def run_engine(
             busy_rounds += 1
             time.sleep(_BUSY_PAUSE_SECONDS)
             report.unfinished = busy_rounds > _BUSY_ROUNDS
-        first_round -= 1
-        if first_round == 0 and ring and on_backlog is not None:
+        elapsed = time.monotonic() - started
+        if elapsed > _BACKLOG_SECONDS and ring and on_backlog is not None:
             on_backlog()
-        report.unfinished |= time.monotonic() - started > budget_seconds and bool(ring)
+            on_backlog = None
+        report.unfinished |= elapsed > budget_seconds and bool(ring)
 
     with transaction(connection):
         ledger.close_run(connection, run, "succeeded", len(report.tenants))
@@ -124,9 +127,7 @@ def run_engine(
     return report
 
 
-def _run_batch(
-    connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int
-) -> Tally | None:
+def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int) -> Tally | None:
     """Run one batch; an error is this tenant's alone, unless it is the connection's."""
     try:
         with transaction(connection):

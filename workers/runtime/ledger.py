@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -29,9 +29,9 @@ def open_run(
     connection: Connection, engine: str, slot: datetime | None, trigger: Trigger, task_id: str | None
 ) -> int | None:
     """Claim a slot and return the run's id; None if the slot is taken. Without a slot every call is a run."""
-    return _scalar(
-        connection, "SELECT open_run(%s, %s, %s, %s, %s) AS value", [engine, slot, trigger, task_id, LEASE]
-    )
+    statement = "SELECT open_run(%s, %s, %s, %s, %s) AS run"
+    row = connection.execute(statement, [engine, slot, trigger, task_id, LEASE]).fetchone()
+    return row["run"] if row else None
 
 
 def record_progress(connection: Connection, run: int, tally: Tally) -> None:
@@ -55,14 +55,10 @@ def close_run(connection: Connection, run: int, status: Literal["succeeded", "fa
 
 def slot_is_taken(connection: Connection, engine: str, slot: datetime) -> bool:
     """Say whether a slot needs nobody any more: worked, or being worked under a live lease."""
-    return bool(_scalar(connection, "SELECT slot_is_taken(%s, %s) AS value", [engine, slot]))
+    row = connection.execute("SELECT slot_is_taken(%s, %s) AS taken", [engine, slot]).fetchone()
+    return row is not None and row["taken"] is True
 
 
 def due_tenants(connection: Connection, engine: str) -> list[UUID]:
     """Return the tenants that have due work for an engine which is not off for them."""
     return [row["due_tenants"] for row in connection.execute("SELECT due_tenants(%s)", [engine])]
-
-
-def _scalar(connection: Connection, statement: str, parameters: list[Any]) -> Any:  # noqa: ANN401  # any SQL value
-    row = connection.execute(statement, parameters).fetchone()  # type: ignore[arg-type]
-    return row["value"] if row else None

@@ -35,7 +35,7 @@ RETRY: Final[dict[str, Any]] = {
 class Sender(Protocol):
     """How a task sends messages: Celery.send_task."""
 
-    def __call__(self, name: str, **options: Any) -> object:  # noqa: ANN401  # Celery's own options
+    def __call__(self, name: str, **options: Any) -> object:  # Celery's own options
         """Send the named task."""
 
 

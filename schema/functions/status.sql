@@ -1,0 +1,79 @@
+-- What `fleet status` shows.
+
+-- Per engine: the last run, and how many items are due for a step at this moment.
+CREATE OR REPLACE FUNCTION fleet_engine_status() RETURNS TABLE (
+    engine text, due bigint, last_run_id bigint, last_trigger text, last_status text, last_started_at timestamptz,
+    last_finished_at timestamptz, last_due bigint, last_acted bigint, last_actions bigint, last_failures jsonb
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT e.engine, e.due, r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
+    FROM (VALUES
+        ('feedback', (SELECT count(*) FROM feedback_requests AS f WHERE f.due_at <= v_now)),
+        ('deals', (SELECT count(*) FROM deals_in_follow_up AS d
+                   LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
+                   WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+                     AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7)))),
+        ('quotes', (SELECT count(*) FROM quotes AS q WHERE q.due_at <= v_now)),
+        ('enrichment', (SELECT count(*) FROM contact_enrichment_queue AS n WHERE n.status = 'pending')),
+        ('compliance', (SELECT count(*) FROM compliance_checks AS k WHERE k.next_step_at <= v_now)
+                     + (SELECT count(*) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now))
+    ) AS e (engine, due)
+    LEFT JOIN LATERAL (
+        SELECT x.* FROM engine_runs AS x WHERE x.engine = e.engine ORDER BY x.id DESC LIMIT 1
+    ) AS r ON true;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION fleet_action_counts() RETURNS TABLE (status text, n bigint)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT a.status, count(*) FROM scheduled_actions AS a GROUP BY a.status ORDER BY a.status
+$$;
+
+-- Schedules that could not make their checks, with the reason: someone has to mend them.
+CREATE OR REPLACE FUNCTION fleet_refused_schedules() RETURNS TABLE (schedule_id uuid, last_error text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT s.id, s.last_error FROM compliance_schedule AS s WHERE s.is_active AND s.last_error IS NOT NULL ORDER BY s.id
+$$;
+
+-- Actions for a person's eyes, newest first: what waits for approval, what failed, or any other status.
+CREATE OR REPLACE FUNCTION list_actions(p_status text, p_limit integer) RETURNS TABLE (
+    action_id bigint, tenant_name text, engine text, kind text, template text, variables jsonb, address text,
+    status text, reason text, attempts integer, last_error text, run_at timestamptz
+)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT a.id, t.name, a.engine, a.kind, a.template, a.variables, g.address, a.status, a.reason, a.attempts,
+           a.last_error, a.run_at
+    FROM scheduled_actions AS a
+    JOIN tenants AS t ON t.id = a.tenant_id
+    JOIN action_guards AS g ON g.action_id = a.id
+    WHERE p_status IS NULL OR a.status = p_status
+    ORDER BY a.id DESC
+    LIMIT p_limit
+$$;
+
+-- The actions one run wrote, with the address each would go to and what the guards say: the dry run's view.
+CREATE OR REPLACE FUNCTION actions_of_run(p_run bigint) RETURNS TABLE (
+    action_id bigint, tenant_name text, kind text, template text, variables jsonb, address text, verdict text, reason text
+)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT a.id, t.name, a.kind, a.template, a.variables, g.address, g.verdict, g.reason
+    FROM scheduled_actions AS a
+    JOIN tenants AS t ON t.id = a.tenant_id
+    JOIN action_guards AS g ON g.action_id = a.id
+    WHERE a.run_id = p_run
+    ORDER BY a.id
+$$;
+
+REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_refused_schedules(),
+    list_actions(text, integer), actions_of_run(bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_refused_schedules(),
+    list_actions(text, integer), actions_of_run(bigint) TO service_role;

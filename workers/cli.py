@@ -1,0 +1,306 @@
+"""The fleet's command line: `fleet up | run | status | actions | load | db`."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import psycopg
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from workers import clock
+from workers.db.session import Connection, connect, require_current_schema, transaction
+from workers.delivery.render import render
+from workers.engines.registry import engine_named
+from workers.errors import FleetError, UnknownNameError
+from workers.runtime.dispatch import run_engine
+from workers.runtime.status import fleet_status
+from workers.settings import database_url, direct_database_url, settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+db = typer.Typer(no_args_is_help=True, help="Migrate, check and roll back the database.")
+actions = typer.Typer(no_args_is_help=True, help="See and decide actions: approve, cancel, retry.")
+app.add_typer(db, name="db")
+app.add_typer(actions, name="actions")
+out = Console() if sys.stdout.isatty() else Console(width=150)  # a pipe has no width of its own
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def main() -> None:
+    """Run the command line; what an operator can mend is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except FleetError as problem:
+        sys.exit(_fail(str(problem)))
+    except psycopg.Error as problem:
+        sys.exit(_fail(f"the database says: {str(problem).strip().splitlines()[0]}"))
+
+
+def _fail(message: str) -> int:
+    Console(stderr=True).print(f"fleet: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+    return 2
+
+
+@contextmanager
+def _database() -> Iterator[Connection]:
+    with connect(database_url()) as connection:
+        require_current_schema(connection)
+        yield connection
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Load demo tenants into an empty database.")] = True,
+) -> None:
+    """Start everything: servers (unless set), migrations, demo data, beat, workers, delivery and Flower."""
+    from workers.up import start  # noqa: PLC0415  # servers and supervisor are of no use to the other commands
+
+    raise typer.Exit(start(demo=demo, out=out))
+
+
+@app.command()
+def run(
+    engine: Annotated[str, typer.Argument(help="feedback, deals, quotes, enrichment or compliance")],
+    tenant: Annotated[UUID | None, typer.Option(help="Only this tenant.")] = None,
+    now: Annotated[str | None, typer.Option(help="Let it be this instant (ISO 8601; UTC without an offset).")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would be contacted with what; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run one engine in this process until nothing is due, and print what it did."""
+    chosen = engine_named(engine)
+    with _database() as connection, clock.at(_instant(now)):
+        if tenant is not None:
+            _require_tenant(connection, tenant)
+        with transaction(connection, force_rollback=True) if dry_run else nullcontext():
+            report = run_engine(
+                connection, chosen, trigger="manual", tenant=tenant, batch_size=settings().fleet_batch_size
+            )
+            assert report is not None  # noqa: S101  # a run outside the timetable is never refused
+            planned = _planned(connection, report.run) if dry_run else []
+    if as_json:
+        result = report.as_dict() | ({"dry_run": True, "would_write": planned} if dry_run else {})
+        out.print_json(json.dumps(result, default=str))
+    else:
+        if dry_run:
+            out.print(_planned_table(planned))
+        out.print(report_table([report.as_dict()]))
+        for failure in report.failures:
+            out.print(f"failed for tenant {failure.tenant}: {failure.error}", style="red", markup=False)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show last runs, due items, missed slots, and actions by status."""
+    with _database() as connection:
+        current = fleet_status(connection)
+    if as_json:
+        out.print_json(json.dumps(current, default=str))
+        return
+    table = _table("engine", "due now", "last run", "by", "result", "acted", "actions", "latest slot")
+    for row in current["engines"]:
+        result = row["last_status"] or "never ran"
+        if row["last_failures"]:
+            result += f", {len(row['last_failures'])} tenants failed"
+        slot = f"{row['latest_slot']:%a %d %b %H:%M}" + (" missed" if row["slot_missed"] else "")
+        started = f"{row['last_started_at']:%d %b %H:%M:%S}" if row["last_started_at"] else ""
+        table.add_row(
+            row["engine"], str(row["due"]), started, row["last_trigger"] or "", result,
+            str(row["last_acted"] or 0), str(row["last_actions"] or 0), slot,
+        )  # fmt: skip
+    out.print(table)
+    out.print("actions: " + (", ".join(f"{n} {name}" for name, n in current["actions"].items()) or "none yet"))
+    for refused in current["refused_schedules"]:
+        out.print(f"compliance schedule {refused['schedule_id']}: {refused['error']}", style="red", markup=False)
+
+
+@app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of CSV files.")],
+    now: Annotated[str | None, typer.Option(help="The load's clock (ISO 8601).")] = None,
+) -> None:
+    """Import CSV files; good rows go in, each bad one is reported with file, line and reason."""
+    from workers.load import load_directory  # noqa: PLC0415  # other commands need no CSV
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    with _database() as connection, clock.at(_instant(now)), bar:
+        report = load_directory(connection, folder, progress=_progress(bar))
+    table = _table("table", "read", "inserted", "unchanged", "rejected")
+    for name, count in report.tables.items():
+        table.add_row(name, *map(str, (count.read, count.inserted, count.unchanged, count.rejected)))
+    out.print(table)
+    for note in report.notes:
+        out.print(note, markup=False)
+    for problem in report.problems:
+        out.print(f"{problem.file}:{problem.line}: {problem.reason}", style="red", markup=False, highlight=False)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@db.command()
+def migrate() -> None:
+    """Bring the database to this release's schema; changes nothing where nothing is missing."""
+    from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
+
+    done = migrations.migrate(direct_database_url())
+    names = done.revisions + [f"functions/{name}" for name in done.functions]
+    out.print(
+        f"applied {', '.join(names)} in {done.seconds:.1f} s" if names else "nothing to do, the schema is current"
+    )
+
+
+@db.command()
+def check() -> None:
+    """List applied and pending migrations, then everything that should exist and does not."""
+    from workers.db import check as catalogue  # noqa: PLC0415
+    from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
+
+    with connect(direct_database_url()) as connection:
+        applied, pending = migrations.applied(connection), migrations.pending(connection)
+        out.print(f"applied: {', '.join(applied) or 'none'}")
+        out.print(f"pending: {', '.join(pending) or 'none'}")
+        missing = catalogue.missing(connection) if applied else []
+    for line in missing:
+        out.print(f"missing: {line}", style="red", highlight=False)
+    if pending or missing:
+        raise typer.Exit(1)
+    out.print("everything that should exist exists")
+
+
+@db.command()
+def rollback(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove all of P1 and the fleet's own tables; the CRM's tables and rows stay as they were."""
+    from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
+
+    if not yes:
+        typer.confirm(
+            "This deletes every feedback request, quote, check and action of every tenant. Go on?", abort=True
+        )
+    migrations.rollback(direct_database_url())
+    out.print("P1 and the fleet's tables are removed; the CRM's tables stayed")
+
+
+@actions.command("list")
+def list_actions(
+    status: Annotated[str | None, typer.Option(help="suggested, scheduled, sending, sent, failed, dead, …")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List actions, the newest first."""
+    with _database() as connection, transaction(connection):
+        rows = connection.execute("SELECT * FROM list_actions(%s, %s)", [status, limit]).fetchall()
+    if as_json:
+        out.print_json(json.dumps(rows, default=str))
+        return
+    table = _table("id", "tenant", "to", "subject", "status", "why")
+    for row in rows:
+        subject = render(row["template"], row["variables"], row["tenant_name"]).subject
+        why = row["reason"] or row["last_error"] or ""
+        table.add_row(
+            str(row["action_id"]), row["tenant_name"], row["address"] or row["kind"], subject, row["status"], why
+        )
+    out.print(table)
+
+
+def _decision(name: str, explanation: str) -> None:
+    def decide(
+        ids: Annotated[list[int], typer.Argument(metavar="ID...", help="ids as `fleet actions list` shows them")],
+    ) -> None:
+        with _database() as connection, transaction(connection):
+            rows = connection.execute("SELECT * FROM decide_actions(%s, %s)", [ids, name]).fetchall()
+        done = {row["decide_actions"] for row in rows}
+        if done:
+            out.print(f"{name}: {', '.join(map(str, sorted(done)))}")
+        if refused := sorted(set(ids) - done):
+            raise UnknownNameError(
+                f"cannot {name} {', '.join(map(str, refused))}: no such action, or not in a status that allows it"
+            )
+
+    actions.command(name, help=explanation)(decide)
+
+
+_decision("approve", "Let suggested actions go out.")
+_decision("cancel", "Cancel actions that have not left.")
+_decision("retry", "Try failed and dead actions again.")
+
+
+def report_table(reports: list[dict[str, Any]]) -> Table:
+    """Return the table of what engines did: one row per report."""
+    table = _table("engine", "tenants", "due", "acted", "skipped with reasons", "actions written", "seconds")
+    for report in reports:
+        acted = "\n".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(report["acted"].items()))
+        skipped = "\n".join(f"{n} {reason}" for reason, n in sorted(report["skipped"].items()))
+        written = "\n".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(report["actions"].items()))
+        table.add_row(
+            report["engine"], str(report["tenants"]), str(report["due"]),
+            acted or "0", skipped or "0", written or "0", f"{report['seconds']:.2f}",
+        )  # fmt: skip
+    return table
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    return Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+
+
+def _planned(connection: Connection, run: int) -> list[dict[str, Any]]:
+    rows = connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()
+    planned = []
+    for row in rows:
+        text = render(row["template"], row["variables"], row["tenant_name"])
+        planned.append(
+            {
+                "tenant": row["tenant_name"],
+                "kind": row["kind"],
+                "to": row["address"],
+                "subject": text.subject,
+                "body": text.body,
+                "refused": row["reason"],
+            }
+        )
+    return planned
+
+
+def _planned_table(planned: list[dict[str, Any]]) -> Table:
+    table = _table("tenant", "to", "subject", "would be refused", title="Dry run: nothing was changed")
+    for action in planned:
+        table.add_row(action["tenant"], action["to"] or action["kind"], action["subject"], action["refused"] or "")
+    return table
+
+
+def _progress(bar: Progress) -> Callable[[str, int, int], None]:
+    """Return the loader's callback (file, rows done, rows in all), which draws one bar per file."""
+    tasks: dict[str, TaskID] = {}
+
+    def show(file: str, done: int, total: int) -> None:
+        if file not in tasks:
+            tasks[file] = bar.add_task(file, total=total)
+        bar.update(tasks[file], completed=done, total=total)
+
+    return show
+
+
+def _require_tenant(connection: Connection, tenant: UUID) -> None:
+    if connection.execute("SELECT FROM tenants WHERE id = %s", [tenant]).fetchone() is None:
+        raise UnknownNameError(f"no tenant {tenant}")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UnknownNameError(f"--now {text!r} is no ISO 8601 instant such as 2026-03-02T09:00:00+00:00") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,37 @@
+"""The catalogue check: what should stand in the database against what does."""
+
+from typing import Final
+
+from workers.db.session import Connection
+from workers.resources import shipped
+
+# The CRM's own tables; what they are made of is the CRM's business where it brought them along.
+_CRM_TABLES: Final = frozenset(
+    {"tenants", "profiles", "clients", "contacts", "vendors", "orders", "deals", "cases", "tasks"}
+)
+
+
+def catalog(connection: Connection) -> list[str]:
+    """Return every table, column, index, function, trigger, view, policy and grant of the public schema, sorted."""
+    statement = (shipped("schema") / "catalog.sql").read_bytes()
+    return sorted(row["line"] for row in connection.execute(statement))
+
+
+def missing(connection: Connection) -> list[str]:
+    """Return what schema/snapshot.txt lists and a migrated database lacks.
+
+    Of tables that a CRM brought along, the columns, triggers and idx_ indexes of the fleet are expected, but
+    neither keys nor policies nor grants.
+    """
+    rows = connection.execute("SELECT table_name FROM fleet_core_additions WHERE column_name = '*'")
+    brought_along = _CRM_TABLES - {row["table_name"] for row in rows}
+    present = set(catalog(connection))
+    expected = (shipped("schema") / "snapshot.txt").read_text().splitlines()
+    return [line for line in expected if line not in present and not _is_the_crms_own(line, brought_along)]
+
+
+def _is_the_crms_own(line: str, brought_along: frozenset[str]) -> bool:
+    kind, name, *rest = line.split()
+    if brought_along.isdisjoint([name, *rest]):
+        return False
+    return kind in ("table", "policy", "grant") or (kind == "index" and not name.startswith("idx_"))

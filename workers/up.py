@@ -1,0 +1,154 @@
+"""`fleet up`: the whole fleet on one machine, from servers to Flower, until Ctrl-C."""
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from celery import Celery
+from celery.exceptions import TimeoutError as CeleryTimeoutError
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+from rich.console import Console
+
+from workers.cli import report_table
+from workers.db.embedded import EmbeddedServers
+from workers.db.migrate import migrate
+from workers.db.session import connect, transaction
+from workers.engines.registry import ENGINES
+from workers.errors import FleetError
+from workers.load.demo import is_empty, load_demo
+from workers.resources import shipped
+from workers.settings import Settings, database_url, direct_database_url, settings
+
+_FIRST_ROUND_SECONDS: Final = 120
+# The supervisor forks its processes at once; the first round's thread must not hold a lock while it does.
+_SETTLE_SECONDS: Final = 1.5
+
+
+def start(*, demo: bool, out: Console) -> int:
+    """Run the fleet until it is stopped, and return the exit code.
+
+    Args:
+        demo: load demo tenants if the database is empty.
+        out: where the user reads.
+
+    Raises:
+        FleetError: another fleet runs under the same FLEET_HOME, or a part could not start.
+    """
+    chosen = settings()
+    chosen.fleet_home.mkdir(parents=True, exist_ok=True)
+    with (
+        _only_one(chosen.fleet_home),
+        EmbeddedServers(chosen.fleet_home, postgres=chosen.database_url is None, valkey=chosen.redis_url is None),
+    ):
+        out.print(f"database: {_where(database_url())}", highlight=False)
+        done = migrate(direct_database_url())
+        out.print(f"schema: {'migrated' if done.revisions or done.functions else 'current'} in {done.seconds:.1f} s")
+        with connect(database_url()) as connection:
+            if demo and is_empty(connection):
+                out.print(f"demo: {load_demo(connection)}", highlight=False)
+        port = _flower_port(chosen.fleet_flower_port)
+        return _supervise(chosen, port, out)
+
+
+def _supervise(chosen: Settings, flower_port: int, out: Console) -> int:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "FLEET_FLOWER_PORT": str(flower_port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    manager = Manager()
+    for name, command in parse_procfile(shipped("Procfile").read_text()).processes.items():
+        manager.add_process(name, command, env=environment)
+    # Closing the terminal ends the fleet as Ctrl-C does.
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    first_round = threading.Timer(_SETTLE_SECONDS, _show_first_round, [chosen, flower_port, out])
+    first_round.daemon = True
+    first_round.start()
+    manager.loop()
+    if manager.returncode in (130, 143):  # stopped on purpose
+        out.print("fleet: stopped; the data stays, `make run` goes on with it", highlight=False)
+        return 0
+    raise FleetError("a process of the fleet ended by itself: its last lines above say why")
+
+
+def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
+    """Run each engine once through the broker, so that there is something to see at once."""
+    from workers.app import app  # noqa: PLC0415  # it asks for the broker, which must have started
+
+    try:
+        reports = _first_round(app)
+        delivered = _report_of(app, "workers.delivery.run", queue="delivery")
+    except CeleryTimeoutError:
+        out.print("fleet: the workers do not answer yet; `fleet status` tells when they have run", style="yellow")
+        return
+    out.print()
+    out.print(report_table(reports))
+    place = _where(chosen.smtp_url) if chosen.smtp_url else f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
+    with connect(database_url()) as connection, transaction(connection):
+        counts = {row["status"]: row["n"] for row in connection.execute("SELECT * FROM fleet_action_counts()")}
+    out.print(f"delivery: {_counted(delivered) or 'nothing new to deliver'}", highlight=False)
+    out.print(f"outbox:   {_counted(counts) or 'empty'}", highlight=False)
+    out.print(f"messages: {place}", highlight=False)
+    out.print(f"flower:   http://127.0.0.1:{flower_port}", highlight=False)
+    out.print("The fleet is up on its timetable. In another terminal: fleet status. Ctrl-C stops it.\n")
+
+
+def _first_round(app: Celery) -> list[dict[str, Any]]:
+    sent = [app.send_task(f"workers.{name}.run") for name in ENGINES]
+    return [result.get(timeout=_FIRST_ROUND_SECONDS) for result in sent]
+
+
+def _report_of(app: Celery, task: str, *, queue: str) -> dict[str, Any]:
+    report: dict[str, Any] = app.send_task(task, queue=queue).get(timeout=_FIRST_ROUND_SECONDS)
+    return report
+
+
+def _counted(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(numbers.items()))
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold FLEET_HOME for this process; the lock goes with it, however it ends."""
+    with (home / "fleet.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise FleetError(
+                f"a fleet already runs under {home} (process {file.read().strip() or 'unknown'}): "
+                "stop it with Ctrl-C, or set FLEET_HOME to another folder"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _flower_port(wanted: int) -> int:
+    """Return the wanted port, or a free one where another program already listens."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            free: int = probe.getsockname()[1]
+            return free
+    raise FleetError(f"no free port for Flower: set FLEET_FLOWER_PORT (now {wanted})")
+
+
+def _where(url: str) -> str:
+    """Return a URL without its password, fit to be shown."""
+    scheme, _, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    return f"{scheme}://{credentials.partition(':')[0]}{at}{place}"
