@@ -3,13 +3,13 @@
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from workers import clock
-from workers.db.session import Connection
+from workers.db.session import Connection, transaction
 from workers.engines.registry import engine_named
 from workers.runtime.dispatch import Report, run_engine
 
@@ -35,7 +35,8 @@ class Crm:
             sql.SQL(", ").join(map(sql.Identifier, values)),
             sql.SQL(", ").join(sql.Placeholder() * len(values)),
         )
-        return self.one(statement, *wrapped)["id"]
+        id: UUID = self.one(statement, *wrapped)["id"]  # noqa: A001  # the column's name
+        return id
 
     def tenant(self, name: str = "Northwind") -> UUID:
         return self.insert("tenants", name=name)
@@ -59,7 +60,8 @@ class Crm:
 
     def quote(self, tenant: UUID, **values: Any) -> UUID:
         defaults = {"tenant_id": tenant, "title": "Ten licences", "status": "sent", "total_amount": 100}
-        return self.insert("quotes", **defaults | {"sent_at": NOW - days(5), "next_follow_up_at": NOW - days(2)} | values)
+        defaults |= {"sent_at": NOW - days(5), "next_follow_up_at": NOW - days(2)}
+        return self.insert("quotes", **defaults | values)
 
     def schedule(self, tenant: UUID, **values: Any) -> UUID:
         defaults = {"tenant_id": tenant, "compliance_type": "Supplier declaration", "frequency": "annual"}
@@ -67,6 +69,53 @@ class Crm:
             "compliance_schedule",
             **defaults | {"target_entity_type": "client", "next_due_at": NOW + days(10)} | values,
         )
+
+    def check(self, tenant: UUID, entity: UUID, **values: Any) -> UUID:
+        """Insert a compliance check of a client, due in ten days."""
+        defaults = {"tenant_id": tenant, "compliance_type": "Supplier declaration", "entity_type": "client"}
+        defaults |= {"entity_id": entity, "entity_name": "Acme", "due_at": NOW + days(10)}
+        return self.insert(
+            "compliance_checks", **defaults | {"period_start": NOW.date(), "period_end": NOW.date()} | values
+        )
+
+    def enrichment(self, tenant: UUID, **values: Any) -> UUID:
+        defaults = {"tenant_id": tenant, "source": "email_signature", "extracted_data": {"title": "CTO"}}
+        return self.insert("contact_enrichment_queue", **defaults | {"email_address": "ann@acme.example"} | values)
+
+    def action(self, tenant: UUID, **values: Any) -> int:
+        """Put an e-mail, due now, straight into the outbox."""
+        defaults = {"tenant_id": tenant, "engine": "deals", "kind": "email", "template": "deal_follow_up"}
+        defaults |= {"subject_type": "none", "subject_id": uuid4(), "recipient": "ann@acme.example"}
+        defaults |= {"run_at": NOW, "dedupe_key": str(uuid4())}
+        action: Any = self.insert("scheduled_actions", **defaults | values)
+        return int(action)
+
+    def mode(self, tenant: UUID, engine: str, mode: str) -> None:
+        """Set how a tenant wants an engine: automatic, review or off."""
+        self.execute(
+            "INSERT INTO engine_settings VALUES (%s, %s, %s)"
+            " ON CONFLICT (tenant_id, engine) DO UPDATE SET mode = excluded.mode",
+            tenant, engine, mode,
+        )  # fmt: skip
+
+    def update(self, table: str, id: UUID, **values: Any) -> None:  # noqa: A002  # the column's name
+        """Change columns of one row at the fleet's clock, as the CRM would."""
+        assignments = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values)
+        wrapped = [Jsonb(value) if isinstance(value, dict) else value for value in values.values()]
+        statement = sql.SQL("UPDATE {} SET {} WHERE id = %s").format(sql.Identifier(table), assignments)
+        self.execute(statement, *wrapped, id)
+
+    def due_tenants(self, engine: str, at: datetime = NOW) -> set[UUID]:
+        """Return the tenants that the engine would visit at an instant."""
+        return {row["due_tenants"] for row in self.read("due_tenants", engine, at=at)}
+
+    def read(self, function: str, *parameters: Any, at: datetime = NOW) -> list[dict[str, Any]]:
+        """Call a SQL function as the workers do, as if it were `at`, and return its rows."""
+        statement = sql.SQL("SELECT * FROM {}({})").format(
+            sql.Identifier(function), sql.SQL(", ").join(sql.Placeholder() * len(parameters))
+        )
+        with clock.at(at), transaction(self.connection):
+            return self.connection.execute(statement, parameters).fetchall()
 
     def one(self, statement: Any, *parameters: Any) -> dict[str, Any]:
         """Run a statement at the fleet's clock and return its one row."""
@@ -83,15 +132,15 @@ class Crm:
 
     def rows(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         """Run a query and return its rows."""
-        return self.connection.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(statement, parameters).fetchall()
 
-    def execute(self, statement: str, *parameters: Any) -> None:
+    def execute(self, statement: Any, *parameters: Any) -> None:
         """Run a statement at the fleet's clock."""
         with self.connection.transaction():
             self.connection.execute(
                 "SELECT set_config('fleet.now', %s, true)", [(clock.override() or NOW).isoformat()]
             )
-            self.connection.execute(statement, parameters)  # type: ignore[arg-type]
+            self.connection.execute(statement, parameters)
 
     def run(self, engine: str, at: datetime = NOW, batch_size: int = 100) -> Report:
         """Run an engine by hand, as if it were `at`."""

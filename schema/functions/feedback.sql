@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION queue_feedback_request() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
-    IF NEW.delivered_at IS NOT NULL THEN
+    IF NEW.delivered_at IS NOT NULL AND NEW.tenant_id IS NOT NULL THEN
         INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
         VALUES (NEW.tenant_id, NEW.id, NEW.client_id, NEW.contact_id, NEW.delivered_at, NEW.delivered_at + interval '7 days')
         ON CONFLICT (tenant_id, order_id) DO UPDATE
@@ -83,7 +83,7 @@ BEGIN
     WITH wanted AS (
         SELECT DISTINCT coalesce(direct.id, fallback.id) AS id
         FROM feedback_requests AS r
-        JOIN orders AS o ON o.id = r.order_id
+        LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
         LEFT JOIN contacts AS direct ON direct.id = coalesce(o.contact_id, r.contact_id)
             AND direct.tenant_id = p_tenant_id AND btrim(direct.email) <> ''
         LEFT JOIN LATERAL (
@@ -108,7 +108,7 @@ BEGIN
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
                        AND k.status NOT IN ('closed', 'resolved', 'cancelled')) AS has_open_case
         FROM feedback_requests AS r
-        JOIN orders AS o ON o.id = r.order_id
+        LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
         LEFT JOIN contacts AS direct ON direct.id = coalesce(o.contact_id, r.contact_id)
             AND direct.tenant_id = p_tenant_id AND btrim(direct.email) <> ''
         LEFT JOIN LATERAL (
@@ -127,7 +127,7 @@ BEGIN
                    WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
                    WHEN s.contact_id IS NULL THEN 'no contact with an address'
                    WHEN EXISTS (SELECT FROM feedback_requests AS x
-                                WHERE x.contact_id = s.contact_id AND x.sent_at > v_now - interval '30 days')
+                                WHERE x.contact_id = s.contact_id AND x.tenant_id = p_tenant_id AND x.sent_at > v_now - interval '30 days')
                        THEN 'contact was asked in the last 30 days'
                END AS refusal
         FROM resolved AS s
