@@ -43,6 +43,8 @@ def _configuration() -> dict[str, Any]:
         "timezone": chosen.fleet_timezone,
         "beat_schedule": BEAT_SCHEDULE,
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
+        # Named here, so that a worker without --queues serves both.
+        "task_queues": {"engines": {}, "delivery": {}},
         "task_default_queue": "engines",
         "task_routes": {"workers.delivery.*": {"queue": "delivery"}},
         "task_acks_late": True,

@@ -43,6 +43,21 @@ LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
 CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS value) AS address
 LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(address.value);
 
+-- A time zone that does not exist is refused where it is written: read by claim_emails, it would stop the
+-- mail of every tenant.
+CREATE OR REPLACE FUNCTION check_delivery_time_zone() RETURNS trigger
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM fleet_now() AT TIME ZONE NEW.time_zone;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER delivery_time_zone_checked
+    BEFORE INSERT OR UPDATE OF time_zone ON tenant_delivery
+    FOR EACH ROW EXECUTE FUNCTION check_delivery_time_zone();
+
 -- Tenants with due actions of a kind, from p_after on, in the order of their ids: a loose scan that reads
 -- one index entry per tenant, however much each one has waiting.
 CREATE OR REPLACE FUNCTION tenants_with_actions(p_kind text, p_after uuid) RETURNS SETOF uuid
@@ -182,7 +197,8 @@ BEGIN
 END
 $$;
 
--- Writes claimed internal actions as tasks and cases of the CRM and settles them.
+-- Writes claimed internal actions as tasks and cases of the CRM, settles them and returns how many it
+-- wrote. A CRM has rules of its own: what it refuses fails by itself, with the CRM's words, and the rest is filed.
 -- p_texts: [{"id", "title", "body"}]
 CREATE OR REPLACE FUNCTION file_internal(p_texts jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -190,31 +206,49 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_filed integer;
+    v_error text;
 BEGIN
-    WITH filed AS (
-        SELECT a.*, r.title, r.body, p.id AS assignee_id
-        FROM jsonb_to_recordset(p_texts) AS r (id bigint, title text, body text)
-        JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
-        LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
-    ), new_tasks AS (
-        INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at)
-        SELECT f.tenant_id, f.title, f.body, 'open',
-               CASE WHEN f.template = 'compliance_escalation' THEN 'high' ELSE 'medium' END, f.assignee_id, v_now + interval '1 day'
-        FROM filed AS f WHERE f.kind = 'task'
-    ), new_cases AS (
-        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
-        SELECT f.tenant_id, q.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', 'high', 'fleet', f.template
-        FROM filed AS f
-        LEFT JOIN feedback_requests AS q
-            ON f.subject_type = 'feedback_request' AND q.id = f.subject_id AND q.tenant_id = f.tenant_id
-        WHERE f.kind = 'case'
-    ), settled AS (
-        UPDATE scheduled_actions AS a SET status = 'sent', sent_at = v_now, attempts = a.attempts + 1
-        FROM filed AS f WHERE a.id = f.id
-        RETURNING a.id
-    )
-    SELECT count(*) INTO v_filed FROM settled;
-    RETURN v_filed;
+    BEGIN
+        WITH filed AS (
+            SELECT a.id, a.tenant_id, a.kind, a.template, a.subject_type, a.subject_id, r.title, r.body,
+                   p.id AS assignee_id, l.id AS client_id, c.id AS contact_id
+            FROM jsonb_to_recordset(p_texts) AS r (id bigint, title text, body text)
+            JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
+            -- Who is gone since the action was written is left out.
+            LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
+            LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
+            LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
+        ), new_tasks AS (
+            INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at)
+            SELECT f.tenant_id, f.title, f.body, 'open',
+                   CASE WHEN f.template = 'compliance_escalation' THEN 'high' ELSE 'medium' END,
+                   f.assignee_id, v_now + interval '1 day'
+            FROM filed AS f WHERE f.kind = 'task'
+        ), new_cases AS (
+            INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
+            SELECT f.tenant_id, q.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', 'high', 'fleet', f.template
+            FROM filed AS f
+            LEFT JOIN feedback_requests AS q
+                ON f.subject_type = 'feedback_request' AND q.id = f.subject_id AND q.tenant_id = f.tenant_id
+            WHERE f.kind = 'case'
+        ), settled AS (
+            UPDATE scheduled_actions AS a SET status = 'sent', sent_at = v_now, attempts = a.attempts + 1
+            FROM filed AS f WHERE a.id = f.id
+            RETURNING a.id
+        )
+        SELECT count(*) INTO v_filed FROM settled;
+        RETURN v_filed;
+    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+        v_error := SQLERRM;
+    END;
+    IF jsonb_array_length(p_texts) > 1 THEN
+        SELECT sum(file_internal(jsonb_build_array(t))) INTO v_filed FROM jsonb_array_elements(p_texts) AS t;
+        RETURN v_filed;
+    END IF;
+    UPDATE scheduled_actions AS a
+    SET status = 'failed', attempts = a.attempts + 1, last_error = 'the CRM refuses it: ' || v_error
+    WHERE a.id = (p_texts -> 0 ->> 'id')::bigint;
+    RETURN 0;
 END
 $$;
 
@@ -243,7 +277,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION tenants_with_actions(text, uuid), recover_actions(integer),
+REVOKE ALL ON FUNCTION check_delivery_time_zone(), tenants_with_actions(text, uuid), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;

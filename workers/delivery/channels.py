@@ -11,6 +11,7 @@ from typing import Final, Protocol, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
+_CLOSING: Final = 421  # the reply after which the server closes the connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,11 @@ class MaildirChannel:
         """Nothing is held open."""
 
     def send(self, message: EmailMessage, address: str) -> Outcome:  # noqa: ARG002  # the message names it too
-        """Write the message; its file is named after its Message-ID, so a repeated send is the same file."""
-        name = message["Message-ID"].strip("<>").replace("/", "_") + ".eml"
+        """Write the message; its file is named after its Message-ID, so a repeated send is the same file.
+
+        The ID's left half is unique by itself, and safe in a file name, which a tenant's own domain may not be.
+        """
+        name = message["Message-ID"].strip("<>").partition("@")[0].replace("/", "_") + ".eml"
         draft = self._folder / "tmp" / f"{os.getpid()}-{name}"
         try:
             with draft.open("wb") as file:
@@ -93,6 +97,7 @@ class SmtpChannel:
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
+        self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
         self._starttls_required = parse_qs(self._url.query).get("starttls") == ["required"]
         self._connection: smtplib.SMTP | None = None
 
@@ -112,58 +117,73 @@ class SmtpChannel:
     def send(self, message: EmailMessage, address: str) -> Outcome:
         """Send one message; 5xx is final, everything else is worth another try."""
         try:
-            self._connected().send_message(message, to_addrs=[address])
-        except smtplib.SMTPRecipientsRefused as refused:
-            code, text = next(iter(refused.recipients.values()))
-            return _by_code(code, text)
+            connection = self._connected()
         except smtplib.SMTPAuthenticationError as error:
             # The account is wrong, not the message: it must survive until somebody mends SMTP_URL.
-            self._lost()
             return RetryLater(f"SMTP login refused: {_text(error.smtp_error)}", channel_down=True)
         except smtplib.SMTPResponseException as error:
-            if error.smtp_code in (-1, 421):  # the server closes the connection
-                self._lost()
-            return _by_code(error.smtp_code, error.smtp_error)
-        except (smtplib.SMTPNotSupportedError, UnicodeEncodeError, ValueError) as error:
+            answer = f"{error.smtp_code} {_text(error.smtp_error)}"
+            return RetryLater(f"{self._place} answers {answer}", channel_down=True)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            # Whatever keeps the connection from coming about, even a 5xx greeting, says nothing of the message.
+            return RetryLater(f"cannot use {self._place}: {error}", channel_down=True)
+        return self._hand_over(connection, message, address)
+
+    def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str) -> Outcome:
+        try:
+            connection.send_message(message, to_addrs=[address])
+        except smtplib.SMTPRecipientsRefused as refused:
+            code, text = next(iter(refused.recipients.values()))
+            return self._refused(code, text)
+        except smtplib.SMTPResponseException as error:
+            return self._refused(error.smtp_code, error.smtp_error)
+        except (smtplib.SMTPNotSupportedError, ValueError) as error:
             return Rejected(f"cannot be sent as it is: {error}")
         except (OSError, smtplib.SMTPException) as error:
-            # A connection that never came about is the server's fault, one lost midway may be the message's.
-            down = self._connection is None
+            # Lost midway: it may have been the message's doing, so the channel counts as up.
             self._lost()
-            return RetryLater(f"{type(error).__name__}: {error}", channel_down=down)
+            return RetryLater(f"{type(error).__name__}: {error}")
         return Sent()
+
+    def _refused(self, code: int, text: bytes | str) -> Outcome:
+        if code in (-1, _CLOSING):
+            self._lost()
+        message = f"{code} {_text(text)}"
+        return Rejected(message) if code // 100 == _PERMANENT else RetryLater(message)
 
     def _connected(self) -> smtplib.SMTP:
         if self._connection is None:
-            host = self._url.hostname or "localhost"
-            connection: smtplib.SMTP
-            if self._url.scheme == "smtps":
-                connection = smtplib.SMTP_SSL(
-                    host, self._url.port or 465, timeout=self._TIMEOUT_SECONDS, context=ssl.create_default_context()
-                )
-            else:
-                connection = smtplib.SMTP(host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
-                connection.ehlo()
-                if connection.has_extn("starttls"):
-                    connection.starttls(context=ssl.create_default_context())
-                    connection.ehlo()
-                elif self._starttls_required:
-                    connection.close()
-                    raise smtplib.SMTPException(f"{host} offers no STARTTLS, and SMTP_URL requires it")
-            if self._url.username:
-                connection.login(unquote(self._url.username), unquote(self._url.password or ""))
+            connection = self._open()
+            try:
+                self._secure(connection)
+                if self._url.username:
+                    connection.login(unquote(self._url.username), unquote(self._url.password or ""))
+            except BaseException:
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
+
+    def _open(self) -> smtplib.SMTP:
+        host = self._url.hostname or "localhost"
+        if self._url.scheme == "smtps":
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(host, self._url.port or 465, timeout=self._TIMEOUT_SECONDS, context=context)
+        return smtplib.SMTP(host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
+
+    def _secure(self, connection: smtplib.SMTP) -> None:
+        if self._url.scheme == "smtps":
+            return
+        connection.ehlo_or_helo_if_needed()
+        if connection.has_extn("starttls"):
+            connection.starttls(context=ssl.create_default_context())
+        elif self._starttls_required:
+            raise smtplib.SMTPException("it offers no STARTTLS, and SMTP_URL requires it")
 
     def _lost(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _by_code(code: int, text: bytes | str) -> Outcome:
-    message = f"{code} {_text(text)}"
-    return Rejected(message) if code // 100 == _PERMANENT else RetryLater(message)
 
 
 def _text(value: bytes | str) -> str:

@@ -3,10 +3,11 @@
 import logging
 import os
 import random
+import secrets
 import socket
+import time
 from collections import Counter
 from datetime import timedelta
-from email.errors import HeaderParseError
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,15 +18,18 @@ from workers import clock
 from workers.db.session import Connection, transaction
 from workers.delivery.backoff import next_attempt
 from workers.delivery.channels import Channel, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
-from workers.delivery.render import Text, compose, render
+from workers.delivery.render import SenderError, Text, compose, render
 from workers.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# One claim is sent and settled within its lease even where every message takes ten seconds.
 _CLAIM: Final = 50
 _PER_TENANT: Final = 10
 _LEASE: Final = timedelta(minutes=10)
+# What is not sent by half of the lease goes back: nobody else may have taken it over meanwhile.
+_SENDING: Final = _LEASE / 2
+# Then the pass ends, and the next minute's goes on: well under the limit at which Celery kills a task.
+_BUDGET: Final = timedelta(minutes=10)
 
 
 def channel_for(settings: Settings) -> Channel:
@@ -56,64 +60,80 @@ def _file_internal(connection: Connection) -> Counter[str]:
     """Write one batch of tasks and cases into the CRM, in the transaction that settles their actions."""
     with transaction(connection):
         claimed = connection.execute("SELECT * FROM claim_internal(%s, %s)", [500, 100]).fetchall()
-        done: Counter[str] = Counter(row["verdict"] or "filed" for row in claimed)
-        wanted = [row for row in claimed if row["verdict"] is None]
+        done: Counter[str] = Counter(row["verdict"] for row in claimed if row["verdict"] is not None)
         texts = []
-        for row in wanted:
-            try:
-                text = render(row["template"], row["variables"], row["tenant_name"])
-            except TemplateError as error:
-                # The people concerned must hear of it even if the words are broken.
-                text = Text(row["template"], f"The text could not be written ({error}).\n\n{row['variables']}")
-            texts.append({"id": row["action_id"], "title": text.subject, "body": text.body})
-        connection.execute("SELECT file_internal(%s)", [Jsonb(texts)])
-    return done
+        for row in claimed:
+            if row["verdict"] is None:
+                text = _internal_text(row)
+                texts.append({"id": row["action_id"], "title": text.subject, "body": text.body})
+        filed = connection.execute("SELECT file_internal(%s) AS n", [Jsonb(texts)]).fetchone()
+    done["filed"] = filed["n"] if filed else 0
+    done["failed"] = len(texts) - done["filed"]
+    return +done
+
+
+def _internal_text(row: dict[str, Any]) -> Text:
+    try:
+        return render(row["template"], row["variables"], row["tenant_name"])
+    except TemplateError as error:
+        # The people concerned must hear of it even if the words are broken.
+        return Text(row["template"], f"The text could not be written ({error}).\n\n{row['variables']}")
 
 
 def _send_emails(connection: Connection, channel: Channel, settings: Settings) -> Counter[str]:
     """Send in rounds over the tenants, a few of each at a time, so that no tenant waits for another's bulk."""
-    owner = f"{socket.gethostname()}:{os.getpid()}"
+    # A process may lose its lease and go on: what it reports of an earlier pass must not settle a later one.
+    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     done: Counter[str] = Counter()
     after: UUID | None = None
-    while True:
+    end = time.monotonic() + _BUDGET.total_seconds()
+    while time.monotonic() < end:
         with transaction(connection):
             claimed = connection.execute(
                 "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
             ).fetchall()
         if not claimed:
             if after is None:
-                return done
+                break
             after = None
             continue
         done.update(row["verdict"] for row in claimed if row["verdict"] is not None)
-        results, down = _send_claimed(channel, [row for row in claimed if row["verdict"] is None], settings)
-        with transaction(connection):
-            connection.execute("SELECT settle_emails(%s, %s)", [owner, Jsonb(results)])
-        done.update(result["status"] for result in results)
+        sent, down = _send_claimed(
+            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings
+        )
+        done += sent
         if down:
-            return done
+            break
         after = claimed[-1]["tenant_id"]
+    return done
 
 
 def _send_claimed(
-    channel: Channel, claimed: list[dict[str, Any]], settings: Settings
-) -> tuple[list[dict[str, Any]], bool]:
-    """Send claimed actions. Once the channel is down the rest goes back as it was, at no cost of an attempt.
+    connection: Connection, owner: str, channel: Channel, claimed: list[dict[str, Any]], settings: Settings
+) -> tuple[Counter[str], bool]:
+    """Send claimed actions and settle each at once, so that a crash repeats one message and not a batch.
+
+    When the channel is down, or the lease half over, the rest goes back as it was, at no cost of an attempt.
 
     Returns:
-        How each is to be settled, and whether the channel is down.
+        How many ended up in which status, and whether the channel is down.
     """
-    results: list[dict[str, Any]] = []
+    done: Counter[str] = Counter()
+    end = time.monotonic() + _SENDING.total_seconds()
     for position, row in enumerate(claimed):
         outcome, message_id = _send(channel, row, settings)
-        results.append(_settlement(row, outcome, message_id, settings))
-        if isinstance(outcome, RetryLater) and outcome.channel_down:
+        down = isinstance(outcome, RetryLater) and outcome.channel_down
+        results = [_settlement(row, outcome, message_id, settings)]
+        if down or time.monotonic() > end:
+            results += [_unsent(rest) for rest in claimed[position + 1 :]]
+        with transaction(connection):
+            connection.execute("SELECT settle_emails(%s, %s)", [owner, Jsonb(results)])
+        done.update(result["status"] for result in results)
+        if isinstance(outcome, RetryLater) and down:
             logger.warning("delivery stops for now: %s", outcome.error)
-            results += [
-                {"id": rest["action_id"], "status": "scheduled", "unsent": True} for rest in claimed[position + 1 :]
-            ]
-            return results, True
-    return results, False
+        if len(results) > 1 or down:
+            return done, down
+    return done, False
 
 
 def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, str | None]:
@@ -129,9 +149,15 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
         )
     except TemplateError as error:
         return RetryLater(f"template {row['template']}: {error}"), None
-    except (ValueError, HeaderParseError, IndexError) as error:  # what the parser makes of a hopeless address
+    except SenderError as error:
+        return RetryLater(str(error)), None
+    except ValueError as error:
         return Rejected(f"{row['address']!r} is no e-mail address ({error})"), None
-    return channel.send(message, row["address"]), message["Message-ID"]
+    return channel.send(message, message["To"].addresses[0].addr_spec), message["Message-ID"]
+
+
+def _unsent(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["action_id"], "status": "scheduled", "unsent": True}
 
 
 def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, settings: Settings) -> dict[str, Any]:
@@ -141,6 +167,9 @@ def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, s
             return result | {"status": "sent"}
         case Rejected(error):
             return result | {"status": "failed", "error": error}
+        case RetryLater(error, channel_down=True):
+            # Not this message's failure: however long the channel is away, no message dies of it.
+            return result | _unsent(row) | {"error": error}
         case RetryLater(error) if row["attempts"] >= settings.fleet_max_attempts:
             return result | {"status": "dead", "error": error}
         case RetryLater(error):

@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
+
+_LINE_END: Final = "\x1e"  # stands for a line end inside a value; no text that people write contains it
+
+
+class SenderError(ValueError):
+    """The address to send from is none: the tenant's setting is at fault, not the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +34,26 @@ class Text:
 def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Text:
     """Fill a template: its first line is the subject, the rest the text.
 
+    A line break inside a value stays inside what the value was put into: it ends no subject. A blank value
+    counts as missing.
+
     Args:
         template: the name of a file under templates/, without its ending.
         variables: what the engine wrote into the action.
         tenant_name: who the message comes from.
 
     Raises:
-        jinja2.TemplateError: the template does not exist, or misses a variable.
+        jinja2.TemplateError: the template does not exist, misses a variable, or cannot use one.
     """
-    filled = _environment().get_template(f"{template}.txt.j2").render(**variables, tenant=tenant_name)
-    subject, _, body = filled.strip().partition("\n")
-    return Text(" ".join(subject.split()), body.strip() + "\n")
+    values = _without_line_ends({**variables, "tenant": tenant_name})
+    try:
+        filled = _environment().get_template(f"{template}.txt.j2").render(values)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, TemplateError):  # TemplateNotFound is a LookupError as well
+            raise
+        raise TemplateError(f"{type(error).__name__}: {error}") from error
+    subject, _, body = filled.strip("\n").partition("\n")
+    return Text(" ".join(subject.split()), body.replace(_LINE_END, "\n").strip() + "\n")
 
 
 def compose(
@@ -49,20 +65,56 @@ def compose(
     an answer can be matched to what it answers.
 
     Raises:
-        ValueError: the address, or the sender's, is none.
+        SenderError: the sender's address is none.
+        ValueError: the recipient's address is none.
     """
     default_name, default_address = parseaddr(from_address)
-    sender = Address(from_name or default_name, addr_spec=default_address)
+    name = " ".join((from_name or default_name).split())
+    try:
+        sender = _address(default_address, name)
+    except ValueError as error:
+        raise SenderError(f"{from_address!r} is no sender's address ({error})") from error
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = Address(addr_spec=address)
-    message["Subject"] = text.subject
+    message["To"] = _address(address)
+    message["Subject"] = " ".join(text.subject.split())
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<action.{action}.{tenant.hex}@{sender.domain}>"
     # RFC 3834: other machines must not answer this with an out-of-office note.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text.body)
     return message
+
+
+def _address(spec: str, name: str = "") -> Address:
+    """Return an address that any server understands; a domain with other than ASCII letters becomes its IDNA form.
+
+    Raises:
+        ValueError: it is none.
+    """
+    local, at, domain = spec.rpartition("@")
+    if not (local and at and domain):
+        raise ValueError("it needs a name, an @ and a domain")
+    try:
+        address = Address(name, addr_spec=f"{local}@{domain.encode('idna').decode('ascii')}")
+    except (HeaderParseError, LookupError, AttributeError) as error:  # what the parser makes of a hopeless one
+        raise ValueError(str(error)) from error
+    # The parser forgives comments and folding white space, and an SMTP dialogue does not.
+    if any(character.isspace() or not character.isprintable() for character in address.addr_spec):
+        raise ValueError("it contains white space or control characters")
+    return address
+
+
+def _without_line_ends(value: Any) -> Any:  # JSON's own values, whatever they are
+    """Hide the line ends inside a value, and blank texts altogether, until the subject is cut off."""
+    match value:
+        case str():
+            return _LINE_END.join(value.splitlines()) if value.strip() else None
+        case Mapping():
+            return {key: _without_line_ends(item) for key, item in value.items()}
+        case list():
+            return [_without_line_ends(item) for item in value]
+    return value
 
 
 @cache

@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 # How long, and how often, a tenant whose rows another worker holds right now is asked again.
 _BUSY_PAUSE_SECONDS: Final = 0.05
 _BUSY_ROUNDS: Final = 100
+# Nothing is wrong with the tenant: somebody, the CRM perhaps, holds what the batch needs. It is tried again.
+_LOCKED_OUT: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
 # Less than this is done sooner than a second worker could start.
 _BACKLOG_SECONDS: Final = 0.25
 
@@ -133,6 +139,8 @@ def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: U
         with transaction(connection):
             tally = engine.batch(connection, tenant, batch_size, report.run)
             ledger.record_progress(connection, report.run, tally)
+    except _LOCKED_OUT:
+        return Tally(busy=1)
     except Exception as error:  # whatever one tenant's data provokes must not stop the others
         if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
             raise

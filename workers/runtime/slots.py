@@ -1,6 +1,6 @@
 """Slots of the timetable: pure calendar arithmetic over Celery's own reading of the crons."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -28,8 +28,7 @@ def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
     """
     cron = BEAT_SCHEDULE[engine]["schedule"]
     assert isinstance(cron, crontab)  # noqa: S101  # for the type checker
-    local = now.astimezone(zone)
-    day = local.date()
+    day = now.astimezone(zone).date()
     while True:
         if (
             day.day in cron.day_of_month
@@ -38,7 +37,9 @@ def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
         ):
             for hour in sorted(cron.hour, reverse=True):
                 for minute in sorted(cron.minute, reverse=True):
+                    # As beat does: an hour that the clock repeats in autumn has its slots the first time only.
                     slot = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
-                    if slot <= local:
+                    # In UTC: two instants of one zone are compared by their wall clocks, which that hour sets back.
+                    if slot.astimezone(UTC) <= now.astimezone(UTC):
                         return slot
         day -= timedelta(days=1)
