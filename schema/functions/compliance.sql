@@ -118,7 +118,7 @@ BEGIN
               SELECT FROM jsonb_each(v_filter) AS f
               WHERE CASE jsonb_typeof(f.value) WHEN 'array' THEN NOT f.value @> (e.document -> f.key)
                                                ELSE f.value IS DISTINCT FROM e.document -> f.key END)
-        ON CONFLICT (schedule_id, entity_type, entity_id, period_start) DO NOTHING
+        ON CONFLICT (tenant_id, schedule_id, entity_type, entity_id, period_start) DO NOTHING
         RETURNING id
     )
     SELECT count(*) INTO v_created FROM created;
@@ -265,7 +265,7 @@ BEGIN
         FROM decided AS d WHERE c.id = d.id
     ), finished AS (
         UPDATE compliance_schedule AS s SET last_completed_at = v_now
-        WHERE s.id IN (SELECT d.schedule_id FROM decided AS d WHERE d.step = 'completed')
+        WHERE s.tenant_id = p_tenant_id AND s.id IN (SELECT d.schedule_id FROM decided AS d WHERE d.step = 'completed')
     ), written AS (
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
                                        client_id, contact_id, recipient, assigned_to, run_at, status, dedupe_key, run_id)

@@ -92,14 +92,16 @@ DECLARE
 BEGIN
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
     VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, auth.uid(), greatest(0, extract(day FROM v_now - coalesce(
-        (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id), NEW.created_at))));
+        (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id AND h.tenant_id = NEW.tenant_id),
+        NEW.created_at))));
     RETURN NULL;
 END
 $$;
 
 CREATE OR REPLACE TRIGGER deal_stage_change
     AFTER UPDATE OF stage ON deals
-    FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage) EXECUTE FUNCTION log_deal_stage_change();
+    FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage AND NEW.stage IS NOT NULL AND NEW.tenant_id IS NOT NULL)
+    EXECUTE FUNCTION log_deal_stage_change();
 
 -- New limits count at once: stalls_at follows, and a deal that no longer counts as stalled leaves its series.
 CREATE OR REPLACE FUNCTION apply_stage_limits() RETURNS trigger
@@ -247,7 +249,8 @@ BEGIN
     ), decided AS (
         SELECT d.id, d.title, d.stage, d.client_id, d.active_at, d.follow_up_count + 1 AS step,
                coalesce(c.max_follow_ups, 5) AS max_follow_ups,
-               v_now + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
+               -- From the full hour: a run that starts seconds earlier than this one did must find it due.
+               date_trunc('hour', v_now) + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
                extract(day FROM v_now - d.active_at)::integer AS days_silent,
                coalesce(direct.id, fallback.id) AS contact_id,
                coalesce(direct.first_name, fallback.first_name) AS first_name,

@@ -125,7 +125,7 @@ BEGIN
                                 our_amount, competitor_amount, learnings, recorded_at, recorded_by)
     VALUES (v_quote.tenant_id, p_quote_id, p_outcome, p_primary_reason, coalesce(p_secondary_reasons, '{}'), p_competitor,
             v_quote.total_amount, p_competitor_amount, coalesce(p_learnings, '{}'), v_now, (SELECT auth.uid()))
-    ON CONFLICT (quote_id) DO UPDATE SET
+    ON CONFLICT (tenant_id, quote_id) DO UPDATE SET
         outcome = excluded.outcome, primary_reason = excluded.primary_reason,
         secondary_reasons = excluded.secondary_reasons, competitor = excluded.competitor,
         our_amount = excluded.our_amount, competitor_amount = excluded.competitor_amount,
@@ -232,7 +232,8 @@ BEGIN
             status = CASE WHEN e.step_kind = 'quote_expired' THEN 'expired' ELSE q.status END,
             follow_up_count = CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step ELSE q.follow_up_count END,
             last_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now ELSE q.last_follow_up_at END,
-            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now + interval '3 days' END,
+            -- From the full hour: a run that starts seconds earlier than this one did must find it due.
+            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN date_trunc('hour', v_now) + interval '3 days' END,
             follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover') THEN v_now
                                       ELSE q.follow_up_ended_at END
         FROM decided AS e WHERE q.id = e.id

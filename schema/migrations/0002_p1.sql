@@ -109,7 +109,7 @@ CREATE TABLE quote_outcomes (
     learnings         jsonb NOT NULL DEFAULT '{}',
     recorded_at       timestamptz NOT NULL DEFAULT now(),
     recorded_by       uuid,
-    UNIQUE (quote_id)
+    UNIQUE (quote_id, tenant_id)
 );
 
 CREATE TABLE contact_enrichment_queue (
@@ -196,6 +196,6 @@ CREATE TABLE compliance_checks (
     waived_reason            text,
     notes                    text,
     created_at               timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (schedule_id, entity_type, entity_id, period_start),
+    UNIQUE (schedule_id, tenant_id, entity_type, entity_id, period_start),
     CHECK (status <> 'waived' OR nullif(btrim(waived_reason), '') IS NOT NULL)
 );

@@ -36,7 +36,8 @@ CREATE TABLE tenant_delivery (
     window_end   time NOT NULL DEFAULT '24:00',
     from_name    text,
     from_address text,
-    CHECK (window_start < window_end)
+    CHECK (window_start < window_end),
+    CHECK (timestamptz '2000-01-01 00:00:00+00' AT TIME ZONE time_zone IS NOT NULL)  -- one bad zone would stop every tenant's mail
 );
 
 CREATE TABLE suppressions (
@@ -109,7 +110,8 @@ ALTER TABLE compliance_schedule
 ALTER TABLE compliance_checks ADD COLUMN next_step_at timestamptz GENERATED ALWAYS AS (
     CASE
         WHEN status IN ('pending', 'awaiting_response') THEN least(due_at, coalesce(
-            ((reminder_sent_at AT TIME ZONE 'UTC') + interval '7 days') AT TIME ZONE 'UTC',
+            -- From the full hour: next week's run may start seconds earlier than this week's did.
+            (date_trunc('hour', reminder_sent_at AT TIME ZONE 'UTC') + interval '7 days') AT TIME ZONE 'UTC',
             ((due_at AT TIME ZONE 'UTC') - make_interval(days => notification_days_before)) AT TIME ZONE 'UTC'))
         WHEN status = 'in_progress' THEN due_at
         WHEN status = 'overdue' THEN
