@@ -1,0 +1,437 @@
+"""Compliance: checks are created, reminded, overdue, escalated or waived, and none falls out of sight."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.crm import NOW, Crm, days
+from workers import clock
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}T08:00:00+00:00")
+
+
+def checks(crm: Crm) -> list[dict[str, Any]]:
+    return crm.rows("SELECT * FROM compliance_checks ORDER BY period_end, entity_name")
+
+
+def client_with_contact(crm: Crm, tenant: UUID, **values: Any) -> UUID:
+    client = crm.client(tenant, **values)
+    crm.contact(tenant, client)
+    return client
+
+
+def test_a_schedule_creates_nothing_before_its_notification_window(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    crm.schedule(tenant, next_due_at=NOW + days(14) + timedelta(minutes=1))
+    crm.run("compliance")
+    assert checks(crm) == []
+    assert crm.due_tenants("compliance") == set()
+
+
+def test_inside_its_window_a_schedule_creates_one_check_per_entity_and_moves_on(crm: Crm) -> None:
+    tenant = crm.tenant()
+    clients = {crm.client(tenant, company_name=name) for name in ("Acme", "Bolt")}
+    schedule = crm.schedule(
+        tenant, next_due_at=NOW + days(14), frequency="quarterly", required_fields=["country"]
+    )
+    crm.run("compliance")
+    created = checks(crm)
+    assert {row["entity_id"] for row in created} == clients
+    assert [row["entity_name"] for row in created] == ["Acme", "Bolt"]
+    assert {
+        (row["due_at"], row["period_start"].isoformat(), row["period_end"].isoformat()) for row in created
+    } == {(NOW + days(14), "2025-12-16", "2026-03-16")}
+    assert crm.row("compliance_schedule", schedule)["next_due_at"].isoformat() == "2026-06-16T09:00:00+00:00"
+
+
+def test_creating_the_checks_of_a_period_again_adds_none(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    schedule = crm.schedule(tenant)
+    counts = [
+        crm.read("create_compliance_checks_from_schedule", schedule)[0][
+            "create_compliance_checks_from_schedule"
+        ]
+        for _ in range(2)
+    ]
+    assert counts == [1, 0]
+
+
+def test_an_inactive_schedule_creates_nothing(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    crm.schedule(tenant, is_active=False)
+    crm.run("compliance")
+    assert checks(crm) == []
+
+
+@pytest.mark.parametrize(
+    ("frequency", "start", "following"),
+    [
+        ("monthly", "2026-01-31", ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]),
+        ("monthly", "2028-01-31", ["2028-02-29", "2028-03-31", "2028-04-30"]),
+        ("monthly", "2026-12-30", ["2027-01-30", "2027-02-28", "2027-03-30"]),
+        ("quarterly", "2025-11-30", ["2026-02-28", "2026-05-30", "2026-08-30"]),
+        ("semi_annual", "2025-08-31", ["2026-02-28", "2026-08-31"]),
+        ("annual", "2028-02-29", ["2029-02-28", "2030-02-28", "2031-02-28", "2032-02-29"]),
+    ],
+)
+def test_due_dates_keep_the_day_they_are_anchored_on(
+    crm: Crm, frequency: str, start: str, following: list[str]
+) -> None:
+    schedule = crm.schedule(crm.tenant(), frequency=frequency, next_due_at=at(start))
+    dates = [
+        crm.read("advance_compliance_schedule", schedule)[0]["advance_compliance_schedule"] for _ in following
+    ]
+    assert dates == [at(day) for day in following]
+
+
+def test_a_due_date_set_by_hand_is_the_new_anchor(crm: Crm) -> None:
+    schedule = crm.schedule(crm.tenant(), frequency="monthly", next_due_at=at("2026-01-31"))
+    crm.update("compliance_schedule", schedule, next_due_at=at("2026-03-15"))
+    assert crm.read("advance_compliance_schedule", schedule)[0] == {
+        "advance_compliance_schedule": at("2026-04-15")
+    }
+
+
+def test_periods_missed_during_an_outage_are_all_created(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    crm.schedule(tenant, frequency="monthly", next_due_at=NOW - days(60))
+    crm.run("compliance")
+    assert [row["period_end"].isoformat() for row in checks(crm)] == [
+        "2026-01-01",
+        "2026-02-01",
+        "2026-03-01",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entity", "target_filter", "chosen"),
+    [
+        ("client", {}, ["Acme", "Bolt", "Cell"]),
+        ("client", {"industry": "steel"}, ["Acme", "Bolt"]),
+        ("client", {"industry": ["glass", "wood"]}, ["Cell"]),
+        ("client", {"industry": "steel", "country": "SE"}, ["Bolt"]),
+        ("client", {"industry": "unheard of"}, []),
+        ("contact", {"is_primary": True}, ["Ann"]),
+        ("vendor", {"category": "parts"}, ["Vend"]),
+    ],
+    ids=str,
+)
+def test_a_filter_chooses_the_entities(
+    crm: Crm, entity: str, target_filter: dict[str, Any], chosen: list[str]
+) -> None:
+    tenant = crm.tenant()
+    acme = crm.client(tenant, company_name="Acme", industry="steel", country="DE")
+    crm.client(tenant, company_name="Bolt", industry="steel", country="SE")
+    crm.client(tenant, company_name="Cell", industry="glass")
+    crm.contact(tenant, acme)
+    crm.contact(tenant, acme, first_name="Bob", is_primary=False)
+    crm.insert("vendors", tenant_id=tenant, company_name="Vend", category="parts")
+    crm.insert("vendors", tenant_id=tenant, company_name="Zend", category="paper")
+    crm.schedule(tenant, target_entity_type=entity, target_filter=target_filter)
+    crm.run("compliance")
+    assert [row["entity_name"] for row in checks(crm)] == chosen
+
+
+def test_entities_can_be_named_outright(crm: Crm) -> None:
+    tenant = crm.tenant()
+    chosen, _ = crm.client(tenant), crm.client(tenant)
+    schedule = crm.schedule(tenant)
+    crm.one(
+        "SELECT create_compliance_checks_from_schedule(%s, %s::jsonb)", schedule, f'[{{"id": "{chosen}"}}]'
+    )
+    assert [row["entity_id"] for row in checks(crm)] == [chosen]
+
+
+def test_an_unknown_filter_key_is_the_schedules_error_and_other_schedules_go_on(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    bad = crm.schedule(tenant, target_filter={"colour": "red"}, next_due_at=NOW + days(1))
+    crm.schedule(tenant, compliance_type="Audit")
+    report = crm.run("compliance")
+    assert [row["compliance_type"] for row in checks(crm)] == ["Audit"]
+    row = crm.row("compliance_schedule", bad)
+    assert 'unknown target filter key "colour"' in row["last_error"]
+    assert (row["last_error_at"], row["next_due_at"]) == (NOW, NOW + days(1))
+    assert report.tally.skipped == {"schedule refused, see its last_error": 1}
+
+
+def test_mending_a_schedule_clears_its_error_and_it_is_worked(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    schedule = crm.schedule(tenant, target_filter={"colour": "red"})
+    crm.run("compliance")
+    crm.update("compliance_schedule", schedule, target_filter={})
+    assert crm.row("compliance_schedule", schedule)["last_error"] is None
+    crm.run("compliance")
+    assert len(checks(crm)) == 1
+
+
+@pytest.mark.parametrize("target_filter", ["[]", '"client"', "null"])
+def test_a_filter_that_is_no_object_is_refused(crm: Crm, target_filter: str) -> None:
+    tenant = crm.tenant()
+    crm.client(tenant)
+    schedule = crm.schedule(tenant)
+    crm.execute("UPDATE compliance_schedule SET target_filter = %s::jsonb", target_filter)
+    crm.run("compliance")
+    assert crm.row("compliance_schedule", schedule)["last_error"] == "the target filter must be an object"
+    assert checks(crm) == []
+
+
+def test_missing_fields_are_listed_wherever_the_crm_keeps_them(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant, country="SE", attributes={"tax_number": "X1", "iban": " "})
+    crm.check(tenant, client, required_fields=["country", "tax_number", "iban", "insurance"])
+    crm.run("compliance")
+    [row] = checks(crm)
+    assert row["missing_fields"] == ["iban", "insurance"]
+    assert row["status"] == "awaiting_response"
+    [action] = crm.actions()
+    assert (action["template"], action["variables"]["missing"]) == (
+        "compliance_reminder",
+        ["iban", "insurance"],
+    )
+
+
+def test_a_check_with_nothing_missing_is_completed_without_a_word(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant, country="SE")
+    schedule = crm.schedule(tenant, required_fields=["country"])
+    crm.run("compliance")
+    [row] = checks(crm)
+    assert (row["entity_id"], row["status"], row["completed_at"]) == (client, "completed", NOW)
+    assert crm.row("compliance_schedule", schedule)["last_completed_at"] == NOW
+    assert crm.actions() == []
+
+
+def test_a_field_handed_in_later_completes_even_an_overdue_check(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant)
+    crm.check(tenant, client, required_fields=["country"])
+    crm.run("compliance")
+    crm.run("compliance", at=NOW + days(11))
+    crm.update("clients", client, country="SE")
+    crm.run("compliance", at=NOW + days(18))
+    assert checks(crm)[0]["status"] == "completed"
+
+
+def test_a_certificate_that_has_lapsed_is_not_good_enough(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant, attributes={"insurance_valid_until": "2026-03-01"})
+    crm.check(tenant, client, required_fields=["insurance_valid_until"])
+    crm.run("compliance")
+    [row] = checks(crm)
+    assert row["status"] == "awaiting_response"
+    assert row["validation_errors"] == ["insurance_valid_until lapsed on 2026-03-01"]
+
+
+def test_reminders_start_in_the_window_and_come_once_a_week(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.check(tenant, client_with_contact(crm, tenant), due_at=NOW + days(20))
+    reminded = [day for day in range(20) if crm.run("compliance", at=NOW + days(day)).tally.actions]
+    assert reminded == [6, 13]
+    [row] = checks(crm)
+    assert (row["status"], row["reminder_count"], row["reminder_sent_at"]) == (
+        "awaiting_response", 2, NOW + days(13),
+    )  # fmt: skip
+
+
+def test_a_monday_run_that_starts_seconds_earlier_than_the_last_one_still_reminds(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.check(tenant, client_with_contact(crm, tenant))
+    crm.run("compliance", at=NOW + timedelta(seconds=9))
+    report = crm.run("compliance", at=NOW + days(7) + timedelta(seconds=1))
+    assert report.tally.actions == {"compliance_reminder": 1}
+
+
+def test_a_check_that_waits_for_an_answer_becomes_overdue_and_is_then_escalated_once(crm: Crm) -> None:
+    tenant = crm.tenant()
+    boss = crm.profile(tenant, role="compliance")
+    crm.profile(tenant, role="sales")
+    check = crm.check(tenant, client_with_contact(crm, tenant), due_at=NOW + days(3))
+    states = []
+    for day in (0, 2, 3, 9, 10, 17, 60):
+        crm.run("compliance", at=NOW + days(day))
+        states.append((day, crm.row("compliance_checks", check)["status"]))
+    assert states == [
+        (0, "awaiting_response"), (2, "awaiting_response"), (3, "overdue"), (9, "overdue"), (10, "escalated"),
+        (17, "escalated"), (60, "escalated"),
+    ]  # fmt: skip
+    row = crm.row("compliance_checks", check)
+    assert (row["escalated_to"], row["escalation_sent_at"]) == (boss, NOW + days(10))
+    [task] = crm.actions(template="compliance_escalation")
+    assert (task["kind"], task["assigned_to"]) == ("task", boss)
+
+
+def test_the_clients_owner_is_the_one_an_escalation_goes_to(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.profile(tenant, role="compliance")
+    owner = crm.profile(tenant)
+    check = crm.check(tenant, client_with_contact(crm, tenant, owner_id=owner), due_at=NOW - days(8))
+    crm.run("compliance")
+    assert crm.row("compliance_checks", check)["escalated_to"] == owner
+
+
+@pytest.mark.parametrize(
+    ("status", "next_step"),
+    [
+        ("pending", "awaiting_response"), ("in_progress", "overdue"), ("awaiting_response", "overdue"),
+        ("overdue", "escalated"), ("escalated", None), ("completed", None), ("waived", None),
+    ],
+)  # fmt: skip
+def test_no_open_status_falls_out_of_sight(crm: Crm, status: str, next_step: str | None) -> None:
+    tenant = crm.tenant()
+    due = {"pending": NOW + days(5), "overdue": NOW - days(8)}.get(status, NOW - days(1))
+    check = crm.check(
+        tenant, client_with_contact(crm, tenant), status=status, due_at=due, waived_reason="sold",
+        reminder_sent_at=NOW - days(3) if status == "awaiting_response" else None,
+    )  # fmt: skip
+    assert [row["check_id"] for row in crm.read("get_compliance_due", tenant)] == [check] * (
+        next_step is not None
+    )
+    assert crm.due_tenants("compliance") == ({tenant} if next_step else set())
+    crm.run("compliance")
+    assert crm.row("compliance_checks", check)["status"] == (next_step or status)
+
+
+def test_a_check_whose_schedule_was_deleted_is_still_followed_to_its_end(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client_with_contact(crm, tenant)
+    schedule = crm.schedule(tenant, escalation_days_after=2)
+    crm.run("compliance")
+    crm.execute("DELETE FROM compliance_schedule WHERE id = %s", schedule)
+    crm.run("compliance", at=NOW + days(10))
+    assert [row["status"] for row in checks(crm)] == ["overdue"]
+    assert len(crm.read("get_compliance_due", tenant, at=NOW + days(12))) == 1
+    crm.run("compliance", at=NOW + days(12))
+    assert [row["status"] for row in checks(crm)] == ["escalated"]
+
+
+def test_the_due_read_shows_twenty_and_how_many_days_are_left(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    ids = [
+        crm.check(tenant, client, due_at=NOW + days(2), notification_days_before=30 - n) for n in range(22)
+    ]
+    rows = crm.read("get_compliance_due", tenant)
+    assert [row["check_id"] for row in rows] == ids[:20], "the longest waiting first"
+    assert {row["days_until_due"] for row in rows} == {2}
+
+
+@pytest.mark.parametrize("reason", [None, "", "   "])
+def test_a_waiver_without_a_reason_is_refused(crm: Crm, reason: str | None) -> None:
+    tenant = crm.tenant()
+    check = crm.check(tenant, crm.client(tenant))
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        crm.read("waive_compliance_check", check, reason)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        crm.update("compliance_checks", check, status="waived", waived_reason=reason)
+    assert crm.row("compliance_checks", check)["status"] == "pending"
+
+
+def test_a_waived_check_is_left_alone(crm: Crm) -> None:
+    tenant = crm.tenant()
+    check = crm.check(tenant, client_with_contact(crm, tenant))
+    crm.read("waive_compliance_check", check, " they closed shop ")
+    crm.run("compliance", at=NOW + days(90))
+    row = crm.row("compliance_checks", check)
+    assert (row["status"], row["waived_reason"]) == ("waived", "they closed shop")
+    assert crm.actions() == []
+    with pytest.raises(psycopg.errors.NoDataFound):
+        crm.read("waive_compliance_check", check, "again")
+
+
+def test_the_check_of_an_entity_that_is_gone_is_waived_with_that_reason(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    check = crm.check(tenant, client, required_fields=["country"])
+    crm.execute("DELETE FROM clients WHERE id = %s", client)
+    crm.run("compliance")
+    row = crm.row("compliance_checks", check)
+    assert (row["status"], row["waived_reason"]) == ("waived", "the client no longer exists")
+
+
+def test_a_vendor_is_reminded_at_its_own_address(crm: Crm) -> None:
+    tenant = crm.tenant()
+    vendor = crm.insert("vendors", tenant_id=tenant, company_name="Vend", email="v@vend.example")
+    crm.check(tenant, vendor, entity_type="vendor")
+    crm.run("compliance")
+    assert [(action["kind"], action["recipient"]) for action in crm.actions()] == [
+        ("email", "v@vend.example")
+    ]
+
+
+def test_without_an_address_the_tenants_own_people_are_told_once(crm: Crm) -> None:
+    tenant = crm.tenant()
+    boss = crm.profile(tenant, role="admin")
+    crm.check(tenant, crm.client(tenant))
+    for day in (0, 7):
+        crm.run("compliance", at=NOW + days(day))
+    assert [(action["kind"], action["template"], action["assigned_to"]) for action in crm.actions()] == [
+        ("task", "compliance_unreachable", boss)
+    ]
+    assert checks(crm)[0]["reminder_count"] == 0
+
+
+def test_every_due_check_is_reached_not_the_first_batch_over_and_over(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant)
+    for _ in range(45):
+        crm.check(tenant, client)
+    crm.run("compliance", batch_size=20)
+    assert len({action["subject_id"] for action in crm.actions()}) == 45
+
+
+def test_in_review_the_reminder_waits_for_a_person(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.mode(tenant, "compliance", "review")
+    crm.check(tenant, client_with_contact(crm, tenant))
+    crm.run("compliance")
+    assert [action["status"] for action in crm.actions()] == ["suggested"]
+
+
+def test_switched_off_nothing_is_written(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.mode(tenant, "compliance", "off")
+    crm.schedule(tenant)
+    crm.check(tenant, client_with_contact(crm, tenant))
+    before = checks(crm)
+    crm.run("compliance")
+    assert crm.read("run_compliance_batch", tenant, 10, None) == []
+    assert checks(crm) == before
+    assert crm.actions() == []
+
+
+def test_entities_of_another_tenant_are_neither_checked_nor_reminded(crm: Crm) -> None:
+    ours, theirs = crm.tenant(), crm.tenant()
+    foreign = client_with_contact(crm, theirs, company_name="Secret Ltd", country="SE")
+    crm.schedule(ours)
+    pointing_there = crm.check(ours, foreign, required_fields=["country"])
+    crm.run("compliance")
+    assert [row["id"] for row in checks(crm)] == [pointing_there]
+    row = crm.row("compliance_checks", pointing_there)
+    assert (row["status"], row["missing_fields"]) == ("waived", ["country"])
+    assert crm.actions() == []
+
+
+def test_a_check_of_ours_cannot_complete_or_displace_another_tenants_schedule(crm: Crm) -> None:
+    ours, theirs = crm.tenant(), crm.tenant()
+    victim = client_with_contact(crm, theirs)
+    schedule = crm.schedule(theirs)
+    mine = crm.client(ours, country="SE")
+    crm.check(ours, mine, schedule_id=schedule, required_fields=["country"])
+    crm.check(
+        ours, victim, schedule_id=schedule, period_start=(NOW + days(10)).date().replace(year=2025), status="escalated"
+    )  # fmt: skip
+    with clock.at(NOW):
+        crm.run("compliance")
+    assert crm.row("compliance_schedule", schedule)["last_completed_at"] is None
+    assert len(crm.rows("SELECT FROM compliance_checks WHERE tenant_id = %s", theirs)) == 1
