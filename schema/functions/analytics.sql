@@ -28,11 +28,11 @@ SELECT o.tenant_id, coalesce(reached.to_stage, d.stage) AS stage, count(*) AS to
        count(*) FILTER (WHERE o.outcome = 'won') AS won_count,
        round(100.0 * count(*) FILTER (WHERE o.outcome = 'won') / count(*), 1) AS win_rate_pct
 FROM quote_outcomes AS o
-JOIN quotes AS q ON q.id = o.quote_id
+JOIN quotes AS q ON q.id = o.quote_id AND q.tenant_id = o.tenant_id
 JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = o.tenant_id
 LEFT JOIN LATERAL (
     SELECT h.to_stage FROM deal_stage_history AS h
-    WHERE h.deal_id = d.id AND h.changed_at <= o.recorded_at
+    WHERE h.deal_id = d.id AND h.tenant_id = d.tenant_id AND h.changed_at <= o.recorded_at
       AND h.to_stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
     ORDER BY h.changed_at DESC LIMIT 1
 ) AS reached ON true
@@ -55,7 +55,7 @@ SELECT o.tenant_id, o.outcome, count(*) AS total_quotes,
        round(percentile_cont(0.5) WITHIN GROUP (
            ORDER BY extract(epoch FROM o.recorded_at - q.sent_at) / 86400)::numeric, 1) AS median_days
 FROM quote_outcomes AS o
-JOIN quotes AS q ON q.id = o.quote_id
+JOIN quotes AS q ON q.id = o.quote_id AND q.tenant_id = o.tenant_id
 WHERE q.sent_at IS NOT NULL AND o.recorded_at > (SELECT fleet_now()) - interval '90 days'
 GROUP BY o.tenant_id, o.outcome;
 

@@ -20,7 +20,7 @@ RETURNS TABLE (
     queue_id uuid, contact_id uuid, email_address text, source text, source_id text, extracted_data jsonb,
     created_at timestamptz
 )
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 20
 AS $$
 BEGIN
     RETURN QUERY
@@ -38,7 +38,7 @@ RETURNS TABLE (
     signal_id uuid, source_type text, source_id uuid, client_id uuid, contact_id uuid, signal_type text,
     signal_strength numeric, extracted_text text, created_at timestamptz
 )
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 20
 AS $$
 BEGIN
     RETURN QUERY
@@ -68,12 +68,28 @@ DECLARE
     v_wanted uuid[];
     v_contacts uuid[];
 BEGIN
+    IF action_status(p_tenant_id, 'enrichment') IS NULL THEN
+        RETURN;
+    END IF;
+
+    -- Two scans, each along its own index: with one OR the whole queue would be read and sorted.
     WITH claimed AS (
-        SELECT e.id, e.contact_id, e.email_address FROM contact_enrichment_queue AS e
-        WHERE e.tenant_id = p_tenant_id AND e.status = 'pending'
-           OR e.tenant_id = p_tenant_id AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'
-        ORDER BY e.created_at LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
+        SELECT * FROM (
+            SELECT * FROM (
+                SELECT e.id, e.contact_id, e.email_address FROM contact_enrichment_queue AS e
+                WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'
+                ORDER BY e.claimed_at LIMIT p_limit
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) AS lost
+            UNION ALL
+            SELECT * FROM (
+                SELECT e.id, e.contact_id, e.email_address FROM contact_enrichment_queue AS e
+                WHERE e.tenant_id = p_tenant_id AND e.status = 'pending'
+                ORDER BY e.created_at LIMIT p_limit
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) AS waiting
+        ) AS due
+        LIMIT p_limit
     ), matched AS (
         SELECT q.id, c.id AS contact_id FROM claimed AS q
         LEFT JOIN LATERAL (
