@@ -1,0 +1,191 @@
+"""The public CRM sales data, loaded and followed up to the end, against plain arithmetic over the CSV."""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crm import Crm
+from workers import clock
+from workers.db.session import Connection, transaction
+from workers.load import LoadReport, load_directory
+
+pytestmark = pytest.mark.crm_sales
+
+CLOCK = datetime(2017, 12, 31, tzinfo=UTC)
+FOLDER = Path(
+    os.environ.get("FLEET_CRM_SALES_DIR")
+    or Path(__file__).resolve().parents[2].parent / "shared" / "data" / "crm-sales"
+)
+MAX_FOLLOW_UPS = 5
+DAYS_BEFORE_STALE = 7
+DAYS_BETWEEN_FOLLOW_UPS = 3
+
+
+@pytest.fixture
+def folder() -> Path:
+    if not (FOLDER / "sales_pipeline.csv").is_file():
+        message = f"the public CRM sales data is not in {FOLDER}: set FLEET_CRM_SALES_DIR"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return FOLDER
+
+
+@pytest.fixture
+def opportunities(folder: Path) -> list[dict[str, str]]:
+    with (folder / "sales_pipeline.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def loaded(connection: Connection, folder: Path) -> Iterator[LoadReport]:
+    with clock.at(CLOCK):
+        yield load_directory(connection, folder)
+
+
+def test_every_row_of_the_set_goes_in(crm: Crm, loaded: LoadReport) -> None:
+    assert loaded.problems == []
+    assert {table: (counts.read, counts.inserted) for table, counts in loaded.tables.items()} == {
+        "tenants": (1, 1),
+        "profiles": (35, 35),
+        "clients": (85, 85),
+        "contacts": (85, 85),
+        "products": (7, 0),
+        "deals": (8800, 8800),
+    }
+    assert 'sales_pipeline.csv: product "GTXPro" is loaded as "GTX Pro" (1480x)' in loaded.notes
+    strangers = crm.rows("SELECT email FROM contacts WHERE email NOT LIKE '%%@%%.example' OR NOT is_primary")
+    assert strangers == []
+
+
+def test_stages_dates_owners_and_closings_are_those_of_the_csv(
+    crm: Crm, loaded: LoadReport, opportunities: list[dict[str, str]]
+) -> None:
+    rows = crm.rows(
+        "SELECT d.description, d.stage, d.title, p.full_name AS agent, l.company_name AS account,"
+        " c.client_id = l.id AS own, d.created_at, d.last_activity_at,"
+        " h.from_stage, h.to_stage, h.changed_at, h.days_in_previous_stage"
+        " FROM deals d JOIN profiles p ON p.id = d.owner_id LEFT JOIN clients l ON l.id = d.client_id"
+        " LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN deal_stage_history h ON h.deal_id = d.id"
+    )
+    deals = {row["description"].removeprefix("Opportunity "): row for row in rows}
+    assert len(rows) == len(deals) == 8800
+    for expected in opportunities:
+        deal = deals[expected["opportunity_id"]]
+        engaged, closed = day(expected["engage_date"]), day(expected["close_date"])
+        assert deal["stage"] == expected["deal_stage"].lower()
+        assert deal["agent"] == expected["sales_agent"]
+        assert deal["account"] == (expected["account"] or None)
+        assert deal["own"] is (True if expected["account"] else None)
+        assert deal["title"].startswith(expected["product"].replace("GTXPro", "GTX Pro"))
+        assert deal["created_at"] == deal["last_activity_at"] == (midnight(engaged) if engaged else CLOCK)
+        if closed and engaged:
+            assert (deal["from_stage"], deal["to_stage"]) == ("engaging", deal["stage"])
+            assert deal["changed_at"] == midnight(closed)
+            assert deal["days_in_previous_stage"] == (closed - engaged).days
+        else:
+            assert deal["to_stage"] is None
+
+
+def test_the_open_and_the_stalled_deals_are_exactly_those_of_the_csv(
+    crm: Crm, loaded: LoadReport, opportunities: list[dict[str, str]]
+) -> None:
+    open_deals = crm.one("SELECT count(*) AS n FROM deals_in_follow_up")
+    assert open_deals["n"] == 2089
+
+    # The eighth day after the load is the first on which those created by it are stalled as well.
+    for moment in (CLOCK, CLOCK + timedelta(days=7), CLOCK + timedelta(days=7, seconds=1)):
+        expected = {
+            row["opportunity_id"]: (moment - activity(row)).days
+            for row in opportunities
+            if row["deal_stage"] in ("Prospecting", "Engaging")
+            and moment - activity(row) > timedelta(days=DAYS_BEFORE_STALE)
+        }
+        assert stalled(crm, moment) == expected
+    assert len(expected) == 2089
+
+
+def test_followed_up_to_the_end_every_deal_has_its_mails_and_one_task(
+    crm: Crm, loaded: LoadReport, opportunities: list[dict[str, str]]
+) -> None:
+    moment = CLOCK
+    # Each run acts on what is due; the deals created at the load stall a week later than the others.
+    for _ in range(12):
+        crm.run("deals", at=moment, batch_size=10_000)
+        moment += timedelta(days=DAYS_BETWEEN_FOLLOW_UPS)
+    assert stalled(crm, moment + timedelta(days=365)) == {}
+
+    done: dict[str, Counter[tuple[str, str]]] = {}
+    for row in crm.rows(
+        "SELECT d.description, a.kind, a.template, a.assigned_to = d.owner_id AS owners FROM deals d"
+        " JOIN scheduled_actions a ON a.subject_type = 'deal' AND a.subject_id = d.id"
+    ):
+        deal = row["description"].removeprefix("Opportunity ")
+        done.setdefault(deal, Counter())[row["kind"], row["template"]] += 1
+        assert row["owners"]
+
+    with_contact = {("email", "deal_follow_up"): MAX_FOLLOW_UPS, ("task", "deal_handover"): 1}
+    without = {("task", "deal_no_contact"): 1}
+    assert done == {
+        row["opportunity_id"]: Counter(with_contact if row["account"] else without)
+        for row in opportunities
+        if row["deal_stage"] in ("Prospecting", "Engaging")
+    }
+
+
+def test_loading_again_changes_nothing_even_after_the_engines_ran(
+    connection: Connection, crm: Crm, loaded: LoadReport, folder: Path
+) -> None:
+    crm.run("deals", at=CLOCK, batch_size=10_000)
+    before = contents(crm)
+    with clock.at(CLOCK + timedelta(days=40)):
+        again = load_directory(connection, folder)
+    assert again.problems == []
+    assert {table: (counts.inserted, counts.unchanged) for table, counts in again.tables.items()} == {
+        table: (0, counts.read) for table, counts in loaded.tables.items()
+    }
+    assert contents(crm) == before
+
+
+def day(text: str) -> date | None:
+    return date(2000 + int(text[6:]), int(text[3:5]), int(text[:2])) if text else None
+
+
+def midnight(value: date) -> datetime:
+    return datetime(value.year, value.month, value.day, tzinfo=UTC)
+
+
+def activity(row: dict[str, str]) -> datetime:
+    engaged = day(row["engage_date"])
+    return midnight(engaged) if engaged else CLOCK
+
+
+def stalled(crm: Crm, moment: datetime) -> dict[str, int]:
+    """Opportunity ids and days without activity of what get_stalled_deals returns at an instant."""
+    tenant = crm.one("SELECT id FROM tenants")["id"]
+    with clock.at(moment), transaction(crm.connection):
+        rows = crm.connection.execute(
+            "SELECT s.days_without_activity AS days, d.description"
+            " FROM get_stalled_deals(%s, 10000) AS s JOIN deals AS d ON d.id = s.deal_id",
+            [tenant],
+        ).fetchall()
+    return {row["description"].removeprefix("Opportunity "): row["days"] for row in rows}
+
+
+def contents(crm: Crm) -> dict[str, list[dict[str, Any]]]:
+    tables = (
+        "tenants",
+        "profiles",
+        "clients",
+        "contacts",
+        "deals",
+        "deal_stage_history",
+        "scheduled_actions",
+    )
+    return {table: crm.rows(f"SELECT * FROM {table} ORDER BY id") for table in tables}  # noqa: S608  # constants
