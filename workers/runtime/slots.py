@@ -19,7 +19,7 @@ CATCH_UP_WINDOW: Final = {
 
 
 def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the latest instant at or before `now` at which the engine's cron fires.
+    """Return the latest instant at or before `now`, in UTC, at which the engine's cron fires.
 
     Args:
         engine: a name of the timetable.
@@ -38,8 +38,7 @@ def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
             for hour in sorted(cron.hour, reverse=True):
                 for minute in sorted(cron.minute, reverse=True):
                     # As beat does: an hour that the clock repeats in autumn has its slots the first time only.
-                    slot = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
-                    # In UTC: two instants of one zone are compared by their wall clocks, which that hour sets back.
-                    if slot.astimezone(UTC) <= now.astimezone(UTC):
+                    slot = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(UTC)
+                    if slot <= now:
                         return slot
         day -= timedelta(days=1)
