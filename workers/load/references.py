@@ -19,7 +19,13 @@ _QUERIES: Final[dict[str, LiteralString]] = {
     "orders": "SELECT id, tenant_id, NULL AS external_id, order_number AS name FROM orders",
     "quotes": "SELECT id, tenant_id, NULL AS external_id, quote_number AS name FROM quotes",
 }
-_NOUNS: Final = {"profiles": "profile", "clients": "client", "contacts": "contact", "deals": "deal"}
+_NOUNS: Final = {
+    "tenants": "tenant",
+    "profiles": "profile",
+    "clients": "client",
+    "contacts": "contact",
+    "deals": "deal",
+}
 
 
 def folded(name: str) -> str:
@@ -80,18 +86,18 @@ class References:
         known = self._tenants if table == "tenants" else self._known[table, record["tenant_id"]]
         known.add(record["id"], external_id, name)
 
-    def has(self, table: str, tenant: UUID | None, external_id: str | None, name: str | None) -> bool:
+    def has(self, table: str, record: dict[str, Any], external_id: str | None, name: str | None) -> bool:
         """Say whether the table has a row under its external id or, where it has none, under its name.
 
         A row that was renamed since it was loaded goes on answering to the name it has in the file.
         """
-        known = self._tenants if tenant is None else self._known[table, tenant]
-        key = external_id or name or ""
+        known = self._tenants if table == "tenants" else self._known[table, record["tenant_id"]]
+        key = folded(external_id or name or "")
         index = known.external if external_id else known.names
-        if folded(key) in index:
-            row_id = index[folded(key)]
-        elif identify(table, tenant, key) in known.ids:
-            row_id = identify(table, tenant, key)
+        if key in index:
+            row_id = index[key]
+        elif record["id"] in known.ids:
+            row_id = record["id"]
         else:
             return False
         if name:
@@ -104,7 +110,7 @@ class References:
         Raises:
             RowError: there is none, or more than one.
         """
-        return _one(self._tenants, "tenant", name, identify("tenants", None, name))
+        return _one(self._tenants, "tenants", None, name)
 
     def find(self, table: str, tenant: UUID, key: str | None) -> UUID | None:
         """Return the row that answers to the key, None for no key.
@@ -112,19 +118,18 @@ class References:
         Raises:
             RowError: no row does, or more than one.
         """
-        if key is None:
-            return None
-        return _one(self._known[table, tenant], _NOUNS[table], key, identify(table, tenant, key))
+        return None if key is None else _one(self._known[table, tenant], table, tenant, key)
 
 
-def _one(known: _Known, noun: str, key: str, own_id: UUID) -> UUID:
+def _one(known: _Known, table: str, tenant: UUID | None, key: str) -> UUID:
     for index in (known.external, known.names):
         if folded(key) in index:
             found = index[folded(key)]
             if found is None:
-                raise RowError(f"more than one {noun} is called {quoted(key)}")
+                raise RowError(f"more than one {_NOUNS[table]} is called {quoted(key)}")
             return found
     # Renamed since it was loaded: the key still names it.
+    own_id = identify(table, tenant, key)
     if own_id in known.ids:
         return own_id
-    raise RowError(f"there is no {noun} {quoted(key)}")
+    raise RowError(f"there is no {_NOUNS[table]} {quoted(key)}")

@@ -59,7 +59,7 @@ class Writer:
                     key = draft.external_id or draft.name
                     reason = f"{key} stands in {first[0]}:{first[1]} already, with other values"
                     self._report.reject(table, Problem(file, draft.line, reason))
-            elif self._references.has(table, draft.record.get("tenant_id"), draft.external_id, draft.name):
+            elif self._references.has(table, draft.record, draft.external_id, draft.name):
                 counts.unchanged += 1
             else:
                 new.append(draft)
