@@ -150,7 +150,7 @@ RETURNS TABLE (
     check_id uuid, schedule_id uuid, compliance_type text, entity_type text, entity_id uuid, entity_name text,
     status text, due_at timestamptz, days_until_due integer, reminder_count integer, missing_fields text[]
 )
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 20
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();

@@ -5,8 +5,8 @@
 CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
 SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, d.owner_id,
        coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
-       d.stalled_at, d.next_follow_up_at, d.follow_up_count,
-       (d.next_follow_up_at AT TIME ZONE 'UTC')::date AS follow_up_day
+       d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
+       date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour
 FROM deals AS d
 WHERE d.stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
   AND d.auto_follow_up_enabled
@@ -132,7 +132,9 @@ CREATE OR REPLACE TRIGGER stage_limits_changed
     FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
 
 -- Stalled deals that are due for a step (a follow-up, or the hand-over after the last one), the longest
--- silent first. Reads per stage, and per day a follow-up is due, only as many rows as the limit asks for.
+-- silent first. Reads per stage, and per hour at which follow-ups became due, only as many rows as the limit
+-- asks for, and never those that still wait. The plan costs more than its execution and must not depend on the
+-- tenant: one generic plan is made per session, and each branch stops in the order of its index.
 CREATE OR REPLACE FUNCTION get_stalled_deals(p_tenant_id uuid, p_limit integer DEFAULT 20)
 RETURNS TABLE (
     deal_id uuid, title text, stage text, value numeric, client_id uuid, contact_id uuid, owner_id uuid,
@@ -140,13 +142,17 @@ RETURNS TABLE (
     next_follow_up_at timestamptz
 )
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off SET enable_sort = off
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+    v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
 BEGIN
     RETURN QUERY
-    WITH RECURSIVE stages AS (
+    WITH RECURSIVE config AS MATERIALIZED (
+        SELECT c.stage, c.max_days_before_stale, c.max_follow_ups FROM deal_stage_config AS c
+        WHERE c.tenant_id = p_tenant_id
+    ), stages AS (
         SELECT (SELECT d.stage FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
                 ORDER BY d.stage LIMIT 1) AS stage
@@ -155,45 +161,44 @@ BEGIN
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
                 ORDER BY d.stage LIMIT 1)
         FROM stages AS s WHERE s.stage IS NOT NULL
-    ), days AS (
-        SELECT (SELECT d.follow_up_day FROM deals_in_follow_up AS d
+    ), hours AS (
+        SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
-                ORDER BY d.follow_up_day LIMIT 1) AS day
+                ORDER BY d.follow_up_hour LIMIT 1) AS hour
         UNION ALL
-        SELECT (SELECT d.follow_up_day FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_day > y.day
-                ORDER BY d.follow_up_day LIMIT 1)
-        FROM days AS y WHERE y.day < v_today
+        SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour > h.hour
+                ORDER BY d.follow_up_hour LIMIT 1)
+        FROM hours AS h WHERE h.hour < v_hour
     ), due AS (
-        SELECT n.* FROM stages AS s
-        LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = s.stage
+        SELECT n.id, n.active_at FROM stages AS s
+        LEFT JOIN config AS c ON c.stage = s.stage
         CROSS JOIN LATERAL (
-            SELECT d.* FROM deals_in_follow_up AS d
+            SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
               AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
             ORDER BY d.active_at LIMIT p_limit
         ) AS n
         WHERE s.stage IS NOT NULL
         UNION ALL
-        SELECT f.* FROM days AS y
+        SELECT f.id, f.active_at FROM hours AS h
         CROSS JOIN LATERAL (
-            SELECT d.* FROM deals_in_follow_up AS d
-            LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
-            WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_day = y.day
-              AND d.next_follow_up_at <= v_now
-              AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+            SELECT d.id, d.active_at FROM deals_in_follow_up AS d
+            WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour = h.hour
+              AND d.next_follow_up_at <= v_now AND d.stalls_at < v_now
             ORDER BY d.active_at LIMIT p_limit
         ) AS f
-        WHERE y.day <= v_today
+        WHERE h.hour <= v_hour
     ), first AS (
-        SELECT * FROM due ORDER BY due.active_at LIMIT p_limit
+        SELECT u.id FROM due AS u ORDER BY u.active_at LIMIT p_limit
     )
-    SELECT f.id, f.title, f.stage, f.value::numeric, f.client_id, f.contact_id, f.owner_id, f.active_at,
-           extract(day FROM v_now - f.active_at)::integer, f.follow_up_count, coalesce(c.max_follow_ups, 5),
-           f.next_follow_up_at
+    SELECT d.id, d.title, d.stage, d.value::numeric, d.client_id, d.contact_id, d.owner_id, d.active_at,
+           extract(day FROM v_now - d.active_at)::integer, d.follow_up_count, coalesce(c.max_follow_ups, 5),
+           d.next_follow_up_at
     FROM first AS f
-    LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = f.stage
-    ORDER BY f.active_at;
+    JOIN deals_in_follow_up AS d ON d.id = f.id
+    LEFT JOIN config AS c ON c.stage = d.stage
+    ORDER BY d.active_at;
 END
 $$;
 
@@ -205,7 +210,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+    v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
     v_status constant text := action_status(p_tenant_id, 'deals');
 BEGIN
     IF v_status IS NULL THEN
@@ -228,9 +233,9 @@ BEGIN
                 SELECT d.* FROM deals_in_follow_up AS d
                 LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
-                  AND d.follow_up_day <= v_today AND d.next_follow_up_at <= v_now
+                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now
                   AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
-                ORDER BY d.follow_up_day LIMIT p_limit
+                ORDER BY d.follow_up_hour LIMIT p_limit
                 FOR NO KEY UPDATE OF d SKIP LOCKED
             ) AS followed
             UNION ALL
@@ -250,7 +255,7 @@ BEGIN
         SELECT d.id, d.title, d.stage, d.client_id, d.active_at, d.follow_up_count + 1 AS step,
                coalesce(c.max_follow_ups, 5) AS max_follow_ups,
                -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-               date_trunc('hour', v_now) + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
+               date_trunc('hour', v_now, 'UTC') + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
                extract(day FROM v_now - d.active_at)::integer AS days_silent,
                coalesce(direct.id, fallback.id) AS contact_id,
                coalesce(direct.first_name, fallback.first_name) AS first_name,

@@ -27,7 +27,7 @@ CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DE
 RETURNS TABLE (
     request_id uuid, order_id uuid, client_id uuid, contact_id uuid, delivery_date timestamptz, scheduled_for timestamptz
 )
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 20
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();

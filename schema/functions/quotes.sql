@@ -66,7 +66,8 @@ BEGIN
         RAISE EXCEPTION 'quote % was valid until %, set a later date before sending', v_quote.quote_number, v_quote.valid_until
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    UPDATE quotes SET status = 'sent', sent_at = v_now, next_follow_up_at = v_now + interval '3 days',
+    UPDATE quotes SET status = 'sent', sent_at = v_now,
+                      next_follow_up_at = date_trunc('hour', v_now, 'UTC') + interval '3 days',
                       follow_up_count = 0, last_follow_up_at = NULL, follow_up_ended_at = NULL
     WHERE id = p_quote_id;
     INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
@@ -135,8 +136,8 @@ BEGIN
 END
 $$;
 
--- Quotes due for a follow-up, the highest amount first, then the oldest. Reads, per day a follow-up became
--- due, only as many rows as the limit asks for, never the quotes that still wait.
+-- Quotes due for a follow-up, the highest amount first, then the oldest. Reads, per day on which follow-ups
+-- became due, only as many rows as the limit asks for, never the quotes that still wait; one generic plan.
 CREATE OR REPLACE FUNCTION get_quotes_needing_followup(p_tenant_id uuid, p_limit integer DEFAULT 20)
 RETURNS TABLE (
     quote_id uuid, quote_number text, title text, status text, total_amount numeric, client_id uuid, contact_id uuid,
@@ -144,6 +145,7 @@ RETURNS TABLE (
     max_follow_ups integer, next_follow_up_at timestamptz
 )
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off SET enable_sort = off
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -151,35 +153,34 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH RECURSIVE days AS (
-        SELECT (SELECT (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date FROM quotes AS q
-                WHERE q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
-                  AND q.follow_up_ended_at IS NULL
-                ORDER BY 1 LIMIT 1) AS day
+        SELECT (SELECT q.follow_up_day FROM quotes AS q
+                WHERE q.tenant_id = p_tenant_id AND q.follow_up_day IS NOT NULL
+                ORDER BY q.follow_up_day LIMIT 1) AS day
         UNION ALL
-        SELECT (SELECT (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date FROM quotes AS q
-                WHERE q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
-                  AND q.follow_up_ended_at IS NULL
-                  AND (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date > y.day
-                ORDER BY 1 LIMIT 1)
+        SELECT (SELECT q.follow_up_day FROM quotes AS q
+                WHERE q.tenant_id = p_tenant_id AND q.follow_up_day > y.day
+                ORDER BY q.follow_up_day LIMIT 1)
         FROM days AS y WHERE y.day < v_today
-    )
-    SELECT f.id, f.quote_number, f.title, f.status, f.total_amount, f.client_id, f.contact_id, f.deal_id, f.sent_at,
-           f.valid_until, f.view_count, f.follow_up_count, f.max_follow_ups, f.next_follow_up_at
-    FROM days AS y
-    CROSS JOIN LATERAL (
-        SELECT q.* FROM quotes AS q
-        WHERE q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
-          AND q.follow_up_ended_at IS NULL
-          AND (coalesce(q.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date = y.day
-          AND (q.next_follow_up_at IS NULL OR q.next_follow_up_at <= v_now)
-          AND q.follow_up_count < q.max_follow_ups
-          AND (q.valid_until IS NULL OR q.valid_until >= v_today)
-        ORDER BY q.total_amount DESC, q.created_at
+    ), first AS (
+        SELECT f.id FROM days AS y
+        CROSS JOIN LATERAL (
+            SELECT q.id, q.total_amount, q.created_at FROM quotes AS q
+            WHERE q.tenant_id = p_tenant_id AND q.follow_up_day = y.day
+              AND (q.next_follow_up_at IS NULL OR q.next_follow_up_at <= v_now)
+              AND q.follow_up_count < q.max_follow_ups
+              AND (q.valid_until IS NULL OR q.valid_until >= v_today)
+            ORDER BY q.total_amount DESC, q.created_at
+            LIMIT p_limit
+        ) AS f
+        WHERE y.day <= v_today
+        ORDER BY f.total_amount DESC, f.created_at
         LIMIT p_limit
-    ) AS f
-    WHERE y.day <= v_today
-    ORDER BY f.total_amount DESC, f.created_at
-    LIMIT p_limit;
+    )
+    SELECT q.id, q.quote_number, q.title, q.status, q.total_amount, q.client_id, q.contact_id, q.deal_id, q.sent_at,
+           q.valid_until, q.view_count, q.follow_up_count, q.max_follow_ups, q.next_follow_up_at
+    FROM first AS f
+    JOIN quotes AS q ON q.id = f.id
+    ORDER BY q.total_amount DESC, q.created_at;
 END
 $$;
 
@@ -233,7 +234,7 @@ BEGIN
             follow_up_count = CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step ELSE q.follow_up_count END,
             last_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now ELSE q.last_follow_up_at END,
             -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN date_trunc('hour', v_now) + interval '3 days' END,
+            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN date_trunc('hour', v_now, 'UTC') + interval '3 days' END,
             follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover') THEN v_now
                                       ELSE q.follow_up_ended_at END
         FROM decided AS e WHERE q.id = e.id

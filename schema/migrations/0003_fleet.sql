@@ -98,6 +98,11 @@ ALTER TABLE quotes ADD COLUMN due_at timestamptz GENERATED ALWAYS AS (
         ((valid_until + 1)::timestamp AT TIME ZONE 'UTC')
     ) END
 ) STORED;
+-- The day (UTC) on which the next follow-up is due: one bucket of the queue, ordered by amount inside.
+ALTER TABLE quotes ADD COLUMN follow_up_day date GENERATED ALWAYS AS (
+    CASE WHEN status IN ('sent', 'viewed') AND outcome IS NULL AND follow_up_ended_at IS NULL
+         THEN (coalesce(next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date END
+) STORED;
 
 ALTER TABLE compliance_schedule
     ADD COLUMN anchor_day smallint CHECK (anchor_day BETWEEN 1 AND 31),

@@ -1,0 +1,51 @@
+"""`make bench`: the three figures of speed, as a table and as bench/results/fleet.json."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench import drain, reads, tick
+from workers.db.embedded import EmbeddedServers
+
+
+def main() -> None:
+    """Measure, print, write."""
+    out = Console(width=120)
+    with tempfile.TemporaryDirectory(prefix="fleet-bench-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        with EmbeddedServers(home) as servers:
+            postgres, valkey = servers.urls["DATABASE_URL"], servers.urls["REDIS_URL"]
+            ticks = tick.measure(postgres)
+            drained = drain.measure(postgres, valkey, home)
+            read = reads.measure(postgres)
+
+    table = Table("what", "measured", "asked for", "holds", box=box.SIMPLE_HEAD)
+    for row in read:
+        table.add_row(f"(a) {row['read']}", f"p50 {row['p50_ms']} ms, p99 {row['p99_ms']} ms", "0.3 / 1 ms", _mark(row))
+    speeds = drained["rows_per_second"]
+    table.add_row("(b) fleet, two worker processes", f"{speeds['fleet']:,} rows/s", "", _mark(drained))
+    table.add_row(
+        "(b) one statement per batch", f"{speeds['limit']:,} rows/s: fleet {drained['fleet_of_limit']:.0%}", "50 %"
+    )
+    over = drained["fleet_over_row_by_row"]
+    table.add_row("(b) row by row", f"{speeds['row_by_row']:,} rows/s: fleet {over} times", "20 times")
+    for row in ticks:
+        table.add_row(f"(c) idle tick, {row['engine']}", f"median {row['median_ms']} ms", "50 ms", _mark(row))
+    out.print(table)
+
+    results = Path(__file__).parent / "results"
+    results.mkdir(exist_ok=True)
+    (results / "fleet.json").write_text(json.dumps({"reads": read, "drain": drained, "tick": ticks}, indent=2))
+    out.print(f"written to {results.name}/fleet.json")
+
+
+def _mark(row: dict[str, object]) -> str:
+    return "yes" if row["holds"] else "NO"
+
+
+if __name__ == "__main__":
+    main()
