@@ -40,14 +40,14 @@ CHANGES = [
 ]
 
 
-class Diary(Scheduler):
+class Diary(Scheduler):  # type: ignore[misc]  # Celery is untyped
     """Celery's own scheduler, which notes what it would send instead of sending it."""
 
     def __init__(self, app: Celery) -> None:
         self.sent: list[tuple[str, datetime]] = []
         super().__init__(app=app, max_interval=10**9)
 
-    def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:
+    def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:  # noqa: ARG002  # Celery passes it
         self.sent.append((entry.name, datetime.now(UTC)))
 
 
@@ -139,7 +139,7 @@ def test_beat_keeps_the_local_hours_when_the_clocks_change(key: str, saturday: d
 
 @given(
     st.sampled_from(sorted(PROMISED)),
-    st.datetimes(datetime(2027, 1, 10), datetime(2029, 12, 31), timezones=st.just(UTC)),
+    st.datetimes(datetime(2027, 1, 10), datetime(2029, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis adds it
     st.sampled_from(ZONES),
 )
 def test_the_ledgers_slots_are_the_firings(engine: str, now: datetime, zone: ZoneInfo) -> None:

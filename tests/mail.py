@@ -1,0 +1,84 @@
+# ruff: noqa: ARG002 - the library calls the handlers by position with more than they need
+"""A real SMTP server on the loopback, which can be told what to answer and be stopped in the middle."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+Answer = Callable[[str, EmailMessage], str | None]
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on at present."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class MailServer:
+    """Keeps what it accepts; `answer(address, message)` may return another reply than "250"."""
+
+    port: int = field(default_factory=free_port)
+    answer: Answer = lambda _address, _message: None
+    answer_recipient: Callable[[str], str | None] = lambda _address: None
+    password: str | None = None
+    tls: ssl.SSLContext | None = None
+    starttls: ssl.SSLContext | None = None
+    received: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    _controller: Controller | None = None
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    @property
+    def message_ids(self) -> list[str]:
+        return [message["Message-ID"] for _, message in self.received]
+
+    def __enter__(self) -> Self:
+        options: dict[str, Any] = {"tls_context": self.starttls, "ssl_context": self.tls}
+        if self.password is not None:
+            options |= {"authenticator": self._login, "auth_required": True, "auth_require_tls": False}
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Go away, with every connection."""
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+
+    def _login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        right = isinstance(data, LoginPassword) and data.password.decode() == self.password
+        return AuthResult(success=right, handled=right)
+
+    async def handle_RCPT(  # noqa: N802  # the library's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        reply = self.answer_recipient(address)
+        if reply is None:
+            envelope.rcpt_tos.append(address)
+        return reply or "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        (address,) = envelope.rcpt_tos
+        reply = self.answer(address, message)
+        if reply is None:
+            self.received.append((address, message))
+        return reply or "250 OK"

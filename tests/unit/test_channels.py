@@ -1,0 +1,235 @@
+"""If these fail, a message is lost, doubled, sent in the clear, or given up for a fault that was not its own."""
+
+import mailbox
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.mail import MailServer, free_port
+from workers.delivery.channels import MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
+from workers.delivery.render import Text, compose
+
+TENANT = UUID(int=7)
+PEM = Path(__file__).parent / "self_signed.pem"
+
+
+def letter(action: int = 1, subject: str = "Grüße aus Łódź", body: str = "Guten Tag, 你好\n") -> EmailMessage:
+    return compose(
+        Text(subject, body), action=action, tenant=TENANT, address="ann@acme.example",
+        from_name="Zoë & Café Łódź", from_address="care@fleet.example",
+    )  # fmt: skip
+
+
+def send(url: str, *messages: EmailMessage) -> list[Outcome]:
+    with SmtpChannel(url) as channel:
+        return [channel.send(message, "ann@acme.example") for message in messages]
+
+
+def own_certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(PEM)
+    return context
+
+
+@contextmanager
+def greeter(line: bytes) -> Iterator[str]:
+    """A server that says one line to whoever connects, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            try:
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.sendall(line)
+            except OSError:
+                return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_an_eml_file_lands_in_new_and_any_mail_program_can_read_it(tmp_path: Path) -> None:
+    with MaildirChannel(tmp_path / "mail") as channel:
+        assert channel.send(letter(), "ann@acme.example") == Sent()
+
+    (file,) = (tmp_path / "mail" / "new").iterdir()
+    assert file.suffix == ".eml"
+    assert not list((tmp_path / "mail" / "tmp").iterdir())
+    (read,) = mailbox.Maildir(tmp_path / "mail", create=False, factory=None)
+    assert read["To"] == "ann@acme.example"
+    assert read["Message-ID"] == letter()["Message-ID"]
+
+
+def test_a_repeated_send_is_one_file_and_two_messages_are_two(tmp_path: Path) -> None:
+    with MaildirChannel(tmp_path) as channel:
+        for action in (1, 1, 2):
+            assert channel.send(letter(action), "ann@acme.example") == Sent()
+
+    assert len(mailbox.Maildir(tmp_path, create=False)) == 2
+
+
+def test_a_full_or_missing_maildir_is_a_channel_that_is_down(tmp_path: Path) -> None:
+    with MaildirChannel(tmp_path / "mail") as channel:
+        (tmp_path / "mail" / "tmp").rmdir()
+        outcome = channel.send(letter(), "ann@acme.example")
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+
+
+def test_a_tenants_endless_domain_fits_into_a_file_name(tmp_path: Path) -> None:
+    domain = ".".join(["d" * 60] * 4)
+    message = compose(
+        Text("Hello", "Hello\n"), action=1, tenant=TENANT, address="ann@acme.example",
+        from_name=None, from_address=f"care@{domain}",
+    )  # fmt: skip
+
+    with MaildirChannel(tmp_path) as channel:
+        assert channel.send(message, "ann@acme.example") == Sent()
+
+
+def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_text() -> None:
+    with MailServer() as server:
+        assert send(server.url, letter()) == [Sent()]
+
+    ((address, message),) = server.received
+    assert address == "ann@acme.example"
+    assert message["Subject"] == "Grüße aus Łódź"
+    assert message["From"].addresses[0].display_name == "Zoë & Café Łódź"
+    assert message.get_content() == "Guten Tag, 你好\r\n"
+    assert message["Message-ID"] == f"<action.1.{TENANT.hex}@fleet.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize("where", ["recipient", "data"])
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        ("450 try again later", RetryLater("450 try again later")),
+        ("452 mailbox full", RetryLater("452 mailbox full")),
+        ("550 no such user", Rejected("550 no such user")),
+        ("554 we do not want this", Rejected("554 we do not want this")),
+    ],
+)
+def test_4xx_is_tried_again_5xx_is_final_and_the_next_message_goes_out(
+    where: str, reply: str, outcome: Outcome
+) -> None:
+    refusals = iter([reply])
+    server = MailServer()
+    if where == "recipient":
+        server.answer_recipient = lambda _address: next(refusals, None)
+    else:
+        server.answer = lambda _address, _message: next(refusals, None)
+    with server:
+        assert send(server.url, letter(1), letter(2)) == [outcome, Sent()]
+
+    assert server.message_ids == [letter(2)["Message-ID"]]
+
+
+def test_after_421_the_next_message_takes_a_new_connection() -> None:
+    refusals = iter(["421 too many messages in this session"])
+    with MailServer(answer_recipient=lambda _address: next(refusals, None)) as server:
+        outcomes = send(server.url, letter(1), letter(2))
+
+    assert outcomes == [RetryLater("421 too many messages in this session"), Sent()]
+
+
+def test_nobody_listening_is_a_channel_that_is_down() -> None:
+    (outcome,) = send(f"smtp://127.0.0.1:{free_port()}", letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+    assert "refused" in outcome.error
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"554 your network is blocked\r\n", b"421 too busy\r\n", b"", b"\x00\xff nonsense\r\n"]
+)
+def test_a_server_that_refuses_to_talk_says_nothing_about_the_message(greeting: bytes) -> None:
+    with greeter(greeting) as url:
+        (outcome,) = send(url, letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+
+
+def test_a_server_that_dies_in_the_middle_of_a_batch_and_comes_back() -> None:
+    with MailServer() as server, SmtpChannel(server.url) as channel:
+        assert channel.send(letter(1), "ann@acme.example") == Sent()
+        server.stop()
+        lost = channel.send(letter(2), "ann@acme.example")
+        away = channel.send(letter(2), "ann@acme.example")
+        with server:
+            assert channel.send(letter(2), "ann@acme.example") == Sent()
+            assert channel.send(letter(3), "ann@acme.example") == Sent()
+
+    assert isinstance(lost, RetryLater)
+    assert isinstance(away, RetryLater)
+    assert away.channel_down
+    assert server.message_ids == [letter(number)["Message-ID"] for number in (1, 2, 3)]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> None:
+    with MailServer(password="pass/word@1") as server:  # noqa: S106  # a test's own
+        place = server.url.removeprefix("smtp://")
+        (wrong,) = send(f"smtp://care:guess@{place}", letter(1))
+        assert send(f"smtp://care:pass%2Fword%401@{place}", letter(2)) == [Sent()]
+
+    assert isinstance(wrong, RetryLater)
+    assert wrong.channel_down
+    assert "login refused" in wrong.error
+    assert server.message_ids == [letter(2)["Message-ID"]]
+
+
+def test_a_login_where_the_server_knows_none_is_no_fault_of_the_message() -> None:
+    with MailServer() as server:
+        (outcome,) = send(server.url.replace("//", "//care:secret@"), letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+
+
+def test_where_starttls_is_required_and_not_offered_nothing_is_sent() -> None:
+    with MailServer() as server:
+        (outcome,) = send(f"{server.url}?starttls=required", letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+    assert "STARTTLS" in outcome.error
+    assert server.received == []
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_certificate_that_nobody_vouches_for_is_refused_and_nothing_goes_out_in_the_clear(scheme: str) -> None:
+    context = own_certificate()
+    server = MailServer(tls=context) if scheme == "smtps" else MailServer(starttls=context)
+    with server:
+        (outcome,) = send(f"{scheme}://127.0.0.1:{server.port}", letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+    assert "certificate" in outcome.error
+    assert server.received == []
+
+
+@pytest.mark.parametrize("url", ["smtp://127.0.0.1:{}?starttls=required", "smtps://127.0.0.1:{}"])
+def test_a_certificate_that_is_trusted_is_used(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    context = own_certificate()
+    server = MailServer(tls=context) if url.startswith("smtps") else MailServer(starttls=context)
+    with server:
+        assert send(url.format(server.port), letter(1), letter(2)) == [Sent(), Sent()]
+
+    assert len(server.received) == 2

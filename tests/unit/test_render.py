@@ -1,0 +1,224 @@
+"""If these fail, a customer reads "None" or a template's inside, or a name writes headers of its own."""
+
+import re
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import DictLoader, TemplateError
+
+from workers.delivery import render as rendering
+from workers.delivery.render import SenderError, Text, compose, render
+from workers.resources import shipped
+
+TEMPLATES = Path(rendering.__file__).parent / "templates"
+PARTS = {"greeting", "signature"}
+NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.iterdir() if path.name[:-7] not in PARTS)
+STEPS = range(1, 8)
+# What the engines write, with every value present; those in OPTIONAL may be null in the database.
+FULL: dict[str, Any] = {
+    "deal": "Ten licences", "stage": "lead", "company": "Acme", "first_name": "Zoë", "owner_name": "Łukasz Ørsted",
+    "days_silent": 12, "step": 1, "max_steps": 7, "quote_number": "Q-2026-0001", "title": "Ten licences",
+    "amount": "1,200.00", "valid_until": "3 March 2026", "view_count": 2, "order_number": "O-1",
+    "delivered_on": "23 February", "compliance_type": "Supplier declaration", "entity": "Acme",
+    "entity_type": "client", "due_on": "12 March 2026", "missing": ["tax_number", "iban"], "errors": ["permit lapsed"],
+}  # fmt: skip
+OPTIONAL = [
+    "deal",
+    "company",
+    "first_name",
+    "owner_name",
+    "title",
+    "valid_until",
+    "order_number",
+    "entity",
+    "compliance_type",
+]
+TENANT = UUID(int=7)
+
+
+def letter(**changes: Any) -> EmailMessage:
+    values: dict[str, Any] = {
+        "text": Text("Hello", "Hello\n"), "action": 1, "tenant": TENANT, "address": "ann@acme.example",
+        "from_name": "Northwind", "from_address": "Customer Care <care@fleet.example>",
+    }  # fmt: skip
+    return compose(**values | changes)
+
+
+def reread(message: EmailMessage) -> EmailMessage:
+    return message_from_bytes(bytes(message), policy=policy.default)
+
+
+def check(text: Text) -> None:
+    assert text.subject
+    assert "\n" not in text.subject
+    assert len(text.subject) < 150
+    assert text.body.strip()
+    for leftover in ("None", "{{", "}}", "{%", "%}", "{#", "  ", "\x1e", '""', "[]", "Undefined"):
+        assert leftover not in text.subject, leftover
+        assert leftover not in text.body.replace("\n  - ", "\n- "), leftover
+    assert "\n\n\n" not in text.body
+
+
+def test_every_template_is_written_by_an_engine_and_every_written_one_exists() -> None:
+    functions = shipped("schema") / "functions"
+    sql = "".join((functions / f"{name}.sql").read_text() for name in ("feedback", "deals", "quotes", "compliance"))
+    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable"
+
+    assert set(re.findall(rf"'([a-z]+_(?:{kinds}))'", sql)) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_renders_with_everything_known(name: str, step: int) -> None:
+    check(render(name, FULL | {"step": step}, "Northwind"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_every_step_renders_without_what_may_be_missing(name: str, blank: str | None) -> None:
+    for step in STEPS:
+        for missing in (*([field] for field in OPTIONAL), OPTIONAL):
+            values = FULL | {"step": step, "missing": [], "errors": []} | dict.fromkeys(missing, blank)
+            check(render(name, values, "Northwind"))
+
+
+@pytest.mark.parametrize("name", ["deal_follow_up", "quote_follow_up", "compliance_reminder"])
+def test_the_tone_escalates(name: str) -> None:
+    steps = [render(name, FULL | {"step": step, "max_steps": 5}, "Northwind") for step in (1, 2, 3, 5)]
+    distinct = 2 if name == "compliance_reminder" else 4
+
+    assert len({text.subject for text in steps}) == distinct
+    assert len({text.body for text in steps}) == distinct
+    if name != "compliance_reminder":
+        assert "last note" in steps[-1].body
+
+
+def test_the_last_follow_up_says_so_however_few_there_are() -> None:
+    for name in ("deal_follow_up", "quote_follow_up"):
+        assert "last note" in render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind").body
+
+
+def test_a_variable_the_engine_did_not_write_is_an_error_and_no_hole_in_a_letter() -> None:
+    without = {name: value for name, value in FULL.items() if name != "days_silent"}
+
+    with pytest.raises(TemplateError, match="days_silent"):
+        render("deal_follow_up", without, "Northwind")
+    with pytest.raises(TemplateError):
+        render("no_such_template", FULL, "Northwind")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_alphabet_survive(name: str) -> None:
+    names = {"first_name": "Zoë", "company": "株式会社", "deal": "Größe № 5", "entity": "Łódź"}
+    text = render(name, FULL | names, "Café Ελλάδα")
+
+    assert any(value in text.subject + text.body for value in [*names.values(), "Café Ελλάδα", "Q-2026-0001"])
+    assert "�" not in text.subject + text.body
+    check(text)
+
+
+@given(st.text(max_size=60), st.sampled_from(NAMES), st.sampled_from(STEPS))
+def test_no_value_breaks_out_of_the_subject(value: str, name: str, step: int) -> None:
+    values = FULL | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}\r\nBcc: all@acme.example") | {"step": step}
+    try:
+        text = render(name, values, f"North{value}\nwind")
+        message = reread(letter(text=text, from_name=f"North{value}\r\nBcc: all@acme.example"))
+    except (ValueError, TemplateError):
+        return  # refused outright: nothing leaves
+    assert len(text.subject.splitlines()) == 1
+    assert message["Bcc"] is None
+    assert sorted(message.keys()) == sorted(letter().keys())
+    assert message["To"] == "ann@acme.example"
+
+
+def test_a_line_break_in_a_title_does_not_cut_the_subject() -> None:
+    text = render("deal_follow_up", FULL | {"deal": "Ten\r\nlicences"}, "Northwind")
+
+    assert text.subject == 'A quick word about "Ten licences"'
+    assert text.body.startswith("Hello Zoë,\n\nit has been")
+
+
+def test_a_tenants_name_with_a_line_break_is_still_a_sender() -> None:
+    message = reread(letter(from_name="North\r\nwind"))
+
+    assert message["From"].addresses[0].display_name == "North wind"
+    assert message["From"].addresses[0].addr_spec == "care@fleet.example"
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "{{ first_name.__class__ }}",
+        "{{ first_name.__class__.__mro__[1].__subclasses__() }}",
+        "{{ first_name['__class__'] }}",
+        "{{ first_name | attr('__class__') | string }}",
+        "{{ '{0.__class__}'.format(first_name) }}",
+        "{{ ('{0.__cl' ~ 'ass__}').format(first_name) }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{{ range(10 ** 9) | list }}",
+        "{{ 1 / 0 }}",
+        "{{ first_name + 1 }}",
+        "{{ missing[9] }}",
+        "{{ first_name.nothing.there }}",
+    ],
+)
+def test_a_template_cannot_reach_into_the_machinery_nor_stop_it(trick: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering._environment(), "loader", DictLoader({"trick.txt.j2": f"Hello\n{trick}"}))
+
+    with pytest.raises(TemplateError):
+        render("trick", FULL, "Northwind")
+
+
+def test_a_value_is_never_read_as_a_template() -> None:
+    assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind").subject
+
+
+def test_the_message_id_depends_on_tenant_and_action_alone() -> None:
+    again = letter(text=Text("Other", "Other\n"), address="bob@acme.example", from_name="Southwind")
+
+    assert letter()["Message-ID"] == again["Message-ID"] == f"<action.1.{TENANT.hex}@fleet.example>"
+    assert letter(action=2)["Message-ID"] != letter()["Message-ID"]
+    assert letter(tenant=UUID(int=8))["Message-ID"] != letter()["Message-ID"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ann", "ann@", "@acme.example", "ann@acme..example", "a b@acme.example", "ann@acme.example, bob@acme.example",
+        "Ann <ann@acme.example>", "ann@acme.example\r\nBcc: all@acme.example", "ann@acme.example\x00",
+        "änn@acme.example", ";",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=r".") as refusal:
+        letter(address=address)
+
+    assert not isinstance(refusal.value, SenderError)
+
+
+@given(st.text(max_size=30), st.text(alphabet='ab.@<>(),;:\\"[] \t\r\n\x00é中-_', max_size=20))
+def test_any_text_is_an_address_or_a_value_error(local: str, rest: str) -> None:
+    for address in (f"{local}@{rest}", rest, local + rest):
+        try:
+            message = letter(address=address)
+        except ValueError:
+            continue
+        assert len(message["To"].addresses) == 1
+        bytes(message)
+
+
+def test_a_domain_with_umlauts_is_written_as_every_server_understands_it() -> None:
+    assert str(letter(address="ann@bücher.example")["To"]) == "ann@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("sender", ["", "nobody", "care@", "Care <care@@fleet.example>"])
+def test_a_sender_without_an_address_is_the_settings_fault(sender: str) -> None:
+    with pytest.raises(SenderError):
+        letter(from_address=sender)
