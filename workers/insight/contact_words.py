@@ -7,6 +7,7 @@ from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, load
 
 __all__ = [
     "CENTRAL_LABELS",
+    "COMPANY_WORDS",
     "EMAIL",
     "FAX_LABELS",
     "MOBILE_LABELS",
@@ -15,6 +16,7 @@ __all__ = [
     "URL",
     "closing_rest",
     "has_legal_form",
+    "is_department_like",
     "is_name_like",
     "is_street_like",
     "is_title_like",
@@ -135,6 +137,16 @@ def is_title_like(text: str) -> bool:
 
 
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
+
+
+def is_department_like(text: str) -> bool:
+    """Say whether a text names a department rather than a company ("Accounting", "Service Desk")."""
+    return any(word in _DEPARTMENTS for word in words_of(text)) and not has_legal_form(text)
+
+
+_DEPARTMENTS: Final = frozenset(
+    ["department", "dept", "abteilung", "accounting", "accounts", "desk", "division", "team", "operations", "finance", "research", "engineering", "purchasing", "procurement", "sales", "marketing", "logistics", "hr", "it", "legal", "support", "einkauf", "vertrieb", "buchhaltung", "faculty", "fakultät", "bereich", "service", "administration", "warehouse", "production", "quality", "office"]
+)  # fmt: skip
 
 
 def has_legal_form(text: str) -> bool:

@@ -24,7 +24,7 @@ _DATE: Final = re.compile(
 _STARTS_WITH_DATE: Final = re.compile(
     r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
 )
-_ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100}[>)\]]|mailto:|&lt;")
+_ADDRESS: Final = re.compile(r"[<(\[] ?[^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100} ?[>)\]]|mailto:|&lt;")
 _WROTE: Final = re.compile(
     "|".join(rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u3000" else re.escape(verb) for verb in WROTE)
 )
@@ -34,6 +34,7 @@ _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
 _DIVIDER: Final = re.compile(
     r"[-_=*~>| \t]{0,80}(?:" + "|".join(map(re.escape, DIVIDERS)) + r")(?P<rest>[^\n]{0,160})$", re.IGNORECASE
 )
+_BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(
     r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?\b"
@@ -163,14 +164,17 @@ def _attribution(lines: Sequence[str], at: int) -> int:
             if blanks > 1 or "@" not in joined and not _DATE.search(joined):
                 return 0
             continue
-        if taken and _QUOTED.match(lines[at + taken]) and line != "> wrote:":
+        if taken and _QUOTED.match(line) and not _BROKEN_ADDRESS.match(line):
             return 0
         joined = f"{joined} {line}" if joined else line
         if len(joined) > _LONGEST_ATTRIBUTION:
             return 0
         length = taken + 1
         if _END.search(joined):
-            return length if _is_attribution(joined, _is_quote_next(lines, at + length)) else 0
+            quote_follows = _is_quote_next(lines, at + length)
+            if not _is_attribution(joined, quote_follows):
+                return 0
+            return 0 if _begins_later(lines, at, length, quote_follows) else length
         if "@" in line and _is_silent_attribution(joined) and _is_quote_next(lines, at + length):
             return length
         inline = joined.casefold().find("wrote:")
@@ -178,6 +182,17 @@ def _attribution(lines: Sequence[str], at: int) -> int:
             # Yahoo on a telephone puts the quoted text on the attribution's own line.
             return length
     return 0
+
+
+def _begins_later(lines: Sequence[str], at: int, length: int, quote_follows: bool) -> bool:  # noqa: FBT001
+    """Whether the first of these lines is still text, as the attribution below it is complete without it."""
+    for later in range(at + 1, at + length):
+        rest = " ".join(line.strip() for line in lines[later : at + length] if line.strip())
+        folded = rest.casefold()
+        begins = folded.split(maxsplit=1)[0] in INTROS or _STARTS_WITH_DATE.match(folded) is not None
+        if begins and _DATE.search(folded) and _is_attribution(rest, quote_follows):
+            return True
+    return False
 
 
 def _is_quote_next(lines: Sequence[str], at: int) -> bool:
@@ -231,7 +246,10 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
     while start > 0 and (not lines[start - 1].strip() or is_rule(lines[start - 1])):
         start -= 1
     if kind != "from":
-        start = _lotus_start(lines, start)
+        return _lotus_start(lines, start)
+    while line.startswith("\t") and start > 0 and (not lines[start - 1].strip() or lines[start - 1].startswith("\t")):
+        # Lotus Notes indents the sender's company and name as one group.
+        start -= 1
     return start
 
 

@@ -40,6 +40,7 @@ _STOPWORDS: Final = frozenset(
      "ich", "sie", "wir", "ist", "sind", "das", "die", "der", "ein", "eine", "nicht", "bitte", "mit", "haben", "wird",
      "je", "vous", "nous", "est", "sont", "les", "une", "pas", "que", "pour", "yo", "usted", "es", "son", "los", "por", "ik", "het", "een", "niet", "è", "che", "non", "per", "não", "um", "uma"]
 )  # fmt: skip
+_NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
 _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)")
 
 
@@ -187,10 +188,11 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
         look.update({"phone", "contact"})
     if is_street_like(text):
         look.add("street")
-    named = [word for word in folded_words if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
+    parts = [part for word in folded_words for part in re.split(r"[.'’_-]", word) if part]
+    named = [word for word in parts if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
     if named:
         look.add("sender")
-        if len(named) >= len([word for word in folded_words if len(word) > 1]):
+        if len(named) >= len([word for word in parts if len(word) > 1]):
             look.add("sender_only")
     elif people and _initials(text, people):
         look.add("initials")
@@ -264,7 +266,7 @@ def _is_contact_block(lines: Sequence[str]) -> bool:
 
 
 def _is_footer_line(line: str) -> bool:
-    text = " ".join(line[:_LONGEST_LINE].strip(" \t*_<>()[]-–—").casefold().split())
+    text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
         return False
@@ -283,9 +285,9 @@ def _is_footer_line(line: str) -> bool:
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True
-        own = 4
-        if phrase.startswith("sent from my") and len(words) <= own + 1:
-            return True
+    brief = 7
+    if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
+        return True
     return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
 
 
