@@ -164,7 +164,7 @@ def _attribution(lines: Sequence[str], at: int) -> int:
             if blanks > 1 or "@" not in joined and not _DATE.search(joined):
                 return 0
             continue
-        if taken and _QUOTED.match(line) and not _BROKEN_ADDRESS.match(line):
+        if taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined)):
             return 0
         joined = f"{joined} {line}" if joined else line
         if len(joined) > _LONGEST_ATTRIBUTION:
@@ -182,6 +182,10 @@ def _attribution(lines: Sequence[str], at: int) -> int:
             # Yahoo on a telephone puts the quoted text on the attribution's own line.
             return length
     return 0
+
+
+def _is_open(joined: str) -> bool:
+    return joined.count("<") > joined.count(">")
 
 
 def _begins_later(lines: Sequence[str], at: int, length: int, quote_follows: bool) -> bool:  # noqa: FBT001
