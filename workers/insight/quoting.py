@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.phrases import DIVIDERS, HEADERS, INTROS, WROTE
@@ -10,6 +11,7 @@ from workers.insight.phrases import DIVIDERS, HEADERS, INTROS, WROTE
 __all__ = ["Parts", "is_rule", "part_lines"]
 
 _LONGEST_ATTRIBUTION: Final = 400  # characters; longer is prose
+_LONGEST_LINE: Final = 500  # what matters of a longer one stands at its beginning
 _ATTRIBUTION_LINES: Final = 6
 _LONGEST_LABEL: Final = 24
 _BLOCK_LINES: Final = 14
@@ -31,9 +33,6 @@ _WROTE: Final = re.compile(
 # English puts the verb last: a sentence that merely mentions who wrote what does not end in "wrote:".
 _ENDS_IN_VERB: Final = re.compile(r"(?:wrote|writes)\s*[-:*]|\b(?!wrote|writes)\w+[^:]*:")
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
-_DIVIDER: Final = re.compile(
-    r"[-_=*~>| \t]{0,80}(?:" + "|".join(map(re.escape, DIVIDERS)) + r")(?P<rest>[^\n]{0,160})$", re.IGNORECASE
-)
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(
@@ -62,6 +61,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
     Returns:
         `Parts` in which each line number occurs once, in `own` or in `quoted`. Linear in the text, never raises.
     """
+    lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
     own: list[int] = []
     quoted: list[int] = []
@@ -205,6 +205,8 @@ def _is_quote_next(lines: Sequence[str], at: int) -> bool:
 
 
 def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 - one caller, one line above
+    if not quote_follows and "@" not in joined and not any(map(str.isdigit, joined)):
+        return False
     text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
     verb = _WROTE.search(text) is not None
     dated = _DATE.search(text) is not None
@@ -239,8 +241,7 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
     """Where an original that runs to the mail's end begins, if this line is its divider or first header."""
     line = lines[at]
     start = at
-    divider = _DIVIDER.match(line)
-    if divider is not None and _is_divider(line, divider["rest"]):
+    if _is_divider(line):
         return start
     if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):
         return start
@@ -257,14 +258,23 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
     return start
 
 
-def _is_divider(line: str, rest: str) -> bool:
-    rest = rest.strip()
-    dashes = 2
-    if sum(line.count(mark) for mark in "-_=*~") >= 2 * dashes:
+def _is_divider(line: str) -> bool:
+    longest = 240
+    text = line[:longest].strip(_RULING).casefold()
+    if not text.startswith(DIVIDERS):
+        return False
+    # Dashes around the phrase, or the phrase alone with a colon ("Begin forwarded message:").
+    dashes = 4
+    if sum(line[:longest].count(mark) for mark in "-_=*~") >= dashes:
         return True
-    return rest in {"", ":", "\uff1a"} and line.strip().endswith((":", "\uff1a"))
+    return text.endswith((":", "\uff1a")) and text[:-1].strip() in _WHOLE_DIVIDERS
 
 
+_RULING: Final = "-_=*~>| \t"
+_WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
+
+
+@lru_cache(maxsize=2_048)
 def _header_kind(line: str) -> str | None:
     """Which header a line is (`from`, `date`, `to`, `subject`, `other`), if its label is one in any language."""
     head = line[: _LONGEST_LABEL + 16].lstrip(" \t*_>|\ufeff")

@@ -1,6 +1,6 @@
 """Split a mail into what its writer says, what is quoted, and the signature."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ __all__ = ["Reply", "split_reply"]
 
 # Nobody types this much: what lies behind it is quoted mail, a log or an attack.
 _READ: Final = 60_000
-_READ_LINES: Final = 2_000
+_READ_LINES: Final = 1_000
 _READ_HTML: Final = 200_000
 
 
@@ -40,7 +40,7 @@ def split_reply(text: str, html: str | None = None, sender: str | None = None) -
         sender: The From header, if known: a signature is found more surely with it.
 
     Returns:
-        A `Reply`. Never raises. The first 60,000 characters and 2,000 lines of text (200,000 characters of
+        A `Reply`. Never raises. The first 60,000 characters and 1,000 lines of text (200,000 characters of
         HTML) are read; what follows them counts as quoted.
     """
     if not text.strip() and html:
@@ -85,11 +85,11 @@ def _is_only_name(own: Sequence[str]) -> bool:
     return 0 < len(written) <= few
 
 
-def _joined(lines: Iterable[str]) -> str:
-    text = "\n".join(lines)
-    # Only whole blank lines are cut: an indented first line keeps its indentation.
-    while text and not (first := text.partition("\n"))[0].strip():
-        text = first[2]
-        if not first[1]:
-            return ""
-    return text.rstrip()
+def _joined(lines: Sequence[str]) -> str:
+    """The lines as text without blank lines around it; an indented first line keeps its indentation."""
+    start, end = 0, len(lines)
+    while start < end and not lines[start].strip():
+        start += 1
+    while end > start and not lines[end - 1].strip():
+        end -= 1
+    return "\n".join(lines[start:end]).rstrip()

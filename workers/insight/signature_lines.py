@@ -6,6 +6,7 @@ whose scores add up highest. The weights are trained by bench/insight/train_sign
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.contact_words import (
@@ -28,6 +29,8 @@ _TAIL: Final = 18  # lines with text; longer signatures are rare and a longer ta
 _MOST_DELIMITED: Final = 20
 _LAST_LINES: Final = 120
 _CAP: Final = 200_000
+# Splitting a mail and reading its signature look at the same lines, and so do a sender's next mails.
+_REMEMBERED: Final = 4_096
 
 _WEIGHTS: Final[dict[str, float]] = load("signature_weights")["weights"]
 _THRESHOLD: Final[float] = load("signature_weights")["threshold"]
@@ -100,7 +103,7 @@ def footer_start(lines: Sequence[str]) -> int:
     while end > 0 and not lines[end - 1].strip():
         end -= 1
     last = end
-    while end > 0:
+    while end > max(0, last - _LAST_LINES // 2):
         paragraph = end
         while paragraph > 0 and lines[paragraph - 1].strip() and end - paragraph < _TAIL:
             paragraph -= 1
@@ -171,7 +174,21 @@ def _bucket(value: int, bounds: tuple[int, ...]) -> int:
 
 
 def _look(line: str, people: frozenset[str]) -> frozenset[str]:
-    """What one line looks like, whatever stands around it."""
+    """What one line looks like to who knows the sender, whatever stands around it."""
+    shape = _shape(line)
+    if not people:
+        return shape
+    parts = [part for word in words_of(line) for part in re.split(r"[.'’_-]", word) if part]
+    named = [word for word in parts if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
+    if named:
+        whole = len(named) >= len([word for word in parts if len(word) > 1])
+        return shape | ({"sender", "sender_only"} if whole else {"sender"})
+    return shape | {"initials"} if _initials(line.strip(), people) else shape
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _shape(line: str) -> frozenset[str]:
+    """What one line looks like by itself."""
     text = line.strip()
     folded_words = words_of(text)
     look: set[str] = set()
@@ -188,14 +205,6 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
         look.update({"phone", "contact"})
     if is_street_like(text):
         look.add("street")
-    parts = [part for word in folded_words for part in re.split(r"[.'’_-]", word) if part]
-    named = [word for word in parts if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
-    if named:
-        look.add("sender")
-        if len(named) >= len([word for word in parts if len(word) > 1]):
-            look.add("sender_only")
-    elif people and _initials(text, people):
-        look.add("initials")
     if rest != "" and is_name_like(text):
         look.add("name")
         look.add(f"name_words={min(len(folded_words), 4)}")
@@ -265,6 +274,7 @@ def _is_contact_block(lines: Sequence[str]) -> bool:
     return contact > 0 and prose == 0
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _is_footer_line(line: str) -> bool:
     text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
     longest = 160
