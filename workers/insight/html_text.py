@@ -136,7 +136,7 @@ class _Reader(HTMLParser):
                 self._newline()
                 self._line.append(line)
             return
-        text = _SPACES.sub(" ", data)
+        text = _SPACES.sub(" ", data.replace("\u00a0", " "))
         if text and (text != " " or self._line):
             self._line.append(text)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
+    "ANSWERS",
     "CLOSINGS",
     "CONFIDENTIAL",
     "DEVICES",
@@ -34,5 +35,6 @@ DEVICES: Final = tuple(_DATA["device"])
 DEVICE_WORDS: Final = frozenset(_DATA["device_words"])
 FOOTERS: Final = tuple(_DATA["footer"])
 CONFIDENTIAL: Final = tuple(_DATA["confidential"])
+ANSWERS: Final = frozenset(_DATA["answer"])
 CLOSINGS: Final = frozenset(_DATA["closing"])
 LONGEST_CLOSING: Final = max(len(closing) for closing in CLOSINGS)

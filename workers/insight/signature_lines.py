@@ -20,7 +20,7 @@ from workers.insight.contact_words import (
     sender_tokens,
     words_of,
 )
-from workers.insight.phrases import CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, load
+from workers.insight.phrases import ANSWERS, CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, load
 
 __all__ = ["find_signature", "footer_start", "line_features"]
 
@@ -78,6 +78,8 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
         total += sum(_WEIGHTS.get(name, 0.0) for name in features[index - len(above)])
         if total > best:
             best, start = total, index
+    if 0 < start < len(above) and closing_rest(above[start - 1][1]) == "":
+        start -= 1  # a long block is scored too far from the end for its closing
     if not found and start < len(above) and not _is_anchored(features[start - len(above) :], above, start):
         start = len(above)
     return tuple(number + skipped for number in [number for number, _ in above[start:]] + found)
@@ -90,7 +92,9 @@ def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str
         return True
     announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
-    return "name" in names and not announced and not listed
+    # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was said.
+    said = any(len(words_of(line)) > 3 for _, line in above[:start])  # noqa: PLR2004
+    return "name" in names and said and not announced and not listed
 
 
 def footer_start(lines: Sequence[str]) -> int:
@@ -205,7 +209,8 @@ def _shape(line: str) -> frozenset[str]:
         look.update({"phone", "contact"})
     if is_street_like(text):
         look.add("street")
-    if rest != "" and is_name_like(text):
+    sentence = text.endswith((".", "!")) and len(folded_words) == 1 and len(text) > 3  # noqa: PLR2004 - "Jr."
+    if rest != "" and is_name_like(text) and not sentence and not set(folded_words) <= ANSWERS:
         look.add("name")
         look.add(f"name_words={min(len(folded_words), 4)}")
     short = 60
