@@ -164,6 +164,9 @@ def _long_signature(dice: random.Random, first: str, last: str, address: str) ->
     if dice.random() < 0.3:
         block.append("")
     block += dice.sample(details, dice.randint(0, 5))
+    if dice.random() < 0.1:
+        gap = dice.choice(["\t\t", "      ", "    |    "])
+        block = [a + gap + b for a, b in zip(block[::2], block[1::2], strict=False) if a and b] or block
     return block if block[-1] else block[:-1]
 
 

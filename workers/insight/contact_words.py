@@ -40,6 +40,7 @@ FAX_LABELS: Final = frozenset(_DATA["fax_labels"])
 NUMBER_LABELS: Final = frozenset(_DATA["number_labels"])
 # Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as a form.
 _LEGAL: Final = frozenset(form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"})
+_SPLIT_FORMS: Final = ("Sp. z o.o", "sp. z o.o", "Sp.z o.o", "Sp. z.o.o", "S. A. de C. V", "S.A. de C.V")
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
@@ -152,6 +153,8 @@ _DEPARTMENTS: Final = frozenset(
 def has_legal_form(text: str) -> bool:
     """Say whether a text holds a company's legal form as a word of its own ("GmbH", "Inc.", "S.r.l.")."""
     words = [match[0] for match in _FORM_TOKEN.finditer(text[:200])]
+    if any(form in text for form in _SPLIT_FORMS):
+        return True
     least = 2
     if len(words) < least:
         return "株式会社" in text or "有限公司" in text

@@ -138,12 +138,12 @@ def _read(written: str, kind: _Kind, regions: tuple[str, ...], *, alone: bool) -
         international = written.lstrip("(").startswith("+") or written.startswith("00")
         if kind:
             confidence = 0.95 if valid else 0.7
-        elif not valid and not (american and alone):
+        elif not valid and not (alone and spaced and (american or international or written[0] == "0")):
             continue
         elif international:
-            confidence = 0.9
+            confidence = 0.9 if valid else 0.6
         elif spaced and alone:
-            confidence = 0.75 if valid else 0.6
+            confidence = 0.75 if valid else 0.5
         elif alone and written[0] == "0":
             confidence = 0.6
         else:

@@ -15,6 +15,7 @@ __all__ = [
     "HEADERS",
     "INTROS",
     "LONGEST_CLOSING",
+    "NOTICE_WORDS",
     "WROTE",
     "load",
 ]
@@ -37,4 +38,5 @@ FOOTERS: Final = tuple(_DATA["footer"])
 CONFIDENTIAL: Final = tuple(_DATA["confidential"])
 ANSWERS: Final = frozenset(_DATA["answer"])
 CLOSINGS: Final = frozenset(_DATA["closing"])
+NOTICE_WORDS: Final = tuple(_DATA["notice"])
 LONGEST_CLOSING: Final = max(len(closing) for closing in CLOSINGS)

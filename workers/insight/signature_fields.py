@@ -21,7 +21,8 @@ from workers.insight.contact_words import (
 )
 from workers.insight.phone_numbers import Phone, find_phones
 from workers.insight.reply import split_reply
-from workers.insight.signature_lines import find_signature, footer_start
+from workers.insight.phrases import ANSWERS
+from workers.insight.signature_lines import find_signature, footer_start, is_prose
 
 __all__ = ["Field", "Signature", "parse_signature"]
 
@@ -49,7 +50,7 @@ _LABEL: Final = re.compile(
 _CREDENTIALS: Final = re.compile(
     r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|CPA|PMP|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|CFA|PE|P\.E\.|P\.Eng\.?|LL\.?M\.?|RN|ACCA|FCA|CIPD|MCIPS)$"
 )
-_JOINS_COMPANY: Final = re.compile(r"\s+(?:at|@|bei|chez|bij|hos)\s+", re.I)
+_JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.I)
 _HEADS: Final = frozenset(["owner", "founder", "co-founder", "ceo", "cto", "coo", "cfo", "president", "partner", "inhaber", "inhaberin", "geschäftsführer", "geschäftsführerin", "gérant", "directeur", "managing director", "principal", "chairman"])  # fmt: skip
 _PERSONAL_MAIL: Final = frozenset(["gmail", "googlemail", "yahoo", "hotmail", "outlook", "live", "gmx", "web", "aol", "icloud", "me", "proton", "protonmail", "t-online", "orange", "free", "wanadoo", "libero", "mail", "msn", "example"])  # fmt: skip
 _PRONOUNS: Final = re.compile(r"\s*\((?:she|he|they|sie|er|elle|il)[/ ,]{1,3}[^)]{1,20}\)", re.I)
@@ -142,8 +143,8 @@ def _is_signature_alone(lines: Sequence[str]) -> bool:
         or any(char.isdigit() for char in line)
         for line in lines
     )
-    prose = any(line.rstrip().endswith(("?", "!", ":")) or len(words_of(line)) > 14 for line in lines)  # noqa: PLR2004
-    return is_name_like(first) and telling > 0 and not prose and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
+    prose = any(is_prose(line) or line.rstrip().endswith(("?", "!", ":")) for line in lines)
+    return is_name_like(first) and not set(words_of(first)) <= ANSWERS and telling > 0 and not prose and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
 
 
 def _choose_phones(phones: Sequence[Phone]) -> tuple[Field | None, Field | None]:
@@ -279,7 +280,10 @@ class _Reader:
         after_title = False
         for index, piece in enumerate(pieces):
             text = _PRONOUNS.sub("", piece).strip(_MARKS)
-            if is_street_like(text) and not _mostly_digits(text) and (not has_legal_form(text) or self.company) and not _is_registry(text):
+            if _is_address(text) and (not has_legal_form(text) or self.company):
+                before = pieces[index - 1].strip(_MARKS) if index else ""
+                if not address and _POSTCODE.match(text) and _HOUSE.fullmatch(before):
+                    address.append(before)  # a street without a word for street: "Am Kai 7"
                 address.append(text)
                 continue
             if _is_continued_address(text, address, pieces, index):
@@ -287,7 +291,13 @@ class _Reader:
                 continue
             if _mostly_digits(text) or _is_registry(text):
                 continue
-            if has_legal_form(text) and self._take_company(text):
+            if _JOINS_COMPANY.search(text) and self.title is None and is_title_like(_JOINS_COMPANY.split(text)[0]):
+                self._take_title(text, 0.85)
+                continue
+            if has_legal_form(text):
+                if is_street_like(text):
+                    address += self._address_after_company(text)
+                self._take_company(text)
                 continue
             if self.title is None and is_title_like(text) and len(text) < 70 and text[-1] not in "?!":  # noqa: PLR2004
                 self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
@@ -316,16 +326,21 @@ class _Reader:
                 return
         self.title = Field(text, confidence)
 
-    def _take_company(self, text: str) -> bool:
+    def _address_after_company(self, text: str) -> list[str]:
+        parts = _segments(text)
+        legal = next((index for index, part in enumerate(parts) if has_legal_form(part)), -1)
+        rest = ", ".join(parts[legal + 1 :])
+        return [rest] if legal >= 0 and is_street_like(rest) else []
+
+    def _take_company(self, text: str) -> None:
         parts = [part for part in _segments(text) if part]
         if self.company is not None:
-            return True
+            return
         if len(parts) > 1 and is_title_like(parts[0]) and not has_legal_form(parts[0]):
             self._take_combined(text)
-            return self.company is not None
+            return
         legal = next((part for part in parts if has_legal_form(part)), text)
         self.company = Field(legal if is_street_like(text) or len(parts) > 2 else text, 0.93)  # noqa: PLR2004
-        return True
 
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
@@ -374,6 +389,14 @@ def _segments(text: str) -> list[str]:
 def _mostly_digits(text: str) -> bool:
     digits = sum(char.isdigit() for char in text)
     return digits > 0 and digits * 2 >= sum(char.isalnum() for char in text)
+
+
+def _is_address(text: str) -> bool:
+    return is_street_like(text) and not _is_registry(text) and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
+
+
+_POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
+_HOUSE: Final = re.compile(r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?")
 
 
 def _is_registry(text: str) -> bool:

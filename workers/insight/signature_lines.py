@@ -20,9 +20,9 @@ from workers.insight.contact_words import (
     sender_tokens,
     words_of,
 )
-from workers.insight.phrases import ANSWERS, CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, load
+from workers.insight.phrases import ANSWERS, CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, NOTICE_WORDS, load
 
-__all__ = ["find_signature", "footer_start", "line_features"]
+__all__ = ["find_signature", "footer_start", "is_prose", "line_features"]
 
 _LONGEST_LINE: Final = 400
 _TAIL: Final = 18  # lines with text; longer signatures are rare and a longer tail finds prose instead
@@ -78,23 +78,43 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
         total += sum(_WEIGHTS.get(name, 0.0) for name in features[index - len(above)])
         if total > best:
             best, start = total, index
-    if 0 < start < len(above) and closing_rest(above[start - 1][1]) == "":
-        start -= 1  # a long block is scored too far from the end for its closing
+    start = _with_head(above, start)
     if not found and start < len(above) and not _is_anchored(features[start - len(above) :], above, start):
         start = len(above)
     return tuple(number + skipped for number in [number for number, _ in above[start:]] + found)
 
 
+def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:
+    """Add the name on top of a block of details and the closing above it, which stand far from the end."""
+    if not 0 < start < len(above):
+        return start
+    if _shape(above[start][1]) & _DETAILS and above[start - 1][0] == above[start][0] - 1 and start > 1:
+        head = _shape(above[start - 1][1])
+        # Names above a name are a list; a signature's name has a gap or other text above it.
+        alone = above[start - 2][0] < above[start - 1][0] - 1 or "name" not in _shape(above[start - 2][1])
+        if head & {"name", "signed"} and alone:
+            start -= 1
+    return start - 1 if start > 0 and closing_rest(above[start - 1][1]) == "" else start
+
+
+_DETAILS: Final = frozenset({"title", "company", "contact"})
+
+
 def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int) -> bool:
     """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces as a list."""
     names = {name for row in rows for name in row}
-    if names & {"closing", "closing_name", "sender", "initials"}:
+    if names & {"closing", "closing_name", "sender", "initials", "signed"}:
         return True
     announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was said.
     said = any(len(words_of(line)) > 3 for _, line in above[:start])  # noqa: PLR2004
     return "name" in names and said and not announced and not listed
+
+
+def is_prose(line: str) -> bool:
+    """Say whether a line reads like a sentence rather than like a detail of a signature."""
+    return "prose" in _shape(line[:_LONGEST_LINE]) if line.strip() else False
 
 
 def footer_start(lines: Sequence[str]) -> int:
@@ -114,8 +134,8 @@ def footer_start(lines: Sequence[str]) -> int:
         kept = end
         while kept > paragraph and _is_footer_line(lines[kept - 1]):
             kept -= 1
-        if kept == end and _is_notice(lines[paragraph:end]):
-            kept = paragraph
+        if kept == end:
+            kept = _notice_start(lines, paragraph, end)
         if kept == end:
             break
         end = kept
@@ -169,7 +189,7 @@ def line_features(
 
 
 _NEAR: Final = frozenset(
-    ["closing", "closing_name", "name", "sender", "sender_only", "prose", "contact", "title", "company", "list", "tabular"]
+    ["closing", "closing_name", "name", "signed", "sender", "sender_only", "prose", "contact", "title", "company", "list", "tabular"]
 )
 
 
@@ -183,7 +203,10 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     if not people:
         return shape
     parts = [part for word in words_of(line) for part in re.split(r"[.'’_-]", word) if part]
-    named = [word for word in parts if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
+    # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
+    brief, shortest = 4, 3
+    nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
+    named = [word for word in parts if word in people or (word in nicknames and any(p.startswith(word) for p in people))]
     if named:
         whole = len(named) >= len([word for word in parts if len(word) > 1])
         return shape | ({"sender", "sender_only"} if whole else {"sender"})
@@ -221,6 +244,8 @@ def _shape(line: str) -> frozenset[str]:
             look.add("company")
     if any(mark in text for mark in (" | ", " • ", " · ")):
         look.add("segments")
+    if _is_signed_line(text):
+        look.add("signed")
     stop = sum(word in _STOPWORDS for word in folded_words)
     if stop:
         look.add(f"stopwords={min(stop, 3)}")
@@ -247,6 +272,17 @@ def _shape(line: str) -> frozenset[str]:
         look.add("ruler")
     look.add(f"length={_bucket(len(text), (0, 12, 25, 40, 60, 90))}")
     return frozenset(look)
+
+
+def _is_signed_line(text: str) -> bool:
+    """Whether a line gives a name and, after a bar or a comma, what it is the name of."""
+    parts = [part for part in _PARTS.split(text, maxsplit=4) if part.strip()]
+    return len(parts) > 1 and is_name_like(parts[0]) and len(parts[0].split()) > 1 and any(
+        is_title_like(part) or has_legal_form(part) or EMAIL.search(part) or _PHONE.search(part) for part in parts[1:]
+    )
+
+
+_PARTS: Final = re.compile(r" *[|•·] *| [–—-] |, |\t+| {3,}")
 
 
 def _initials(text: str, people: frozenset[str]) -> bool:
@@ -306,10 +342,14 @@ def _is_footer_line(line: str) -> bool:
     return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
 
 
-def _is_notice(lines: Sequence[str]) -> bool:
-    text = " ".join(lines)[:1_500].casefold()
+def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:
+    """Where a legal notice begins that ends a paragraph; `end` if none does. Its lines are long but the last."""
+    long = 45
+    start = end - 1
+    while start > paragraph and len(lines[start - 1]) >= long:
+        start -= 1
+    text = " ".join(lines[start:end])[:1_500].casefold()
     least = 60
-    return len(text) >= least and any(phrase in text for phrase in CONFIDENTIAL) and any(
-        word in text
-        for word in ("mail", "message", "nachricht", "recipient", "empfänger", "destinat", "messaggio", "mensaje", "bericht", "wiadomo", "сообщени", "information", "邮件", "メール")
-    )
+    if len(text) < least or not any(phrase in text for phrase in CONFIDENTIAL):
+        return end
+    return start if any(word in text for word in NOTICE_WORDS) else end
