@@ -40,9 +40,9 @@ _GOOD = (
     "a pleasure|"
     "top notch|better than expected|impressive|lovely|a delight|spot on|brilliant|amazing|a joy"
 ).split("|")
-_SOSO = "blue|new|on the second floor|in the hall|from last year|at the desk|in German|on the list|in the box".split(
-    "|"
-)
+_SOSO = (
+    "blue|new|on the second floor|in the hall|from last year|at the desk|in German|on the list|in the box"
+).split("|")
 _BAD_PEOPLE = (
     "rude|unfriendly|late|clueless|unprepared|impatient|arrogant|unhelpful|careless|slow|never there|"
     "not polite|"

@@ -214,7 +214,8 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
     }
     OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     print(
-        f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes"
+        f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, "
+        f"{OUT.stat().st_size:,} bytes"
     )
 
 

@@ -11,8 +11,11 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
-MAX_CHARS = 4_000
+MAX_CHARS = 3_000
 """How much of a text is read; the opinion of a customer's reply stands in its first paragraphs."""
+
+MAX_TOKENS = 600
+"""How many words and signs are read of those characters; prose of that length has fewer."""
 
 _NOISE = re.compile(r"&(?:amp|lt|gt|quot);|[#_*]+")
 _TOKEN = re.compile(
@@ -120,6 +123,8 @@ def tokenize(text: str) -> list[Token]:
             reader.stop(set(match.group()))
         else:
             reader.word(match.lastgroup, match.group())
+        if len(reader.tokens) >= MAX_TOKENS:
+            break
     return reader.tokens
 
 
