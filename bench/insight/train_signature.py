@@ -18,6 +18,7 @@ from workers.insight.contact_words import sender_tokens
 SEED = 20_250_304
 FOLDS = 7
 MADE = 600
+THRESHOLD = 1.0
 # A public mail counts for three made ones: it is what people really write.
 PUBLIC_WEIGHT = 3.0
 SMALLEST = 0.02
@@ -36,7 +37,8 @@ def load_forge() -> list[Sample]:
         return []
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     return [
-        Sample(row["sender"], tuple(row["body"].split("\n")), frozenset(row["signature_lines"])) for row in rows
+        Sample(row["sender"], tuple(row["body"].split("\n")), frozenset(row["signature_lines"]))
+        for row in rows
     ]
 
 
@@ -65,7 +67,9 @@ def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, floa
     return {name: round(float(value), 3) for name, value in sorted(fitted.items()) if abs(value) >= SMALLEST}
 
 
-def predictions(samples: Sequence[Sample], weights: dict[str, float], threshold: float) -> list[frozenset[int]]:
+def predictions(
+    samples: Sequence[Sample], weights: dict[str, float], threshold: float
+) -> list[frozenset[int]]:
     """What `find_signature` says with these weights."""
     kept = signature_lines._WEIGHTS, signature_lines._THRESHOLD  # noqa: SLF001 - the trainer owns the weights
     signature_lines._WEIGHTS, signature_lines._THRESHOLD = weights, threshold  # type: ignore[misc]  # noqa: SLF001
@@ -75,7 +79,9 @@ def predictions(samples: Sequence[Sample], weights: dict[str, float], threshold:
         signature_lines._WEIGHTS, signature_lines._THRESHOLD = kept  # type: ignore[misc]  # noqa: SLF001
 
 
-def cross_validate(samples: Sequence[Sample], made: Sequence[Sample], threshold: float) -> list[frozenset[int]]:
+def cross_validate(
+    samples: Sequence[Sample], made: Sequence[Sample], threshold: float
+) -> list[frozenset[int]]:
     """Predict every public mail with weights learned without any mail of the same sender."""
     groups = [_group(sample) for sample in samples]
     order = sorted(set(groups))
@@ -118,9 +124,10 @@ def main() -> None:
     for threshold in (0.0, 0.5, 1.0, 1.5, 2.0):
         figures = score(samples, cross_validate(samples, made, threshold))
         print(threshold, {name: round(value, 3) for name, value in figures.items()})
-    chosen = 1.0
     weights = train([*samples, *made], [PUBLIC_WEIGHT] * len(samples) + [1.0] * len(made))
-    body = json.dumps({"source": SOURCE, "threshold": chosen, "weights": weights}, ensure_ascii=False, indent=1)
+    body = json.dumps(
+        {"source": SOURCE, "threshold": THRESHOLD, "weights": weights}, ensure_ascii=False, indent=1
+    )
     OUTPUT.write_text(body + "\n", "utf-8")
 
 

@@ -1,5 +1,7 @@
 """What a customer newly wrote is read, all of it and nothing else."""
 
+# ruff: noqa: RUF001 - mail comes in every script
+
 import time
 
 import pytest
@@ -28,7 +30,7 @@ QUOTE = "> Hello,\n>\n> did everything arrive?\n"
         "ma 3. helmik. 2025 klo 9.01 Ann Lee (ann@shop.example) kirjoitti:",
         "po 3. 2. 2025 v 9:01 odesílatel Ann Lee <ann@shop.example> napsal:",
         "пн, 3 февр. 2025 г. в 09:01, Ann Lee <ann@shop.example>:",
-        "Ann Lee <ann@shop.example> 于2025年2月3日周一 09:01写道：",  # noqa: RUF001
+        "Ann Lee <ann@shop.example> 于2025年2月3日周一 09:01写道：",
         "2025年2月3日(月) 9:01 Ann Lee <ann@shop.example>:",
         "Ann Lee wrote:",
     ],
@@ -60,21 +62,25 @@ def test_everything_below_an_original_is_quoted(header: str) -> None:
 
 
 def test_answers_between_quotes_are_kept() -> None:
-    body = (
-        "On 3 Feb 2025, Ann Lee wrote:\n> When?\n\nIn May.\n\n> How many?\n\nForty.\n\n> Anything else?\n\nNo.\n"
-    )
+    body = "On 3 Feb 2025, Ann Lee wrote:\n> When?\n\nIn May.\n\n> How many?\n\nForty.\n\n> Anything else?\n\nNo.\n"
     assert split_reply(body).text.split() == ["In", "May.", "Forty.", "No."]
 
 
 def test_an_answer_below_the_quote_is_kept() -> None:
-    assert split_reply(f"Am 03.02.25 um 09:01 schrieb Ann Lee:\n{QUOTE}\nNein, es fehlt ein Karton.").text == (
-        "Nein, es fehlt ein Karton."
-    )
+    assert split_reply(
+        f"Am 03.02.25 um 09:01 schrieb Ann Lee:\n{QUOTE}\nNein, es fehlt ein Karton."
+    ).text == ("Nein, es fehlt ein Karton.")
 
 
 @pytest.mark.parametrize(
     "footer",
-    ["Sent from my iPhone", "Von meinem iPhone gesendet", "Envoyé de mon iPhone", "Get Outlook for Android", "发自我的iPhone"],
+    [
+        "Sent from my iPhone",
+        "Von meinem iPhone gesendet",
+        "Envoyé de mon iPhone",
+        "Get Outlook for Android",
+        "发自我的iPhone",
+    ],
 )
 def test_what_the_telephone_adds_is_not_the_reply(footer: str) -> None:
     reply = split_reply(f"Works again.\n\n{footer}\n")
@@ -82,7 +88,9 @@ def test_what_the_telephone_adds_is_not_the_reply(footer: str) -> None:
 
 
 def test_the_signature_is_apart() -> None:
-    reply = split_reply("The pump leaks.\n\nBest regards,\nJoe Field\nPlant Manager\n\nOn 3 Feb 2025, Ann wrote:\n> Ok?\n")
+    reply = split_reply(
+        "The pump leaks.\n\nBest regards,\nJoe Field\nPlant Manager\n\nOn 3 Feb 2025, Ann wrote:\n> Ok?\n"
+    )
     assert reply == Reply(
         "The pump leaks.", "On 3 Feb 2025, Ann wrote:\n> Ok?", "Best regards,\nJoe Field\nPlant Manager"
     )
@@ -134,11 +142,29 @@ def test_nothing_of_a_mail_is_lost() -> None:
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 lines = st.lists(
     st.sampled_from(
-        ["", "> q", "On 3 Feb 2025, Ann wrote:", "text", "-- ", "```", "From: a@b.example", "To: b", "Subject: c", "Thanks,", "Joe",
-         "Sent from my iPhone", "________________", "-----Original Message-----", "| x", "wrote:", "<", "1.1.2025 10:00"]
+        [
+            "",
+            "> q",
+            "On 3 Feb 2025, Ann wrote:",
+            "text",
+            "-- ",
+            "```",
+            "From: a@b.example",
+            "To: b",
+            "Subject: c",
+            "Thanks,",
+            "Joe",
+            "Sent from my iPhone",
+            "________________",
+            "-----Original Message-----",
+            "| x",
+            "wrote:",
+            "<",
+            "1.1.2025 10:00",
+        ]
     ),
     max_size=20,
-)  # fmt: skip
+)
 
 
 @relaxed
@@ -150,14 +176,59 @@ def test_no_text_makes_it_raise_or_lose_words(body: str) -> None:
 
 
 @relaxed
-@given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from(
-    ["<div>", "</div>", "<blockquote>", "</blockquote>", "<p", "x", "<!--", "-->", "&amp", "<br>", "</p>", "<pre>", "<script>", "<![", "<hr id='divRplyFwdMsg'>"]
-), max_size=30).map("".join)))  # fmt: skip
+@given(
+    st.one_of(
+        st.text(max_size=300),
+        st.lists(
+            st.sampled_from(
+                [
+                    "<div>",
+                    "</div>",
+                    "<blockquote>",
+                    "</blockquote>",
+                    "<p",
+                    "x",
+                    "<!--",
+                    "-->",
+                    "&amp",
+                    "<br>",
+                    "</p>",
+                    "<pre>",
+                    "<script>",
+                    "<![",
+                    "<hr id='divRplyFwdMsg'>",
+                ]
+            ),
+            max_size=30,
+        ).map("".join),
+    )
+)
 def test_no_html_makes_it_raise(html: str) -> None:
     split_reply("", html)
 
 
-HOSTILE = ["> ", "On ", "On 1 wrote:\n", "From: a\n", "-", "_" * 30 + "\n", "<a@b ", "\n", " ", "a: ", "```\n", "<div>", "<!", "&#", "On 3 Feb 2025 10:00 a\n", "Sent from my \n", "<a href=\"", "<blockquote>", "é", "[a]("]  # fmt: skip
+HOSTILE = [
+    "> ",
+    "On ",
+    "On 1 wrote:\n",
+    "From: a\n",
+    "-",
+    "_" * 30 + "\n",
+    "<a@b ",
+    "\n",
+    " ",
+    "a: ",
+    "```\n",
+    "<div>",
+    "<!",
+    "&#",
+    "On 3 Feb 2025 10:00 a\n",
+    "Sent from my \n",
+    '<a href="',
+    "<blockquote>",
+    "é",
+    "[a](",
+]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)

@@ -57,18 +57,33 @@ def test_confidences_are_probabilities() -> None:
         (
             "Ute Berg | Einkaufsleiterin | Berg Optik GmbH | 030 901820",
             "DE",
-            {"name": "Ute Berg", "title": "Einkaufsleiterin", "company": "Berg Optik GmbH", "phone": "+4930901820"},
+            {
+                "name": "Ute Berg",
+                "title": "Einkaufsleiterin",
+                "company": "Berg Optik GmbH",
+                "phone": "+4930901820",
+            },
         ),
         (
             "Cordialement,\nAnne Morel\nDirectrice des achats\nMorel SAS\nPort. : 06 12 34 56 78",
             "FR",
-            {"name": "Anne Morel", "title": "Directrice des achats", "company": "Morel SAS", "mobile": "+33612345678"},
+            {
+                "name": "Anne Morel",
+                "title": "Directrice des achats",
+                "company": "Morel SAS",
+                "mobile": "+33612345678",
+            },
         ),
         (
             "*Ed Lowe*\n_CTO_\n[Plainware](https://plainware.example)\n(212) 555-0143 (cell)",
             "US",
-            {"name": "Ed Lowe", "title": "CTO", "company": "Plainware", "mobile": "+12125550143",
-             "website": "https://plainware.example"},
+            {
+                "name": "Ed Lowe",
+                "title": "CTO",
+                "company": "Plainware",
+                "mobile": "+12125550143",
+                "website": "https://plainware.example",
+            },
         ),
         (
             "Thanks,\nIda Holt\nFax: +44 117 496 0113\nDirect: +44 117 496 0114",
@@ -76,9 +91,11 @@ def test_confidences_are_probabilities() -> None:
             {"name": "Ida Holt", "phone": "+441174960114"},
         ),
     ],
-)  # fmt: skip
+)
 def test_layouts_of_many_countries_are_read(block: str, region: str, expected: dict[str, str]) -> None:
-    assert values(parse_signature(f"We agree with the offer.\n\n{block}", expected["name"], region)) == expected
+    assert (
+        values(parse_signature(f"We agree with the offer.\n\n{block}", expected["name"], region)) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,13 +155,41 @@ def test_the_lines_that_sign_are_found(body: str, sender: str | None, signed: tu
 
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-pieces = st.sampled_from(["Thanks,", "Joe Field", "-- ", "Tel. +44 117 496 0112", "a@b.example", "www.x.example", "|", "CEO", "GmbH",
-                          "1234567", "", "\n", ", ", " - ", "[x](y)", "<b>", "x@", "(", "+", "linkedin.com/in/", "é"])  # fmt: skip
+pieces = st.sampled_from(
+    [
+        "Thanks,",
+        "Joe Field",
+        "-- ",
+        "Tel. +44 117 496 0112",
+        "a@b.example",
+        "www.x.example",
+        "|",
+        "CEO",
+        "GmbH",
+        "1234567",
+        "",
+        "\n",
+        ", ",
+        " - ",
+        "[x](y)",
+        "<b>",
+        "x@",
+        "(",
+        "+",
+        "linkedin.com/in/",
+        "é",
+    ]
+)
 
 
 @relaxed
-@given(st.one_of(st.text(max_size=300), st.lists(pieces, max_size=15).map("\n".join), st.lists(pieces).map("".join)),
-       st.one_of(st.none(), st.text(max_size=40)), st.sampled_from([None, "US", "de", "XX", ""]))  # fmt: skip
+@given(
+    st.one_of(
+        st.text(max_size=300), st.lists(pieces, max_size=15).map("\n".join), st.lists(pieces).map("".join)
+    ),
+    st.one_of(st.none(), st.text(max_size=40)),
+    st.sampled_from([None, "US", "de", "XX", ""]),
+)
 def test_no_text_makes_it_raise(text: str, sender: str | None, region: str | None) -> None:
     signature = parse_signature(text, sender, region)
     for name in Signature.__slots__:
@@ -156,7 +201,28 @@ def test_no_text_makes_it_raise(text: str, sender: str | None, region: str | Non
     assert all(0 <= number < count for number in found)
 
 
-HOSTILE = ["1 ", "1-", "+1", "(", "a@", "a.", "www.", "|", "Thanks,\n", "Tom\n", "*", "[a](", "<b ", "\t", "-- \nTom\n", "Tel. 0\n", "Dr. ", "x@y.zz ", "linkedin.com/in/", "A, "]  # fmt: skip
+HOSTILE = [
+    "1 ",
+    "1-",
+    "+1",
+    "(",
+    "a@",
+    "a.",
+    "www.",
+    "|",
+    "Thanks,\n",
+    "Tom\n",
+    "*",
+    "[a](",
+    "<b ",
+    "\t",
+    "-- \nTom\n",
+    "Tel. 0\n",
+    "Dr. ",
+    "x@y.zz ",
+    "linkedin.com/in/",
+    "A, ",
+]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)

@@ -1,5 +1,7 @@
 """What the words of a signature line stand for: a title, a company, a street, a telephone label, a name."""
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
 from typing import Final
 
@@ -21,6 +23,7 @@ __all__ = [
     "is_street_like",
     "is_title_like",
     "sender_tokens",
+    "word_set",
     "words_of",
 ]
 
@@ -31,6 +34,7 @@ _TITLES: Final = frozenset(_DATA["title_words"])
 _TITLE_ENDINGS: Final = tuple(_DATA["title_endings"])
 _TITLE_PHRASES: Final = tuple(_DATA["title_phrases"])
 COMPANY_WORDS: Final = frozenset(_DATA["company_words"])
+_SHORTEST_STREET: Final = 5
 _STREETS: Final = frozenset(_DATA["street_words"])
 _STREET_ENDINGS: Final = tuple(_DATA["street_endings"])
 PHONE_LABELS: Final = frozenset(_DATA["phone_labels"])
@@ -39,25 +43,31 @@ CENTRAL_LABELS: Final = frozenset(_DATA["central_labels"])
 FAX_LABELS: Final = frozenset(_DATA["fax_labels"])
 NUMBER_LABELS: Final = frozenset(_DATA["number_labels"])
 # Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as a form.
-_LEGAL: Final = frozenset(form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"})
-_SPLIT_FORMS: Final = ("Sp. z o.o", "sp. z o.o", "Sp.z o.o", "Sp. z.o.o", "S. A. de C. V", "S.A. de C.V")
+_LEGAL: Final = frozenset(
+    form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"}
+)
+_SPLIT_FORMS: Final = tuple(_DATA["split_forms"])
+_CYRILLIC_FORMS: Final = frozenset(_DATA["cyrillic_forms"])
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
 _FORM_TOKEN: Final = re.compile(r"[^\s,;|•·()«»\"]+")
 EMAIL: Final = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}")
 URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECASE)
-_PARTICLES: Final = frozenset(
-    ["von", "van", "de", "der", "den", "la", "le", "du", "da", "di", "del", "della", "dos", "das", "do", "zu", "zur", "ten", "ter", "el", "al", "bin", "ibn", "y", "e", "af", "av", "and", "und", "&"]
-)  # fmt: skip
-_FROM_SOMEWHERE: Final = frozenset(["aus", "from", "depuis", "desde", "uit", "fra", "från", "z", "dal", "da"])
-_HONORIFICS: Final = frozenset(["dr", "prof", "mr", "mrs", "ms", "ing", "dipl.-ing", "mag", "ir", "drs", "i.a", "i.v", "ppa", "sir", "dott", "ph.d", "phd", "mba", "msc", "esq", "jr", "sr", "cpa", "pmp", "ii", "iii"])  # fmt: skip
+_PARTICLES: Final = frozenset(_DATA["name_particles"])
+_FROM_SOMEWHERE: Final = frozenset(_DATA["from_somewhere"])
+_HONORIFICS: Final = frozenset(_DATA["honorifics"])
 _POST: Final = re.compile(
     r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} \p{L}".replace(
         r"\p{L}", r"[^\W\d_]{3}"
     )
     + r"|\b\d{4} [A-Z]{2} [^\W\d_]{3}|\b\d{3} \d{2} [^\W\d_]{3}|\b\d{2}-\d{3} [^\W\d_]{3}|\bP\.? ?O\.? ?Box \d|〒\d{3}"
 )
+
+
+def word_set(name: str) -> frozenset[str]:
+    """One of the word lists of data/contact_words.json, for example "countries"."""
+    return frozenset(_DATA[name])
 
 
 def words_of(line: str) -> list[str]:
@@ -80,7 +90,12 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
         names += words_of(re.sub(r"[._+-]", " ", address[0].split("@", 1)[0]))
     short = 2
     tokens = {part for name in names for part in re.split(r"[.'’-]", name) if len(part) > short}
-    return frozenset(tokens or {name for name in names if len(name) == short}) - {"com", "the", "info", "mail"}
+    return frozenset(tokens or {name for name in names if len(name) == short}) - {
+        "com",
+        "the",
+        "info",
+        "mail",
+    }
 
 
 def closing_rest(line: str) -> str | None:
@@ -108,7 +123,11 @@ def is_name_like(text: str) -> bool:
     """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
     text = text.strip(" \t*_,.~-–—/")
     longest, most_words = 50, 5
-    if not 1 < len(text) <= longest or any(char.isdigit() for char in text) or re.search(r"[@:;!?/\\|<>{}=+]", text):
+    if (
+        not 1 < len(text) <= longest
+        or any(char.isdigit() for char in text)
+        or re.search(r"[@:;!?/\\|<>{}=+]", text)
+    ):
         return False
     words = [word for word in re.split(r"[\s,]+", re.sub(r"\([^)]{1,20}\)", "", text)) if word]
     real = [word for word in words if word.casefold().rstrip(".") not in _HONORIFICS]
@@ -145,9 +164,7 @@ def is_department_like(text: str) -> bool:
     return any(word in _DEPARTMENTS for word in words_of(text)) and not has_legal_form(text)
 
 
-_DEPARTMENTS: Final = frozenset(
-    ["department", "dept", "abteilung", "accounting", "accounts", "desk", "division", "team", "operations", "finance", "research", "engineering", "purchasing", "procurement", "sales", "marketing", "logistics", "hr", "it", "legal", "support", "einkauf", "vertrieb", "buchhaltung", "faculty", "fakultät", "bereich", "service", "administration", "warehouse", "production", "quality", "office"]
-)  # fmt: skip
+_DEPARTMENTS: Final = frozenset(_DATA["departments"])
 
 
 def has_legal_form(text: str) -> bool:
@@ -158,12 +175,20 @@ def has_legal_form(text: str) -> bool:
     least = 2
     if len(words) < least:
         return "株式会社" in text or "有限公司" in text
-    return any(
-        (word.casefold().rstrip(".") in _LEGAL and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH"))
-        or word in _SHORT_FORMS
-        or word.casefold() in {"a.ş.", "a.ş", "aş"}
-        for word in words[1:]
-    ) or words[0] in {"ООО", "АО", "ЗАО", "ПАО", "ОАО"} or "株式会社" in text or "有限公司" in text  # noqa: RUF001
+    return (
+        any(
+            (
+                word.casefold().rstrip(".") in _LEGAL
+                and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH")
+            )
+            or word in _SHORT_FORMS
+            or word.casefold() in {"a.ş.", "a.ş", "aş"}
+            for word in words[1:]
+        )
+        or words[0] in _CYRILLIC_FORMS
+        or "株式会社" in text
+        or "有限公司" in text
+    )
 
 
 def is_street_like(text: str) -> bool:
@@ -172,5 +197,9 @@ def is_street_like(text: str) -> bool:
         return False
     if _POST.search(text):
         return True
-    return any(word in _STREETS or word.rstrip(".") in _STREETS or (len(word) > 5 and word.endswith(_STREET_ENDINGS))
-        for word in (raw.casefold().strip(",;()") for raw in text.split()))
+    return any(
+        word in _STREETS
+        or word.rstrip(".") in _STREETS
+        or (len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS))
+        for word in (raw.casefold().strip(",;()") for raw in text.split())
+    )

@@ -8,19 +8,51 @@ from typing import Final
 __all__ = ["html_to_text"]
 
 _BLOCKS: Final = frozenset(
-    "address article aside center dd div dl dt fieldset footer form h1 h2 h3 h4 h5 h6 header li main ol p pre "
-    "section table tr ul blockquote".split()  # noqa: SIM905 - a list of tags reads better as words
+    [
+        "address",
+        "article",
+        "aside",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tr",
+        "ul",
+        "blockquote",
+    ]
 )
 _SILENT: Final = frozenset({"script", "style", "head", "title", "template", "object", "noscript"})
 _VOID: Final = frozenset({"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "wbr", "source"})
 _PARAGRAPHS: Final = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _QUOTES: Final = re.compile(
-    r"yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|moz-forward|freebirdFormviewer|freyja_quote|gmx_quote", re.I
+    r"yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|moz-forward|freebirdFormviewer|freyja_quote|gmx_quote",
+    re.IGNORECASE,
 )
 _ORIGINALS: Final = re.compile(
-    r"divRplyFwdMsg|appendonsend|mail-editor-reference-message|isForwardContent|OLK_SRC_BODY_SECTION|x_divRplyFwdMsg", re.I
+    r"divRplyFwdMsg|appendonsend|mail-editor-reference-message|isForwardContent|OLK_SRC_BODY_SECTION|x_divRplyFwdMsg",
+    re.IGNORECASE,
 )
-_SIGNATURES: Final = re.compile(r"gmail_signature(?!_prefix)|moz-signature|ms-outlook-mobile-signature|^Signature$", re.I)
+_SIGNATURES: Final = re.compile(
+    r"gmail_signature(?!_prefix)|moz-signature|ms-outlook-mobile-signature|^Signature$", re.IGNORECASE
+)
 _LONE: Final = re.compile(r"<(?![^<>]*>)")
 _SPACES: Final = re.compile(r"[ \t\r\n\f]+")
 _DEEPEST: Final = 200

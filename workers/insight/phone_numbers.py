@@ -1,5 +1,7 @@
 """Telephone numbers in the lines of a signature, told apart from all the other numbers that stand there."""
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,13 @@ from typing import Final, Literal
 
 import phonenumbers
 
-from workers.insight.contact_words import CENTRAL_LABELS, FAX_LABELS, MOBILE_LABELS, NUMBER_LABELS, PHONE_LABELS
+from workers.insight.contact_words import (
+    CENTRAL_LABELS,
+    FAX_LABELS,
+    MOBILE_LABELS,
+    NUMBER_LABELS,
+    PHONE_LABELS,
+)
 
 __all__ = ["Phone", "find_phones"]
 
@@ -82,7 +90,11 @@ def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
             before = line[last : match.start()]
             inherited = last > 0 and not before.strip(" /,;&|•·–-")
             last = match.end()
-            if not _LEAST_DIGITS <= digits <= _MOST_DIGITS or _NOT_PHONE.match(written) or _CURRENCY.search(before):
+            if (
+                not _LEAST_DIGITS <= digits <= _MOST_DIGITS
+                or _NOT_PHONE.match(written)
+                or _CURRENCY.search(before)
+            ):
                 continue
             kind = _label_before(before)
             if not kind and (after := _AFTER.match(line, match.end())) is not None:

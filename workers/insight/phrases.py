@@ -9,6 +9,7 @@ __all__ = [
     "CLOSINGS",
     "CONFIDENTIAL",
     "DEVICES",
+    "DEVICE_PROSE",
     "DEVICE_WORDS",
     "DIVIDERS",
     "FOOTERS",
@@ -33,6 +34,7 @@ INTROS: Final = frozenset(_DATA["intro"])
 HEADERS: Final = {label: kind for kind, labels in _DATA["header"].items() for label in labels}
 DIVIDERS: Final = tuple(_DATA["divider"])
 DEVICES: Final = tuple(_DATA["device"])
+DEVICE_PROSE: Final = tuple(_DATA["device_prose"])
 DEVICE_WORDS: Final = frozenset(_DATA["device_words"])
 FOOTERS: Final = tuple(_DATA["footer"])
 CONFIDENTIAL: Final = tuple(_DATA["confidential"])

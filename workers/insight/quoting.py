@@ -1,5 +1,7 @@
 """Which lines of a mail are somebody else's: quotes, the lines that attribute them, header blocks."""
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,9 +127,7 @@ def _quote_end(lines: Sequence[str], at: int, mark: re.Pattern[str]) -> int:
     """The first line after a quote, counting lines its wrapping has broken off as part of it."""
     end = at
     while end < len(lines):
-        if mark.match(lines[end]):
-            end += 1
-        elif _is_broken_off(lines, end, mark):
+        if mark.match(lines[end]) or _is_broken_off(lines, end, mark):
             end += 1
         else:
             return end
@@ -161,7 +161,7 @@ def _attribution(lines: Sequence[str], at: int) -> int:
         line = lines[at + taken].strip()
         if not line:
             blanks += 1
-            if blanks > 1 or "@" not in joined and not _DATE.search(joined):
+            if blanks > 1 or ("@" not in joined and not _DATE.search(joined)):
                 return 0
             continue
         if taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined)):
@@ -217,14 +217,16 @@ def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 -
         return verb or (dated and addressed)
     begins = text.split(maxsplit=1)[0].strip(",.") in INTROS if text else False
     if verb:
-        return (addressed and dated) or (dated and (begins or _STARTS_WITH_DATE.match(text) is not None)) or (
-            addressed and begins
+        return (
+            (addressed and dated)
+            or (dated and (begins or _STARTS_WITH_DATE.match(text) is not None))
+            or (addressed and begins)
         )
     return dated and addressed and _STARTS_WITH_DATE.match(text) is not None
 
 
 def _ends_like_prose(text: str) -> bool:
-    """"On Tuesday she wrote that two were coming:" ends in a clause, not in the verb or a name."""
+    """ "On Tuesday she wrote that two were coming:" ends in a clause, not in the verb or a name."""
     found = re.search(r"\b(?:wrote|writes)\b", text)
     if found is None:
         return False
@@ -252,7 +254,11 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
         start -= 1
     if kind != "from":
         return _lotus_start(lines, start)
-    while line.startswith("\t") and start > 0 and (not lines[start - 1].strip() or lines[start - 1].startswith("\t")):
+    while (
+        line.startswith("\t")
+        and start > 0
+        and (not lines[start - 1].strip() or lines[start - 1].startswith("\t"))
+    ):
         # Lotus Notes indents the sender's company and name as one group.
         start -= 1
     return start
@@ -321,6 +327,10 @@ def _lotus_start(lines: Sequence[str], start: int) -> int:
     above = at - 1
     words = len(lines[above].split()) if above >= 0 else 0
     most_words = 5
-    if " on " not in lines[at] and 0 < words <= most_words and not lines[above].rstrip().endswith((".", "!", "?")):
+    if (
+        " on " not in lines[at]
+        and 0 < words <= most_words
+        and not lines[above].rstrip().endswith((".", "!", "?"))
+    ):
         at = above
     return at

@@ -1,10 +1,11 @@
 """Read a signature: the name, position, company and contact details its lines hold."""
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from workers.insight.contact_words import (
     COMPANY_WORDS,
@@ -17,11 +18,12 @@ from workers.insight.contact_words import (
     is_street_like,
     is_title_like,
     sender_tokens,
+    word_set,
     words_of,
 )
 from workers.insight.phone_numbers import Phone, find_phones
-from workers.insight.reply import split_reply
 from workers.insight.phrases import ANSWERS
+from workers.insight.reply import split_reply
 from workers.insight.signature_lines import find_signature, footer_start, is_prose
 
 __all__ = ["Field", "Signature", "parse_signature"]
@@ -29,32 +31,34 @@ __all__ = ["Field", "Signature", "parse_signature"]
 _MOST_LINES: Final = 25
 _LONGEST_LINE: Final = 300
 
-_LINKEDIN: Final = re.compile(r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.I)
-_DOMAIN: Final = re.compile(r"(?<![@\w.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,3}[a-z]{2,12}(?:/[\w/-]{0,60})?(?![\w@])", re.I)
-_TOP_DOMAINS: Final = frozenset(
-    ["com", "net", "org", "io", "co", "de", "at", "ch", "fr", "it", "es", "pt", "nl", "be", "pl", "cz", "sk", "se", "dk", "no", "fi", "ru", "ua", "eu", "us", "ca", "uk", "ie", "au", "nz", "in", "br", "mx", "ar", "cl", "jp", "cn", "kr", "sg", "ae", "za", "tr", "hu", "ro", "gr", "biz", "info", "ai", "app", "dev", "tech", "cloud", "agency", "example", "test", "invalid"]
-)  # fmt: skip
+_LINKEDIN: Final = re.compile(
+    r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
+)
+_DOMAIN: Final = re.compile(
+    r"(?<![@\w.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,3}[a-z]{2,12}(?:/[\w/-]{0,60})?(?![\w@])", re.IGNORECASE
+)
+_TOP_DOMAINS: Final = word_set("top_domains")
 _SOCIAL: Final = re.compile(
     r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
-    re.I,
+    re.IGNORECASE,
 )
 _MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
 _ANGLE: Final = re.compile(r"<(?:mailto:|tel:)?([^<>\s]{3,200})>")
-_TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.I)
+_TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
 _SPLIT: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +[–—] +| +// +")
 _MARKS: Final = " \t*_~`>,;:|•·–—-"
 _LABEL: Final = re.compile(
     r"^(?:e|w|a|i|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
-    re.I,
+    re.IGNORECASE,
 )
 _CREDENTIALS: Final = re.compile(
     r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|CPA|PMP|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|CFA|PE|P\.E\.|P\.Eng\.?|LL\.?M\.?|RN|ACCA|FCA|CIPD|MCIPS)$"
 )
-_JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.I)
-_HEADS: Final = frozenset(["owner", "founder", "co-founder", "ceo", "cto", "coo", "cfo", "president", "partner", "inhaber", "inhaberin", "geschäftsführer", "geschäftsführerin", "gérant", "directeur", "managing director", "principal", "chairman"])  # fmt: skip
-_PERSONAL_MAIL: Final = frozenset(["gmail", "googlemail", "yahoo", "hotmail", "outlook", "live", "gmx", "web", "aol", "icloud", "me", "proton", "protonmail", "t-online", "orange", "free", "wanadoo", "libero", "mail", "msn", "example"])  # fmt: skip
-_PRONOUNS: Final = re.compile(r"\s*\((?:she|he|they|sie|er|elle|il)[/ ,]{1,3}[^)]{1,20}\)", re.I)
-_ON_BEHALF: Final = re.compile(r"^(?:i\. ?[AV]\.|ppa\.?|p\.p\.|per pro)\s+", re.I)
+_JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.IGNORECASE)
+_HEADS: Final = word_set("company_heads")
+_PERSONAL_MAIL: Final = word_set("mail_providers")
+_PRONOUNS: Final = re.compile(r"\s*\((?:she|he|they|sie|er|elle|il)[/ ,]{1,3}[^)]{1,20}\)", re.IGNORECASE)
+_ON_BEHALF: Final = re.compile(r"^(?:i\. ?[AV]\.|ppa\.?|p\.p\.|per pro)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +143,24 @@ def _is_signature_alone(lines: Sequence[str]) -> bool:
         return True
     first = _SPLIT.split(lines[0].strip(_MARKS))[0].partition(",")[0]
     telling = sum(
-        bool(EMAIL.search(line) or URL.search(line) or is_title_like(line) or has_legal_form(line) or is_street_like(line))
+        bool(
+            EMAIL.search(line)
+            or URL.search(line)
+            or is_title_like(line)
+            or has_legal_form(line)
+            or is_street_like(line)
+        )
         or any(char.isdigit() for char in line)
         for line in lines
     )
     prose = any(is_prose(line) or line.rstrip().endswith(("?", "!", ":")) for line in lines)
-    return is_name_like(first) and not set(words_of(first)) <= ANSWERS and telling > 0 and not prose and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
+    return (
+        is_name_like(first)
+        and not set(words_of(first)) <= ANSWERS
+        and telling > 0
+        and not prose
+        and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
+    )
 
 
 def _choose_phones(phones: Sequence[Phone]) -> tuple[Field | None, Field | None]:
@@ -186,17 +202,26 @@ class _Reader:
         text = "\n".join(self.lines)
         addresses = [match[0].rstrip(".-") for match in EMAIL.finditer(text)]
         if addresses:
-            own = [address for address in addresses if self._people & set(re.split(r"[._@+-]", address.casefold()))]
+            own = [
+                address
+                for address in addresses
+                if self._people & set(re.split(r"[._@+-]", address.casefold()))
+            ]
             self.email = Field(own[0], 0.98) if own else Field(addresses[0], 0.9)
         profiles = sorted(_LINKEDIN.finditer(text), key=lambda match: match["kind"].casefold() == "company")
         if profiles and profiles[0]["kind"].casefold() != "company":
             self.linkedin = Field(profiles[0][0].rstrip(".,"), 0.97)
-        sites = [match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)") for match in URL.finditer(text)]
+        sites = [
+            match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)")
+            for match in URL.finditer(text)
+        ]
         sites = [site for site in sites if not _SOCIAL.search(site.split("?")[0])]
         if sites:
             self.website = Field(sites[0], 0.95)
             return
-        bare = [match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))]
+        bare = [
+            match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))
+        ]
         bare = [site for site in bare if _is_site(site)]
         if bare:
             self.website = Field(bare[0], 0.75)
@@ -209,7 +234,16 @@ class _Reader:
         line = URL.sub("\t", EMAIL.sub("\t", _LINKEDIN.sub("\t", line)))
         for raw in _SPLIT.split(line):
             piece = _LABEL.sub("", raw.strip(" \t*_~`>|")).strip(_MARKS)
-            if piece and not (piece.casefold() in {"linkedin", "website", "web", "e", "w", "email", "e-mail", "mail"}):
+            if piece and piece.casefold() not in {
+                "linkedin",
+                "website",
+                "web",
+                "e",
+                "w",
+                "email",
+                "e-mail",
+                "mail",
+            }:
                 yield piece
 
     def _find_name(self, pieces: Sequence[str]) -> set[int]:
@@ -224,7 +258,9 @@ class _Reader:
             if index >= first and not known:
                 continue
             several = len(words_of(name)) > 1
-            if not known and (has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS):
+            if not known and (
+                has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS
+            ):
                 continue
             initials = len(re.sub(r"[\W\d_]", "", name)) <= 2 and name.isascii()  # noqa: PLR2004 - "MM", "TB"
             if initials or (self._people and not known and not several and index > 0):
@@ -254,7 +290,11 @@ class _Reader:
             dash = re.match(r"(?P<head>[^\d]{3,40}?) +- +(?P<rest>.+)$", piece)
             if dash is None:
                 number = re.match(r"(?P<head>[^\d+(]{3,40}?)[ ,]+(?P<rest>[+(]?\d.{5,})$", piece)
-                return (number["head"].strip(_MARKS), "") if number and self._is_plain_name(number["head"]) else ("", "")
+                return (
+                    (number["head"].strip(_MARKS), "")
+                    if number and self._is_plain_name(number["head"])
+                    else ("", "")
+                )
             head, rest = dash["head"], dash["rest"]
         return (head.strip(_MARKS), rest.strip(_MARKS)) if self._is_plain_name(head) else ("", "")
 
@@ -272,7 +312,9 @@ class _Reader:
                 continue
             if self.title is None and is_title_like(part):
                 self._take_title(part, 0.85)
-            elif self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part):
+            elif (
+                self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part)
+            ):
                 self.company = Field(part, 0.9 if has_legal_form(part) else 0.65)
 
     def _find_rest(self, pieces: Sequence[str]) -> None:
@@ -280,33 +322,38 @@ class _Reader:
         after_title = False
         for index, piece in enumerate(pieces):
             text = _PRONOUNS.sub("", piece).strip(_MARKS)
-            if _is_address(text) and (not has_legal_form(text) or self.company):
-                before = pieces[index - 1].strip(_MARKS) if index else ""
-                if not address and _POSTCODE.match(text) and _HOUSE.fullmatch(before):
-                    address.append(before)  # a street without a word for street: "Am Kai 7"
-                address.append(text)
+            if part := self._address_part(text, address, pieces[index - 1].strip(_MARKS) if index else ""):
+                address += part
+            elif not text or _mostly_digits(text) or _is_registry(text):
                 continue
-            if _is_continued_address(text, address, pieces, index):
-                address.append(text)
-                continue
-            if _mostly_digits(text) or _is_registry(text):
-                continue
-            if _JOINS_COMPANY.search(text) and self.title is None and is_title_like(_JOINS_COMPANY.split(text)[0]):
-                self._take_title(text, 0.85)
-                continue
-            if has_legal_form(text):
-                if is_street_like(text):
-                    address += self._address_after_company(text)
-                self._take_company(text)
-                continue
-            if self.title is None and is_title_like(text) and len(text) < 70 and text[-1] not in "?!":  # noqa: PLR2004
+            elif self.title is None and self._is_title(text):
                 self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
                 after_title = True
-                continue
-            if self.company is None and self._is_company(text, after_title=after_title):
+            elif has_legal_form(text):
+                address += self._address_after_company(text)
+                self._take_company(text)
+            elif self.company is None and self._is_company(text, after_title=after_title):
                 self.company = Field(text, 0.85 if self._matches_domain(text) else 0.6)
         if address:
             self.address = Field(", ".join(address), 0.9 if len(address) > 1 or "," in address[0] else 0.7)
+
+    def _address_part(self, text: str, address: Sequence[str], before: str) -> list[str]:
+        """What a piece adds to the postal address; `before` is the piece above it."""
+        if _is_address(text) and (not has_legal_form(text) or self.company):
+            # A street without a word for street: "Am Kai 7".
+            houses = [before] if not address and _POSTCODE.match(text) and _HOUSE.fullmatch(before) else []
+            return [*houses, text]
+        follows = bool(address) and address[-1] == before
+        return [text] if follows and text.casefold().rstrip(".") in _COUNTRIES else []
+
+    def _is_title(self, text: str) -> bool:
+        longest = 70
+        if len(text) >= longest or text[-1] in "?!":
+            return False
+        joined = _JOINS_COMPANY.split(text, maxsplit=1)
+        if len(joined) > 1 and is_title_like(joined[0]):
+            return True
+        return is_title_like(text) and not has_legal_form(text)
 
     def _take_title(self, text: str, confidence: float) -> None:
         joined = _JOINS_COMPANY.split(text, maxsplit=1)
@@ -327,6 +374,8 @@ class _Reader:
         self.title = Field(text, confidence)
 
     def _address_after_company(self, text: str) -> list[str]:
+        if not is_street_like(text):
+            return []
         parts = _segments(text)
         legal = next((index for index, part in enumerate(parts) if has_legal_form(part)), -1)
         rest = ", ".join(parts[legal + 1 :])
@@ -345,7 +394,12 @@ class _Reader:
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
         words = words_of(text)
-        if not 0 < len(words) <= few or text[-1] in "?!:" or is_department_like(text) or closing_rest(text) is not None:
+        if (
+            not 0 < len(words) <= few
+            or text[-1] in "?!:"
+            or is_department_like(text)
+            or closing_rest(text) is not None
+        ):
             return False
         if any(char.isdigit() for char in text) or ":" in text or not text[0].isupper():
             return False
@@ -362,7 +416,10 @@ class _Reader:
             host = re.sub(r"^(?:https?://)?(?:www\.)?", "", host).partition("/")[0]
             labels = [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
             least = 3
-            if any(len(label) > least and (label.replace("-", "") in squeezed or squeezed in label) for label in labels):
+            if any(
+                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label)
+                for label in labels
+            ):
                 return True
         return False
 
@@ -380,7 +437,11 @@ def _segments(text: str) -> list[str]:
     parts: list[str] = []
     for part in (raw.strip(_MARKS) for raw in text.split(",")):
         if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= 2:  # noqa: PLR2004
-            parts[-1] = f"{parts[-1]}, {part}."if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".") else f"{parts[-1]}, {part}"
+            parts[-1] = (
+                f"{parts[-1]}, {part}."
+                if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
+                else f"{parts[-1]}, {part}"
+            )
         elif part:
             parts.append(part)
     return parts
@@ -392,33 +453,29 @@ def _mostly_digits(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return is_street_like(text) and not _is_registry(text) and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
+    return (
+        is_street_like(text)
+        and not _is_registry(text)
+        and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
+    )
 
 
-_POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
+_POSTCODE: Final = re.compile(
+    r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}"
+)
 _HOUSE: Final = re.compile(r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?")
 
 
 def _is_registry(text: str) -> bool:
+    """Court, tax and register entries, order numbers, office hours: no field of a contact."""
     folded = text.casefold()
-    return any(
-        word in folded
-        for word in ("amtsgericht", "ust-id", "iban", "vat ", "hrb", "handelsregister", "registered", "company no", "siret", "p.iva", "order ", "ref ", "ticket", "tracking", "office hours", "monday", "fax")
-    )
+    return any(word in folded for word in _REGISTRY)
 
 
-def _is_continued_address(text: str, address: Sequence[str], pieces: Sequence[str], index: int) -> bool:
-    """A town or country right below a street, or the name of a building above one, is part of the address."""
-    if not address or index == 0:
-        return False
-    follows = address[-1] == pieces[index - 1].strip(_MARKS)
-    few = 3
-    return follows and text.casefold().rstrip(".") in _COUNTRIES and len(words_of(text)) <= few
+_REGISTRY: Final = word_set("registry")
 
 
-_COUNTRIES: Final = frozenset(
-    ["germany", "deutschland", "france", "spain", "españa", "italy", "italia", "united kingdom", "uk", "england", "scotland", "wales", "ireland", "usa", "u.s.a", "united states", "canada", "australia", "new zealand", "india", "netherlands", "the netherlands", "nederland", "belgium", "belgië", "belgique", "austria", "österreich", "switzerland", "schweiz", "suisse", "sweden", "sverige", "norway", "norge", "denmark", "danmark", "finland", "suomi", "poland", "polska", "portugal", "brasil", "brazil", "méxico", "mexico", "uae", "singapore", "japan", "china", "south africa", "türkiye", "turkey"]
-)  # fmt: skip
+_COUNTRIES: Final = word_set("countries")
 
 
 def _is_site(site: str) -> bool:

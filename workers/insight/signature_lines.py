@@ -4,8 +4,10 @@ A logistic regression scores each line of the mail's tail; the signature is the 
 whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
 """
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -18,9 +20,19 @@ from workers.insight.contact_words import (
     is_street_like,
     is_title_like,
     sender_tokens,
+    word_set,
     words_of,
 )
-from workers.insight.phrases import ANSWERS, CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, NOTICE_WORDS, load
+from workers.insight.phrases import (
+    ANSWERS,
+    CONFIDENTIAL,
+    DEVICE_PROSE,
+    DEVICE_WORDS,
+    DEVICES,
+    FOOTERS,
+    NOTICE_WORDS,
+    load,
+)
 
 __all__ = ["find_signature", "footer_start", "is_prose", "line_features"]
 
@@ -37,12 +49,10 @@ _THRESHOLD: Final[float] = load("signature_weights")["threshold"]
 
 _DELIMITER: Final = re.compile(r"\s{0,4}(?:--|—|– ?–|-- ?\*)[ \t]*$")
 _RULER: Final = re.compile(r"\s{0,4}[-_=*~]{3,}[ \t]*$")
-_PHONE: Final = re.compile(r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱")
-_STOPWORDS: Final = frozenset(
-    ["i", "you", "we", "he", "she", "it", "they", "is", "are", "was", "were", "be", "have", "has", "had", "will", "would", "can", "could", "should", "please", "this", "that", "these", "the", "if", "to", "your", "my", "our", "me", "not", "do", "does", "did", "there", "what", "when", "who", "with", "as", "but", "from", "about",
-     "ich", "sie", "wir", "ist", "sind", "das", "die", "der", "ein", "eine", "nicht", "bitte", "mit", "haben", "wird",
-     "je", "vous", "nous", "est", "sont", "les", "une", "pas", "que", "pour", "yo", "usted", "es", "son", "los", "por", "ik", "het", "een", "niet", "è", "che", "non", "per", "não", "um", "uma"]
-)  # fmt: skip
+_PHONE: Final = re.compile(
+    r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱"
+)
+_STOPWORDS: Final = word_set("stopwords")
 _NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
 _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)")
 
@@ -139,7 +149,9 @@ def footer_start(lines: Sequence[str]) -> int:
         if kept == end:
             break
         end = kept
-        while end > 0 and (not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1]) or _RULER.match(lines[end - 1])):
+        while end > 0 and (
+            not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1]) or _RULER.match(lines[end - 1])
+        ):
             end -= 1
         if end > paragraph:
             break
@@ -180,7 +192,13 @@ def line_features(
         row.extend(f"below:{name}" for name in sorted(below & _NEAR))
         if from_end == 0:
             row.extend(f"last:{name}" for name in sorted(look & _NEAR))
-        if "name" in look and not blank_before and {"name"} <= above and "sender" not in look and from_end == 0:
+        if (
+            "name" in look
+            and not blank_before
+            and {"name"} <= above
+            and "sender" not in look
+            and from_end == 0
+        ):
             row.append("name_list")
         if "name" in look and blank_before and from_end == 0:
             row.append("name_alone")
@@ -189,7 +207,20 @@ def line_features(
 
 
 _NEAR: Final = frozenset(
-    ["closing", "closing_name", "name", "signed", "sender", "sender_only", "prose", "contact", "title", "company", "list", "tabular"]
+    [
+        "closing",
+        "closing_name",
+        "name",
+        "signed",
+        "sender",
+        "sender_only",
+        "prose",
+        "contact",
+        "title",
+        "company",
+        "list",
+        "tabular",
+    ]
 )
 
 
@@ -206,7 +237,11 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
     nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
-    named = [word for word in parts if word in people or (word in nicknames and any(p.startswith(word) for p in people))]
+    named = [
+        word
+        for word in parts
+        if word in people or (word in nicknames and any(p.startswith(word) for p in people))
+    ]
     if named:
         whole = len(named) >= len([word for word in parts if len(word) > 1])
         return shape | ({"sender", "sender_only"} if whole else {"sender"})
@@ -217,68 +252,85 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
 def _shape(line: str) -> frozenset[str]:
     """What one line looks like by itself."""
     text = line.strip()
-    folded_words = words_of(text)
-    look: set[str] = set()
+    words = words_of(text)
+    return frozenset(
+        {*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)}
+    )
+
+
+def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
     rest = closing_rest(text)
     if rest is not None:
-        look.add("closing" if not rest else "closing_name" if is_name_like(rest) else "closing_prose")
+        yield "closing" if not rest else "closing_name" if is_name_like(rest) else "closing_prose"
         if not rest and text.endswith(","):
-            look.add("closing_comma")
-    if EMAIL.search(text):
-        look.update({"email", "contact"})
-    if URL.search(text):
-        look.add("url")
-    if _PHONE.search(text):
-        look.update({"phone", "contact"})
-    if is_street_like(text):
-        look.add("street")
-    sentence = text.endswith((".", "!")) and len(folded_words) == 1 and len(text) > 3  # noqa: PLR2004 - "Jr."
-    if rest != "" and is_name_like(text) and not sentence and not set(folded_words) <= ANSWERS:
-        look.add("name")
-        look.add(f"name_words={min(len(folded_words), 4)}")
-    short = 60
-    if len(text) < short:
-        if is_title_like(text) and text[-1] not in ".?!":
-            look.add("title")
-        if has_legal_form(text):
-            look.add("company")
-    if any(mark in text for mark in (" | ", " • ", " · ")):
-        look.add("segments")
+            yield "closing_comma"
+    longest_suffix = 3  # "Jr."
+    sentence = text.endswith((".", "!")) and len(words) == 1 and len(text) > longest_suffix
+    if rest != "" and is_name_like(text) and not sentence and not set(words) <= ANSWERS:
+        yield "name"
+        yield f"name_words={min(len(words), 4)}"
     if _is_signed_line(text):
-        look.add("signed")
-    stop = sum(word in _STOPWORDS for word in folded_words)
+        yield "signed"
+
+
+def _detail_shape(text: str) -> Iterator[str]:
+    if EMAIL.search(text):
+        yield from ("email", "contact")
+    if URL.search(text):
+        yield "url"
+    if _PHONE.search(text):
+        yield from ("phone", "contact")
+    elif any(map(str.isdigit, text)):
+        yield "digits"
+    if is_street_like(text):
+        yield "street"
+    short = 60
+    if len(text) < short and is_title_like(text) and text[-1] not in ".?!":
+        yield "title"
+    if len(text) < short and has_legal_form(text):
+        yield "company"
+
+
+def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
+    stop = sum(word in _STOPWORDS for word in words)
     if stop:
-        look.add(f"stopwords={min(stop, 3)}")
+        yield f"stopwords={min(stop, 3)}"
     few = 4
-    if len(folded_words) > few and (stop > 1 or text[-1] in ".?!"):
-        look.add("prose")
-    if text[-1] in "?!":
-        look.add("asks")
-    elif text[-1] == ".":
-        look.add("stops")
-    elif text[-1] == ":":
-        look.add("announces")
+    if len(words) > few and (stop > 1 or text[-1] in ".?!"):
+        yield "prose"
+    ends = {"?": "asks", "!": "asks", ".": "stops", ":": "announces"}
+    if text[-1] in ends:
+        yield ends[text[-1]]
     if text[0].islower():
-        look.add("lower")
+        yield "lower"
+
+
+def _layout(line: str) -> Iterator[str]:
+    text = line.strip()
+    if any(mark in text for mark in (" | ", " • ", " · ")):
+        yield "segments"
     if _LIST.match(line):
-        look.add("list")
+        yield "list"
     if "\t" in text or "   " in text:
-        look.add("tabular")
-    if any(char in text for char in "$€£=") or "\\" in text:
-        look.add("figures")
-    if any(char.isdigit() for char in text) and "phone" not in look:
-        look.add("digits")
+        yield "tabular"
+    if any(char in "$€£=\\" for char in text):
+        yield "figures"
     if _RULER.match(line):
-        look.add("ruler")
-    look.add(f"length={_bucket(len(text), (0, 12, 25, 40, 60, 90))}")
-    return frozenset(look)
+        yield "ruler"
+    yield f"length={_bucket(len(text), (0, 12, 25, 40, 60, 90))}"
 
 
 def _is_signed_line(text: str) -> bool:
     """Whether a line gives a name and, after a bar or a comma, what it is the name of."""
     parts = [part for part in _PARTS.split(text, maxsplit=4) if part.strip()]
-    return len(parts) > 1 and is_name_like(parts[0]) and len(parts[0].split()) > 1 and any(
-        is_title_like(part) or has_legal_form(part) or EMAIL.search(part) or _PHONE.search(part) for part in parts[1:]
+    return (
+        len(parts) > 1
+        and is_name_like(parts[0])
+        and len(parts[0].split()) > 1
+        and any(
+            is_title_like(part) or has_legal_form(part) or EMAIL.search(part) or _PHONE.search(part)
+            for part in parts[1:]
+        )
     )
 
 
@@ -289,7 +341,11 @@ def _initials(text: str, people: frozenset[str]) -> bool:
     letters = re.sub(r"[\W\d_]", "", text)
     longest = 3
     firsts = {name[0] for name in people}
-    return 0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
+    return (
+        0 < len(letters) <= longest
+        and len(text) <= longest + 3
+        and all(char.casefold() in firsts for char in letters)
+    )
 
 
 def _delimited(shown: Sequence[tuple[int, str]]) -> int:
@@ -332,7 +388,7 @@ def _is_footer_line(line: str) -> bool:
         if at < 0:
             continue
         # A device is named, or the phrase is one that only programs use: "Sent from my warehouse" is prose.
-        if at == 0 and not phrase.startswith(("sent from my", "sent from a", "sent from the", "sent with", "sent via", "sent by", "sent using", "sent through", "enviado", "inviato", "envoyé", "verzonden", "gesendet", "von meinem", "elküldve", "sendt", "skickat")):
+        if at == 0 and not phrase.startswith(DEVICE_PROSE):
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True
