@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def evaluate() -> dict[str, Any]:
     """Score lines and fields of every system on the own set, and lines on the public one, cross-validated.
 
     Returns:
-        `{"name", "rows", "notes"}`. The rows "false alarms" hold in `recall` the share of unsigned mails in which
+        `{"name", "rows", "notes"}`. The rows "false alarms" hold in `recall` the share of unsigned mails
+        in which
         a system sees a signature (lower is better), and in `n` the number of those mails.
     """
     notes = ["own: written here and not trained on; public: Enron mails (mailgun/forge, CC BY 3.0)."]
@@ -75,7 +77,7 @@ def _line_rows(
     hits = sum(len(answer & sample.signature) for sample, answer in zip(samples, answers, strict=True))
     found = sum(map(len, answers))
     wanted = sum(len(sample.signature) for sample in samples)
-    yield _row(system, f"lines, {label}", hits, found - hits, wanted - hits, len(samples))
+    yield _row(system, f"lines, {label}", hits, found - hits, wanted - hits, count=len(samples))
     alarms = [bool(answer) for sample, answer in zip(samples, answers, strict=True) if not sample.signature]
     share = round(sum(alarms) / len(alarms), 3)
     yield {
@@ -103,13 +105,12 @@ def _field_rows(
             extra[field] += got is not None and not right
             missed[field] += want is not None and not right
     for field in FIELDS:
-        yield _row(
-            system, f"field {field}", hits[field], extra[field], missed[field], hits[field] + missed[field]
-        )
-    yield _row(system, "fields, all", hits.total(), extra.total(), missed.total(), len(mails))
+        wanted = hits[field] + missed[field]
+        yield _row(system, f"field {field}", hits[field], extra[field], missed[field], count=wanted)
+    yield _row(system, "fields, all", hits.total(), extra.total(), missed.total(), count=len(mails))
 
 
-def _row(system: str, label: str, hits: int, extra: int, missed: int, count: int) -> dict[str, Any]:
+def _row(system: str, label: str, hits: int, extra: int, missed: int, *, count: int) -> dict[str, Any]:
     precision, recall = hits / ((hits + extra) or 1), hits / ((hits + missed) or 1)
     f1 = 2 * precision * recall / ((precision + recall) or 1)
     figures = {"precision": round(precision, 3), "recall": round(recall, 3), "f1": round(f1, 3)}
@@ -196,7 +197,7 @@ def _plain_fields(mail: dict[str, Any]) -> dict[str, str]:
             found.setdefault("title", line)
         elif _COMPANIES.search(line):
             found.setdefault("company", line)
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(lines):
         if _CLOSES.match(above) and len(line) < 40 and not any(map(str.isdigit, line)):
             found.setdefault("name", line)
     return found

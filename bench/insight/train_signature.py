@@ -1,13 +1,15 @@
 """Train the weights of `workers.insight.signature_lines` and say how good they are on senders never seen.
 
 Run `python -m bench.insight.train_signature`; it needs scikit-learn and the folder FLEET_JUDGEMENT_DIR with
-signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails stay where
+signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails
+stay where
 they are; only the weights are written, to workers/insight/data/signature_weights.json.
 """
 
 import json
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ PUBLIC_WEIGHT = 3.0
 SMALLEST = 0.02
 OUTPUT = Path(signature_lines.__file__).parent / "data" / "signature_weights.json"
 SOURCE = (
-    "Logistic regression over line features. Learned from mailgun/forge (Enron mails with labelled signature lines), "
-    "CC BY 3.0, and from made mails (bench/insight/signature_samples.py)."
+    "Logistic regression over line features. Learned from mailgun/forge (Enron mails with labelled signature "
+    "lines), CC BY 3.0, and from made mails (bench/insight/signature_samples.py)."
 )
 
 
@@ -44,9 +46,6 @@ def load_forge() -> list[Sample]:
 
 def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, float]:
     """Fit line weights; `weights` says how much each sample counts."""
-    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415 - only training needs it
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
     rows: list[dict[str, float]] = []
     labels: list[bool] = []
     counts: list[float] = []
@@ -58,9 +57,12 @@ def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, floa
             rows.append(dict.fromkeys(names, 1.0))
             labels.append(number in sample.signature)
             counts.append(weight)
-    vectorizer: Any = DictVectorizer()
+    # Only training needs scikit-learn, which ships no types.
+    vectorizer: Any = import_module("sklearn.feature_extraction").DictVectorizer()
     matrix = vectorizer.fit_transform(rows)
-    model: Any = LogisticRegression(C=0.5, max_iter=2_000, random_state=SEED)
+    model: Any = import_module("sklearn.linear_model").LogisticRegression(
+        C=0.5, max_iter=2_000, random_state=SEED
+    )
     model.fit(matrix, labels, sample_weight=counts)
     fitted = dict(zip(vectorizer.get_feature_names_out(), model.coef_[0], strict=True))
     fitted["bias"] = fitted.get("bias", 0.0) + float(model.intercept_[0])

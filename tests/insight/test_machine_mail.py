@@ -89,7 +89,7 @@ def test_machines_are_recognised_by_their_headers(headers: dict[str, str], kind:
         ("Final-Recipient: rfc822; ann@gone.example\nAction: delayed\nStatus: 4.2.0", False, "4.2.0"),
         ("Final-Recipient: rfc822; ann@gone.example\nAction: failed\nStatus: 5.2.2", False, "5.2.2"),
         (
-            "Original-Recipient: rfc822; ann@gone.example\nFinal-Recipient: rfc822; x@b.example\nStatus: 5.0.0",
+            "Original-Recipient: rfc822; ann@gone.example\nFinal-Recipient: rfc822; x@b.c\nStatus: 5.0.0",
             True,
             "5.0.0",
         ),

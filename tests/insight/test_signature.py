@@ -86,6 +86,11 @@ def test_confidences_are_probabilities() -> None:
             },
         ),
         (
+            "Bien cordialement,\nAnne Morel\nTél. 01.42.68.53.00\nPort. 06.12.34.56.78",
+            "FR",
+            {"name": "Anne Morel", "phone": "+33142685300", "mobile": "+33612345678"},
+        ),
+        (
             "Thanks,\nIda Holt\nFax: +44 117 496 0113\nDirect: +44 117 496 0114",
             "GB",
             {"name": "Ida Holt", "phone": "+441174960114"},

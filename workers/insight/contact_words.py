@@ -42,7 +42,8 @@ MOBILE_LABELS: Final = frozenset(_DATA["mobile_labels"])
 CENTRAL_LABELS: Final = frozenset(_DATA["central_labels"])
 FAX_LABELS: Final = frozenset(_DATA["fax_labels"])
 NUMBER_LABELS: Final = frozenset(_DATA["number_labels"])
-# Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as a form.
+# Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as
+# a form.
 _LEGAL: Final = frozenset(
     form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"}
 )
@@ -57,12 +58,17 @@ URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECA
 _PARTICLES: Final = frozenset(_DATA["name_particles"])
 _FROM_SOMEWHERE: Final = frozenset(_DATA["from_somewhere"])
 _HONORIFICS: Final = frozenset(_DATA["honorifics"])
-_POST: Final = re.compile(
-    r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} \p{L}".replace(
-        r"\p{L}", r"[^\W\d_]{3}"
-    )
-    + r"|\b\d{4} [A-Z]{2} [^\W\d_]{3}|\b\d{3} \d{2} [^\W\d_]{3}|\b\d{2}-\d{3} [^\W\d_]{3}|\bP\.? ?O\.? ?Box \d|〒\d{3}"
+_POST_FORMS: Final = (
+    r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b",  # US: state and ZIP
+    r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b",  # GB
+    r"(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} [^\W\d_]{3}",  # most of Europe: code, then town
+    r"\b\d{4} [A-Z]{2} [^\W\d_]{3}",  # NL
+    r"\b\d{3} \d{2} [^\W\d_]{3}",  # CZ, SE
+    r"\b\d{2}-\d{3} [^\W\d_]{3}",  # PL
+    r"\bP\.? ?O\.? ?Box \d",
+    r"〒\d{3}",
 )
+_POST: Final = re.compile("|".join(_POST_FORMS))
 
 
 def word_set(name: str) -> frozenset[str]:
@@ -79,7 +85,8 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
     """The name parts of a sender such as `"Ward  Kim S" <kim.ward@example.com>`, in lower case.
 
     Returns:
-        Words of three letters or more (two if the display name has no longer one), of the display name and, for
+        Words of three letters or more (two if the display name has no longer one), of the display name
+        and, for
         people, of the address before the @; empty for None.
     """
     if not sender:
@@ -99,7 +106,7 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
 
 
 def closing_rest(line: str) -> str | None:
-    """What follows a closing phrase ("Thanks, Tom" → "Tom", "Kind regards," → ""); None if there is no closing."""
+    """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")
     head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
     bare = head.rstrip(" ,.!;:")
@@ -192,7 +199,7 @@ def has_legal_form(text: str) -> bool:
 
 
 def is_street_like(text: str) -> bool:
-    """Say whether a text looks like a part of a postal address: a street with its number, a postcode with a town."""
+    """Say whether a text looks like part of an address: a street and number, a postcode and town."""
     if not any(char.isdigit() for char in text):
         return False
     if _POST.search(text):

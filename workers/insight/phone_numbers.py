@@ -28,7 +28,11 @@ _EXTENSION: Final = re.compile(r"\s*(?:x|ext\.?|extension|-|durchwahl|dw)\s*\d{1
 _LABEL_WORD: Final = re.compile(r"[^\s\d()\[\]|•·,;]+")
 _AFTER: Final = re.compile(r"\s{0,2}\(?(?P<label>[^\W\d_]{1,12})\)?")
 _NOT_PHONE: Final = re.compile(
-    r"^(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|(?:\d{1,3}\.){3}\d{1,3}|\d{4}-\d{4}|(?:19|20)\d\d ?[-–/] ?(?:19|20)?\d\d)"
+    r"\d{1,2}[./-]\d{1,2}[./-](?:(?:19|20)\d\d(?!\d)|\d\d(?![\d ./-]*\d))"  # a date
+    r"|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}(?!\d)"
+    r"|(?:\d{1,3}\.){3}\d{1,3}(?![\d.])"  # an IP
+    r"|\d{4}-\d{4}$"
+    r"|(?:19|20)\d\d ?[-–/] ?(?:19|20)?\d\d$"  # a span of years
 )
 _AMERICAN: Final = re.compile(r"^\(?[2-9]\d\d\)?[ .-]{0,2}[2-9]\d\d[ .-]?\d{4}$")
 _CURRENCY: Final = re.compile(r"(?:[$€£¥]|\b(?:eur|usd|gbp|chf|pln|sek))\s*$", re.IGNORECASE)
@@ -81,7 +85,7 @@ def find_phones(lines: Sequence[str], region: str | None, country: str | None = 
 
 
 def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
-    """Each number that could be a telephone: (as written, its label's kind, whether it stands without words)."""
+    """Each number that could be a telephone: as written, its label's kind, whether no words precede it."""
     for line in lines:
         last = 0
         for match in _CANDIDATE.finditer(line):

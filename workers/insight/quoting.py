@@ -32,13 +32,11 @@ _ADDRESS: Final = re.compile(r"[<(\[] ?[^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100}
 _WROTE: Final = re.compile(
     "|".join(rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u3000" else re.escape(verb) for verb in WROTE)
 )
-# English puts the verb last: a sentence that merely mentions who wrote what does not end in "wrote:".
-_ENDS_IN_VERB: Final = re.compile(r"(?:wrote|writes)\s*[-:*]|\b(?!wrote|writes)\w+[^:]*:")
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(
-    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?\b"
+    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b"
 )
 
 
@@ -61,7 +59,8 @@ def part_lines(lines: Sequence[str]) -> Parts:
         lines: The mail's lines without line ends, in any language.
 
     Returns:
-        `Parts` in which each line number occurs once, in `own` or in `quoted`. Linear in the text, never raises.
+        `Parts` in which each line number occurs once, in `own` or in `quoted`. Linear in the text, never
+        raises.
     """
     lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
@@ -88,7 +87,8 @@ def part_lines(lines: Sequence[str]) -> Parts:
                 quoted.extend(range(follows, count))
                 at = count
             else:
-                # Nothing stands above the attribution, and nothing below is marked: what follows is all there is.
+                # Nothing stands above the attribution, and nothing below is marked: what follows is all
+                # there is.
                 at = follows
         elif (start := _original_start(lines, at)) is not None:
             while own and own[-1] >= start:
@@ -153,7 +153,7 @@ def _next_text(lines: Sequence[str], at: int) -> int:
     return at
 
 
-def _attribution(lines: Sequence[str], at: int) -> int:
+def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each way to be none
     """How many lines from here attribute a quote ("On … wrote:"), wrapped ones included; 0 if none do."""
     joined = ""
     blanks = 0
@@ -226,7 +226,7 @@ def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 -
 
 
 def _ends_like_prose(text: str) -> bool:
-    """ "On Tuesday she wrote that two were coming:" ends in a clause, not in the verb or a name."""
+    """A clause ("On Tuesday she wrote that two were coming:") ends neither in the verb nor in a name."""
     found = re.search(r"\b(?:wrote|writes)\b", text)
     if found is None:
         return False
@@ -282,7 +282,7 @@ _WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
 
 @lru_cache(maxsize=2_048)
 def _header_kind(line: str) -> str | None:
-    """Which header a line is (`from`, `date`, `to`, `subject`, `other`), if its label is one in any language."""
+    """Which header a line is (`from`, `date`, `to`, `subject`, `other`), in any language, if it is one."""
     head = line[: _LONGEST_LABEL + 16].lstrip(" \t*_>|\ufeff")
     for colon in (":", "\uff1a"):
         cut = head.find(colon)

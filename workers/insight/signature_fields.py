@@ -52,7 +52,8 @@ _LABEL: Final = re.compile(
     re.IGNORECASE,
 )
 _CREDENTIALS: Final = re.compile(
-    r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|CPA|PMP|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|CFA|PE|P\.E\.|P\.Eng\.?|LL\.?M\.?|RN|ACCA|FCA|CIPD|MCIPS)$"
+    r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|CPA|PMP|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|CFA|PE|P\.E\.|P\.Eng\.?"
+    r"|LL\.?M\.?|RN|ACCA|FCA|CIPD|MCIPS)$"
 )
 _JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.IGNORECASE)
 _HEADS: Final = word_set("company_heads")
@@ -90,7 +91,8 @@ class Signature:
 def parse_signature(text: str, sender: str | None = None, region: str | None = None) -> Signature:
     """Read the sender's details from a mail's signature.
 
-    Only the sender's own signature is read: quoted mails, with the signatures of others, are not, and the prose of
+    Only the sender's own signature is read: quoted mails, with the signatures of others, are not, and the
+    prose of
     the mail is not either. What is doubtful is left out: a date, an order number, a price, an IP, IBAN or VAT
     number is no phone number, and a fax is none.
 
@@ -103,10 +105,10 @@ def parse_signature(text: str, sender: str | None = None, region: str | None = N
         A `Signature`; all fields are None if there is none. Never raises; confidences lie in 0..1.
         Reads what `split_reply` reads, and of the signature its first 25 lines of 300 characters.
     """
-    lines, certain = _own_signature(text, sender)
+    lines = _own_signature(text, sender)
     if not lines:
         return Signature()
-    reader = _Reader(lines, sender_tokens(sender), certain=certain)
+    reader = _Reader(lines, sender_tokens(sender))
     phone, mobile = _choose_phones(find_phones(reader.lines, region, reader.country()))
     return Signature(
         name=reader.name,
@@ -121,18 +123,19 @@ def parse_signature(text: str, sender: str | None = None, region: str | None = N
     )
 
 
-def _own_signature(text: str, sender: str | None) -> tuple[list[str], bool]:
-    """The lines to read, and whether they were found as a signature in a mail (else the text may be one itself)."""
+def _own_signature(text: str, sender: str | None) -> list[str]:
+    """The lines to read: the mail's signature, or all of a text that is nothing but one."""
     reply = split_reply(text, sender=sender)
     block = reply.signature.split("\n") if reply.signature else []
     block = block[: footer_start(block)]
     written = [line for line in reply.text.split("\n") if line.strip()]
     if not any(line.strip() for line in block):
-        # The text may be a signature alone: then nothing of it is prose, and nearly everything tells a detail.
+        # The text may be a signature alone: then nothing of it is prose, and nearly everything tells a
+        # detail.
         block = written if _is_signature_alone(written) else []
     elif written and _is_signature_alone(written) and len(written) <= 6:  # noqa: PLR2004 - a block split in two
         block = [*written, *block]
-    return [line[:_LONGEST_LINE] for line in block if line.strip()][:_MOST_LINES], True
+    return [line[:_LONGEST_LINE] for line in block if line.strip()][:_MOST_LINES]
 
 
 def _is_signature_alone(lines: Sequence[str]) -> bool:
@@ -173,10 +176,9 @@ def _choose_phones(phones: Sequence[Phone]) -> tuple[Field | None, Field | None]
 class _Reader:
     """Reads the lines once, piece by piece; each piece goes to the first field it fits."""
 
-    def __init__(self, lines: Sequence[str], people: frozenset[str], *, certain: bool) -> None:
+    def __init__(self, lines: Sequence[str], people: frozenset[str]) -> None:
         self.lines = [_plain(line) for line in lines]
         self._people = people
-        self._certain = certain
         self.name: Field | None = None
         self.title: Field | None = None
         self.company: Field | None = None
@@ -275,7 +277,8 @@ class _Reader:
         used = set(range(index + 1))
         if rest:
             self._take_combined(rest)
-        # "Thanks, Dan" above "Dan Rivera, Director of Sales": what stands above the full name is the sign-off.
+        # "Thanks, Dan" above "Dan Rivera, Director of Sales": what stands above the full name is the
+        # sign-off.
         return used
 
     def _name_in(self, piece: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Find a mail's signature: which of its last lines close and sign it.
 
-A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the last one,
+A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the
+last one,
 whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
 """
 
@@ -60,7 +61,8 @@ _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)"
 def find_signature(text: str | Sequence[str], sender: str | None = None) -> tuple[int, ...]:
     """Find the lines that sign a mail: closing, name, contact details, and a "-- " before them.
 
-    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add below it
+    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add
+    below it
     ("Sent from my …", legal notices) are passed over and are not part of the answer.
 
     Args:
@@ -68,7 +70,8 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
         sender: Who sent it, as in the From header; improves the result, None if unknown.
 
     Returns:
-        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only the last
+        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only
+        the last
         120 lines and 400 characters of each are read.
     """
     lines = text[-_CAP:].replace("\r\n", "\n").split("\n") if isinstance(text, str) else text
@@ -111,13 +114,14 @@ _DETAILS: Final = frozenset({"title", "company", "contact"})
 
 
 def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int) -> bool:
-    """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces as a list."""
+    """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces."""
     names = {name for row in rows for name in row}
     if names & {"closing", "closing_name", "sender", "initials", "signed"}:
         return True
     announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
-    # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was said.
+    # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
+    # said.
     said = any(len(words_of(line)) > 3 for _, line in above[:start])  # noqa: PLR2004
     return "name" in names and said and not announced and not listed
 
@@ -372,7 +376,7 @@ def _is_contact_block(lines: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _is_footer_line(line: str) -> bool:
+def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer is an answer
     text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
@@ -399,7 +403,7 @@ def _is_footer_line(line: str) -> bool:
 
 
 def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:
-    """Where a legal notice begins that ends a paragraph; `end` if none does. Its lines are long but the last."""
+    """Where a legal notice begins that ends a paragraph, its lines long but the last; else `end`."""
     long = 45
     start = end - 1
     while start > paragraph and len(lines[start - 1]) >= long:
