@@ -52,6 +52,11 @@ _CYRILLIC_FORMS: Final = frozenset(_DATA["cyrillic_forms"])
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
+_NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+]")
+_BETWEEN_NAMES: Final = re.compile(r"[\s,]+")
+_IN_BRACKETS: Final = re.compile(r"\([^)]{1,20}\)")
+_NAME_PARTS: Final = re.compile(r"[.'’-]")
+_TITLE_PARTS: Final = re.compile(r"[-./]")
 _FORM_TOKEN: Final = re.compile(r"[^\s,;|•·()«»\"]+")
 EMAIL: Final = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}")
 URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECASE)
@@ -96,7 +101,7 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
     if address is not None:
         names += words_of(re.sub(r"[._+-]", " ", address[0].split("@", 1)[0]))
     short = 2
-    tokens = {part for name in names for part in re.split(r"[.'’-]", name) if len(part) > short}
+    tokens = {part for name in names for part in _NAME_PARTS.split(name) if len(part) > short}
     return frozenset(tokens or {name for name in names if len(name) == short}) - {
         "com",
         "the",
@@ -130,13 +135,9 @@ def is_name_like(text: str) -> bool:
     """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
     text = text.strip(" \t*_,.~-–—/")
     longest, most_words = 50, 5
-    if (
-        not 1 < len(text) <= longest
-        or any(char.isdigit() for char in text)
-        or re.search(r"[@:;!?/\\|<>{}=+]", text)
-    ):
+    if not 1 < len(text) <= longest or any(char.isdigit() for char in text) or _NO_NAME.search(text):
         return False
-    words = [word for word in re.split(r"[\s,]+", re.sub(r"\([^)]{1,20}\)", "", text)) if word]
+    words = [word for word in _BETWEEN_NAMES.split(_IN_BRACKETS.sub("", text)) if word]
     real = [word for word in words if word.casefold().rstrip(".") not in _HONORIFICS]
     if not 0 < len(real) <= most_words or any(not word.strip(".'’\"-&") for word in real if word != "&"):
         return False
@@ -158,7 +159,7 @@ def is_title_like(text: str) -> bool:
     return any(
         word in _TITLES
         or word.endswith(_TITLE_ENDINGS)
-        or any(part in _TITLES for part in re.split(r"[-./]", word))
+        or any(part in _TITLES for part in _TITLE_PARTS.split(word))
         for word in words
     ) or any(len(title) > 1 and title in folded for title in _CJK_TITLES)
 

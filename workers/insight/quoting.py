@@ -231,6 +231,8 @@ def _ends_like_prose(text: str) -> bool:
     if found is None:
         return False
     rest = text[found.end() :].strip(" :-*_")
+    if rest.startswith(("on ", "at ")) and _DATE.search(rest):
+        return False
     return bool(rest) and "@" not in rest and not rest.startswith(("in message", "in news"))
 
 
@@ -271,12 +273,14 @@ def _is_divider(line: str) -> bool:
         return False
     # Dashes around the phrase, or the phrase alone with a colon ("Begin forwarded message:").
     dashes = 4
+    if text in _WHOLE_DIVIDERS and "above this line" in text:
+        return True
     if sum(line[:longest].count(mark) for mark in "-_=*~") >= dashes:
         return True
     return text.endswith((":", "\uff1a")) and text[:-1].strip() in _WHOLE_DIVIDERS
 
 
-_RULING: Final = "-_=*~>| \t"
+_RULING: Final = "-_=*~>|# \t"
 _WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
 
 

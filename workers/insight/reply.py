@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.html_text import html_to_text
@@ -14,6 +15,7 @@ __all__ = ["Reply", "split_reply"]
 _READ: Final = 60_000
 _READ_LINES: Final = 1_000
 _READ_HTML: Final = 200_000
+_REMEMBERED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def split_reply(text: str, html: str | None = None, sender: str | None = None) -
     """
     if not text.strip() and html:
         text = html_to_text(html[:_READ_HTML])
+    return _split(text, sender) if len(text) <= _REMEMBERED else _split.__wrapped__(text, sender)
+
+
+# One mail is asked for its text, its signature and its signals, one after the other.
+@lru_cache(maxsize=64)
+def _split(text: str, sender: str | None) -> Reply:
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
     shown, beyond = text[:_READ], text[_READ:]
     lines = shown.split("\n")
@@ -63,16 +71,16 @@ def split_reply(text: str, html: str | None = None, sender: str | None = None) -
 
 def _cut_signature(own: Sequence[str], code: set[int], sender: str | None) -> tuple[int, list[str]]:
     """Where the signature begins, and its lines: footers, "-- " parts and closings, from the end upwards."""
-    cut = len(own)
-    rounds = 3  # a footer, a "-- " block after the quote, and the closing above the quote
+    cut = footer_start(own)
+    rounds = 3  # a footer below the quote, the signature, and a telephone's note above that
     for _ in range(rounds):
-        before = cut
-        cut = min(cut, footer_start(own[:cut]))
         found = find_signature(own[:cut], sender)
         if found and not code.intersection(range(found[0], cut)):
             cut = found[0]
-        if cut == before or not any(line.strip() for line in own[:cut]):
+        above = footer_start(own[:cut])
+        if above == cut:
             break
+        cut = above
     if not any(line.strip() for line in own[:cut]) and _is_only_name(own):
         # "Thanks, Tom" may be all a person has to say: then it is the reply.
         return len(own), []

@@ -142,7 +142,7 @@ def _is_signature_alone(lines: Sequence[str]) -> bool:
     most, longest = 16, 160
     if not 0 < len(lines) <= most or any(len(line) > longest for line in lines):
         return False
-    if find_signature(["", *lines]) and len(find_signature(["", *lines])) == len(lines):
+    if len(find_signature(["", *lines])) == len(lines):
         return True
     first = _SPLIT.split(lines[0].strip(_MARKS))[0].partition(",")[0]
     telling = sum(

@@ -55,6 +55,7 @@ _PHONE: Final = re.compile(
 )
 _STOPWORDS: Final = word_set("stopwords")
 _NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
+_NAME_PARTS: Final = re.compile(r"[.'’_-]")
 _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)")
 
 
@@ -122,7 +123,7 @@ def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
     # said.
-    said = any(len(words_of(line)) > 3 for _, line in above[:start])  # noqa: PLR2004
+    said = any(len(words_of(line)) > 2 for _, line in above[:start])  # noqa: PLR2004
     return "name" in names and said and not announced and not listed
 
 
@@ -141,6 +142,8 @@ def footer_start(lines: Sequence[str]) -> int:
     while end > 0 and not lines[end - 1].strip():
         end -= 1
     last = end
+    while end > 0 and (not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1])):
+        end -= 1
     while end > max(0, last - _LAST_LINES // 2):
         paragraph = end
         while paragraph > 0 and lines[paragraph - 1].strip() and end - paragraph < _TAIL:
@@ -237,7 +240,7 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     shape = _shape(line)
     if not people:
         return shape
-    parts = [part for word in words_of(line) for part in re.split(r"[.'’_-]", word) if part]
+    parts = [part for word in words_of(line) for part in _NAME_PARTS.split(word) if part]
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
     nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
