@@ -39,7 +39,7 @@ _DOMAIN: Final = re.compile(
 )
 _TOP_DOMAINS: Final = word_set("top_domains")
 _SOCIAL: Final = re.compile(
-    r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
+    r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|github|gitlab|medium|behance|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
     re.IGNORECASE,
 )
 _MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
@@ -48,7 +48,7 @@ _TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
 _SPLIT: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +[–—] +| +// +")
 _MARKS: Final = " \t*_~`>,;:|•·–—-"
 _LABEL: Final = re.compile(
-    r"^(?:e|w|a|i|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
+    r"^(?:e|w|a|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
     re.IGNORECASE,
 )
 _CREDENTIALS: Final = re.compile(
@@ -327,8 +327,13 @@ class _Reader:
             text = _PRONOUNS.sub("", piece).strip(_MARKS)
             if part := self._address_part(text, address, pieces[index - 1].strip(_MARKS) if index else ""):
                 address += part
-            elif not text or _mostly_digits(text) or _is_registry(text):
+            elif not text or _mostly_digits(text) or self._is_name_again(text):
                 continue
+            elif _is_registry(text):
+                # "Acme Ltd. Registered in England No. …": the company stands before its register entry.
+                head = text.partition(". ")[0]
+                if not _is_registry(head) and has_legal_form(head):
+                    self._take_company(head)
             elif self.title is None and self._is_title(text):
                 self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
                 after_title = True
@@ -348,6 +353,9 @@ class _Reader:
             return [*houses, text]
         follows = bool(address) and address[-1] == before
         return [text] if follows and text.casefold().rstrip(".") in _COUNTRIES else []
+
+    def _is_name_again(self, text: str) -> bool:
+        return self.name is not None and words_of(text) == words_of(self.name.value)
 
     def _is_title(self, text: str) -> bool:
         longest = 70

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from workers.insight.contact_words import (
+    COMPANY_WORDS,
     EMAIL,
     URL,
     closing_rest,
@@ -335,7 +336,11 @@ def _is_signed_line(text: str) -> bool:
         and is_name_like(parts[0])
         and len(parts[0].split()) > 1
         and any(
-            is_title_like(part) or has_legal_form(part) or EMAIL.search(part) or _PHONE.search(part)
+            is_title_like(part)
+            or has_legal_form(part)
+            or COMPANY_WORDS & set(words_of(part))
+            or EMAIL.search(part)
+            or _PHONE.search(part)
             for part in parts[1:]
         )
     )
