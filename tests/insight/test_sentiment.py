@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.polarity import MAX_CHARS, tokenize
+from workers.insight.polarity import MAX_CHARS, MAX_TOKENS, tokenize
 from workers.insight.sentiment import KEY_ISSUES, score_sentiment
 
 
@@ -88,9 +88,8 @@ def test_the_owner_learns_what_went_wrong(text: str, issue: str) -> None:
 
 
 def test_issues_of_a_mixed_reply_come_from_its_unhappy_part() -> None:
-    judged = score_sentiment(
-        "The quality is wonderful, but the delivery was late and nobody answered my calls."
-    )
+    text = "The quality is wonderful, but the delivery was late and nobody answered my calls."
+    judged = score_sentiment(text)
     assert judged.label == "negative"
     assert {"timeliness", "communication"} <= set(judged.key_issues)
     assert "quality" not in judged.key_issues
@@ -98,17 +97,17 @@ def test_issues_of_a_mixed_reply_come_from_its_unhappy_part() -> None:
 
 def test_courtesy_around_a_complaint_does_not_hide_it() -> None:
     text = (
-        "Hi Anna,\n\nthank you for your message. We received the chairs on Tuesday. Three of them are scratched and "
-        "one has a broken leg. I have called twice and nobody could help. Please send replacements.\n\n"
-        "Many thanks and kind regards\nJohn"
+        "Hi Anna,\n\nthank you for your message. We received the chairs on Tuesday. Three of them are "
+        "scratched and one has a broken leg. I have called twice and nobody could help. Please send others."
+        "\n\nMany thanks and kind regards\nJohn"
     )
     assert score_sentiment(text).label == "negative"
 
 
 def test_the_end_of_a_long_praise_is_still_praise() -> None:
     text = (
-        "Hello, I wanted to tell you that the installation went really well. Your people arrived at eight, worked "
-        "quietly and left everything clean. The machine runs perfectly and our operators love it. "
+        "Hello, I wanted to tell you that the installation went really well. Your people arrived "
+        "at eight, worked quietly and left everything clean. The machine runs perfectly and our operators love it. "
         "Could you send the invoice to our new address?"
     )
     assert score_sentiment(text).label == "positive"
@@ -148,7 +147,7 @@ def test_hostile_arrangements_of_cues_are_judged(words: list[str]) -> None:
 def test_a_huge_hostile_text_costs_no_more_than_its_first_part(piece: str) -> None:
     huge = piece * (100_000 // len(piece))
     assert score_sentiment(huge) == score_sentiment(huge[:MAX_CHARS])
-    assert len(tokenize(huge)) <= 2 * MAX_CHARS
+    assert len(tokenize(huge)) <= MAX_TOKENS + 1
     started = time.perf_counter()
     score_sentiment(huge)
     assert time.perf_counter() - started < 0.05

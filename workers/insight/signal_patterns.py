@@ -7,7 +7,7 @@ The patterns are data (``data/signal_patterns.json``). Every gap in them is boun
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal, NamedTuple, get_args
 
@@ -23,6 +23,8 @@ SignalType = Literal[
     "churn_risk",
 ]
 
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_LONGEST_WORD = 20
 _PART = re.compile(r"<([A-Z]+)>")
 
 
@@ -30,12 +32,14 @@ class Rule(NamedTuple):
     """How one type is found in a sentence.
 
     Attributes:
-        triggers: beginnings of words; one must occur, or the patterns are not tried.
+        triggers: beginnings of words; one must occur, or one of the words, or the patterns are not tried.
+        words: whole words that serve as well.
         patterns: what counts as evidence; each distinct match is one keyword.
         veto: a sentence that matches this says something else.
     """
 
-    triggers: re.Pattern[str]
+    triggers: tuple[str, ...]
+    words: frozenset[str]
     patterns: re.Pattern[str]
     veto: re.Pattern[str]
 
@@ -48,14 +52,32 @@ def rules() -> Mapping[SignalType, Rule]:
     parts: dict[str, str] = data["parts"]
 
     def one_of(patterns: list[str]) -> str:
-        return _PART.sub(lambda match: parts[match.group(1)], "|".join(f"(?:{p})" for p in patterns))
+        joined = "|".join(f"(?:{pattern})" for pattern in patterns)
+        return _PART.sub(lambda match: parts[match.group(1)], joined)
 
     compiled: dict[SignalType, Rule] = {}
     for kind in get_args(SignalType):
         rule = data["signals"][kind]
         compiled[kind] = Rule(
-            triggers=re.compile(rf"\b(?:{one_of(rule['triggers'])})", re.IGNORECASE),
+            triggers=tuple(rule["triggers"]),
+            words=frozenset(rule["words"]),
             patterns=re.compile(one_of(rule["patterns"]), re.IGNORECASE),
             veto=re.compile(one_of(rule["veto"]), re.IGNORECASE),
         )
     return compiled
+
+
+@lru_cache(maxsize=20_000)
+def _wakes(word: str) -> frozenset[SignalType]:
+    """The types that a word makes worth trying."""
+    return frozenset(
+        kind for kind, rule in rules().items() if word in rule.words or word.startswith(rule.triggers)
+    )
+
+
+def worth_trying(sentence: str) -> list[SignalType]:
+    """The types whose patterns a sentence may match, in the usual order; cheap, because most match none."""
+    awake: set[SignalType] = set()
+    for word in _WORD.findall(sentence.lower()):
+        awake |= _wakes(word[:_LONGEST_WORD])
+    return [kind for kind in rules() if kind in awake]

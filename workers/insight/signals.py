@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from workers.insight.signal_patterns import SignalType, rules
+from workers.insight.sentiment import score_sentiment
+from workers.insight.signal_head import likeliest_signal
+from workers.insight.signal_patterns import SignalType, rules, worth_trying
 
 MAX_CHARS = 6_000
 """How much of a mail is read."""
@@ -37,6 +39,16 @@ _SMALL_PRINT = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=[ \t]*[-*\u2022\d])")
+_AFFAIR = re.compile(
+    r"\b(?:deliver\w*|orders?|ordered|ship(?:ment|ped|ping)\w*|invoices?|bill(?:ed|ing)?|charged?|support|tickets?|agent"
+    r"|services?|apps?|portal|system|software|products?|items?|parts?|box(?:es)?|machines?|units?|samples?|technicians?"
+    r"|drivers?|quality|handover|installation|repair|received|courier|packag\w+|refund|replacements?|warranty|account"
+    r"|your (?:team|company|people|staff|colleague|answer|reply|price|offer|work|website|hotline"
+    r"|manager)|from you)\b",
+    re.IGNORECASE,
+)
+_CUSTOMER = re.compile(r"\b(?:we|i|us|our|my|me|you|your|please|this|third|money)\b", re.IGNORECASE)
+_UNHAPPY = -0.75
 _SPACES = re.compile(r"\s+")
 
 
@@ -73,15 +85,39 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
         return ()
     found: dict[SignalType, dict[str, str]] = {}
     for sentence in islice(_sentences(text), _MAX_SENTENCES):
-        for kind, rule in rules().items():
-            if not rule.triggers.search(sentence) or rule.veto.search(sentence):
-                continue
-            for match in rule.patterns.finditer(sentence):
-                evidence = match.group().strip(" ,.;:!?")[:_MAX_EVIDENCE]
-                if evidence:
-                    found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
+        for kind, evidence in _read(sentence):
+            found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
     return tuple(
         Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in rules() if kind in found
+    )
+
+
+def _read(sentence: str) -> list[tuple[SignalType, str]]:
+    """What one sentence says: what a pattern matches, else what it resembles."""
+    hits: list[tuple[SignalType, str]] = []
+    for kind in worth_trying(sentence):
+        rule = rules()[kind]
+        if rule.veto.search(sentence):
+            continue
+        for match in rule.patterns.finditer(sentence):
+            evidence = match.group().strip(" ,.;:!?")[:_MAX_EVIDENCE]
+            if evidence:
+                hits.append((kind, evidence))
+    if hits or not _CUSTOMER.search(sentence):
+        return hits
+    guess = "complaint" if _is_grievance(sentence) else likeliest_signal(sentence)
+    if guess and not rules()[guess].veto.search(sentence):
+        return [(guess, sentence[:_MAX_EVIDENCE])]
+    return []
+
+
+def _is_grievance(sentence: str) -> bool:
+    """Whether a customer is unhappy with an affair between the two, in whatever words."""
+    return (
+        _AFFAIR.search(sentence) is not None
+        and not sentence.endswith("?")
+        and rules()["complaint"].veto.search(sentence) is None
+        and score_sentiment(sentence).score <= _UNHAPPY
     )
 
 
