@@ -323,6 +323,8 @@ class _Reader:
     def _find_rest(self, pieces: Sequence[str]) -> None:
         address: list[str] = []
         after_title = False
+        # Right below the name stands the position, else mostly the company.
+        below_name = 0 if self.name is not None and " " in self.name.value else -1
         for index, piece in enumerate(pieces):
             text = _PRONOUNS.sub("", piece).strip(_MARKS)
             if part := self._address_part(text, address, pieces[index - 1].strip(_MARKS) if index else ""):
@@ -330,18 +332,20 @@ class _Reader:
             elif not text or _mostly_digits(text) or self._is_name_again(text):
                 continue
             elif _is_registry(text):
-                # "Acme Ltd. Registered in England No. …": the company stands before its register entry.
-                head = text.partition(". ")[0]
-                if not _is_registry(head) and has_legal_form(head):
-                    self._take_company(head)
+                self._take_registered(text)
             elif self.title is None and self._is_title(text):
                 self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
                 after_title = True
             elif has_legal_form(text):
                 address += self._address_after_company(text)
                 self._take_company(text)
-            elif self.company is None and self._is_company(text, after_title=after_title):
-                self.company = Field(text, 0.85 if self._matches_domain(text) else 0.6)
+            elif is_department_like(text):
+                after_title = True
+            elif self.company is None and self._is_company(
+                text, after_title=after_title or below_name == index
+            ):
+                sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else 0.45
+                self.company = Field(text, sure)
         if address:
             self.address = Field(", ".join(address), 0.9 if len(address) > 1 or "," in address[0] else 0.7)
 
@@ -353,6 +357,12 @@ class _Reader:
             return [*houses, text]
         follows = bool(address) and address[-1] == before
         return [text] if follows and text.casefold().rstrip(".") in _COUNTRIES else []
+
+    def _take_registered(self, text: str) -> None:
+        """Take the company before its register entry: "Acme Ltd. Registered in England No. …"."""
+        head = text.partition(". ")[0]
+        if not _is_registry(head) and has_legal_form(head):
+            self._take_company(head)
 
     def _is_name_again(self, text: str) -> bool:
         return self.name is not None and words_of(text) == words_of(self.name.value)

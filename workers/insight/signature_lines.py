@@ -125,7 +125,9 @@ def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
     # said.
     said = any(len(words_of(line)) > 2 for _, line in above[:start])  # noqa: PLR2004
-    return "name" in names and said and not announced and not listed
+    most_names = 2
+    only_names = len(rows) > most_names and not names & _DETAILS
+    return "name" in names and said and not announced and not listed and not only_names
 
 
 def is_prose(line: str) -> bool:
