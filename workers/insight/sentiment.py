@@ -20,7 +20,7 @@ Label = Literal["positive", "neutral", "negative"]
 
 _LONG = 36  # tokens; a longer message is judged sentence by sentence
 _SENTENCES = 60
-_NEUTRAL_BIAS = 0.0
+_NEUTRAL_BIAS = -0.5  # an unhappy customer called neutral costs more than the reverse
 _SURE = 0.75  # praise above this names no issue
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _COURTESY = re.compile(
