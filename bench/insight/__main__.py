@@ -58,11 +58,11 @@ def messages_per_second() -> float:
         step(messages[0])  # reads its data files
     best = float("inf")
     for _ in range(ROUNDS):
-        start = time.perf_counter()
+        start = time.process_time()
         for message in messages:
             for step in steps:
                 step(message)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     return len(messages) / best
 
 

@@ -3,10 +3,10 @@
     python -m bench.insight.train_signals VECTORS
 
 VECTORS and the public sentences are those of :mod:`bench.insight.train_sentiment`. The mails that carry a
-signal were written for this project (``data/train_signals.txt``, and the half of ``data/signals.jsonl`` that is
-not held out); tweets and newspaper columns (VADER ground truth, MIT),
-Enron mails (mailgun/forge, CC BY 3.0) and the project's own sentences without an
-opinion stand for everything that is no signal.
+signal were written for this project (``data/train_signals.txt``, and the half of ``data/signals.jsonl``
+that is not held out). Everything that is no signal is stood for by tweets and newspaper columns (VADER
+ground truth, MIT), Enron mails (mailgun/forge, CC BY 3.0) and the project's own sentences without an
+opinion.
 """
 
 import argparse

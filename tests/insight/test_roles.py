@@ -93,6 +93,6 @@ def test_case_and_space_make_no_difference(title: str) -> None:
 @pytest.mark.parametrize("piece", ["a.", "assistant ", "head of ", "/", "vice president ", "é"])
 def test_a_huge_hostile_title_is_cheap(piece: str) -> None:
     infer_role("")
-    started = time.perf_counter()
+    started = time.process_time()
     infer_role(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05

@@ -107,7 +107,8 @@ def test_courtesy_around_a_complaint_does_not_hide_it() -> None:
 def test_the_end_of_a_long_praise_is_still_praise() -> None:
     text = (
         "Hello, I wanted to tell you that the installation went really well. Your people arrived "
-        "at eight, worked quietly and left everything clean. The machine runs perfectly and our operators love it. "
+        "at eight, worked quietly and left everything clean. The machine runs perfectly and our "
+        "operators love it. "
         "Could you send the invoice to our new address?"
     )
     assert score_sentiment(text).label == "positive"
@@ -148,6 +149,6 @@ def test_a_huge_hostile_text_costs_no_more_than_its_first_part(piece: str) -> No
     huge = piece * (100_000 // len(piece))
     assert score_sentiment(huge) == score_sentiment(huge[:MAX_CHARS])
     assert len(tokenize(huge)) <= MAX_TOKENS + 1
-    started = time.perf_counter()
+    started = time.process_time()
     score_sentiment(huge)
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05

@@ -143,6 +143,6 @@ def test_a_huge_hostile_text_is_cheap(piece: str) -> None:
     huge = piece * (100_000 // len(piece))
     assert detect_signals(huge) == detect_signals(huge[:MAX_CHARS])
     detect_signals("")
-    started = time.perf_counter()
+    started = time.process_time()
     detect_signals(huge)
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.05

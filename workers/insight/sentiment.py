@@ -21,7 +21,7 @@ Label = Literal["positive", "neutral", "negative"]
 _LONG = 36  # tokens; a longer message is judged sentence by sentence
 _SENTENCES = 60
 _NEUTRAL_BIAS = -0.5  # an unhappy customer called neutral costs more than the reverse
-_SURE = 0.75  # praise above this names no issue
+_CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
@@ -110,7 +110,8 @@ def score_sentiment(text: str) -> Sentiment:
         return Sentiment("neutral", 0.0, ())
     chances = _chances(tokens) if len(tokens) <= _LONG else _of_sentences(text, tokens)
     label, score = _decide(chances)
-    return Sentiment(label, score, () if label == "positive" and score > _SURE else _issues(text, label))
+    content = chances.negative < _CONTENT
+    return Sentiment(label, score, () if content else _issues(text, label))
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:

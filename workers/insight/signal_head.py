@@ -1,7 +1,7 @@
 """Recognise a signal in words that no pattern foresaw.
 
-A linear head per type (weights in ``data/signal_weights.json``) adds up what the words, denied words and pairs of
-words of a sentence say. It fires only where the margin is wide, because most business mail carries no signal.
+A linear head per type (weights in ``data/signal_weights.json``) adds up what the words, denied words and
+pairs of a sentence say. It fires only where the margin is wide, because most business mail carries no signal.
 """
 
 import json
