@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>[^\s\w])"
 )
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
-_STRETCHED = re.compile(r"(\w)\1{2,}")
+_STRETCHED = re.compile(r"([a-vx-zA-VX-Z])\1{2,}")  # not the w of an address
 _GLAD_MOUTHS = frozenset(")]DPp")
 _SUFFIXES = {"'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 _IRREGULAR = {"won't": "will", "can't": "can", "shan't": "shall", "ain't": "is"}
@@ -116,7 +116,7 @@ def lexicon() -> Lexicon:
 
 def tokenize(text: str) -> list[Token]:
     """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
-    text = _NOISE.sub(" ", text[:MAX_CHARS].translate(_APOSTROPHES))
+    text = _STRETCHED.sub(r"\1\1", _NOISE.sub(" ", text[:MAX_CHARS].translate(_APOSTROPHES)))
     reader = _Reader(all_capitals=text.isupper())
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "stop":
@@ -196,7 +196,7 @@ def _words(kind: str | None, raw: str) -> tuple[str, ...]:
     if "'" in word:
         stem, _, suffix = word.partition("'")
         return (stem, _SUFFIXES.get("'" + suffix, "'" + suffix))
-    return (_STRETCHED.sub(r"\1\1", word),)
+    return (word,)
 
 
 def _sign(kind: str | None, raw: str) -> str:
