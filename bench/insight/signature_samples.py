@@ -16,41 +16,138 @@ class Sample:
     signature: frozenset[int]
 
 
-_PEOPLE: Final = """Alan Whitlock;Beatrice Cole;Craig Donnelly;Dora Finch;Edwin Marsh;Frances Yates;Gordon Pratt;Hilda Nash
-Ivan Kolar;Jorge Medina;Katrin Vogel;Lars Holm;Monika Seidel;Noel Tremblay;Otto Lindner;Pilar Navarro;Quentin Roche;Renata Costa
-Stefan Brandl;Teresa Villa;Ulla Nyberg;Victor Osei;Wanda Zielinska;Xavier Blanc;Yusuf Demir;Zara Malik;Linda Hu;Bo Madsen""".replace("\n", ";").split(";")
-_TITLES: Final = """Sales Manager;Chief Operating Officer;Project Engineer;Office Assistant;Regional Director;Trader;Purchasing Officer
-Vertriebsleiter;Geschäftsführerin;Directeur technique;Responsable commercial;Gerente general;Direttore vendite;Accountmanager
-Kierownik sprzedaży;Försäljningschef;Legal Counsel;Director of Finance;Product Owner;Head of Quality""".replace("\n", ";").split(";")
-_COMPANIES: Final = """Millbrook Tools Ltd;Acorn Freight Inc.;Lindner Bau GmbH;Roche Textiles SARL;Navarro e Hijos S.L.;Villa Arredi S.r.l.
-Nyberg Skog AB;Osei Trading;Demir Tekstil A.Ş.;Summit Energy Corp;Bluewater Marine LLC;Northgate Bank;Holm Group""".replace("\n", ";").split(";")
-_STREETS: Final = """14 Station Road, York YO1 7PX;Lindenstraße 8;80331 München;22 rue Pasteur, 33000 Bordeaux;800 Main Street, Suite 12
-Houston, TX 77002;Calle Mayor 9, 28013 Madrid;Storgatan 4, 111 22 Stockholm;PO Box 221""".replace("\n", ";").split(";")
-_CLOSINGS: Final = """Thanks,;Thank you,;Regards,;Best regards,;Kind regards;Sincerely,;Best,;Cheers,;Thanks!;Many thanks,;Yours truly,;Best wishes,
-Mit freundlichen Grüßen;Viele Grüße;Cordialement,;Bien à vous,;Saludos,;Un saludo;Cordiali saluti;Met vriendelijke groet,;Pozdrawiam
-Vänliga hälsningar;Med venlig hilsen;Atenciosamente,;Thanks;Talk to you later,;See you,;Love,""".replace("\n", ";").split(";")
-_PROSE: Final = """Can you send me the updated figures before the call on Monday?
-The truck left the yard at six and should be with you by noon.
-I talked to Maria about the change and she agrees with the new price.
-We need two more days to check the numbers, the last file had errors in it.
-Please let me know if you have any questions.
-If anything is unclear, call me or drop by my desk.
-Attached is the draft of the agreement for your review.
-Wir haben die Rechnung geprüft und melden uns nächste Woche.
-Bitte schicken Sie uns das Angebot noch einmal.
-Nous avons bien reçu votre message et nous vous répondrons demain.
-El pedido llegó ayer pero faltan dos cajas.
-La riunione è spostata a giovedì alle 10.
-We volgen dit morgen verder op.
-Thanks for your help with this.
-It was good to see you in Denver last week, we should do that more often.
-I will be out on Thursday and Friday.
-The meeting room is booked from 2 to 4.
-Why was tag 20733 cut again?
-See the note from accounting below.
-Hope this makes sense.
-I would like to keep the old terms for one more month.
-Do you want me to change the deal in the system?""".split("\n")
+_PEOPLE: Final = [
+    "Alan Whitlock",
+    "Beatrice Cole",
+    "Craig Donnelly",
+    "Dora Finch",
+    "Edwin Marsh",
+    "Frances Yates",
+    "Gordon Pratt",
+    "Hilda Nash",
+    "Ivan Kolar",
+    "Jorge Medina",
+    "Katrin Vogel",
+    "Lars Holm",
+    "Monika Seidel",
+    "Noel Tremblay",
+    "Otto Lindner",
+    "Pilar Navarro",
+    "Quentin Roche",
+    "Renata Costa",
+    "Stefan Brandl",
+    "Teresa Villa",
+    "Ulla Nyberg",
+    "Victor Osei",
+    "Wanda Zielinska",
+    "Xavier Blanc",
+    "Yusuf Demir",
+    "Zara Malik",
+    "Linda Hu",
+    "Bo Madsen",
+]
+_TITLES: Final = [
+    "Sales Manager",
+    "Chief Operating Officer",
+    "Project Engineer",
+    "Office Assistant",
+    "Regional Director",
+    "Trader",
+    "Purchasing Officer",
+    "Vertriebsleiter",
+    "Geschäftsführerin",
+    "Directeur technique",
+    "Responsable commercial",
+    "Gerente general",
+    "Direttore vendite",
+    "Accountmanager",
+    "Kierownik sprzedaży",
+    "Försäljningschef",
+    "Legal Counsel",
+    "Director of Finance",
+    "Product Owner",
+    "Head of Quality",
+]
+_COMPANIES: Final = [
+    "Millbrook Tools Ltd",
+    "Acorn Freight Inc.",
+    "Lindner Bau GmbH",
+    "Roche Textiles SARL",
+    "Navarro e Hijos S.L.",
+    "Villa Arredi S.r.l.",
+    "Nyberg Skog AB",
+    "Osei Trading",
+    "Demir Tekstil A.Ş.",
+    "Summit Energy Corp",
+    "Bluewater Marine LLC",
+    "Northgate Bank",
+    "Holm Group",
+]
+_STREETS: Final = [
+    "14 Station Road, York YO1 7PX",
+    "Lindenstraße 8",
+    "80331 München",
+    "22 rue Pasteur, 33000 Bordeaux",
+    "800 Main Street, Suite 12",
+    "Houston, TX 77002",
+    "Calle Mayor 9, 28013 Madrid",
+    "Storgatan 4, 111 22 Stockholm",
+    "PO Box 221",
+]
+_CLOSINGS: Final = [
+    "Thanks,",
+    "Thank you,",
+    "Regards,",
+    "Best regards,",
+    "Kind regards",
+    "Sincerely,",
+    "Best,",
+    "Cheers,",
+    "Thanks!",
+    "Many thanks,",
+    "Yours truly,",
+    "Best wishes,",
+    "Mit freundlichen Grüßen",
+    "Viele Grüße",
+    "Cordialement,",
+    "Bien à vous,",
+    "Saludos,",
+    "Un saludo",
+    "Cordiali saluti",
+    "Met vriendelijke groet,",
+    "Pozdrawiam",
+    "Vänliga hälsningar",
+    "Med venlig hilsen",
+    "Atenciosamente,",
+    "Thanks",
+    "Talk to you later,",
+    "See you,",
+    "Love,",
+]
+_PROSE: Final = [
+    "Can you send me the updated figures before the call on Monday?",
+    "The truck left the yard at six and should be with you by noon.",
+    "I talked to Maria about the change and she agrees with the new price.",
+    "We need two more days to check the numbers, the last file had errors in it.",
+    "Please let me know if you have any questions.",
+    "If anything is unclear, call me or drop by my desk.",
+    "Attached is the draft of the agreement for your review.",
+    "Wir haben die Rechnung geprüft und melden uns nächste Woche.",
+    "Bitte schicken Sie uns das Angebot noch einmal.",
+    "Nous avons bien reçu votre message et nous vous répondrons demain.",
+    "El pedido llegó ayer pero faltan dos cajas.",
+    "La riunione è spostata a giovedì alle 10.",
+    "We volgen dit morgen verder op.",
+    "Thanks for your help with this.",
+    "It was good to see you in Denver last week, we should do that more often.",
+    "I will be out on Thursday and Friday.",
+    "The meeting room is booked from 2 to 4.",
+    "Why was tag 20733 cut again?",
+    "See the note from accounting below.",
+    "Hope this makes sense.",
+    "I would like to keep the old terms for one more month.",
+    "Do you want me to change the deal in the system?",
+]
 _UNSIGNED_TAILS: Final = [
     ["Please call Dennis Hart at 713-555-0102."],
     ["His number is 212-555-0177."],
@@ -98,7 +195,15 @@ def _sample(dice: random.Random) -> Sample:
     first, last = person.split(" ")
     address = f"{first.lower()}.{last.lower()}@mail.example"
     sender = dice.choice(
-        [f"{person} <{address}>", f'"{last}  {first}" <{address}>', f"{last}, {first}", person, last, "", address]
+        [
+            f"{person} <{address}>",
+            f'"{last}  {first}" <{address}>',
+            f"{last}, {first}",
+            person,
+            last,
+            "",
+            address,
+        ]
     )
     lines = dice.choice([["Hi,", ""], [f"{dice.choice(_PEOPLE).split(' ')[0]},", ""], []])
     for _ in range(dice.randint(1, 4)):
@@ -108,17 +213,23 @@ def _sample(dice: random.Random) -> Sample:
     signed = dice.random()
     if signed < 0.4:
         if dice.random() < 0.7:
-            lines += ["", *dice.choice(_UNSIGNED_TAILS)] if dice.random() < 0.8 else dice.choice(_UNSIGNED_TAILS)
+            lines += (
+                ["", *dice.choice(_UNSIGNED_TAILS)] if dice.random() < 0.8 else dice.choice(_UNSIGNED_TAILS)
+            )
         return Sample(sender, tuple(lines), frozenset())
     if lines[-1] or dice.random() < 0.5:
         lines.append("")
     start = len(lines)
-    lines += _short_signature(dice, first, last) if signed < 0.65 else _long_signature(dice, first, last, address)
+    lines += (
+        _short_signature(dice, first, last) if signed < 0.65 else _long_signature(dice, first, last, address)
+    )
     return Sample(sender, tuple(lines), frozenset(i for i in range(start, len(lines)) if lines[i].strip()))
 
 
 def _short_signature(dice: random.Random, first: str, last: str) -> list[str]:
-    name = dice.choice([first, first, f"{first} {last}", last, f"-{first}", first.upper(), first[0] + last[0], f"{first}."])
+    name = dice.choice(
+        [first, first, f"{first} {last}", last, f"-{first}", first.upper(), first[0] + last[0], f"{first}."]
+    )
     block: list[str] = []
     if dice.random() < 0.6:
         closing = dice.choice(_CLOSINGS)
@@ -129,7 +240,9 @@ def _short_signature(dice: random.Random, first: str, last: str) -> list[str]:
             block.append("")
     block.append(name)
     if dice.random() < 0.2:
-        block.append(dice.choice([f"x{dice.randint(2000, 9999)}", _phone(dice), f"x-{dice.randint(20000, 79999)}"]))
+        block.append(
+            dice.choice([f"x{dice.randint(2000, 9999)}", _phone(dice), f"x-{dice.randint(20000, 79999)}"])
+        )
     elif dice.random() < 0.08:
         block[-1] = f"{first} {last} - {_phone(dice)}"
     return block
@@ -144,7 +257,12 @@ def _long_signature(dice: random.Random, first: str, last: str, address: str) ->
         block.append("")
     if dice.random() < 0.2:
         mark = dice.choice([" | ", ", ", " • ", " - "])
-        parts = [name, title, company, dice.choice([_phone(dice), address, f"www.{company.split()[0].lower()}.example"])]
+        parts = [
+            name,
+            title,
+            company,
+            dice.choice([_phone(dice), address, f"www.{company.split()[0].lower()}.example"]),
+        ]
         return [*block, mark.join(parts[: dice.randint(2, 4)])]
     details = [
         dice.choice(["Tel: ", "T ", "Phone: ", "Office: ", "", "Tél. : "]) + _phone(dice),
@@ -164,11 +282,22 @@ def _long_signature(dice: random.Random, first: str, last: str, address: str) ->
     if dice.random() < 0.3:
         block.append("")
     block += dice.sample(details, dice.randint(0, 5))
+    if dice.random() < 0.1:
+        gap = dice.choice(["\t\t", "      ", "    |    "])
+        block = [a + gap + b for a, b in zip(block[::2], block[1::2], strict=False) if a and b] or block
     return block if block[-1] else block[:-1]
 
 
 def _phone(dice: random.Random) -> str:
     a, b, c = dice.randint(201, 989), dice.randint(200, 999), dice.randint(1000, 9999)
     return dice.choice(
-        [f"{a}-{b}-{c}", f"({a}) {b}-{c}", f"+1 {a} {b} {c}", f"+44 20 {c} {c}", f"+49 {a} {c}-{b}", f"0{a} {c} {b}", f"{a}.{b}.{c}"]
+        [
+            f"{a}-{b}-{c}",
+            f"({a}) {b}-{c}",
+            f"+1 {a} {b} {c}",
+            f"+44 20 {c} {c}",
+            f"+49 {a} {c}-{b}",
+            f"0{a} {c} {b}",
+            f"{a}.{b}.{c}",
+        ]
     )

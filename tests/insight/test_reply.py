@@ -1,0 +1,241 @@
+"""What a customer newly wrote is read, all of it and nothing else."""
+
+# ruff: noqa: RUF001 - mail comes in every script
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workers.insight.reply import Reply, split_reply
+
+QUOTE = "> Hello,\n>\n> did everything arrive?\n"
+
+
+@pytest.mark.parametrize(
+    "attribution",
+    [
+        "On Mon, 3 Feb 2025 at 09:01, Ann Lee <ann@shop.example> wrote:",
+        "On Mon, 3 Feb 2025 at 09:01, Ann Lee with a very long name <\nann@shop.example> wrote:",
+        "Am Mo., 3. Feb. 2025 um 09:01 Uhr schrieb Ann Lee <ann@shop.example>:",
+        "Le lun. 3 févr. 2025 à 09:01, Ann Lee <ann@shop.example> a écrit :",
+        "El lun, 3 feb 2025 a las 9:01, Ann Lee (<ann@shop.example>) escribió:",
+        "Il giorno lun 3 feb 2025 alle ore 09:01 Ann Lee <ann@shop.example>\nha scritto:",
+        "Em seg., 3 de fev. de 2025 às 09:01, Ann Lee <ann@shop.example> escreveu:",
+        "Op ma 3 feb 2025 om 09:01 schreef Ann Lee <ann@shop.example>:",
+        "pon., 3 lut 2025 o 09:01 Ann Lee <ann@shop.example> napisał(a):",
+        "Den mån 3 feb. 2025 kl 09:01 skrev Ann Lee <ann@shop.example>:",
+        "man. 3. feb. 2025 kl. 09:01 skrev Ann Lee <ann@shop.example>:",
+        "ma 3. helmik. 2025 klo 9.01 Ann Lee (ann@shop.example) kirjoitti:",
+        "po 3. 2. 2025 v 9:01 odesílatel Ann Lee <ann@shop.example> napsal:",
+        "пн, 3 февр. 2025 г. в 09:01, Ann Lee <ann@shop.example>:",
+        "Ann Lee <ann@shop.example> 于2025年2月3日周一 09:01写道：",
+        "2025年2月3日(月) 9:01 Ann Lee <ann@shop.example>:",
+        "Ann Lee wrote:",
+    ],
+)
+def test_the_line_above_a_quote_is_not_the_reply(attribution: str) -> None:
+    reply = split_reply(f"All fine here.\n\n{attribution}\n\n{QUOTE}")
+    assert reply.text == "All fine here."
+    assert "did everything arrive" in reply.quoted
+    assert attribution.split("\n", maxsplit=1)[0] in reply.quoted
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "From: Ann Lee <ann@shop.example>\nSent: Monday, February 3, 2025 9:01 AM\nTo: Bo\nSubject: Order",
+        "*Von:* Ann Lee <ann@shop.example>\n*Gesendet:* 3. Februar 2025\n*An:* Bo\n*Betreff:* Auftrag",
+        "De : Ann Lee\nEnvoyé : lundi 3 février 2025 09:01\nÀ : Bo\nObjet : Commande",
+        "____________________\nVan: Ann Lee\nVerzonden: maandag 3 februari\nAan: Bo\nOnderwerp: x",
+        "-----Original Message-----\nFrom: Ann Lee\nTo: Bo",
+        "-----Ursprüngliche Nachricht-----",
+        "---------- Forwarded message ---------\nFrom: <ann@shop.example>\nDate: Mon\nTo: Bo",
+        "Begin forwarded message:",
+    ],
+)
+def test_everything_below_an_original_is_quoted(header: str) -> None:
+    reply = split_reply(f"Please cancel it.\n\n{header}\n\nHello Bo,\n\nshall we renew?\n")
+    assert reply.text == "Please cancel it."
+    assert "shall we renew" in reply.quoted
+
+
+def test_answers_between_quotes_are_kept() -> None:
+    body = "On 3 Feb 2025, Ann Lee wrote:\n> When?\n\nIn May.\n\n> How many?\n\nForty.\n\n> More?\n\nNo.\n"
+    assert split_reply(body).text.split() == ["In", "May.", "Forty.", "No."]
+
+
+def test_an_answer_below_the_quote_is_kept() -> None:
+    assert split_reply(
+        f"Am 03.02.25 um 09:01 schrieb Ann Lee:\n{QUOTE}\nNein, es fehlt ein Karton."
+    ).text == ("Nein, es fehlt ein Karton.")
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "Sent from my iPhone",
+        "Von meinem iPhone gesendet",
+        "Envoyé de mon iPhone",
+        "Get Outlook for Android",
+        "发自我的iPhone",
+    ],
+)
+def test_what_the_telephone_adds_is_not_the_reply(footer: str) -> None:
+    reply = split_reply(f"Works again.\n\n{footer}\n")
+    assert (reply.text, reply.signature) == ("Works again.", footer)
+
+
+def test_the_signature_is_apart() -> None:
+    reply = split_reply(
+        "The pump leaks.\n\nBest regards,\nJoe Field\nPlant Manager\n\nOn 3 Feb 2025, Ann wrote:\n> Ok?\n"
+    )
+    assert reply == Reply(
+        "The pump leaks.", "On 3 Feb 2025, Ann wrote:\n> Ok?", "Best regards,\nJoe Field\nPlant Manager"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "We run this:\n\n```\n-- \nDROP TABLE x;\n_____\n> out\n```\n\nand it fails.",
+        "From: the depot\nTo: dock 4\n\nThat is the route.",
+        "On Monday he wrote that two were coming:\nwe got one.",
+        "Sent from my warehouse this morning, it should be with you tomorrow. Please confirm the arrival.",
+        "Three points:\n\n- price\n- date\n- place\n\nAll open.",
+        "> Only a quote mark, nobody's quote.",
+        "Thanks",
+    ],
+)
+def test_what_only_looks_like_a_quote_or_a_footer_stays(body: str) -> None:
+    assert split_reply(body).text == body
+
+
+def test_html_alone_is_read_with_its_quotes() -> None:
+    html = (
+        "<style>p{}</style><p>It&nbsp;still leaks.</p><div class='gmail_quote'><div class='gmail_attr'>"
+        "On Mon, Feb 3, 2025 at 9:01 AM Ann &lt;ann@shop.example&gt; wrote:</div>"
+        "<blockquote>Fixed?</blockquote></div>"
+    )
+    assert split_reply("", html).text == "It still leaks."
+    assert split_reply("\n ", html).text == "It still leaks."
+
+
+def test_outlook_on_the_web_is_read_in_a_language_nobody_listed() -> None:
+    html = "<div>Selvä.</div><div id='divRplyFwdMsg'><b>Xyz:</b> Ann</div><div>old words</div>"
+    reply = split_reply("", html)
+    assert reply.text == "Selvä."
+    assert "old words" in reply.quoted
+
+
+def test_text_wins_over_html() -> None:
+    assert split_reply("plain", "<p>rich</p>").text == "plain"
+
+
+def test_nothing_of_a_mail_is_lost() -> None:
+    body = "One.\n\nOn 3 Feb 2025, Ann wrote:\n> two\n\nThree.\n\nRegards,\nJoe Field"
+    reply = split_reply(body)
+    written = f"{reply.text}\n{reply.quoted}\n{reply.signature}".split()
+    assert sorted(written) == sorted(body.split())
+
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+lines = st.lists(
+    st.sampled_from(
+        [
+            "",
+            "> q",
+            "On 3 Feb 2025, Ann wrote:",
+            "text",
+            "-- ",
+            "```",
+            "From: a@b.example",
+            "To: b",
+            "Subject: c",
+            "Thanks,",
+            "Joe",
+            "Sent from my iPhone",
+            "________________",
+            "-----Original Message-----",
+            "| x",
+            "wrote:",
+            "<",
+            "1.1.2025 10:00",
+        ]
+    ),
+    max_size=20,
+)
+
+
+@relaxed
+@given(st.one_of(st.text(max_size=400), lines.map("\n".join)))
+def test_no_text_makes_it_raise_or_lose_words(body: str) -> None:
+    reply = split_reply(body)
+    kept = f"{reply.text}\n{reply.quoted}\n{reply.signature}".split()
+    assert sorted(kept) == sorted(body.replace("\ufeff", "").split()) or "\ufeff" in body
+
+
+@relaxed
+@given(
+    st.one_of(
+        st.text(max_size=300),
+        st.lists(
+            st.sampled_from(
+                [
+                    "<div>",
+                    "</div>",
+                    "<blockquote>",
+                    "</blockquote>",
+                    "<p",
+                    "x",
+                    "<!--",
+                    "-->",
+                    "&amp",
+                    "<br>",
+                    "</p>",
+                    "<pre>",
+                    "<script>",
+                    "<![",
+                    "<hr id='divRplyFwdMsg'>",
+                ]
+            ),
+            max_size=30,
+        ).map("".join),
+    )
+)
+def test_no_html_makes_it_raise(html: str) -> None:
+    split_reply("", html)
+
+
+HOSTILE = [
+    "> ",
+    "On ",
+    "On 1 wrote:\n",
+    "From: a\n",
+    "-",
+    "_" * 30 + "\n",
+    "<a@b ",
+    "\n",
+    " ",
+    "a: ",
+    "```\n",
+    "<div>",
+    "<!",
+    "&#",
+    "On 3 Feb 2025 10:00 a\n",
+    "Sent from my \n",
+    '<a href="',
+    "<blockquote>",
+    "é",
+    "[a](",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_text_stays_cheap(piece: str) -> None:
+    hostile = piece * (100_000 // len(piece))
+    for text, html in ((hostile, None), ("", hostile), (f"Hi\n\n{hostile}\nwrote:", None)):
+        started = time.process_time()
+        split_reply(text, html)
+        assert time.process_time() - started < 0.05

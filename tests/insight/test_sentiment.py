@@ -1,0 +1,154 @@
+"""A missed unhappy customer is the costly error; a happy one called unhappy wastes an owner's morning."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.insight.polarity import MAX_CHARS, MAX_TOKENS, tokenize
+from workers.insight.sentiment import KEY_ISSUES, score_sentiment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Great team, but late again.",
+        "Great, another delay.",
+        "The delivery was late and two boxes were damaged.",
+        "I would never order from you again.",
+        "It stopped working after a week.",
+        "Nobody answers my calls.",
+        "We are not happy with the result.",
+        "THIS IS NOT ACCEPTABLE!!!",
+        "👎",
+        "The waiter never came back.",
+        "What a waste of money :(",
+    ],
+)
+def test_an_unhappy_customer_is_seen(text: str) -> None:
+    judged = score_sentiment(text)
+    assert judged.label == "negative"
+    assert judged.score < 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Not bad at all.",
+        "No problems at all, everything was on time.",
+        "I have no complaints, thank you.",
+        "The start was slow, but your team made up for it, excellent work!",
+        "You will not regret buying it.",
+        "Works like a charm 😊",
+        "Perfect, thank you!",
+        "Could not be happier with the new desks.",
+    ],
+)
+def test_a_happy_customer_is_left_in_peace(text: str) -> None:
+    judged = score_sentiment(text)
+    assert judged.label == "positive"
+    assert judged.score > 0
+    assert judged.key_issues == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n\t",
+        "Please find the delivery note attached.",
+        "Could you send me the data sheet?",
+        "The order number is 4711.",
+        "We received the parcel on Tuesday.",
+    ],
+)
+def test_business_as_usual_is_neutral(text: str) -> None:
+    assert score_sentiment(text).label == "neutral"
+
+
+def test_an_empty_text_says_nothing() -> None:
+    judged = score_sentiment("")
+    assert (judged.score, judged.key_issues) == (0.0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "issue"),
+    [
+        ("The parcel came two weeks late.", "timeliness"),
+        ("The handle broke on the first day, poor quality.", "quality"),
+        ("Nobody replied to my emails, I am fed up.", "communication"),
+        ("You overcharged us and it is far too expensive.", "pricing"),
+        ("Your driver was rude.", "service"),
+        ("Two items were missing and one was damaged.", "delivery"),
+    ],
+)
+def test_the_owner_learns_what_went_wrong(text: str, issue: str) -> None:
+    assert issue in score_sentiment(text).key_issues
+
+
+def test_issues_of_a_mixed_reply_come_from_its_unhappy_part() -> None:
+    text = "The quality is wonderful, but the delivery was late and nobody answered my calls."
+    judged = score_sentiment(text)
+    assert judged.label == "negative"
+    assert {"timeliness", "communication"} <= set(judged.key_issues)
+    assert "quality" not in judged.key_issues
+
+
+def test_courtesy_around_a_complaint_does_not_hide_it() -> None:
+    text = (
+        "Hi Anna,\n\nthank you for your message. We received the chairs on Tuesday. Three of them are "
+        "scratched and one has a broken leg. I have called twice and nobody could help. Please send others."
+        "\n\nMany thanks and kind regards\nJohn"
+    )
+    assert score_sentiment(text).label == "negative"
+
+
+def test_the_end_of_a_long_praise_is_still_praise() -> None:
+    text = (
+        "Hello, I wanted to tell you that the installation went really well. Your people arrived "
+        "at eight, worked quietly and left everything clean. The machine runs perfectly and our "
+        "operators love it. "
+        "Could you send the invoice to our new address?"
+    )
+    assert score_sentiment(text).label == "positive"
+
+
+def test_emphasis_counts() -> None:
+    assert score_sentiment("bad service").score >= score_sentiment("really BAD service!!!").score
+
+
+@given(st.text(max_size=3_000))
+def test_any_text_gets_a_judgement_within_its_contract(text: str) -> None:
+    judged = score_sentiment(text)
+    assert judged.label in {"positive", "neutral", "negative"}
+    assert -1.0 <= judged.score <= 1.0
+    assert judged.score == round(judged.score, 2)
+    assert list(judged.key_issues) == [issue for issue in KEY_ISSUES if issue in judged.key_issues]
+    assert judged == score_sentiment(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["not", "but", "great", "late", "!", "?", ":)", "\n", ".", "n't", "@", "'", "https://"]
+        )
+    )
+)
+def test_hostile_arrangements_of_cues_are_judged(words: list[str]) -> None:
+    judged = score_sentiment(" ".join(words))
+    assert (judged.label == "negative") <= (judged.score <= 0)
+    assert (judged.label == "positive") <= (judged.score >= 0)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "!", "not ", "but ", ":(", "https://", "@a", "a'", ".\n", "(", "very late again. ", "\u0301", "1,"],
+)
+def test_a_huge_hostile_text_costs_no_more_than_its_first_part(piece: str) -> None:
+    huge = piece * (100_000 // len(piece))
+    assert score_sentiment(huge) == score_sentiment(huge[:MAX_CHARS])
+    assert len(tokenize(huge)) <= MAX_TOKENS + 1
+    started = time.process_time()
+    score_sentiment(huge)
+    assert time.process_time() - started < 0.05

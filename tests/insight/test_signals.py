@@ -1,0 +1,148 @@
+"""A signal that is missed is a lost deal; a false one teaches the owner to ignore them all."""
+
+import time
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.insight.signal_patterns import SignalType, rules
+from workers.insight.signals import MAX_CHARS, detect_signals, signal_strength
+
+
+def kinds(text: str) -> set[str]:
+    return {signal.signal_type for signal in detect_signals(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("The goods arrived damaged and nobody answers the phone.", "complaint"),
+        ("I am very disappointed with the last delivery.", "complaint"),
+        ("We need the spare part by tomorrow, the line is standing still.", "urgency"),
+        ("Our budget for this year is 40,000 euros.", "budget_mention"),
+        ("One of your competitors made us a better offer.", "competitor_mention"),
+        ("We are opening two new offices and need 20 more licences.", "expansion"),
+        ("Our contract expires in March, please send the renewal terms.", "renewal"),
+        ("What would the premium plan cost? We want to upgrade to the professional tier.", "upsell"),
+        ("A friend of mine is looking for a supplier, may I give him your number?", "referral"),
+        ("We want to cancel our subscription at the end of the year.", "churn_risk"),
+    ],
+)
+def test_a_customer_who_speaks_of_a_need_is_heard(text: str, kind: str) -> None:
+    assert kind in kinds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No problem, Thursday is fine.",
+        "I recommend taking the early train.",
+        "Click here to continue reading.",
+        "Additional information can be found on our website.",
+        "If you have any complaints, please contact our service desk.",
+        "We have no complaints, thank you.",
+        "This is not urgent.",
+        "We do not want to cancel anything.",
+        "I cancelled the meeting room for Friday.",
+        "I have to renew my passport.",
+        "We don't need additional licences at the moment.",
+        "Sorry for the delay on our side.",
+        "Please find attached the signed delivery note.",
+        "",
+    ],
+)
+def test_ordinary_business_is_no_signal(text: str) -> None:
+    assert kinds(text) == set()
+
+
+def test_a_newsletter_says_nothing() -> None:
+    assert kinds("Upgrade now to our premium plan!\n\nYou can unsubscribe at any time.") == set()
+
+
+def test_quoted_mail_is_not_the_customers_word() -> None:
+    assert kinds("Thanks, all fine.\n\n> We want to cancel our contract.\n> This is urgent.") == set()
+    assert kinds("Thanks.\n\n-----Original Message-----\nFrom: Bob\nWe want our money back.") == set()
+
+
+def test_small_print_is_not_the_customers_word() -> None:
+    assert kinds("See you.\n\nThis confidential message may mention our budget of 10,000 euros.") == set()
+
+
+def test_a_customer_who_will_not_renew_is_at_risk_and_not_renewing() -> None:
+    assert kinds("We have decided not to renew our contract.") == {"churn_risk"}
+
+
+def test_evidence_is_what_the_customer_wrote() -> None:
+    text = "Hello,\nplease CANCEL our subscription as of June."
+    (signal,) = detect_signals(text)
+    assert signal.evidence in text
+    assert "CANCEL" in signal.evidence
+
+
+def test_each_type_comes_once_with_its_count() -> None:
+    text = (
+        "The parcel arrived damaged. I am very disappointed. This is not acceptable. This is not acceptable."
+    )
+    (signal,) = detect_signals(text)
+    assert signal.signal_type == "complaint"
+    assert signal.keyword_count == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "decides", "strength"),
+    [
+        ("complaint", 1, False, 0.8),
+        ("complaint", 2, False, 0.8),
+        ("complaint", 3, False, 0.9),
+        ("competitor_mention", 1, True, 0.8),
+        ("competitor_mention", 9, True, 0.9),
+        ("churn_risk", 3, True, 1.0),
+        ("something else", 1, False, 0.5),
+    ],
+)
+def test_strength_is_what_the_database_says(kind: str, count: int, decides: bool, strength: float) -> None:
+    assert signal_strength(kind, count, decision_maker=decides) == strength
+
+
+def test_every_type_has_a_rule() -> None:
+    assert tuple(rules()) == get_args(SignalType)
+
+
+@given(st.text(max_size=3_000))
+def test_any_text_is_read_within_its_contract(text: str) -> None:
+    signals = detect_signals(text)
+    assert len({signal.signal_type for signal in signals}) == len(signals)
+    assert all(
+        signal.evidence and len(signal.evidence) <= 160 and signal.keyword_count >= 1 for signal in signals
+    )
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        " ",
+        "\n",
+        "we need more ",
+        "cancel our our our ",
+        "budget budget ",
+        "not not not ",
+        "we are also also ",
+        "on a",
+        "another quote from another vendor ",
+        "still no still no ",
+        "the order the order was ",
+        "1,",
+        "from: ",
+        "-",
+    ],
+)
+def test_a_huge_hostile_text_is_cheap(piece: str) -> None:
+    huge = piece * (100_000 // len(piece))
+    assert detect_signals(huge) == detect_signals(huge[:MAX_CHARS])
+    detect_signals("")
+    started = time.process_time()
+    detect_signals(huge)
+    assert time.process_time() - started < 0.05

@@ -1,0 +1,241 @@
+"""A contact gets the details its sender signs with, and never a stranger's or a number that is none."""
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workers.insight.signature import Field, Signature, find_signature, parse_signature
+
+BLOCK = """Best regards,
+
+Maud Keller
+Head of Logistics
+Keller & Vance Ltd
+7 Harbour Road, Bristol BS1 5TY
+T: +44 117 496 0112
+M: 07911 123456
+maud.keller@kellervance.example
+www.kellervance.example
+https://www.linkedin.com/in/maudkeller"""
+
+
+def values(signature: Signature) -> dict[str, str]:
+    found = {name: getattr(signature, name) for name in Signature.__slots__}
+    return {name: field.value for name, field in found.items() if field is not None}
+
+
+def test_a_whole_block_is_read() -> None:
+    assert values(parse_signature(f"The lorry is late again.\n\n{BLOCK}", "Maud Keller", "GB")) == {
+        "name": "Maud Keller",
+        "title": "Head of Logistics",
+        "company": "Keller & Vance Ltd",
+        "phone": "+441174960112",
+        "mobile": "+447911123456",
+        "email": "maud.keller@kellervance.example",
+        "linkedin": "https://www.linkedin.com/in/maudkeller",
+        "website": "www.kellervance.example",
+        "address": "7 Harbour Road, Bristol BS1 5TY",
+    }
+
+
+def test_a_signature_alone_reads_like_one_in_a_mail() -> None:
+    alone = values(parse_signature(BLOCK.split("\n\n", 1)[1], None, "GB"))
+    assert alone == values(parse_signature(f"Late again.\n\n{BLOCK}", None, "GB"))
+
+
+def test_confidences_are_probabilities() -> None:
+    signature = parse_signature(f"Hello.\n\n{BLOCK}", "Maud Keller", "GB")
+    fields = [field for name in Signature.__slots__ if isinstance(field := getattr(signature, name), Field)]
+    assert all(0 < field.confidence <= 1 for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("block", "region", "expected"),
+    [
+        (
+            "Ute Berg | Einkaufsleiterin | Berg Optik GmbH | 030 901820",
+            "DE",
+            {
+                "name": "Ute Berg",
+                "title": "Einkaufsleiterin",
+                "company": "Berg Optik GmbH",
+                "phone": "+4930901820",
+            },
+        ),
+        (
+            "Cordialement,\nAnne Morel\nDirectrice des achats\nMorel SAS\nPort. : 06 12 34 56 78",
+            "FR",
+            {
+                "name": "Anne Morel",
+                "title": "Directrice des achats",
+                "company": "Morel SAS",
+                "mobile": "+33612345678",
+            },
+        ),
+        (
+            "*Ed Lowe*\n_CTO_\n[Plainware](https://plainware.example)\n(212) 555-0143 (cell)",
+            "US",
+            {
+                "name": "Ed Lowe",
+                "title": "CTO",
+                "company": "Plainware",
+                "mobile": "+12125550143",
+                "website": "https://plainware.example",
+            },
+        ),
+        (
+            "Bien cordialement,\nAnne Morel\nTél. 01.42.68.53.00\nPort. 06.12.34.56.78",
+            "FR",
+            {"name": "Anne Morel", "phone": "+33142685300", "mobile": "+33612345678"},
+        ),
+        (
+            "Thanks,\nIda Holt\nFax: +44 117 496 0113\nDirect: +44 117 496 0114",
+            "GB",
+            {"name": "Ida Holt", "phone": "+441174960114"},
+        ),
+    ],
+)
+def test_layouts_of_many_countries_are_read(block: str, region: str, expected: dict[str, str]) -> None:
+    assert (
+        values(parse_signature(f"We agree with the offer.\n\n{block}", expected["name"], region)) == expected
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Order no. 4500 0123 4567",
+        "Invoice 20250311-7",
+        "04.03.2025",
+        "2025-03-04 10:12",
+        "$4,155,552.67",
+        "192.168.10.254",
+        "IBAN DE89 3704 0044 0532 0130 00",
+        "VAT GB 123 4567 89",
+        "Fax: 0117 496 0113",
+        "Tracking: 1Z 999 AA1 01 2345 6784",
+        "Office hours 08:30-17:00",
+        "HRB 123456",
+    ],
+)
+def test_other_numbers_are_no_telephone(line: str) -> None:
+    signature = parse_signature(f"See below.\n\nRegards,\nIda Holt\n{line}", "Ida Holt", "GB")
+    assert (signature.phone, signature.mobile) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Please call Keith Mills at +44 117 496 0112.",
+        "Ok.\n\nOn 3 Feb 2025, Maud Keller wrote:\n" + "\n".join(f"> {line}" for line in BLOCK.split("\n")),
+        "Ok.\n\nFrom: Maud Keller\nSent: Monday\nTo: Ida\nSubject: Truck\n\nLate.\n\n" + BLOCK,
+        "Ship it to:\n\nKeller & Vance Ltd\n7 Harbour Road\nBristol BS1 5TY",
+        "The supplier is Metalworks GmbH, Tel. 089 21801234. Ask for Tom Baker.",
+        "",
+    ],
+)
+def test_a_strangers_details_are_not_the_senders(body: str) -> None:
+    assert values(parse_signature(body, "Ida Holt <ida@corp.example>", "GB")) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "sender", "signed"),
+    [
+        ("The file is big.\n\nThanks,\n\nKim", '"Ward  Kim S" <kim.ward@corp.example>', (2, 4)),
+        ("The file is big.\n\nDave", "Barry Lane", (2,)),
+        ("Call me.\n\nBarry Lane - 713-555-0158", "Lane, Barry", (2,)),
+        ("Done.\n\n-- \nIda Holt\nHolt Ltd\n", None, (2, 3, 4)),
+        ("Passt.\n\nViele Grüße\nUte\n\nSent from my iPhone", "Ute Berg", (2, 3)),
+        ("Please find it at:\n\nhttp://files.example/a", "Ute Berg", ()),
+        ("The number is\n\n503-555-0105", "Ute Berg", ()),
+        ("We had on site:\n\nJohn Mills\nSteve Ross\nPaul Young", "Ute Berg", ()),
+        ("THANK YOU!", "Andrea Ring", ()),
+    ],
+)
+def test_the_lines_that_sign_are_found(body: str, sender: str | None, signed: tuple[int, ...]) -> None:
+    assert find_signature(body, sender) == signed
+    assert find_signature(body.split("\n"), sender) == signed
+
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+pieces = st.sampled_from(
+    [
+        "Thanks,",
+        "Joe Field",
+        "-- ",
+        "Tel. +44 117 496 0112",
+        "a@b.example",
+        "www.x.example",
+        "|",
+        "CEO",
+        "GmbH",
+        "1234567",
+        "",
+        "\n",
+        ", ",
+        " - ",
+        "[x](y)",
+        "<b>",
+        "x@",
+        "(",
+        "+",
+        "linkedin.com/in/",
+        "é",
+    ]
+)
+
+
+@relaxed
+@given(
+    st.one_of(
+        st.text(max_size=300), st.lists(pieces, max_size=15).map("\n".join), st.lists(pieces).map("".join)
+    ),
+    st.one_of(st.none(), st.text(max_size=40)),
+    st.sampled_from([None, "US", "de", "XX", ""]),
+)
+def test_no_text_makes_it_raise(text: str, sender: str | None, region: str | None) -> None:
+    signature = parse_signature(text, sender, region)
+    for name in Signature.__slots__:
+        field = getattr(signature, name)
+        assert field is None or (field.value.strip() and 0 <= field.confidence <= 1)
+    count = len(text.replace("\r\n", "\n").split("\n"))
+    found = find_signature(text, sender)
+    assert list(found) == sorted(set(found))
+    assert all(0 <= number < count for number in found)
+
+
+HOSTILE = [
+    "1 ",
+    "1-",
+    "+1",
+    "(",
+    "a@",
+    "a.",
+    "www.",
+    "|",
+    "Thanks,\n",
+    "Tom\n",
+    "*",
+    "[a](",
+    "<b ",
+    "\t",
+    "-- \nTom\n",
+    "Tel. 0\n",
+    "Dr. ",
+    "x@y.zz ",
+    "linkedin.com/in/",
+    "A, ",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_text_stays_cheap(piece: str) -> None:
+    hostile = piece * (100_000 // len(piece))
+    for text in (hostile, f"Hi\n\nThanks,\nTom Baker\n{hostile}", f"{hostile}\n\nThanks,\nTom Baker"):
+        for judge in (parse_signature, find_signature):
+            judge(text[:1_000], "Tom Baker")  # telephone data of a country are loaded when first needed
+            started = time.process_time()
+            judge(text, "Tom Baker")
+            assert time.process_time() - started < 0.05

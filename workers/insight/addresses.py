@@ -1,0 +1,43 @@
+"""E-mail addresses folded for matching a sender to a contact."""
+
+import contextlib
+import re
+from email.utils import parseaddr
+from typing import Final
+
+__all__ = ["fold_address"]
+
+_LONGEST: Final = 1_000  # RFC 5321 allows 320 characters; the rest is room for a display name
+
+
+def fold_address(address: str) -> str:
+    """Fold an address so that two spellings of one mailbox are equal: case and plus-tag are dropped.
+
+    Args:
+        address: An address, with or without a display name ("Jane <Jane+crm@Example.com>"), the local part
+            quoted or not.
+
+    Returns:
+        "jane@example.com"; the local part keeps its quotes only where it needs them ('"a b"@example.com').
+        A text that is no address comes back trimmed, in lower case. Never raises. Only for matching: mail
+        goes to the address as it was written.
+    """
+    text = address[:_LONGEST].strip()
+    if not re.fullmatch(r'[^\s<>@",;:()]+@[^\s<>@",;:()]+', text):
+        # A hostile header is no address: it is folded as it stands.
+        with contextlib.suppress(ValueError, IndexError, TypeError):
+            parsed = parseaddr(text)[1]
+            text = parsed if "@" in parsed else text
+    local, at, domain = text.strip("<> \t").rpartition("@")
+    if not at or not local:
+        return text.casefold()
+    quoted = local.startswith('"') and local.endswith('"') and len(local) > 1
+    if quoted:
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    base = local.partition("+")[0]
+    # "+tag@example.com" has nothing before its plus: then the plus is the name.
+    local = (base or local).casefold()
+    if quoted and not re.fullmatch(r"[\w!#$%&'*/=?^`{|}~.-]+", local):
+        escaped = local.replace("\\", "\\\\").replace('"', '\\"')
+        local = f'"{escaped}"'
+    return f"{local}@{domain.strip().rstrip('.').casefold()}"

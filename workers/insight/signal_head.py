@@ -1,0 +1,55 @@
+"""Recognise a signal in words that no pattern foresaw.
+
+A linear head per type (weights in ``data/signal_weights.json``) adds up what the words, denied words and
+pairs of a sentence say. It fires only where the margin is wide, because most business mail carries no signal.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import NamedTuple, cast
+
+from workers.insight.polarity import tokenize
+from workers.insight.signal_patterns import SignalType
+
+_FEWEST_TOKENS = 4
+
+
+class _Head(NamedTuple):
+    kinds: tuple[SignalType, ...]
+    bias: tuple[float, ...]
+    rows: Mapping[str, tuple[int, ...]]
+
+
+@cache
+def _head() -> _Head:
+    source = resources.files("workers.insight").joinpath("data", "signal_weights.json")
+    data = json.loads(source.read_text(encoding="utf-8"))
+    return _Head(
+        kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
+        bias=tuple(data["bias"]),
+        rows={name: tuple(map(int, row.split())) for name, row in data["rows"].items()},
+    )
+
+
+def likeliest_signal(sentence: str) -> SignalType | None:
+    """The type that a sentence most probably carries, or None, which is the usual answer; never raises."""
+    head = _head()
+    tokens = tokenize(sentence)
+    if len(tokens) < _FEWEST_TOKENS:
+        return None
+    names = {f"~{token.text}" if token.negated else token.text for token in tokens}
+    before = "^"
+    for token in tokens:
+        names.add(f"{before} {token.text}")
+        before = token.text
+    rows = [head.rows[name] for name in names if name in head.rows]
+    if not rows:
+        return None
+    scale = 10 * len(tokens) ** 0.5
+    margins = [
+        sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)
+    ]
+    best = max(range(len(margins)), key=margins.__getitem__)
+    return head.kinds[best] if margins[best] > 0 else None

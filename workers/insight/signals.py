@@ -1,0 +1,161 @@
+"""Find what a customer's mail says about the business: nine kinds of signals, each with its evidence.
+
+A mail is read sentence by sentence. A rule (see :mod:`workers.insight.signal_patterns`) fires when the
+customer
+speaks of an own need; quoted mail, newsletters, small print, denials and mere possibilities say nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+
+from workers.insight.sentiment import score_sentiment
+from workers.insight.signal_head import likeliest_signal
+from workers.insight.signal_patterns import SignalType, rules, worth_trying
+
+MAX_CHARS = 6_000
+"""How much of a mail is read."""
+
+_MAX_SENTENCE = 300
+_MAX_SENTENCES = 80
+_MAX_EVIDENCE = 160
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00a0": " "})
+_QUOTE_STARTS = re.compile(
+    r"^[ \t]*(?:-{2,}[ \t]*(?:original message|forwarded by|forwarded message)|on .{5,120} wrote:|from:[ \t]"
+    r"|_{10,}|-{10,}$|begin forwarded message|-- ?$|sent from my )",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
+_BULK = re.compile(
+    r"\bunsubscribe\b|\bview (?:this (?:e-?mail|message) )?in (?:your )?browser\b"
+    r"|\byou (?:are receiv|receiv|have receiv|got)\w* this (?:e-?mail|newsletter|message) because\b"
+    r"|\bopted[- ]in\b|\bmanage (?:your )?preferences\b|\bout of (?:the )?office until\b"
+    r"|\bautomatic reply\b|\bthis is an automat",
+    re.IGNORECASE,
+)
+_SMALL_PRINT = re.compile(
+    r"\b(?:confidential|intended recipient|terms and conditions|disclaimer|privacy policy|privileged"
+    r"|all rights reserved|please consider the environment|job posting)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=[ \t]*[-*\u2022\d])")
+_AFFAIR = re.compile(
+    r"\b(?:deliver\w*|orders?|ordered|ship(?:ment|ped|ping)\w*|invoices?|bill(?:ed|ing)?|charged?|support|tickets?|agent"
+    r"|services?|apps?|portal|system|software|products?|items?|parts?|box(?:es)?|machines?|units?|samples?|technicians?"
+    r"|drivers?|quality|handover|installation|repair|received|courier|packag\w+|refund|replacements?|warranty|account"
+    r"|your (?:team|company|people|staff|colleague|answer|reply|price|offer|work|website|hotline"
+    r"|manager)|from you)\b",
+    re.IGNORECASE,
+)
+_CUSTOMER = re.compile(r"\b(?:we|i|us|our|my|me|you|your|please|this|third|money)\b", re.IGNORECASE)
+_UNHAPPY = -0.75
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal of a mail.
+
+    Attributes:
+        signal_type: which of the nine it is.
+        evidence: the first matched words, as written, at most 160 characters, never empty.
+        keyword_count: how many different expressions of the mail say so, at least 1.
+    """
+
+    signal_type: SignalType
+    evidence: str
+    keyword_count: int
+
+
+def detect_signals(text: str) -> tuple[Signal, ...]:
+    """Find the signals of one mail.
+
+    Args:
+        text: the body of a mail, in English; only the first :data:`MAX_CHARS` characters are read. Quoted
+        mail and
+            what follows a signature mark are skipped, but a caller who has split the reply passes the new
+            text only.
+
+    Returns:
+        At most one signal per type, in a fixed order; empty for newsletters and automatic replies. Never
+        raises.
+    """
+    text = text[:MAX_CHARS].translate(_APOSTROPHES)
+    if _BULK.search(text):
+        return ()
+    found: dict[SignalType, dict[str, str]] = {}
+    for sentence in islice(_sentences(text), _MAX_SENTENCES):
+        for kind, evidence in _read(sentence):
+            found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
+    return tuple(
+        Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in rules() if kind in found
+    )
+
+
+def _read(sentence: str) -> list[tuple[SignalType, str]]:
+    """What one sentence says: what a pattern matches, else what it resembles."""
+    hits: list[tuple[SignalType, str]] = []
+    for kind in worth_trying(sentence):
+        rule = rules()[kind]
+        if rule.veto.search(sentence):
+            continue
+        for match in rule.patterns.finditer(sentence):
+            evidence = match.group().strip(" ,.;:!?")[:_MAX_EVIDENCE]
+            if evidence:
+                hits.append((kind, evidence))
+    if hits or not _CUSTOMER.search(sentence):
+        return hits
+    guess = "complaint" if _is_grievance(sentence) else likeliest_signal(sentence)
+    if guess and not rules()[guess].veto.search(sentence):
+        return [(guess, sentence[:_MAX_EVIDENCE])]
+    return []
+
+
+def _is_grievance(sentence: str) -> bool:
+    """Whether a customer is unhappy with an affair between the two, in whatever words."""
+    return (
+        _AFFAIR.search(sentence) is not None
+        and not sentence.endswith("?")
+        and rules()["complaint"].veto.search(sentence) is None
+        and score_sentiment(sentence).score <= _UNHAPPY
+    )
+
+
+def _sentences(text: str) -> list[str]:
+    quote = _QUOTE_STARTS.search(text)
+    if quote:
+        text = text[: quote.start()]
+    parts = (_SPACES.sub(" ", part).strip() for part in _SENTENCE_END.split(_QUOTED_LINE.sub("", text)))
+    return [part[:_MAX_SENTENCE] for part in parts if part and not _SMALL_PRINT.search(part)]
+
+
+_BASE_STRENGTH = {
+    "complaint": 0.8,
+    "urgency": 0.9,
+    "budget_mention": 0.85,
+    "competitor_mention": 0.75,
+    "expansion": 0.95,
+    "renewal": 0.9,
+    "upsell": 0.85,
+    "referral": 0.95,
+    "churn_risk": 0.95,
+}
+_OTHER_STRENGTH = 0.5
+_MANY_KEYWORDS = 2
+
+
+def signal_strength(signal_type: str, keyword_count: int, *, decision_maker: bool) -> float:
+    """How strong a signal is; the same figure as the SQL function ``calculate_signal_strength``.
+
+    Args:
+        signal_type: one of the nine types; any other counts as weak.
+        keyword_count: of the signal; more than two add 0.1.
+        decision_maker: whether the writer decides, which adds 0.05.
+
+    Returns:
+        Above 0 and at most 1, rounded to two decimals.
+    """
+    strength = _BASE_STRENGTH.get(signal_type, _OTHER_STRENGTH)
+    strength += 0.1 if keyword_count > _MANY_KEYWORDS else 0.0
+    strength += 0.05 if decision_maker else 0.0
+    return round(min(strength, 1.0), 2)

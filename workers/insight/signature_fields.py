@@ -1,0 +1,509 @@
+"""Read a signature: the name, position, company and contact details its lines hold."""
+
+# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from workers.insight.contact_words import (
+    COMPANY_WORDS,
+    EMAIL,
+    URL,
+    closing_rest,
+    has_legal_form,
+    is_department_like,
+    is_name_like,
+    is_street_like,
+    is_title_like,
+    sender_tokens,
+    word_set,
+    words_of,
+)
+from workers.insight.phone_numbers import Phone, find_phones
+from workers.insight.phrases import ANSWERS
+from workers.insight.reply import split_reply
+from workers.insight.signature_lines import find_signature, footer_start, is_prose
+
+__all__ = ["Field", "Signature", "parse_signature"]
+
+_MOST_LINES: Final = 25
+_LONGEST_LINE: Final = 300
+
+_LINKEDIN: Final = re.compile(
+    r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
+)
+_DOMAIN: Final = re.compile(
+    r"(?<![@\w.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,3}[a-z]{2,12}(?:/[\w/-]{0,60})?(?![\w@])", re.IGNORECASE
+)
+_TOP_DOMAINS: Final = word_set("top_domains")
+_SOCIAL: Final = re.compile(
+    r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|github|gitlab|medium|behance|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
+    re.IGNORECASE,
+)
+_MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
+_ANGLE: Final = re.compile(r"<(?:mailto:|tel:)?([^<>\s]{3,200})>")
+_TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
+_SPLIT: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +[–—] +| +// +")
+_MARKS: Final = " \t*_~`>,;:|•·–—-"
+_LABEL: Final = re.compile(
+    r"^(?:e|w|a|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
+    re.IGNORECASE,
+)
+_CREDENTIALS: Final = re.compile(
+    r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|CPA|PMP|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|CFA|PE|P\.E\.|P\.Eng\.?"
+    r"|LL\.?M\.?|RN|ACCA|FCA|CIPD|MCIPS)$"
+)
+_JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.IGNORECASE)
+_HEADS: Final = word_set("company_heads")
+_PERSONAL_MAIL: Final = word_set("mail_providers")
+_PRONOUNS: Final = re.compile(r"\s*\((?:she|he|they|sie|er|elle|il)[/ ,]{1,3}[^)]{1,20}\)", re.IGNORECASE)
+_ON_BEHALF: Final = re.compile(r"^(?:i\. ?[AV]\.|ppa\.?|p\.p\.|per pro)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value found, and how sure it is: 0 a guess, 1 certain."""
+
+    value: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a signature says about its sender; None for what it does not say.
+
+    `phone` and `mobile` are in E.164 ("+441134960321"); the other values are as written, without labels.
+    """
+
+    name: Field | None = None
+    title: Field | None = None
+    company: Field | None = None
+    phone: Field | None = None
+    mobile: Field | None = None
+    email: Field | None = None
+    linkedin: Field | None = None
+    website: Field | None = None
+    address: Field | None = None
+
+
+def parse_signature(text: str, sender: str | None = None, region: str | None = None) -> Signature:
+    """Read the sender's details from a mail's signature.
+
+    Only the sender's own signature is read: quoted mails, with the signatures of others, are not, and the
+    prose of
+    the mail is not either. What is doubtful is left out: a date, an order number, a price, an IP, IBAN or VAT
+    number is no phone number, and a fax is none.
+
+    Args:
+        text: A whole mail body, or a signature alone.
+        sender: The From header, if known ("Jane Roe <jane@example.com>").
+        region: ISO 3166 country in whose way numbers without a country code are read; None if unknown.
+
+    Returns:
+        A `Signature`; all fields are None if there is none. Never raises; confidences lie in 0..1.
+        Reads what `split_reply` reads, and of the signature its first 25 lines of 300 characters.
+    """
+    lines = _own_signature(text, sender)
+    if not lines:
+        return Signature()
+    reader = _Reader(lines, sender_tokens(sender))
+    phone, mobile = _choose_phones(find_phones(reader.lines, region, reader.country()))
+    return Signature(
+        name=reader.name,
+        title=reader.title,
+        company=reader.company,
+        phone=phone,
+        mobile=mobile,
+        email=reader.email,
+        linkedin=reader.linkedin,
+        website=reader.website,
+        address=reader.address,
+    )
+
+
+def _own_signature(text: str, sender: str | None) -> list[str]:
+    """The lines to read: the mail's signature, or all of a text that is nothing but one."""
+    reply = split_reply(text, sender=sender)
+    block = reply.signature.split("\n") if reply.signature else []
+    block = block[: footer_start(block)]
+    written = [line for line in reply.text.split("\n") if line.strip()]
+    if not any(line.strip() for line in block):
+        # The text may be a signature alone: then nothing of it is prose, and nearly everything tells a
+        # detail.
+        block = written if _is_signature_alone(written) else []
+    elif written and _is_signature_alone(written) and len(written) <= 6:  # noqa: PLR2004 - a block split in two
+        block = [*written, *block]
+    return [line[:_LONGEST_LINE] for line in block if line.strip()][:_MOST_LINES]
+
+
+def _is_signature_alone(lines: Sequence[str]) -> bool:
+    most, longest = 16, 160
+    if not 0 < len(lines) <= most or any(len(line) > longest for line in lines):
+        return False
+    if len(find_signature(["", *lines])) == len(lines):
+        return True
+    first = _SPLIT.split(lines[0].strip(_MARKS))[0].partition(",")[0]
+    telling = sum(
+        bool(
+            EMAIL.search(line)
+            or URL.search(line)
+            or is_title_like(line)
+            or has_legal_form(line)
+            or is_street_like(line)
+        )
+        or any(char.isdigit() for char in line)
+        for line in lines
+    )
+    prose = any(is_prose(line) or line.rstrip().endswith(("?", "!", ":")) for line in lines)
+    return (
+        is_name_like(first)
+        and not set(words_of(first)) <= ANSWERS
+        and telling > 0
+        and not prose
+        and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
+    )
+
+
+def _choose_phones(phones: Sequence[Phone]) -> tuple[Field | None, Field | None]:
+    best: dict[str, Field] = {}
+    for phone in sorted(phones, key=lambda one: one.rank):
+        best.setdefault("mobile" if phone.is_mobile else "phone", Field(phone.e164, phone.confidence))
+    return best.get("phone"), best.get("mobile")
+
+
+class _Reader:
+    """Reads the lines once, piece by piece; each piece goes to the first field it fits."""
+
+    def __init__(self, lines: Sequence[str], people: frozenset[str]) -> None:
+        self.lines = [_plain(line) for line in lines]
+        self._people = people
+        self.name: Field | None = None
+        self.title: Field | None = None
+        self.company: Field | None = None
+        self.email: Field | None = None
+        self.linkedin: Field | None = None
+        self.website: Field | None = None
+        self.address: Field | None = None
+        self._find_links()
+        pieces = [piece for line in self.lines for piece in self._pieces(line)]
+        used = self._find_name(pieces)
+        self._find_rest([piece for index, piece in enumerate(pieces) if index not in used])
+
+    def country(self) -> str | None:
+        """A country the addresses of the signature name by their top-level domain, as an ISO code."""
+        hosts = [field.value for field in (self.email, self.website) if field is not None]
+        for host in hosts:
+            top = host.rstrip("/").rpartition(".")[2].upper()
+            if len(top) == 2 and top not in {"IO", "CO", "AI", "EU", "ME", "TV"}:  # noqa: PLR2004 - ISO 3166 alpha-2
+                return "GB" if top == "UK" else top
+        return None
+
+    def _find_links(self) -> None:
+        text = "\n".join(self.lines)
+        addresses = [match[0].rstrip(".-") for match in EMAIL.finditer(text)]
+        if addresses:
+            own = [
+                address
+                for address in addresses
+                if self._people & set(re.split(r"[._@+-]", address.casefold()))
+            ]
+            self.email = Field(own[0], 0.98) if own else Field(addresses[0], 0.9)
+        profiles = sorted(_LINKEDIN.finditer(text), key=lambda match: match["kind"].casefold() == "company")
+        if profiles and profiles[0]["kind"].casefold() != "company":
+            self.linkedin = Field(profiles[0][0].rstrip(".,"), 0.97)
+        sites = [
+            match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)")
+            for match in URL.finditer(text)
+        ]
+        sites = [site for site in sites if not _SOCIAL.search(site.split("?")[0])]
+        if sites:
+            self.website = Field(sites[0], 0.95)
+            return
+        bare = [
+            match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))
+        ]
+        bare = [site for site in bare if _is_site(site)]
+        if bare:
+            self.website = Field(bare[0], 0.75)
+
+    def _pieces(self, line: str) -> Iterator[str]:
+        """The parts of a line that could be a field of their own, without contact details and labels."""
+        rest = closing_rest(line)
+        if rest is not None:
+            line = rest
+        line = URL.sub("\t", EMAIL.sub("\t", _LINKEDIN.sub("\t", line)))
+        for raw in _SPLIT.split(line):
+            piece = _LABEL.sub("", raw.strip(" \t*_~`>|")).strip(_MARKS)
+            if piece and piece.casefold() not in {
+                "linkedin",
+                "website",
+                "web",
+                "e",
+                "w",
+                "email",
+                "e-mail",
+                "mail",
+            }:
+                yield piece
+
+    def _find_name(self, pieces: Sequence[str]) -> set[int]:
+        first = 4  # a name stands at the top of a signature or after a closing
+        best: tuple[float, int, str, str] | None = None
+        for index, piece in enumerate(pieces[: first + 2]):
+            name, rest = self._name_in(piece)
+            if not name:
+                continue
+            tokens = {part for word in words_of(name) for part in re.split(r"[.'’-]", word)}
+            known = bool(tokens & self._people)
+            if index >= first and not known:
+                continue
+            several = len(words_of(name)) > 1
+            if not known and (
+                has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS
+            ):
+                continue
+            initials = len(re.sub(r"[\W\d_]", "", name)) <= 2 and name.isascii()  # noqa: PLR2004 - "MM", "TB"
+            if initials or (self._people and not known and not several and index > 0):
+                continue
+            score = 0.5 + 0.3 * known + 0.15 * several - 0.02 * index
+            if best is None or score > best[0]:
+                best = (score, index, name, rest)
+        if best is None:
+            return set()
+        score, index, name, rest = best
+        self.name = Field(name, round(score, 2))
+        used = set(range(index + 1))
+        if rest:
+            self._take_combined(rest)
+        # "Thanks, Dan" above "Dan Rivera, Director of Sales": what stands above the full name is the
+        # sign-off.
+        return used
+
+    def _name_in(self, piece: str) -> tuple[str, str]:
+        piece = _ON_BEHALF.sub("", _PRONOUNS.sub("", piece)).strip(_MARKS)
+        whole = _CREDENTIALS.sub("", piece)
+        if is_name_like(whole) and ("," not in whole or self._is_reversed(whole)):
+            known = set(words_of(whole)) & self._people
+            if known or not is_title_like(whole):
+                return piece, ""
+        head, mark, rest = piece.partition(",")
+        if not mark:
+            dash = re.match(r"(?P<head>[^\d]{3,40}?) +- +(?P<rest>.+)$", piece)
+            if dash is None:
+                number = re.match(r"(?P<head>[^\d+(]{3,40}?)[ ,]+(?P<rest>[+(]?\d.{5,})$", piece)
+                return (
+                    (number["head"].strip(_MARKS), "")
+                    if number and self._is_plain_name(number["head"])
+                    else ("", "")
+                )
+            head, rest = dash["head"], dash["rest"]
+        return (head.strip(_MARKS), rest.strip(_MARKS)) if self._is_plain_name(head) else ("", "")
+
+    def _is_plain_name(self, text: str) -> bool:
+        return is_name_like(text) and (not is_title_like(text) or bool(set(words_of(text)) & self._people))
+
+    def _is_reversed(self, whole: str) -> bool:
+        last, _, first = whole.partition(",")
+        return {*words_of(last)} <= self._people and {*words_of(first)} <= self._people
+
+    def _take_combined(self, text: str) -> None:
+        """What follows a name on its line: "CTO, Stackhouse Ltd, Leeds"."""
+        for part in _segments(text):
+            if EMAIL.search(part) or _mostly_digits(part):
+                continue
+            if self.title is None and is_title_like(part):
+                self._take_title(part, 0.85)
+            elif (
+                self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part)
+            ):
+                self.company = Field(part, 0.9 if has_legal_form(part) else 0.65)
+
+    def _find_rest(self, pieces: Sequence[str]) -> None:
+        address: list[str] = []
+        after_title = False
+        # Right below the name stands the position, else mostly the company.
+        below_name = 0 if self.name is not None and " " in self.name.value else -1
+        for index, piece in enumerate(pieces):
+            text = _PRONOUNS.sub("", piece).strip(_MARKS)
+            if part := self._address_part(text, address, pieces[index - 1].strip(_MARKS) if index else ""):
+                address += part
+            elif not text or _mostly_digits(text) or self._is_name_again(text):
+                continue
+            elif _is_registry(text):
+                self._take_registered(text)
+            elif self.title is None and self._is_title(text):
+                self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
+                after_title = True
+            elif has_legal_form(text):
+                address += self._address_after_company(text)
+                self._take_company(text)
+            elif is_department_like(text):
+                after_title = True
+            elif self.company is None and self._is_company(
+                text, after_title=after_title or below_name == index
+            ):
+                sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else 0.45
+                self.company = Field(text, sure)
+        if address:
+            self.address = Field(", ".join(address), 0.9 if len(address) > 1 or "," in address[0] else 0.7)
+
+    def _address_part(self, text: str, address: Sequence[str], before: str) -> list[str]:
+        """What a piece adds to the postal address; `before` is the piece above it."""
+        if _is_address(text) and (not has_legal_form(text) or self.company):
+            # A street without a word for street: "Am Kai 7".
+            houses = [before] if not address and _POSTCODE.match(text) and _HOUSE.fullmatch(before) else []
+            return [*houses, text]
+        follows = bool(address) and address[-1] == before
+        return [text] if follows and text.casefold().rstrip(".") in _COUNTRIES else []
+
+    def _take_registered(self, text: str) -> None:
+        """Take the company before its register entry: "Acme Ltd. Registered in England No. …"."""
+        head = text.partition(". ")[0]
+        if not _is_registry(head) and has_legal_form(head):
+            self._take_company(head)
+
+    def _is_name_again(self, text: str) -> bool:
+        return self.name is not None and words_of(text) == words_of(self.name.value)
+
+    def _is_title(self, text: str) -> bool:
+        longest = 70
+        if len(text) >= longest or text[-1] in "?!":
+            return False
+        joined = _JOINS_COMPANY.split(text, maxsplit=1)
+        if len(joined) > 1 and is_title_like(joined[0]):
+            return True
+        return is_title_like(text) and not has_legal_form(text)
+
+    def _take_title(self, text: str, confidence: float) -> None:
+        joined = _JOINS_COMPANY.split(text, maxsplit=1)
+        if len(joined) > 1 and is_title_like(joined[0]):
+            self.title = Field(joined[0].strip(_MARKS), confidence)
+            if self.company is None:
+                self.company = Field(joined[1].strip(_MARKS), 0.85)
+            return
+        head, mark, rest = text.partition(",")
+        rest = rest.strip(_MARKS)
+        if mark and rest and is_title_like(head) and not is_title_like(rest):
+            belongs = has_legal_form(rest) or self._matches_domain(rest) or head.strip().casefold() in _HEADS
+            if belongs and not is_department_like(rest):
+                self.title = Field(head.strip(_MARKS), confidence)
+                if self.company is None:
+                    self.company = Field(rest, 0.8)
+                return
+        self.title = Field(text, confidence)
+
+    def _address_after_company(self, text: str) -> list[str]:
+        if not is_street_like(text):
+            return []
+        parts = _segments(text)
+        legal = next((index for index, part in enumerate(parts) if has_legal_form(part)), -1)
+        rest = ", ".join(parts[legal + 1 :])
+        return [rest] if legal >= 0 and is_street_like(rest) else []
+
+    def _take_company(self, text: str) -> None:
+        parts = [part for part in _segments(text) if part]
+        if self.company is not None:
+            return
+        if len(parts) > 1 and is_title_like(parts[0]) and not has_legal_form(parts[0]):
+            self._take_combined(text)
+            return
+        legal = next((part for part in parts if has_legal_form(part)), text)
+        self.company = Field(legal if is_street_like(text) or len(parts) > 2 else text, 0.93)  # noqa: PLR2004
+
+    def _is_company(self, text: str, *, after_title: bool) -> bool:
+        few = 6
+        words = words_of(text)
+        if (
+            not 0 < len(words) <= few
+            or text[-1] in "?!:"
+            or is_department_like(text)
+            or closing_rest(text) is not None
+        ):
+            return False
+        if any(char.isdigit() for char in text) or ":" in text or not text[0].isupper():
+            return False
+        if set(words) & COMPANY_WORDS or self._matches_domain(text):
+            return True
+        return after_title and is_name_like(text)
+
+    def _matches_domain(self, text: str) -> bool:
+        squeezed = re.sub(r"[\W_]", "", text.casefold())
+        for field in (self.email, self.website):
+            if field is None:
+                continue
+            host = field.value.rpartition("@")[2].casefold()
+            host = re.sub(r"^(?:https?://)?(?:www\.)?", "", host).partition("/")[0]
+            labels = [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
+            least = 3
+            if any(
+                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label)
+                for label in labels
+            ):
+                return True
+        return False
+
+
+def _plain(line: str) -> str:
+    """A line without Markdown, HTML and angle brackets; link targets stay beside their text."""
+    line = _MARKDOWN_LINK.sub(r"\1 \2", line)
+    line = _ANGLE.sub(lambda match: f" {match[1]}" if match[1] not in line[: match.start()] else "", line)
+    line = _TAG.sub(" ", line)
+    return line.replace("**", "").replace("\u00a0", " ").replace("\u200b", "").strip(" \t*_>")
+
+
+def _segments(text: str) -> list[str]:
+    """Split at commas, keeping ", Inc." and the like with what they belong to."""
+    parts: list[str] = []
+    for part in (raw.strip(_MARKS) for raw in text.split(",")):
+        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= 2:  # noqa: PLR2004
+            parts[-1] = (
+                f"{parts[-1]}, {part}."
+                if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
+                else f"{parts[-1]}, {part}"
+            )
+        elif part:
+            parts.append(part)
+    return parts
+
+
+def _mostly_digits(text: str) -> bool:
+    digits = sum(char.isdigit() for char in text)
+    return digits > 0 and digits * 2 >= sum(char.isalnum() for char in text)
+
+
+def _is_address(text: str) -> bool:
+    return (
+        is_street_like(text)
+        and not _is_registry(text)
+        and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
+    )
+
+
+_POSTCODE: Final = re.compile(
+    r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}"
+)
+_HOUSE: Final = re.compile(r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?")
+
+
+def _is_registry(text: str) -> bool:
+    """Court, tax and register entries, order numbers, office hours: no field of a contact."""
+    folded = text.casefold()
+    return any(word in folded for word in _REGISTRY)
+
+
+_REGISTRY: Final = word_set("registry")
+
+
+_COUNTRIES: Final = word_set("countries")
+
+
+def _is_site(site: str) -> bool:
+    host = site.partition("/")[0]
+    top = host.rpartition(".")[2].casefold()
+    if top not in _TOP_DOMAINS or _SOCIAL.search(site) or any(has_legal_form(f"x {part}") for part in [host]):
+        return False
+    name = host.rpartition(".")[0]
+    shortest = 3
+    return len(name) >= shortest and not name[0].isupper()
