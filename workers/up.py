@@ -17,7 +17,6 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from rich.console import Console
 
-from workers.cli import report_table
 from workers.db.embedded import EmbeddedServers
 from workers.db.migrate import migrate
 from workers.db.session import connect, transaction
@@ -26,6 +25,7 @@ from workers.errors import FleetError
 from workers.load.demo import is_empty, load_demo
 from workers.resources import shipped
 from workers.settings import Settings, database_url, direct_database_url, settings
+from workers.tables import report_table
 
 _FIRST_ROUND_SECONDS: Final = 120
 # The supervisor forks its processes at once; the first round's thread must not hold a lock while it does.
@@ -85,7 +85,7 @@ def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
 
     try:
         reports = _first_round(app)
-        delivered = _report_of(app, "workers.delivery.run", queue="delivery")
+        app.send_task("workers.delivery.run").get(timeout=_FIRST_ROUND_SECONDS)
     except CeleryTimeoutError:
         out.print("fleet: the workers do not answer yet; `fleet status` tells when they have run", style="yellow")
         return
@@ -94,7 +94,6 @@ def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
     place = _where(chosen.smtp_url) if chosen.smtp_url else f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
     with connect(database_url()) as connection, transaction(connection):
         counts = {row["status"]: row["n"] for row in connection.execute("SELECT * FROM fleet_action_counts()")}
-    out.print(f"delivery: {_counted(delivered) or 'nothing new to deliver'}", highlight=False)
     out.print(f"outbox:   {_counted(counts) or 'empty'}", highlight=False)
     out.print(f"messages: {place}", highlight=False)
     out.print(f"flower:   http://127.0.0.1:{flower_port}", highlight=False)
@@ -104,11 +103,6 @@ def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
 def _first_round(app: Celery) -> list[dict[str, Any]]:
     sent = [app.send_task(f"workers.{name}.run") for name in ENGINES]
     return [result.get(timeout=_FIRST_ROUND_SECONDS) for result in sent]
-
-
-def _report_of(app: Celery, task: str, *, queue: str) -> dict[str, Any]:
-    report: dict[str, Any] = app.send_task(task, queue=queue).get(timeout=_FIRST_ROUND_SECONDS)
-    return report
 
 
 def _counted(numbers: dict[str, int]) -> str:
