@@ -51,7 +51,8 @@ def write(crm: Crm, tenant: UUID, number: int = 1, **values: Any) -> list[int]:
         "variables": Jsonb(VARIABLES),
         "subject_type": "deal", "subject_id": deal, "client_id": client, "contact_id": contact, "run_at": NOW,
     } | values  # fmt: skip
-    return [crm.insert("scheduled_actions", **row, dedupe_key=str(uuid4())) for _ in range(number)]
+    ids: list[Any] = [crm.insert("scheduled_actions", **row, dedupe_key=str(uuid4())) for _ in range(number)]
+    return ids
 
 
 def test_every_message_is_sent_exactly_once_under_its_stable_id(
@@ -220,7 +221,7 @@ def test_a_broken_template_is_tried_again_and_stops_nobody(
 @pytest.mark.parametrize(
     ("change", "verdict"),
     [
-        ("INSERT INTO suppressions SELECT id, 'ann@acme.example', 'unsubscribed' FROM tenants", 
+        ("INSERT INTO suppressions SELECT id, 'ann@acme.example', 'unsubscribed' FROM tenants",
          "skipped: address is suppressed: unsubscribed"),
         ("UPDATE contacts SET email = ' '", "skipped: no address"),
         ("UPDATE deals SET stage = 'won'", "cancelled: the deal is closed"),
