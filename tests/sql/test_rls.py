@@ -41,9 +41,7 @@ def acting(connection: Connection, role: str, subject: UUID | None = None) -> It
         yield
 
 
-def attempt(
-    connection: Connection, statement: sql.Composed, *parameters: Any
-) -> list[dict[str, Any]] | str:
+def attempt(connection: Connection, statement: sql.Composed, *parameters: Any) -> list[dict[str, Any]] | str:
     """Return what a statement yields, or the name of the error it ends in; nothing of it stays."""
     try:
         with connection.transaction(force_rollback=True):
