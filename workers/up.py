@@ -9,8 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
+import psutil
 from celery import Celery
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from honcho.environ import parse_procfile
@@ -30,6 +31,7 @@ from workers.tables import report_table
 _FIRST_ROUND_SECONDS: Final = 120
 # The supervisor forks its processes at once; the first round's thread must not hold a lock while it does.
 _SETTLE_SECONDS: Final = 1.5
+_STOP_SECONDS: Final = 10
 
 
 def start(*, demo: bool, out: Console) -> int:
@@ -45,7 +47,7 @@ def start(*, demo: bool, out: Console) -> int:
     chosen = settings()
     chosen.fleet_home.mkdir(parents=True, exist_ok=True)
     with (
-        _only_one(chosen.fleet_home),
+        _only_one(chosen.fleet_home, out),
         EmbeddedServers(chosen.fleet_home, postgres=chosen.database_url is None, valkey=chosen.redis_url is None),
     ):
         out.print(f"database: {_where(database_url())}", highlight=False)
@@ -110,21 +112,53 @@ def _counted(numbers: dict[str, int]) -> str:
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Hold FLEET_HOME for this process; the lock goes with it, however it ends."""
+def _only_one(home: Path, out: Console) -> Iterator[None]:
+    """Hold FLEET_HOME for this process; the lock goes with it, however it ends.
+
+    The supervisor's children inherit the lock, so after a kill -9 it tells of what was left running: that is
+    stopped first.
+    """
     with (home / "fleet.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise FleetError(
-                f"a fleet already runs under {home} (process {file.read().strip() or 'unknown'}): "
-                "stop it with Ctrl-C, or set FLEET_HOME to another folder"
-            ) from None
+        file.seek(0)
+        owner = file.read().strip()
+        if not _locked(file):
+            if owner.isdigit() and psutil.pid_exists(int(owner)):
+                raise FleetError(
+                    f"a fleet already runs under {home} (process {owner}): "
+                    "stop it with Ctrl-C, or set FLEET_HOME to another folder"
+                )
+            out.print(f"a killed fleet left {_stop_leftovers(home / 'fleet.lock')} processes behind: stopped them")
+            if not _locked(file):
+                raise FleetError(f"{home / 'fleet.lock'} is held by a process that cannot be stopped")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stop_leftovers(lock: Path) -> int:
+    """Stop whatever still has the lock file open, with all its children; returns how many processes."""
+    holders = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and str(lock.resolve()) in {file.path for file in process.open_files()}:
+                holders += [process, *process.children(recursive=True)]
+        except psutil.Error:  # gone meanwhile, or another user's
+            continue
+    for process in holders:
+        process.terminate()
+    _, alive = psutil.wait_procs(holders, timeout=_STOP_SECONDS)
+    for process in alive:
+        process.kill()
+    return len(holders)
 
 
 def _flower_port(wanted: int) -> int:
