@@ -97,6 +97,8 @@ def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
     with connect(database_url()) as connection, transaction(connection):
         counts = {row["status"]: row["n"] for row in connection.execute("SELECT * FROM fleet_action_counts()")}
     out.print(f"outbox:   {_counted(counts) or 'empty'}", highlight=False)
+    if counts.get("scheduled"):
+        out.print("          scheduled ones wait for their time, a sending window, or a paused tenant", highlight=False)
     out.print(f"messages: {place}", highlight=False)
     out.print(f"flower:   http://127.0.0.1:{flower_port}", highlight=False)
     out.print("The fleet is up on its timetable. In another terminal: fleet status. Ctrl-C stops it.\n")
