@@ -8,6 +8,14 @@ BEGIN
     FOR v_added IN SELECT * FROM fleet_core_additions WHERE column_name <> '*' LOOP
         EXECUTE format('ALTER TABLE public.%I DROP COLUMN IF EXISTS %I', v_added.table_name, v_added.column_name);
     END LOOP;
+
+    -- A CRM that came without vendors does not keep a table of them that nobody ever used.
+    IF EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'vendors' AND a.column_name = '*')
+        AND NOT EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'deals' AND a.column_name = '*')
+        AND NOT EXISTS (SELECT FROM vendors)
+    THEN
+        DROP TABLE vendors;
+    END IF;
 END
 $$;
 
