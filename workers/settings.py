@@ -2,6 +2,9 @@
 
 import json
 import os
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
@@ -32,6 +35,15 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _mailbox(value: str) -> str:
+    name, address = parseaddr(value)
+    try:
+        Address(name, addr_spec=address)
+    except (ValueError, HeaderParseError, IndexError):
+        raise ValueError("must be an address such as Customer Care <care@example.com>") from None
+    return value
+
+
 PostgresUrl = Annotated[str | None, _url("postgresql", "postgres")]
 RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket")]
 SmtpUrl = Annotated[str | None, _url("smtp", "smtps")]
@@ -48,7 +60,7 @@ class Settings(BaseSettings):
     smtp_url: SmtpUrl = None
     fleet_home: Path = Path(".fleet")
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
-    fleet_mail_from: str = "Customer Care <care@fleet.example>"
+    fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=12, ge=1, le=50)
