@@ -15,6 +15,7 @@ from alembic import command
 
 from tests.crm import NOW, Crm, days, wait_until
 from tests.sql.test_rls import acting
+from workers.db import check
 from workers.db import migrate as module
 from workers.db.migrate import migrate, rollback
 from workers.db.revisions import KNOWN
@@ -120,9 +121,7 @@ def test_a_rollback_removes_the_fleet_and_keeps_the_crm(database_url: str) -> No
         functions = connection.execute(
             "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
         ).fetchall()
-        assert [row["proname"] for row in functions] == ["current_tenant_id"], (
-            "the policies that stay need it"
-        )
+        assert [row["proname"] for row in functions] == ["current_tenant_id"], "the policies that stay need it"
         connection.execute("UPDATE deals SET stage = 'won'")
         connection.execute("INSERT INTO tenants (name) VALUES ('still writable')")
 
@@ -131,9 +130,7 @@ def test_after_a_rollback_the_fleet_can_come_back(database_url: str) -> None:
     before = sorted(schema(database_url))
     rollback(database_url)
     migrate(database_url)
-    assert sorted(line.rstrip(",") for line in schema(database_url)) == sorted(
-        line.rstrip(",") for line in before
-    )
+    assert sorted(line.rstrip(",") for line in schema(database_url)) == sorted(line.rstrip(",") for line in before)
 
 
 def test_a_rollback_of_nothing_says_so(empty_database: str) -> None:
@@ -161,9 +158,7 @@ def test_beside_a_crm_it_adds_and_never_rewrites(supabase: str) -> None:
             "SELECT * FROM pg_policies WHERE tablename = ANY (%s) ORDER BY tablename, policyname", [list(CRM)]
         ).fetchall()
         assert kept == policies
-        trigger = connection.execute(
-            "SELECT tgenabled FROM pg_trigger WHERE tgname = 'handle_updated_at'"
-        ).fetchall()
+        trigger = connection.execute("SELECT tgenabled FROM pg_trigger WHERE tgname = 'handle_updated_at'").fetchall()
         assert trigger == [{"tgenabled": "O"}]
 
 
@@ -251,6 +246,28 @@ def test_beside_a_crm_the_other_engines_find_their_work_too(supabase: str) -> No
         assert crm.templates() == {"feedback_request": 1, "compliance_reminder": 1}
 
 
+def test_beside_a_crm_that_shuts_the_workers_out_they_get_in_and_are_taken_out_again(supabase: str) -> None:
+    """Plain PostgreSQL: no grants for service_role, and row-level security that knows nothing of it."""
+    with connect(supabase) as connection:
+        connection.execute("REVOKE ALL ON deals, clients, contacts, tenants, profiles FROM service_role")
+        connection.execute("DROP POLICY service ON deals")
+        connection.execute("DROP POLICY service ON contacts")
+    before = schema(supabase)
+    migrate(supabase)
+    with connect(supabase) as connection:
+        assert Crm(connection).run("deals").tally.due > 0
+        assert check.missing(connection) == []
+    rollback(supabase)
+    assert schema(supabase) == before
+
+
+def test_a_table_of_the_same_name_is_left_alone_and_named(supabase: str) -> None:
+    with connect(supabase) as connection:
+        connection.execute("CREATE TABLE quotes (id uuid PRIMARY KEY)")
+    with pytest.raises(FleetError, match="already has a table quotes"):
+        migrate(supabase)
+
+
 def upgrade_to(url: str, revision: str) -> None:
     with module._exclusively(url) as connection:
         module._ensure_history(connection)
@@ -296,16 +313,12 @@ def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_left_to_do(
         runs = [future.result(60) for future in [pool.submit(migrate, empty_database) for _ in range(2)]]
     assert sorted(len(run.revisions) for run in runs) == [0, len(KNOWN)]
     with connect(empty_database) as connection:
-        rows = connection.execute(
-            "SELECT name, count(*) AS n FROM migration_history GROUP BY name"
-        ).fetchall()
+        rows = connection.execute("SELECT name, count(*) AS n FROM migration_history GROUP BY name").fetchall()
     assert {row["n"] for row in rows} == {1}
 
 
 def test_a_migration_waits_while_another_holds_the_lock(database_url: str) -> None:
-    waiting = (
-        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_try_advisory_lock'"
-    )
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_try_advisory_lock'"
     with connect(database_url) as other, ThreadPoolExecutor(1) as pool:
         with module._exclusively(database_url):
             second = pool.submit(migrate, database_url)
@@ -316,9 +329,7 @@ def test_a_migration_waits_while_another_holds_the_lock(database_url: str) -> No
 
 
 @pytest.mark.parametrize("operation", [migrate, rollback])
-def test_a_database_ahead_of_the_code_is_refused(
-    database_url: str, operation: Callable[[str], object]
-) -> None:
+def test_a_database_ahead_of_the_code_is_refused(database_url: str, operation: Callable[[str], object]) -> None:
     with connect(database_url) as connection:
         connection.execute("UPDATE fleet_schema_version SET version_num = '9999_tomorrow'")
         before = schema(database_url)

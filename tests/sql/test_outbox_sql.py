@@ -104,9 +104,7 @@ def test_the_contacts_present_address_counts_not_the_one_it_had_then(crm: Crm) -
 def test_a_suppressed_address_gets_nothing_from_this_tenant(crm: Crm) -> None:
     ours, other = crm.tenant(), crm.tenant()
     mail, elsewhere = (crm.action(tenant, recipient="Ann@Acme.example") for tenant in (ours, other))
-    crm.execute(
-        "INSERT INTO suppressions VALUES (%s, 'ann@acme.example', 'asked not to be written to')", ours
-    )
+    crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', 'asked not to be written to')", ours)
     assert verdict(crm, mail) == ("skipped", "address is suppressed: asked not to be written to")
     assert verdict(crm, elsewhere) == (None, None)
     claim(crm)
@@ -210,9 +208,7 @@ def test_a_live_lease_is_left_alone_and_an_expired_one_comes_back(crm: Crm) -> N
     tenant = crm.tenant()
     alive, lost, spent = crm.action(tenant), crm.action(tenant), crm.action(tenant, attempts=4)
     claim(crm)
-    crm.execute(
-        "UPDATE scheduled_actions SET lease_until = clock_timestamp() - interval '1 s' WHERE id <> %s", alive
-    )
+    crm.execute("UPDATE scheduled_actions SET lease_until = clock_timestamp() - interval '1 s' WHERE id <> %s", alive)
     assert crm.read("recover_actions", 5)[0]["recover_actions"] == 2
     assert [action(crm, mail)["status"] for mail in (alive, lost, spent)] == ["sending", "scheduled", "dead"]
     assert action(crm, lost)["last_error"] == "the sender was lost before it reported back"
@@ -226,9 +222,7 @@ def test_only_the_holder_of_the_lease_settles(crm: Crm) -> None:
     claim(crm, owner="two")
     assert settle(crm, "one", {"id": mail, "status": "failed", "error": "too late"}) == 0
     assert action(crm, mail)["status"] == "sending"
-    assert (
-        settle(crm, "two", {"id": mail, "status": "sent", "address": "a@b.example", "message_id": "<1>"}) == 1
-    )
+    assert settle(crm, "two", {"id": mail, "status": "sent", "address": "a@b.example", "message_id": "<1>"}) == 1
     row = action(crm, mail)
     assert (row["status"], row["sent_at"], row["sent_to"], row["message_id"]) == (
         "sent",
@@ -280,9 +274,7 @@ def test_an_approved_suggestion_leaves(crm: Crm) -> None:
         ("retry", {"failed": "scheduled", "dead": "scheduled"}),
     ],
 )
-def test_what_an_operator_can_decide_about_which_action(
-    crm: Crm, decision: str, changes: dict[str, str]
-) -> None:
+def test_what_an_operator_can_decide_about_which_action(crm: Crm, decision: str, changes: dict[str, str]) -> None:
     tenant = crm.tenant()
     statuses = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
     ids = {status: crm.action(tenant, status=status, attempts=8) for status in statuses}
@@ -321,19 +313,12 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
     for _ in range(2):
         with clock.at(NOW), crm.connection.transaction():
             claimed = crm.read("claim_internal", 100, 100)
-            texts = [
-                {"id": row["action_id"], "title": "T", "body": "B"} for row in claimed if not row["verdict"]
-            ]
+            texts = [{"id": row["action_id"], "title": "T", "body": "B"} for row in claimed if not row["verdict"]]
             crm.read("file_internal", Jsonb(texts))
-    tasks = crm.rows(
-        "SELECT tenant_id, assigned_to, title, status FROM tasks ORDER BY assigned_to NULLS LAST"
-    )
+    tasks = crm.rows("SELECT tenant_id, assigned_to, title, status FROM tasks ORDER BY assigned_to NULLS LAST")
     assert tasks == [
-        {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"}
-        for assignee in (owner, None)
+        {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"} for assignee in (owner, None)
     ]
     [filed] = crm.rows("SELECT tenant_id, order_id, priority FROM cases")
     assert filed == {"tenant_id": tenant, "order_id": order, "priority": "high"}
-    assert [action(crm, mail)["status"] for mail in (task, strange, case, unwanted)] == ["sent"] * 3 + [
-        "cancelled"
-    ]
+    assert [action(crm, mail)["status"] for mail in (task, strange, case, unwanted)] == ["sent"] * 3 + ["cancelled"]
