@@ -186,7 +186,7 @@ def _exclusively(url: str) -> Iterator[Connection]:
         except DuplicateTable as error:
             name = str(error).split('"')[1]
             raise FleetError(
-                f"the database already has a table {name} that is not the fleet's: rename it, nothing was applied on top of it"
+                f"the database already has a table {name} that is not the fleet's: rename it, then migrate again"
             ) from None
         except (LockNotAvailable, ObjectInUse, OperationalError) as error:
             raise FleetError(
