@@ -9,7 +9,8 @@ BEGIN
     FOREACH v_table IN ARRAY ARRAY[
         'feedback_requests', 'deal_stage_history', 'deal_stage_config', 'quotes', 'quote_activities', 'quote_outcomes',
         'contact_enrichment_queue', 'opportunity_signals', 'compliance_schedule', 'compliance_checks',
-        'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs'
+        'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs',
+        'tenant_mailboxes', 'inbound_messages', 'provider_usage', 'merge_decisions'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
