@@ -31,6 +31,15 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- What belongs to no tenant yet, and how far mailboxes are read: the workers' alone.
+    FOREACH v_table IN ARRAY ARRAY['inbound_rejects', 'imap_folders'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
+        EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
+        EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
+        EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
+    END LOOP;
+
     -- CRM tables that were created because they were missing; a CRM that brought its own keeps its policies.
     FOR v_table IN SELECT a.table_name FROM fleet_core_additions AS a WHERE a.column_name = '*' LOOP
         EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
