@@ -32,6 +32,7 @@ _servers = pytest.StashKey[tuple[EmbeddedServers, Path]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that the workers of a parallel run are children of."""
+    config.addinivalue_line("markers", "crm_sales: reads the public CRM data set")
     if hasattr(config, "workerinput"):
         return
     home = Path(tempfile.mkdtemp(prefix="fleet-tests-"))
@@ -44,7 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
         admin.execute("SELECT pg_reload_conf()")
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     migrate(_url_of(servers.urls["DATABASE_URL"], TEMPLATE))
-    config.addinivalue_line("markers", "crm_sales: reads the public CRM data set")
 
 
 @pytest.hookimpl(optionalhook=True)

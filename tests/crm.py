@@ -1,6 +1,8 @@
 """Rows of a CRM, in as few words as a test can say them; and the engines, run at an instant."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +21,14 @@ NOW = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
 
 def days(number: float) -> timedelta:
     return timedelta(days=number)
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for something another session does."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
 
 
 class Crm:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import psycopg
 import typer
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -24,6 +23,7 @@ from workers.errors import FleetError, UnknownNameError
 from workers.runtime.dispatch import run_engine
 from workers.runtime.status import fleet_status
 from workers.settings import database_url, direct_database_url, settings
+from workers.tables import report_table, table_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="Migrate, check and roll back the database.")
@@ -109,7 +109,7 @@ def status(as_json: Json = False) -> None:
     if as_json:
         out.print_json(json.dumps(current, default=str))
         return
-    table = _table("engine", "due now", "last run", "by", "result", "acted", "actions", "latest slot")
+    table = table_of("engine", "due now", "last run", "by", "result", "acted", "actions", "latest slot")
     for row in current["engines"]:
         result = row["last_status"] or "never ran"
         if row["last_failures"]:
@@ -137,7 +137,7 @@ def load(
     bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
     with _database() as connection, clock.at(_instant(now)), bar:
         report = load_directory(connection, folder, progress=_progress(bar))
-    table = _table("table", "read", "inserted", "unchanged", "rejected")
+    table = table_of("table", "read", "inserted", "unchanged", "rejected")
     for name, count in report.tables.items():
         table.add_row(name, *map(str, (count.read, count.inserted, count.unchanged, count.rejected)))
     out.print(table)
@@ -204,7 +204,7 @@ def list_actions(
     if as_json:
         out.print_json(json.dumps(rows, default=str))
         return
-    table = _table("id", "tenant", "to", "subject", "status", "why")
+    table = table_of("id", "tenant", "to", "subject", "status", "why")
     for row in rows:
         subject = render(row["template"], row["variables"], row["tenant_name"]).subject
         why = row["reason"] or row["last_error"] or ""
@@ -236,24 +236,6 @@ _decision("cancel", "Cancel actions that have not left.")
 _decision("retry", "Try failed and dead actions again.")
 
 
-def report_table(reports: list[dict[str, Any]]) -> Table:
-    """Return the table of what engines did: one row per report."""
-    table = _table("engine", "tenants", "due", "acted", "skipped with reasons", "actions written", "seconds")
-    for report in reports:
-        acted = "\n".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(report["acted"].items()))
-        skipped = "\n".join(f"{n} {reason}" for reason, n in sorted(report["skipped"].items()))
-        written = "\n".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(report["actions"].items()))
-        table.add_row(
-            report["engine"], str(report["tenants"]), str(report["due"]),
-            acted or "0", skipped or "0", written or "0", f"{report['seconds']:.2f}",
-        )  # fmt: skip
-    return table
-
-
-def _table(*columns: str, title: str | None = None) -> Table:
-    return Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left")
-
-
 def _planned(connection: Connection, run: int) -> list[dict[str, Any]]:
     rows = connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()
     planned = []
@@ -273,14 +255,14 @@ def _planned(connection: Connection, run: int) -> list[dict[str, Any]]:
 
 
 def _planned_table(planned: list[dict[str, Any]]) -> Table:
-    table = _table("tenant", "to", "subject", "would be refused", title="Dry run: nothing was changed")
+    table = table_of("tenant", "to", "subject", "would be refused", title="Dry run: nothing was changed")
     for action in planned:
         table.add_row(action["tenant"], action["to"] or action["kind"], action["subject"], action["refused"] or "")
     return table
 
 
 def _progress(bar: Progress) -> Callable[[str, int, int], None]:
-    """Return the loader's callback (file, rows done, rows in all), which draws one bar per file."""
+    """Return the loader's callback (file, bytes done, bytes in all), which draws one bar per file."""
     tasks: dict[str, TaskID] = {}
 
     def show(file: str, done: int, total: int) -> None:

@@ -9,15 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
+import psutil
 from celery import Celery
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from rich.console import Console
 
-from workers.cli import report_table
 from workers.db.embedded import EmbeddedServers
 from workers.db.migrate import migrate
 from workers.db.session import connect, transaction
@@ -26,10 +26,12 @@ from workers.errors import FleetError
 from workers.load.demo import is_empty, load_demo
 from workers.resources import shipped
 from workers.settings import Settings, database_url, direct_database_url, settings
+from workers.tables import report_table
 
 _FIRST_ROUND_SECONDS: Final = 120
 # The supervisor forks its processes at once; the first round's thread must not hold a lock while it does.
 _SETTLE_SECONDS: Final = 1.5
+_STOP_SECONDS: Final = 10
 
 
 def start(*, demo: bool, out: Console) -> int:
@@ -45,7 +47,7 @@ def start(*, demo: bool, out: Console) -> int:
     chosen = settings()
     chosen.fleet_home.mkdir(parents=True, exist_ok=True)
     with (
-        _only_one(chosen.fleet_home),
+        _only_one(chosen.fleet_home, out),
         EmbeddedServers(chosen.fleet_home, postgres=chosen.database_url is None, valkey=chosen.redis_url is None),
     ):
         out.print(f"database: {_where(database_url())}", highlight=False)
@@ -85,7 +87,7 @@ def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
 
     try:
         reports = _first_round(app)
-        delivered = _report_of(app, "workers.delivery.run", queue="delivery")
+        app.send_task("workers.delivery.run").get(timeout=_FIRST_ROUND_SECONDS)
     except CeleryTimeoutError:
         out.print("fleet: the workers do not answer yet; `fleet status` tells when they have run", style="yellow")
         return
@@ -94,8 +96,9 @@ def _show_first_round(chosen: Settings, flower_port: int, out: Console) -> None:
     place = _where(chosen.smtp_url) if chosen.smtp_url else f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
     with connect(database_url()) as connection, transaction(connection):
         counts = {row["status"]: row["n"] for row in connection.execute("SELECT * FROM fleet_action_counts()")}
-    out.print(f"delivery: {_counted(delivered) or 'nothing new to deliver'}", highlight=False)
     out.print(f"outbox:   {_counted(counts) or 'empty'}", highlight=False)
+    if counts.get("scheduled"):
+        out.print("          scheduled ones wait for their time, a sending window, or a paused tenant", highlight=False)
     out.print(f"messages: {place}", highlight=False)
     out.print(f"flower:   http://127.0.0.1:{flower_port}", highlight=False)
     out.print("The fleet is up on its timetable. In another terminal: fleet status. Ctrl-C stops it.\n")
@@ -106,31 +109,58 @@ def _first_round(app: Celery) -> list[dict[str, Any]]:
     return [result.get(timeout=_FIRST_ROUND_SECONDS) for result in sent]
 
 
-def _report_of(app: Celery, task: str, *, queue: str) -> dict[str, Any]:
-    report: dict[str, Any] = app.send_task(task, queue=queue).get(timeout=_FIRST_ROUND_SECONDS)
-    return report
-
-
 def _counted(numbers: dict[str, int]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(numbers.items()))
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Hold FLEET_HOME for this process; the lock goes with it, however it ends."""
+def _only_one(home: Path, out: Console) -> Iterator[None]:
+    """Hold FLEET_HOME for this process; the lock goes with it, however it ends.
+
+    The supervisor's children inherit the lock, so after a kill -9 it tells of what was left running: that is
+    stopped first.
+    """
     with (home / "fleet.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise FleetError(
-                f"a fleet already runs under {home} (process {file.read().strip() or 'unknown'}): "
-                "stop it with Ctrl-C, or set FLEET_HOME to another folder"
-            ) from None
+        file.seek(0)
+        owner = file.read().strip()
+        if not _locked(file):
+            if owner.isdigit() and psutil.pid_exists(int(owner)):
+                raise FleetError(
+                    f"a fleet already runs under {home} (process {owner}): "
+                    "stop it with Ctrl-C, or set FLEET_HOME to another folder"
+                )
+            out.print(f"a killed fleet left {_stop_leftovers(home / 'fleet.lock')} processes behind: stopped them")
+            if not _locked(file):
+                raise FleetError(f"{home / 'fleet.lock'} is held by a process that cannot be stopped")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stop_leftovers(lock: Path) -> int:
+    """Stop whatever still has the lock file open, with all its children; returns how many processes."""
+    holders = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and str(lock.resolve()) in {file.path for file in process.open_files()}:
+                holders += [process, *process.children(recursive=True)]
+        except psutil.Error:  # gone meanwhile, or another user's
+            continue
+    for process in holders:
+        process.terminate()
+    _, alive = psutil.wait_procs(holders, timeout=_STOP_SECONDS)
+    for process in alive:
+        process.kill()
+    return len(holders)
 
 
 def _flower_port(wanted: int) -> int:

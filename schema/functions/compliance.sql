@@ -179,6 +179,7 @@ DECLARE
     v_schedule record;
     v_schedules bigint := 0;
     v_refused bigint := 0;
+    v_busy bigint;
     v_error text;
 BEGIN
     IF v_status IS NULL THEN
@@ -202,6 +203,11 @@ BEGIN
             v_refused := v_refused + 1;
         END;
     END LOOP;
+
+    -- Still due: another worker is writing their checks, and will be glad of help with them.
+    SELECT count(*) INTO v_busy FROM compliance_schedule AS s
+    WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
+      AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day');
 
     RETURN QUERY
     WITH claimed AS MATERIALIZED (
@@ -284,6 +290,7 @@ BEGIN
         RETURNING template
     )
     SELECT 'due', 'schedule', v_schedules
+    UNION ALL SELECT 'busy', 'schedule', v_busy
     UNION ALL SELECT 'due', 'check', count(*) FROM decided
     UNION ALL SELECT 'acted', 'schedule', v_schedules - v_refused
     UNION ALL SELECT 'skipped', 'schedule refused, see its last_error', v_refused WHERE v_refused > 0

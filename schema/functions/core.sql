@@ -27,6 +27,6 @@ AS $$
     END
 $$;
 
-REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), current_tenant_id() TO authenticated, service_role, anon;
 GRANT EXECUTE ON FUNCTION action_status(uuid, text) TO service_role;

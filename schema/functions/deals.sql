@@ -231,12 +231,10 @@ BEGIN
         SELECT * FROM (
             SELECT * FROM (
                 SELECT d.* FROM deals_in_follow_up AS d
-                LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
-                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now
-                  AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now AND d.stalls_at < v_now
                 ORDER BY d.follow_up_hour LIMIT p_limit
-                FOR NO KEY UPDATE OF d SKIP LOCKED
+                FOR NO KEY UPDATE SKIP LOCKED
             ) AS followed
             UNION ALL
             SELECT newly.* FROM stages AS s

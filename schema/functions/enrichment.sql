@@ -92,11 +92,12 @@ BEGIN
         LIMIT p_limit
     ), matched AS (
         SELECT q.id, c.id AS contact_id FROM claimed AS q
-        LEFT JOIN LATERAL (
-            SELECT x.id FROM contacts AS x
-            WHERE x.tenant_id = p_tenant_id
-              AND CASE WHEN q.contact_id IS NULL THEN lower(x.email) = lower(btrim(q.email_address)) ELSE x.id = q.contact_id END
-            ORDER BY x.created_at LIMIT 1
+        LEFT JOIN LATERAL (  -- two branches, each one probe of an index; a CASE over both would read every contact
+            SELECT x.id FROM contacts AS x WHERE x.id = q.contact_id AND x.tenant_id = p_tenant_id
+            UNION ALL
+            (SELECT x.id FROM contacts AS x
+             WHERE q.contact_id IS NULL AND x.tenant_id = p_tenant_id AND lower(x.email) = lower(btrim(q.email_address))
+             ORDER BY x.created_at LIMIT 1)
         ) AS c ON true
     )
     SELECT array_agg(m.id ORDER BY m.id), array_agg(m.contact_id ORDER BY m.id) INTO v_queue, v_wanted FROM matched AS m;

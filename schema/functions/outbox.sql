@@ -97,7 +97,9 @@ $$;
 
 -- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
 -- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
--- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits.
+-- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits. The loop
+-- steps from tenant to tenant in the order of their ids, which p_after relies on; one statement with a LIMIT
+-- would serve them in whatever order its join yields, and whoever comes late in it could wait for ever.
 CREATE OR REPLACE FUNCTION claim_emails(
     p_owner text, p_lease interval, p_limit integer, p_per_tenant integer, p_after uuid
 ) RETURNS TABLE (
@@ -108,36 +110,43 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_tenant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
+    v_claimed bigint[] := '{}';
 BEGIN
+    WHILE cardinality(v_claimed) < p_limit LOOP
+        SELECT a.tenant_id INTO v_tenant FROM scheduled_actions AS a
+        WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id > v_tenant
+        ORDER BY a.tenant_id LIMIT 1;
+        EXIT WHEN v_tenant IS NULL;
+        CONTINUE WHEN EXISTS (
+            SELECT FROM tenant_delivery AS y
+            WHERE y.tenant_id = v_tenant
+              AND (y.paused OR (v_now AT TIME ZONE y.time_zone)::time < y.window_start
+                            OR (v_now AT TIME ZONE y.time_zone)::time >= y.window_end));
+        v_claimed := v_claimed || ARRAY(
+            SELECT a.id FROM scheduled_actions AS a
+            WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
+            ORDER BY a.run_at LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed))
+            FOR NO KEY UPDATE SKIP LOCKED);
+    END LOOP;
+
     RETURN QUERY
-    WITH claimed AS MATERIALIZED (
-        SELECT due.id, due.tenant_id, t.name AS tenant_name, y.from_name, y.from_address
-        FROM tenants_with_actions('email', p_after) AS w (tenant_id)
-        JOIN tenants AS t ON t.id = w.tenant_id
-        LEFT JOIN tenant_delivery AS y ON y.tenant_id = w.tenant_id
-        CROSS JOIN LATERAL (
-            SELECT a.id, a.tenant_id FROM scheduled_actions AS a
-            WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
-            ORDER BY a.run_at LIMIT p_per_tenant
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS due
-        WHERE y.tenant_id IS NULL
-           OR NOT y.paused AND (v_now AT TIME ZONE y.time_zone)::time >= y.window_start
-                           AND (v_now AT TIME ZONE y.time_zone)::time < y.window_end
-        LIMIT p_limit
-    ), updated AS (
+    WITH updated AS (
         UPDATE scheduled_actions AS a SET
             status = coalesce(g.verdict, 'sending'),
             reason = g.reason,
             attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
             lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
             lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
-        FROM claimed AS c JOIN action_guards AS g ON g.action_id = c.id
-        WHERE a.id = c.id
-        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, c.tenant_name, c.from_name,
-                  c.from_address, a.attempts
+        FROM action_guards AS g
+        WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
+        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
     )
-    SELECT * FROM updated ORDER BY updated.tenant_id, updated.id;
+    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name, y.from_name, y.from_address, u.attempts
+    FROM updated AS u
+    JOIN tenants AS t ON t.id = u.tenant_id
+    LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
+    ORDER BY u.tenant_id, u.id;
 END
 $$;
 

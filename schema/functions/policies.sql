@@ -40,6 +40,13 @@ BEGIN
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
+    -- Which migrations ran is the owner's to write, the workers' to read, and nobody else's business.
+    REVOKE ALL ON fleet_schema_version, migration_history FROM PUBLIC, anon, authenticated;
+    ALTER TABLE fleet_schema_version ENABLE ROW LEVEL SECURITY;
+    GRANT SELECT ON fleet_schema_version TO service_role;
+    DROP POLICY IF EXISTS fleet_workers ON fleet_schema_version;
+    CREATE POLICY fleet_workers ON fleet_schema_version FOR SELECT TO service_role USING (true);
+
     -- CRM tables that were created because they were missing; a CRM that brought its own keeps its policies.
     FOR v_table IN SELECT a.table_name FROM fleet_core_additions AS a WHERE a.column_name = '*' LOOP
         EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);

@@ -1,6 +1,6 @@
 -- What `fleet status` shows.
 
--- Per engine: the last run, and how many items are due for a step at this moment.
+-- Per engine: the last run, and how many items are due for a step at this moment where the engine is not off.
 CREATE OR REPLACE FUNCTION fleet_engine_status() RETURNS TABLE (
     engine text, due bigint, last_run_id bigint, last_trigger text, last_status text, last_started_at timestamptz,
     last_finished_at timestamptz, last_due bigint, last_acted bigint, last_actions bigint, last_failures jsonb
@@ -11,18 +11,29 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     RETURN QUERY
-    SELECT e.engine, e.due, r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
-    FROM (VALUES
-        ('feedback', (SELECT count(*) FROM feedback_requests AS f WHERE f.due_at <= v_now)),
-        ('deals', (SELECT count(*) FROM deals_in_follow_up AS d
-                   LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
-                   WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
-                     AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7)))),
-        ('quotes', (SELECT count(*) FROM quotes AS q WHERE q.due_at <= v_now)),
-        ('enrichment', (SELECT count(*) FROM contact_enrichment_queue AS n WHERE n.status = 'pending')),
-        ('compliance', (SELECT count(*) FROM compliance_checks AS k WHERE k.next_step_at <= v_now)
-                     + (SELECT count(*) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now))
-    ) AS e (engine, due)
+    WITH due AS (
+        SELECT 'feedback' AS engine, f.tenant_id FROM feedback_requests AS f WHERE f.due_at <= v_now
+        UNION ALL
+        SELECT 'deals', d.tenant_id FROM deals_in_follow_up AS d
+        LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
+        WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+          AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+        UNION ALL
+        SELECT 'quotes', q.tenant_id FROM quotes AS q WHERE q.due_at <= v_now
+        UNION ALL
+        SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n WHERE n.status = 'pending'
+        UNION ALL
+        SELECT 'compliance', k.tenant_id FROM compliance_checks AS k WHERE k.next_step_at <= v_now
+        UNION ALL
+        SELECT 'compliance', s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
+    )
+    SELECT e.engine, (
+               SELECT count(*) FROM due AS u
+               WHERE u.engine = e.engine AND NOT EXISTS (
+                   SELECT FROM engine_settings AS o
+                   WHERE o.tenant_id = u.tenant_id AND o.engine = u.engine AND o.mode = 'off')),
+           r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
+    FROM unnest(ARRAY['feedback', 'deals', 'quotes', 'enrichment', 'compliance']) AS e (engine)
     LEFT JOIN LATERAL (
         SELECT x.* FROM engine_runs AS x WHERE x.engine = e.engine ORDER BY x.id DESC LIMIT 1
     ) AS r ON true;

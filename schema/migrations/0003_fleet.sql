@@ -33,7 +33,7 @@ CREATE TABLE tenant_delivery (
     paused       boolean NOT NULL DEFAULT false,
     time_zone    text NOT NULL DEFAULT 'UTC',
     window_start time NOT NULL DEFAULT '00:00',
-    window_end   time NOT NULL DEFAULT '24:00',
+    window_end   time,                     -- NULL: until midnight
     from_name    text,
     from_address text,
     CHECK (window_start < window_end),

@@ -144,9 +144,7 @@ def test_quotes_are_followed_up_expire_and_come_with_a_history(demo: Crm) -> Non
 
     rates = demo.rows("SELECT won_count, lost_count, no_decision_count FROM quote_win_rates")
     assert all(min(row.values()) > 0 for row in rates)
-    waiting = demo.one(
-        "SELECT count(*) AS n FROM quotes WHERE next_follow_up_at > %s AND follow_up_count = 0", NOW
-    )
+    waiting = demo.one("SELECT count(*) AS n FROM quotes WHERE next_follow_up_at > %s AND follow_up_count = 0", NOW)
     assert waiting["n"] > 3
 
 
@@ -164,9 +162,7 @@ def test_enrichment_merges_records_conflicts_and_takes_over_what_is_stuck(demo: 
         "no contact with this address",
         "nothing to merge: apollo brought no data",
     }
-    assert (
-        demo.one("SELECT count(*) AS n FROM contact_enrichment_queue WHERE merge_conflicts <> '[]'")["n"] > 5
-    )
+    assert demo.one("SELECT count(*) AS n FROM contact_enrichment_queue WHERE merge_conflicts <> '[]'")["n"] > 5
     assert demo.one("SELECT count(*) AS n FROM contacts WHERE mobile IS NOT NULL")["n"] > 20
     left = counted(demo, "SELECT status AS label, count(*) AS n FROM contact_enrichment_queue GROUP BY 1")
     assert set(left) == {"processing", "completed", "skipped", "failed"}

@@ -200,9 +200,7 @@ def test_a_quote_that_is_never_closed_costs_only_its_line(load: Any, crm: Crm) -
     ("delimiter", "newline", "mark"),
     [(",", "\n", b""), (";", "\r\n", b"\xef\xbb\xbf"), ("\t", "\r", b""), ("|", "\n", b"\xef\xbb\xbf")],
 )
-def test_whatever_a_spreadsheet_saves_is_read(
-    load: Any, crm: Crm, delimiter: str, newline: str, mark: bytes
-) -> None:
+def test_whatever_a_spreadsheet_saves_is_read(load: Any, crm: Crm, delimiter: str, newline: str, mark: bytes) -> None:
     lines = (
         ["Tenant", "Company Name", "INDUSTRY", ""],
         ["Northwind", "Müller & Söhne", " retail ", ""],
@@ -326,9 +324,7 @@ def test_a_long_file_tells_how_far_it_is(connection: Connection, tmp_path: Path)
 
 def test_a_folder_without_a_known_file_says_what_is_expected(connection: Connection, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(
-        FleetError, match=r"nothing to load: expected some of tenants\.csv, .* sales_pipeline\.csv"
-    ):
+    with pytest.raises(FleetError, match=r"nothing to load: expected some of tenants\.csv, .* sales_pipeline\.csv"):
         load_directory(connection, tmp_path)
     with pytest.raises(FleetError, match="cannot read the folder"):
         load_directory(connection, tmp_path / "missing")
@@ -364,9 +360,7 @@ def test_a_dirty_sales_set_loses_only_what_is_wrong(load: Any, crm: Crm) -> None
         ("sales_pipeline.csv", 9, "close_date lies before engage_date"),
     ]
     assert 'accounts.csv: sector "technolgy" is loaded as "technology" (1x)' in report.notes
-    assert [
-        (row["title"], row["value"]) for row in crm.rows("SELECT title, value FROM deals ORDER BY title")
-    ] == [
+    assert [(row["title"], row["value"]) for row in crm.rows("SELECT title, value FROM deals ORDER BY title")] == [
         ("GTX Pro for Foo Bar", Decimal("1054.00")),
         ("GTX Pro for Foo-Bar", Decimal("4821.00")),
     ]

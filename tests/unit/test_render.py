@@ -27,7 +27,8 @@ FULL: dict[str, Any] = {
     "amount": "1,200.00", "valid_until": "3 March 2026", "view_count": 2, "order_number": "O-1",
     "delivered_on": "23 February", "compliance_type": "Supplier declaration", "entity": "Acme",
     "entity_type": "client", "due_on": "12 March 2026", "missing": ["tax_number", "iban"], "errors": ["permit lapsed"],
-    "customer": "Zoë Ångström", "sentiment": "negative", "issues": ["timeliness"], "summary": "Late again.", "case_error": "no such queue",
+    "customer": "Zoë Ångström", "sentiment": "negative", "issues": ["timeliness"],
+    "summary": "Late again.", "case_error": "no such queue",
 }  # fmt: skip
 OPTIONAL = [
     "deal",

@@ -41,6 +41,8 @@ class EmbeddedServers:
     def __enter__(self) -> Self:
         self._home.mkdir(parents=True, exist_ok=True)
         if self._wants_postgres:
+            # The library counts the processes that use a server; one that was killed would keep it up for ever.
+            (self._home / "postgres" / ".handle_pids.json").unlink(missing_ok=True)
             try:
                 self._postgres = get_server(self._home / "postgres")
             except (OSError, subprocess.SubprocessError, RuntimeError) as error:

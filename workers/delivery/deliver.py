@@ -176,7 +176,7 @@ def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, s
             return result | {"status": "failed", "error": error}
         case RetryLater(error, channel_down=True):
             # Not this message's failure: however long the channel is away, no message dies of it.
-            return result | _unsent(row) | {"error": error}
+            return _unsent(row) | {"error": error}
         case RetryLater(error) if row["attempts"] >= settings.fleet_max_attempts:
             return result | {"status": "dead", "error": error}
         case RetryLater(error):

@@ -24,7 +24,7 @@ class Profile:
     clients: int
     time_zone: str
     products: tuple[str, ...]
-    window: tuple[str, str] = ("00:00", "24:00")
+    window: tuple[str, str | None] = ("00:00", None)
     paused: bool = False
     modes: tuple[tuple[str, str], ...] = ()
 

@@ -1,0 +1,205 @@
+"""The command line as an operator meets it: real processes, exit codes, one clear line."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.crm import NOW, Crm, days
+from workers.db import check
+from workers.db.session import Connection, connect
+
+AT = NOW.isoformat()
+
+
+def fleet(database_url: str | None, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    if database_url:
+        environment["DATABASE_URL"] = database_url
+    return subprocess.run(
+        [sys.executable, "-m", "workers", *arguments],
+        env=environment, capture_output=True, text=True, timeout=60, check=False, input=stdin,
+    )  # fmt: skip
+
+
+def one_line(result: subprocess.CompletedProcess[str]) -> str:
+    """An operator's mistake: exit code 2, one line on stderr, no traceback."""
+    assert result.returncode == 2, result
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def stalled_deal(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    crm.deal(tenant, client_id=client, contact_id=crm.contact(tenant, client), last_activity_at=NOW - days(9))
+
+
+def test_run_prints_what_an_engine_did(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    result = fleet(database_url, "run", "deals", "--now", AT, "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["engine"], report["due"], report["acted"]) == ("deals", 1, {"deal_follow_up": 1})
+    assert len(crm.actions()) == 1
+
+
+def test_a_dry_run_shows_the_message_and_changes_nothing(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    result = fleet(database_url, "run", "deals", "--now", AT, "--dry-run", "--json")
+    assert result.returncode == 0, result.stderr
+    (planned,) = json.loads(result.stdout)["would_write"]
+    assert planned["to"] == "ann@acme.example"
+    assert "Ten licences" in planned["subject"]
+    assert planned["body"].startswith("Hello Ann,")
+    assert crm.actions() == []
+    assert crm.rows("SELECT FROM engine_runs") == []
+    assert crm.rows("SELECT FROM deals WHERE stalled_at IS NOT NULL") == []
+    table = fleet(database_url, "run", "deals", "--now", AT, "--dry-run")
+    assert "ann@acme.example" in table.stdout
+
+
+def test_a_dry_run_says_whom_it_would_not_reach(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    (tenant,) = crm.rows("SELECT id FROM tenants")
+    crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', 'asked us to stop')", tenant["id"])
+    result = fleet(database_url, "run", "deals", "--now", AT, "--dry-run", "--json")
+    (planned,) = json.loads(result.stdout)["would_write"]
+    assert planned["refused"] == "address is suppressed: asked us to stop"
+
+
+def test_run_for_one_tenant_leaves_the_others_alone(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    stalled_deal(crm)
+    first = crm.rows("SELECT id FROM tenants")[0]["id"]
+    assert fleet(database_url, "run", "deals", "--now", AT, "--tenant", str(first)).returncode == 0
+    assert {action["tenant_id"] for action in crm.actions()} == {first}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "dealz"], "no engine 'dealz': the engines are feedback, deals, quotes, enrichment, compliance"),
+        (["run", "deals", "--tenant", str(uuid4())], "no tenant"),
+        (["run", "deals", "--now", "tomorrow"], "--now 'tomorrow' is no ISO 8601 instant"),
+        (["actions", "retry", "4711"], "cannot retry 4711"),
+        (["load", "no-such-folder"], "no-such-folder"),
+    ],
+)
+def test_a_mistake_gets_one_clear_line(database_url: str, arguments: list[str], says: str) -> None:
+    assert says in one_line(fleet(database_url, *arguments))
+
+
+def test_a_database_that_is_down_gets_one_clear_line() -> None:
+    line = one_line(fleet("postgresql://nobody@127.0.0.1:1/crm", "run", "deals"))
+    assert "cannot reach the database crm at 127.0.0.1" in line
+    assert "DATABASE_URL" in line
+
+
+def test_no_database_at_all_says_how_to_get_one() -> None:
+    assert "make run" in one_line(fleet(None, "run", "deals"))
+
+
+def test_a_database_that_is_not_migrated_says_how_to_mend_it(empty_database: str) -> None:
+    assert "fleet db migrate" in one_line(fleet(empty_database, "run", "deals"))
+
+
+def test_a_database_ahead_of_the_code_is_left_alone(connection: Connection, database_url: str) -> None:
+    connection.execute("UPDATE fleet_schema_version SET version_num = '9999_future'")
+    assert "9999_future" in one_line(fleet(database_url, "run", "deals"))
+    assert "9999_future" in one_line(fleet(database_url, "db", "migrate"))
+
+
+def test_a_failing_tenant_is_named_and_the_others_are_served(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    stalled_deal(crm)
+    bad = crm.rows("SELECT id FROM tenants ORDER BY id")[0]["id"]
+    crm.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN IF NEW.tenant_id = '{bad}' THEN RAISE 'disk on fire'; END IF; RETURN NEW; END $$"
+    )
+    crm.execute("CREATE TRIGGER refuse BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION refuse()")
+    result = fleet(database_url, "run", "deals", "--now", AT, "--json")
+    assert result.returncode == 1
+    (failure,) = json.loads(result.stdout)["failures"]
+    assert failure["tenant_id"] == str(bad)
+    assert "disk on fire" in failure["error"]
+    assert len(crm.actions()) == 1
+    (run,) = crm.rows("SELECT failures, due FROM engine_runs")
+    assert (run["due"], run["failures"][0]["tenant_id"]) == (1, str(bad))
+
+
+def test_status_tells_of_last_runs_due_counts_and_actions(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    before = json.loads(fleet(database_url, "status", "--json").stdout)
+    assert next(row for row in before["engines"] if row["engine"] == "deals")["due"] == 1
+    crm.run("deals", at=NOW)
+    after = json.loads(fleet(database_url, "status", "--json").stdout)
+    deals = next(row for row in after["engines"] if row["engine"] == "deals")
+    assert (deals["last_status"], deals["last_acted"]) == ("succeeded", 1)
+    assert after["actions"] == {"scheduled": 1}
+    assert "deals" in fleet(database_url, "status").stdout
+
+
+def test_suggested_actions_are_seen_and_approved(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    (tenant,) = crm.rows("SELECT id FROM tenants")
+    crm.execute("INSERT INTO engine_settings VALUES (%s, 'deals', 'review')", tenant["id"])
+    crm.run("deals")
+    (action,) = json.loads(fleet(database_url, "actions", "list", "--status", "suggested", "--json").stdout)
+    assert "Ten licences" in fleet(database_url, "actions", "list").stdout
+    assert fleet(database_url, "actions", "approve", str(action["action_id"])).returncode == 0
+    assert crm.actions()[0]["status"] == "scheduled"
+
+
+def test_migrate_check_and_rollback(empty_database: str) -> None:
+    assert fleet(empty_database, "db", "check").returncode == 1
+    assert fleet(empty_database, "db", "migrate").returncode == 0
+    assert "nothing to do" in fleet(empty_database, "db", "migrate").stdout
+    assert fleet(empty_database, "db", "check").returncode == 0
+    assert fleet(empty_database, "db", "rollback", stdin="n\n").returncode == 1
+    assert fleet(empty_database, "db", "check").returncode == 0
+    assert fleet(empty_database, "db", "rollback", "--yes").returncode == 0
+    assert "not migrated" in one_line(fleet(empty_database, "run", "deals"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "names"),
+    [
+        ("DROP INDEX idx_quotes_followup", "index idx_quotes_followup on quotes"),
+        ("DROP TABLE quote_outcomes CASCADE", "table quote_outcomes with row-level security"),
+        ("ALTER TABLE deals DROP COLUMN stalls_at CASCADE", "column deals.stalls_at"),
+        ("DROP TRIGGER order_delivered ON orders", "trigger order_delivered on orders"),
+        ("DROP FUNCTION send_quote", "function send_quote(p_quote_id uuid) with its own search_path"),
+        ("DROP POLICY fleet_own_tenant ON quotes", "policy fleet_own_tenant on quotes for ALL to authenticated"),
+        ("ALTER TABLE quotes DISABLE ROW LEVEL SECURITY", "table quotes with row-level security"),
+        ("REVOKE SELECT ON quotes FROM authenticated", "grant select on quotes to authenticated"),
+        ("ALTER VIEW quote_win_rates RESET (security_invoker)", "view quote_win_rates with security_invoker"),
+        ("ALTER TABLE orders DISABLE TRIGGER order_delivered", "trigger order_delivered on orders"),
+    ],
+)
+def test_check_names_what_is_missing(connection: Connection, database_url: str, damage: str, names: str) -> None:
+    connection.execute(damage.encode())
+    result = fleet(database_url, "db", "check")
+    assert result.returncode == 1
+    assert f"missing: {names}" in result.stdout.replace("\n", " ")
+
+
+def test_the_snapshot_is_what_an_empty_database_is_migrated_to(connection: Connection) -> None:
+    snapshot = Path(__file__).parents[2] / "schema" / "snapshot.txt"
+    assert check.catalog(connection) == snapshot.read_text().splitlines()
+
+
+def test_runs_of_the_past_and_the_present_do_not_mix(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    early = (NOW - timedelta(days=8)).isoformat()
+    assert json.loads(fleet(database_url, "run", "deals", "--now", early, "--json").stdout)["due"] == 0
+    with connect(database_url) as fresh:
+        row = fresh.execute("SELECT fleet_now() = now() AS real").fetchone()
+    assert row == {"real": True}

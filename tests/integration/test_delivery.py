@@ -1,0 +1,445 @@
+"""If these fail, a customer gets a message twice or never, or one tenant's trouble stops the others' mail."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.crm import NOW, Crm, days
+from tests.mail import MailServer, free_port
+from workers import clock
+from workers.db.session import Connection, connect, transaction
+from workers.delivery.deliver import channel_for, deliver
+from workers.settings import Settings
+
+VARIABLES = {
+    "deal": "Ten licences", "stage": "lead", "company": "Acme", "first_name": "Ann", "owner_name": None,
+    "days_silent": 12, "step": 1, "max_steps": 5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+def run(connection: Connection, url: str | None, at: datetime = NOW, **values: Any) -> Counter[str]:
+    """One pass of delivery, as if it were `at`."""
+    settings = Settings(smtp_url=url, **values)
+    with clock.at(at):
+        return deliver(connection, channel_for(settings), settings)
+
+
+def write(crm: Crm, tenant: UUID, number: int = 1, **values: Any) -> list[int]:
+    """Write e-mails about one stalled deal and return their ids."""
+    client = crm.client(tenant)
+    contact = values.pop("contact_id", None) or crm.contact(tenant, client)
+    deal = values.pop("subject_id", None) or crm.deal(tenant, client_id=client, contact_id=contact, stalled_at=NOW)
+    row = {
+        "tenant_id": tenant, "engine": "deals", "kind": "email", "template": "deal_follow_up",
+        "variables": Jsonb(VARIABLES),
+        "subject_type": "deal", "subject_id": deal, "client_id": client, "contact_id": contact, "run_at": NOW,
+    } | values  # fmt: skip
+    ids: list[Any] = [crm.insert("scheduled_actions", **row, dedupe_key=str(uuid4())) for _ in range(number)]
+    return ids
+
+
+def test_every_message_is_sent_exactly_once_under_its_stable_id(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenant = crm.tenant("Café Nørd")
+    ids = write(crm, tenant, 7)
+
+    assert run(connection, server.url) == {"sent": 7}
+    assert run(connection, server.url) == {}
+
+    assert sorted(server.message_ids) == sorted(f"<action.{number}.{tenant.hex}@fleet.example>" for number in ids)
+    for row in crm.actions():
+        assert (row["status"], row["attempts"], row["sent_to"], row["sent_at"]) == ("sent", 1, "ann@acme.example", NOW)
+        assert (row["lease_owner"], row["lease_until"], row["last_error"]) == (None, None, None)
+        assert row["message_id"] in server.message_ids
+    assert {message["From"].addresses[0].display_name for _, message in server.received} == {"Café Nørd"}
+
+
+def test_a_receiver_that_is_not_ready_is_tried_ever_less_often_and_then_given_up(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    write(crm, crm.tenant())
+    server.answer_recipient = lambda _address: "451 greylisted"
+    now, waits = NOW, []
+
+    for attempt in range(1, 6):
+        assert run(connection, server.url, now, fleet_max_attempts=6) == {"scheduled": 1}
+        (row,) = crm.actions()
+        assert (row["attempts"], row["last_error"], row["lease_owner"]) == (attempt, "451 greylisted", None)
+        assert run(connection, server.url, row["run_at"] - timedelta(seconds=1), fleet_max_attempts=6) == {}
+        waits.append(row["run_at"] - now)
+        now = row["run_at"]
+    assert run(connection, server.url, now, fleet_max_attempts=6) == {"dead": 1}
+    assert run(connection, server.url, now + days(30), fleet_max_attempts=6) == {}
+
+    for doubled, wait in enumerate(waits):
+        assert 0.75 <= wait / timedelta(minutes=1 << doubled) <= 1.25
+    (row,) = crm.actions(status="dead")
+    assert row["last_error"] == "451 greylisted"
+
+
+def test_what_an_operator_retries_starts_anew(connection: Connection, crm: Crm, server: MailServer) -> None:
+    (number,) = write(crm, crm.tenant(), status="dead", attempts=12)
+    crm.execute("SELECT decide_actions(ARRAY[%s]::bigint[], 'retry')", number)
+
+    assert run(connection, server.url) == {"sent": 1}
+
+
+def test_while_the_channel_is_down_nothing_costs_an_attempt_however_long(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    write(crm, crm.tenant(), 5)
+    before = crm.actions()
+    nowhere = f"smtp://127.0.0.1:{free_port()}"
+
+    for hour in range(5):
+        assert run(connection, nowhere, NOW + timedelta(hours=hour), fleet_max_attempts=2) == {"scheduled": 5}
+
+    changed = {"last_error"}
+    assert [{k: v for k, v in row.items() if k not in changed} for row in crm.actions()] == [
+        {k: v for k, v in row.items() if k not in changed} for row in before
+    ]
+    assert any("refused" in (row["last_error"] or "") for row in crm.actions())
+    assert run(connection, server.url) == {"sent": 5}
+
+
+def test_a_server_that_dies_in_the_middle_loses_and_doubles_nothing(connection: Connection, crm: Crm) -> None:
+    write(crm, crm.tenant(), 6)
+    server = MailServer()
+    server.answer = lambda _address, _message: "421 going down" if len(server.received) == 2 else None
+    with server:
+        assert run(connection, server.url)["sent"] >= 2
+        server.answer = lambda _address, _message: None
+        run(connection, server.url, NOW + days(1))
+
+    assert Counter(row["status"] for row in crm.actions()) == {"sent": 6}
+    assert len(set(server.message_ids)) == len(server.message_ids) == 6
+
+
+def test_an_expired_lease_is_taken_over_and_the_first_sender_is_not_heard_any_more(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    (number,) = write(crm, crm.tenant())
+    claim, settle = (
+        "SELECT * FROM claim_emails('slow', '10 minutes', 50, 10, NULL)",
+        "SELECT settle_emails('slow', %s) AS n",
+    )
+    assert [row["action_id"] for row in crm.rows(claim)] == [number]
+    assert run(connection, server.url) == {}  # the lease is alive
+
+    crm.execute("UPDATE scheduled_actions SET lease_until = clock_timestamp() - interval '1 second'")
+    assert run(connection, server.url) == {"sent": 1}
+    late = [{"id": number, "status": "failed", "error": "too late", "address": "x", "message_id": "<x>"}]
+
+    assert crm.one(settle, Jsonb(late))["n"] == 0
+    (row,) = crm.actions()
+    assert (row["status"], row["attempts"], row["message_id"]) == ("sent", 2, server.message_ids[0])
+
+
+def test_a_message_whose_senders_are_lost_again_and_again_dies(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    write(crm, crm.tenant(), status="sending", attempts=3, lease_owner="lost", lease_until=NOW - days(400))
+
+    assert run(connection, server.url, fleet_max_attempts=3) == {}
+    (row,) = crm.actions()
+    assert (row["status"], row["lease_owner"]) == ("dead", None)
+    assert "lost" in row["last_error"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ann", "ann@", "Ann <ann@acme.example>", "a@b.example, c@d.example", "ann@acme.example\nBcc: x@y.example"],
+)
+def test_a_bad_address_fails_with_a_reason_and_the_next_message_goes_out(
+    connection: Connection, crm: Crm, server: MailServer, address: str
+) -> None:
+    tenant = crm.tenant()
+    (bad,) = write(crm, tenant, contact_id=crm.contact(tenant, email=address))
+    write(crm, tenant)
+
+    assert run(connection, server.url) == {"failed": 1, "sent": 1}
+    (row,) = crm.actions(status="failed")
+    assert row["id"] == bad
+    assert "is no e-mail address" in row["last_error"]
+    assert [to for to, _ in server.received] == ["ann@acme.example"]
+
+
+def test_a_recipient_the_server_refuses_fails_with_the_servers_words(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    write(crm, crm.tenant())
+    server.answer_recipient = lambda _address: "550 no such user"
+
+    assert run(connection, server.url) == {"failed": 1}
+    assert crm.actions()[0]["last_error"] == "550 no such user"
+
+
+def test_a_sender_address_that_is_none_waits_until_it_is_mended(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenant = crm.tenant()
+    write(crm, tenant)
+    crm.execute("INSERT INTO tenant_delivery (tenant_id, from_address) VALUES (%s, 'nonsense')", tenant)
+    assert run(connection, server.url) == {"scheduled": 1}
+    assert "sender" in crm.actions()[0]["last_error"]
+
+    crm.execute("UPDATE tenant_delivery SET from_address = 'sales@northwind.example', from_name = 'Sales'")
+    assert run(connection, server.url, NOW + days(1)) == {"sent": 1}
+    assert str(server.received[0][1]["From"]) == "Sales <sales@northwind.example>"
+
+
+@pytest.mark.parametrize("template", ["no_such_template", "greeting"])
+def test_a_broken_template_is_tried_again_and_stops_nobody(
+    connection: Connection, crm: Crm, server: MailServer, template: str
+) -> None:
+    tenant = crm.tenant()
+    write(crm, tenant, template=template, variables=Jsonb({}))
+    write(crm, tenant)
+
+    assert run(connection, server.url) == {"scheduled": 1, "sent": 1}
+    assert "template" in crm.actions(status="scheduled")[0]["last_error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ("INSERT INTO suppressions SELECT id, 'ann@acme.example', 'unsubscribed' FROM tenants",
+         "skipped: address is suppressed: unsubscribed"),
+        ("UPDATE contacts SET email = ' '", "skipped: no address"),
+        ("UPDATE deals SET stage = 'won'", "cancelled: the deal is closed"),
+        ("UPDATE deals SET last_activity_at = '2026-03-02'", "cancelled: the deal is active again"),
+        ("UPDATE deals SET auto_follow_up_enabled = false", "cancelled: follow-ups were switched off"),
+        ("DELETE FROM deals", "cancelled: the deal is gone"),
+    ],
+)  # fmt: skip
+def test_what_is_no_longer_wanted_does_not_leave(
+    connection: Connection, crm: Crm, server: MailServer, change: str, verdict: str
+) -> None:
+    write(crm, crm.tenant())
+    crm.execute(change)
+
+    run(connection, server.url)
+    (row,) = crm.actions()
+    assert (f"{row['status']}: {row['reason']}", row["attempts"]) == (verdict, 0)
+    assert server.received == []
+
+
+def test_answered_requests_decided_quotes_and_settled_checks_are_left_alone(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    crm.contact(tenant, client)
+    quote = crm.quote(tenant, client_id=client)
+    crm.order(tenant, client_id=client, delivered_at=NOW - days(8))
+    crm.schedule(tenant)
+    for engine in ("quotes", "feedback", "compliance"):
+        crm.run(engine)
+    assert len(crm.actions(kind="email", status="scheduled")) == 3
+    crm.execute("SELECT record_quote_outcome(%s, 'won')", quote)
+    crm.execute("UPDATE feedback_requests SET status = 'responded'")
+    crm.execute("UPDATE compliance_checks SET status = 'completed'")
+
+    assert run(connection, server.url) == {"cancelled": 3}
+    assert server.received == []
+    assert {row["reason"] for row in crm.actions()} == {
+        "the quote has an outcome", "the request is responded", "the check is completed",
+    }  # fmt: skip
+
+
+def test_tasks_and_cases_are_filed_exactly_once(connection: Connection, crm: Crm) -> None:
+    tenant = crm.tenant()
+    owner = crm.profile(tenant)
+    handover = {"template": "deal_handover", "assigned_to": owner}
+    write(crm, tenant, 3, kind="task", **handover)
+    write(crm, tenant, 2, kind="case", **handover)
+
+    assert run(connection, None) == {"filed": 5}
+    assert run(connection, None) == {}
+
+    tasks, cases = crm.rows("SELECT * FROM tasks"), crm.rows("SELECT * FROM cases")
+    assert (len(tasks), len(cases)) == (3, 2)
+    assert {task["assigned_to"] for task in tasks} == {owner}
+    assert tasks[0]["title"].startswith('Call about "Ten licences"')
+    assert {row["status"] for row in crm.actions()} == {"sent"}
+
+
+def test_what_the_crm_refuses_fails_alone_and_who_is_gone_is_left_out(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenant = crm.tenant()
+    crm.execute("ALTER TABLE tasks ADD CHECK (title NOT LIKE '%%forbidden%%')")
+    write(crm, tenant, kind="task", template="deal_handover", variables=Jsonb(VARIABLES | {"deal": "forbidden"}))
+    write(crm, tenant, 2, kind="task", template="deal_handover")
+    gone = crm.contact(tenant)
+    write(crm, tenant, kind="case", template="deal_handover", contact_id=gone)
+    crm.execute("DELETE FROM contacts WHERE id = %s", gone)
+    write(crm, tenant)
+
+    assert run(connection, server.url) == {"filed": 3, "failed": 1, "sent": 1}
+    (failed,) = crm.actions(status="failed")
+    assert "the CRM refuses it" in failed["last_error"]
+    assert crm.rows("SELECT contact_id FROM cases") == [{"contact_id": None}]
+
+
+def test_a_paused_tenant_and_one_outside_its_hours_wait_and_the_others_do_not(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    paused, asleep, open_now = crm.tenant("Paused"), crm.tenant("Asleep"), crm.tenant("Open")
+    for tenant in (paused, asleep, open_now):
+        write(crm, tenant)
+    insert = "INSERT INTO tenant_delivery (tenant_id, paused, time_zone, window_start) VALUES (%s, %s, %s, '08:00')"
+    crm.execute(insert, paused, True, "UTC")
+    crm.execute(insert, asleep, False, "America/New_York")  # four in the morning there
+    crm.execute(insert, open_now, False, "Europe/Berlin")
+
+    assert run(connection, server.url) == {"sent": 1}
+    assert run(connection, server.url, NOW + timedelta(hours=4)) == {"sent": 1}
+    crm.execute("UPDATE tenant_delivery SET paused = false")
+    assert run(connection, server.url) == {"sent": 1}
+
+    assert [message["From"].addresses[0].display_name for _, message in server.received] == ["Open", "Asleep", "Paused"]
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_where_it_is_written(crm: Crm) -> None:
+    tenant = crm.tenant()
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="Middle"):
+        crm.execute("INSERT INTO tenant_delivery (tenant_id, time_zone) VALUES (%s, 'Middle/Earth')", tenant)
+
+
+def test_a_tenant_with_thousands_of_mails_does_not_delay_anothers_three(
+    connection: Connection, database_url: str, crm: Crm, server: MailServer
+) -> None:
+    tenants = [crm.tenant(name) for name in ("One", "Two", "Three")]
+    loud = min(tenants)  # the first in every scan
+    (first,) = write(crm, loud, run_at=NOW - days(9))
+    crm.execute(
+        "INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,"
+        " contact_id, run_at, dedupe_key) SELECT tenant_id, engine, kind, template, variables, subject_type,"
+        " subject_id, contact_id, run_at, 'bulk' || n FROM scheduled_actions, generate_series(1, 2999) AS n"
+        " WHERE id = %s",
+        first,
+    )
+    for tenant in tenants:
+        if tenant != loud:
+            write(crm, tenant, 3)
+    with connect(database_url) as operator:
+
+        def stop_after_sixty(_address: str, _message: Any) -> None:
+            if len(server.received) == 60:
+                operator.execute("UPDATE scheduled_actions SET status = 'cancelled' WHERE status = 'scheduled'")
+
+        server.answer = stop_after_sixty
+        run(connection, server.url)
+
+    of_others = [number for number, (_, message) in enumerate(server.received) if loud.hex not in message["Message-ID"]]
+    assert len(of_others) == 6
+    assert max(of_others) < 20
+
+
+DELIVERY = """
+import sys
+from workers.db.session import connect
+from workers.delivery.deliver import channel_for, deliver
+from workers.settings import database_url, settings
+with connect(database_url()) as connection:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(deliver(connection, channel_for(settings()), settings())["sent"])
+"""
+
+
+def start_delivery(database_url: str, server: MailServer) -> subprocess.Popen[str]:
+    """Start a process that delivers as soon as it is told to, and wait until it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DELIVERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"DATABASE_URL": database_url, "SMTP_URL": server.url},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_two_deliveries_at_once_send_each_message_once(database_url: str, crm: Crm, server: MailServer) -> None:
+    for name in ("One", "Two", "Three", "Four"):
+        write(crm, crm.tenant(name), 60)
+
+    with ExitStack() as stack:
+        processes = [stack.enter_context(start_delivery(database_url, server)) for _ in range(2)]
+        shares = []
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            output, _ = process.communicate(timeout=60)
+            shares.append(int(output))
+
+    assert sum(shares) == 240
+    assert min(shares) > 20
+    assert len(server.message_ids) == len(set(server.message_ids)) == 240
+    assert Counter((row["status"], row["attempts"]) for row in crm.actions()) == {("sent", 1): 240}
+
+
+def test_a_delivery_killed_between_sending_and_settling_repeats_that_one_message_under_the_same_id(
+    connection: Connection, database_url: str, crm: Crm, server: MailServer
+) -> None:
+    write(crm, crm.tenant(), 5)
+    process = start_delivery(database_url, server)
+
+    def kill(_address: str, message: Any) -> str | None:
+        """Take the third message, and let its sender die before it can say so."""
+        if len(server.received) == 2:
+            server.received.append((_address, message))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return "451 nobody hears this"
+        return None
+
+    server.answer = kill
+    with process:
+        process.communicate("\n", timeout=60)
+    assert Counter(row["status"] for row in crm.actions()) == {"sent": 2, "sending": 3}
+
+    server.answer = lambda _address, _message: None
+    assert run(connection, server.url) == {}  # its lease is still alive
+    crm.execute("UPDATE scheduled_actions SET lease_until = clock_timestamp() WHERE status = 'sending'")
+    assert run(connection, server.url) == {"sent": 3}
+
+    assert sorted(Counter(server.message_ids).values()) == [1, 1, 1, 1, 2]
+    assert Counter(row["status"] for row in crm.actions()) == {"sent": 5}
+    assert {row["message_id"] for row in crm.actions()} == set(server.message_ids)
+
+
+def test_by_default_messages_become_files_and_reach_nobody(connection: Connection, crm: Crm) -> None:
+    write(crm, crm.tenant(), 2)
+    settings = Settings()
+
+    assert run(connection, None) == {"sent": 2}
+    assert len(list((settings.fleet_home / "mail" / "new").glob("*.eml"))) == 2
+
+
+def test_delivery_works_with_the_rights_of_the_workers_alone(connection: Connection, crm: Crm) -> None:
+    write(crm, crm.tenant())
+    with transaction(connection), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("CREATE TABLE mine ()")
+    with connect(connection.info.dsn) as other:
+        assert run(other, None) == {"sent": 1}

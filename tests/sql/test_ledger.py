@@ -1,0 +1,216 @@
+"""The occurrence ledger: a slot is worked once, whoever announces it; and which tenants a run visits."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.crm import NOW, Crm, days, wait_until
+from workers.db.session import Connection, connect
+
+HOUR = timedelta(hours=1)
+
+
+def open_run(
+    crm: Crm, slot: object = NOW, task: str = "first", lease: timedelta = HOUR, engine: str = "deals"
+) -> int | None:
+    run: int | None = crm.read("open_run", engine, slot, "beat", task, lease)[0]["open_run"]
+    return run
+
+
+def test_a_slot_is_claimed_once(crm: Crm) -> None:
+    assert open_run(crm) is not None
+    assert open_run(crm, task="another beat") is None
+    assert open_run(crm, engine="quotes") is not None, "every engine has its own slots"
+    assert open_run(crm, slot=NOW + HOUR) is not None
+
+
+def test_a_worked_slot_is_never_worked_again(crm: Crm) -> None:
+    run = open_run(crm)
+    crm.read("close_run", run, "succeeded", 1)
+    assert open_run(crm, task="a copy of the message") is None
+    assert open_run(crm) is None, "not even for the same message"
+
+
+def test_a_message_delivered_again_goes_on_with_its_run(crm: Crm) -> None:
+    assert open_run(crm) == open_run(crm)
+
+
+def test_a_run_whose_worker_fell_silent_is_taken_over(crm: Crm) -> None:
+    run = open_run(crm, lease=timedelta(0))
+    assert open_run(crm, task="the catch-up") == run
+    assert open_run(crm, task="a third") is None, "the new owner holds a lease of its own"
+
+
+def test_a_failed_run_is_taken_over(crm: Crm) -> None:
+    run = open_run(crm)
+    crm.read("close_run", run, "failed", 0)
+    assert open_run(crm, task="the next try") == run
+    row = crm.rows("SELECT status, finished_at FROM engine_runs")
+    assert row == [{"status": "running", "finished_at": None}]
+
+
+def test_by_hand_every_call_is_a_run(crm: Crm) -> None:
+    assert open_run(crm, slot=None) != open_run(crm, slot=None)
+
+
+def test_of_two_workers_at_the_same_instant_one_gets_the_slot(crm: Crm, database_url: str) -> None:
+    def claim(other: Connection) -> int | None:
+        return open_run(Crm(other), task="other")
+
+    with connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        with crm.connection.transaction():
+            mine = open_run(crm)
+            claimed = pool.submit(claim, other)
+            waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = %s"
+            wait_until(lambda: bool(crm.rows(waits, other.info.backend_pid)))
+        assert claimed.result(10) is None
+    assert [row["id"] for row in crm.rows("SELECT id FROM engine_runs")] == [mine]
+
+
+@pytest.mark.parametrize(
+    ("lease", "closed_as", "taken"),
+    [(HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False)],
+)
+def test_which_slots_the_catch_up_leaves_alone(
+    crm: Crm, lease: timedelta, closed_as: str | None, taken: bool
+) -> None:
+    assert not crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"]
+    run = open_run(crm, lease=lease)
+    if closed_as:
+        crm.read("close_run", run, closed_as, 1)
+    assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"] is taken
+
+
+def test_a_run_adds_up_its_batches_and_renews_its_lease(crm: Crm) -> None:
+    run = open_run(crm, lease=timedelta(0))
+    for reason in ("asked before", "asked before", "no address"):
+        crm.execute(
+            "SELECT record_progress(%s, '1 hour', 5, 3, 2, jsonb_build_object(%s::text, 2), '[{\"error\": \"x\"}]')",
+            run, reason,
+        )  # fmt: skip
+    [row] = crm.rows("SELECT * FROM engine_runs")
+    assert (row["due"], row["acted"], row["actions"], len(row["failures"])) == (15, 9, 6, 3)
+    assert row["skipped"] == {"asked before": 4, "no address": 2}
+    assert open_run(crm, task="the catch-up") is None
+
+
+def feedback(crm: Crm, tenant: UUID) -> None:
+    crm.order(tenant, delivered_at=NOW - days(7))
+
+
+def feedback_not(crm: Crm, tenant: UUID) -> None:
+    crm.order(tenant, delivered_at=NOW - days(6))
+
+
+def expiry(crm: Crm, tenant: UUID) -> None:
+    feedback(crm, tenant)
+    crm.execute(
+        "UPDATE feedback_requests SET status = 'sent', expires_at = %s WHERE tenant_id = %s", NOW, tenant
+    )
+
+
+def stalled(crm: Crm, tenant: UUID) -> None:
+    crm.deal(tenant)
+
+
+def touched(crm: Crm, tenant: UUID) -> None:
+    crm.deal(tenant, last_activity_at=NOW - days(2))
+
+
+def waiting(crm: Crm, tenant: UUID) -> None:
+    crm.deal(tenant, next_follow_up_at=NOW + HOUR)
+
+
+def closed(crm: Crm, tenant: UUID) -> None:
+    crm.deal(tenant, stage="won")
+
+
+def quote(crm: Crm, tenant: UUID) -> None:
+    crm.quote(tenant)
+
+
+def lapsed(crm: Crm, tenant: UUID) -> None:
+    crm.quote(tenant, next_follow_up_at=NOW + days(9), valid_until=NOW.date() - days(1))
+
+
+def quote_not(crm: Crm, tenant: UUID) -> None:
+    crm.quote(tenant, next_follow_up_at=NOW + HOUR)
+    crm.quote(tenant, outcome="won")
+
+
+def pending(crm: Crm, tenant: UUID) -> None:
+    crm.enrichment(tenant)
+
+
+def lost(crm: Crm, tenant: UUID) -> None:
+    crm.enrichment(tenant, status="processing", claimed_at=NOW - HOUR)
+
+
+def enriched(crm: Crm, tenant: UUID) -> None:
+    crm.enrichment(tenant, status="completed")
+    crm.enrichment(tenant, status="processing", claimed_at=NOW)
+
+
+def schedule(crm: Crm, tenant: UUID) -> None:
+    crm.schedule(tenant)
+
+
+def check(crm: Crm, tenant: UUID) -> None:
+    crm.check(tenant, crm.client(tenant))
+
+
+def compliant(crm: Crm, tenant: UUID) -> None:
+    crm.schedule(tenant, next_due_at=NOW + days(15))
+    crm.check(tenant, crm.client(tenant), status="completed")
+
+
+@pytest.mark.parametrize(
+    ("engine", "due", "not_due"),
+    [
+        ("feedback", [feedback, expiry], [feedback_not]),
+        ("deals", [stalled], [touched, waiting, closed]),
+        ("quotes", [quote, lapsed], [quote_not]),
+        ("enrichment", [pending, lost], [enriched]),
+        ("compliance", [schedule, check], [compliant]),
+    ],
+)
+def test_a_run_visits_the_tenants_with_due_work_and_no_others(
+    crm: Crm, engine: str, due: list[Callable[[Crm, UUID], None]], not_due: list[Callable[[Crm, UUID], None]]
+) -> None:
+    for make in not_due:
+        make(crm, crm.tenant())
+    assert crm.due_tenants(engine) == set()
+    expected = set()
+    for make in due:
+        tenant = crm.tenant()
+        make(crm, tenant)
+        expected.add(tenant)
+        off = crm.tenant()
+        make(crm, off)
+        crm.mode(off, engine, "off")
+    assert crm.due_tenants(engine) == expected
+    crm.execute("UPDATE engine_settings SET mode = 'review'")
+    assert len(crm.due_tenants(engine)) == 2 * len(due)
+
+
+def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm) -> None:
+    big, small = crm.tenant("Big"), crm.tenant("Small")
+    for tenant, number in ((big, 60), (small, 3)):
+        for _ in range(number):
+            crm.enrichment(tenant, source_id=str(uuid4()))
+    crm.execute("CREATE SEQUENCE settled")
+    crm.execute("ALTER TABLE contact_enrichment_queue ADD COLUMN settled bigint")
+    crm.execute("GRANT USAGE ON SEQUENCE settled TO service_role")
+    crm.execute(
+        "CREATE FUNCTION note_settled() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.settled := nextval('settled'); RETURN NEW; END $$"
+    )
+    crm.execute(
+        "CREATE TRIGGER note BEFORE UPDATE ON contact_enrichment_queue FOR EACH ROW EXECUTE FUNCTION note_settled()"
+    )
+    crm.run("enrichment", batch_size=10)
+    last = crm.one("SELECT max(settled) AS n FROM contact_enrichment_queue WHERE tenant_id = %s", small)["n"]
+    assert last <= 13, "the small tenant had its turn after at most one batch of the big one"

@@ -1,0 +1,149 @@
+"""Plans: a read or a claim costs what it returns, not what the tenant has.
+
+Every tenant here comes in two sizes, and the big one may not cost noticeably more pages than the small one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.conftest import TEMPLATE, Servers, _database
+from tests.crm import NOW
+from workers import clock
+from workers.db.session import Connection, connect, transaction
+
+SMALL, BIG = 2_000, 20_000
+ENGINES = {
+    "feedback": "feedback_requests",
+    "deals": "deals",
+    "quotes": "quotes",
+    "enrichment": "contact_enrichment_queue",
+    "compliance": "compliance_checks",
+}
+READS = {
+    "get_stalled_deals(%(tenant)s, 20)": "deals",
+    "get_quotes_needing_followup(%(tenant)s, 20)": "quotes",
+    "get_compliance_due(%(tenant)s, 20)": "compliance_checks",
+    "get_feedback_due(%(tenant)s, 20)": "feedback_requests",
+    "get_pending_enrichment(%(tenant)s, 20)": "contact_enrichment_queue",
+    "get_unactioned_signals(%(tenant)s, 20)": "opportunity_signals",
+}
+CLAIMS = {
+    "run_deals_batch(%(tenant)s, 20, NULL)": "deals",
+    "run_quotes_batch(%(tenant)s, 20, NULL)": "quotes",
+    "run_compliance_batch(%(tenant)s, 20, NULL)": "compliance_checks",
+    "run_feedback_batch(%(tenant)s, 20, NULL)": "feedback_requests",
+    "claim_enrichment(%(tenant)s, 20)": "contact_enrichment_queue",
+    "claim_emails('me', '1 minute', 20, 20, %(before)s)": "scheduled_actions",
+}
+
+
+TENANTS = {
+    name: UUID(int=number)
+    for number, name in enumerate(("calm small", "calm big", "backlog small", "backlog big"), start=1)
+}
+
+
+def fill(connection: Connection, file: str, **values: object) -> None:
+    """Insert rows as they are, without the triggers and keys that would only cost time here."""
+    text = Path(__file__).with_name(file).read_bytes()
+    with connection.transaction(), psycopg.ClientCursor(connection) as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(text, {"now": NOW, **values})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a call touched: pages of all tables and indexes, rows and whole scans of the one that is big."""
+
+    returned: int
+    pages: int
+    rows: int
+    scans: int
+
+
+def cost(connection: Connection, call: str, tenant: UUID, table: str) -> Cost:
+    """Return the dearest of several calls in one session.
+
+    The first plans are made for their parameters, the later ones for any.
+    """
+    values = {"tenant": tenant, "before": UUID(int=tenant.int - 1)}
+    statement = f"SELECT * FROM {call}"  # noqa: S608  # a constant of this file
+    read = "SELECT seq_scan, seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relname = %s"
+    costs = []
+    for _ in range(7):
+        with clock.at(NOW), transaction(connection, force_rollback=True):
+            [before] = connection.execute(read, [table]).fetchall()
+            [plan] = connection.execute(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values
+            ).fetchall()
+            [after] = connection.execute(read, [table]).fetchall()
+        root = plan["QUERY PLAN"][0]["Plan"]
+        costs.append(
+            Cost(
+                int(root["Actual Rows"]),
+                root["Shared Hit Blocks"] + root["Shared Read Blocks"],
+                after["rows"] - before["rows"],
+                after["seq_scan"] - before["seq_scan"],
+            )
+        )
+    # Making a plan reads the catalogue: the first call does, and the sixth, which makes the general one.
+    return max(costs[1:5] + costs[6:], key=lambda c: c.pages + c.rows + 1000 * c.scans)
+
+
+@pytest.fixture(scope="module")
+def crowded(servers: Servers) -> Iterator[Connection]:
+    """A database in which one tenant of each kind has ten times as many rows as the other."""
+    for url in _database(servers, TEMPLATE):
+        with connect(url) as connection:
+            for name, tenant in TENANTS.items():
+                fill(connection, "plans_tenant.sql", tenant=str(tenant), n=BIG if "big" in name else SMALL)
+                if "backlog" in name:
+                    fill(connection, "plans_backlog.sql", tenant=str(tenant))
+            connection.execute("VACUUM ANALYZE")
+            yield connection
+
+
+@pytest.mark.parametrize("state", ["calm", "backlog"])
+@pytest.mark.parametrize("calls", [READS, CLAIMS], ids=["reads", "claims"])
+def test_a_call_costs_what_it_returns_not_what_the_tenant_has(
+    crowded: Connection, state: str, calls: dict[str, str]
+) -> None:
+    for call, table in calls.items():
+        small, big = (cost(crowded, call, TENANTS[f"{state} {size}"], table) for size in ("small", "big"))
+        assert big.pages <= 2 * small.pages + 100, (call, small, big)
+        assert big.rows <= 200, (call, big)
+        assert big.scans == 0, (call, big)
+        if calls is READS:
+            assert big.returned == 20, (call, big)
+
+
+@pytest.fixture(scope="module")
+def quiet(servers: Servers) -> Iterator[Connection]:
+    """A database with thousands of tenants, in which much waits and nothing is due."""
+    for url in _database(servers, TEMPLATE):
+        with connect(url) as connection:
+            fill(connection, "plans_quiet.sql")
+            connection.execute("VACUUM ANALYZE")
+            yield connection
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_finding_that_nothing_is_due_costs_next_to_nothing_however_many_tenants(
+    quiet: Connection, engine: str
+) -> None:
+    found = cost(quiet, f"due_tenants('{engine}')", UUID(int=1), ENGINES[engine])
+    assert (found.returned, found.rows, found.scans) == (0, 0, 0)
+    assert found.pages <= 20, found
+
+
+def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) -> None:
+    with quiet.transaction(force_rollback=True):
+        quiet.execute("UPDATE quotes SET next_follow_up_at = NULL WHERE quote_number IN ('q2', 'q4')")
+        found = cost(quiet, "due_tenants('quotes')", UUID(int=1), "quotes")
+    assert (found.returned, found.rows, found.scans) == (2, 2, 0)
+    assert found.pages <= 60, found

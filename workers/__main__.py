@@ -1,0 +1,5 @@
+"""`python -m workers` is `fleet`."""
+
+from workers.cli import main
+
+main()
