@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import policy
 from email.errors import HeaderParseError
@@ -30,6 +30,7 @@ _MOST_LINES: Final = 1_000_000
 # The parser compares every line with the boundary of every part it is inside of.
 _MOST_CONTAINERS: Final = 200
 _MOST_COMPARISONS: Final = 20_000_000
+_MOST_BOUNDARIES: Final = 10_000
 _LONGEST_TYPE: Final = 10_000
 _LONGEST_HEADER: Final = 10_000
 _LONGEST_ID: Final = 900  # bytes; an index entry has room for 2,700
@@ -44,6 +45,7 @@ _CONTAINER: Final = re.compile(rb"^content-type[ \t]*:\s*(?:multipart|message)/"
 _TYPE: Final = re.compile(
     rb"^content-(?:type|disposition|transfer-encoding)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE
 )
+_BOUNDARY: Final = re.compile(rb"^--[^\s-]", re.MULTILINE)
 _FIELD: Final = re.compile(rb"^[!-9;-~]{1,200}[ \t]*:", re.MULTILINE)
 _ID: Final = re.compile(r"<([^<>\s]{1,900})>")
 _RETURNED_ID: Final = re.compile(r"^message-id[ \t]*:\s{0,10}(<[^<>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
@@ -160,6 +162,7 @@ def _measure(raw: bytes) -> None:
         (lines, _MOST_LINES, "lines"),
         (containers, _MOST_CONTAINERS, "multipart and enclosed parts"),
         (lines * containers, _MOST_COMPARISONS, "lines times multipart parts"),
+        (sum(1 for _ in _BOUNDARY.finditer(text)) if containers else 0, _MOST_BOUNDARIES, "boundaries"),
         (max((len(match[0]) for match in _TYPE.finditer(text)), default=0), _LONGEST_TYPE, "bytes in a content type"),
     )
     for number, most, what in measured:
@@ -181,6 +184,9 @@ def _parsed(
     del message["Subject"]
     message["Subject"] = subject
     judgement = classify_message(message)
+    judgement = replace(
+        judgement, reason=_clean(judgement.reason), recipient=judgement.recipient and _clean(judgement.recipient)
+    )
     kept = {name.lower(): _decoded(_first(headers, name))[:_LONGEST_KEPT] for name in _KEPT if name.lower() in headers}
     return Parsed(
         fingerprint=fingerprint,
@@ -196,7 +202,7 @@ def _parsed(
         sent_at=_date(_first(headers, "Date")),
         text=text,
         html=html,
-        headers=kept | {"judged_by": _clean(judgement.reason)},
+        headers=kept | {"judged_by": judgement.reason},
         raw_size=size,
         judgement=judgement,
     )
@@ -282,7 +288,8 @@ def _bodies(message: Message) -> tuple[str, str | None, list[str]]:
             returned += _RETURNED_ID.findall(_text(content, None))
         if enclosed or part.get_content_disposition() == "attachment" or kind not in ("text/plain", "text/html"):
             continue
-        (texts if kind == "text/plain" else pages).append(_text(content, _charset(part)))
+        body = _text(content, _charset(part)).replace("\r\n", "\n")
+        (texts if kind == "text/plain" else pages).append(body)
     if not filled:
         raise _UnreadableError("broken: no body")
     text = "\n".join(text for text in texts if text.strip())[:_LONGEST_BODY]
