@@ -25,7 +25,7 @@ from workers.inbound.ingest import Aside, Duplicate, Outcome, Stored, ingest, in
 from workers.inbound.sources import batches, find_messages, read_file, read_stream
 from workers.settings import Settings, settings
 
-SECRET = "a secret of the test's own"
+SECRET = "a secret of the test's own"  # noqa: S105
 REPLIES = "reply.northwind.example"
 
 
