@@ -28,6 +28,11 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": crontab.from_string("* * * * *"),
         "options": {"expires": 50},
     },
+    "inbound": {
+        "task": "workers.inbound.poll",
+        "schedule": crontab.from_string("*/2 * * * *"),
+        "options": {"expires": 110},
+    },
     "catch_up": {
         "task": "workers.housekeeping.catch_up",
         "schedule": crontab.from_string("*/5 * * * *"),

@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 from tests.crm import Crm
+from tests.imap import ImapServer, running_dovecot
 from workers.db.embedded import EmbeddedServers
 from workers.db.migrate import migrate
 from workers.db.session import Connection, connect
@@ -23,7 +24,7 @@ from workers.settings import settings
 for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL"))]:
     if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"):
         del os.environ[variable]
-for variable in ("REDIS_URL", "SMTP_URL"):
+for variable in ("REDIS_URL", "SMTP_URL", "IMAP_URL"):
     os.environ.pop(variable, None)
 
 TEMPLATE = "fleet_template"
@@ -100,6 +101,13 @@ def connection(database_url: str) -> Iterator[Connection]:
 def crm(connection: Connection) -> Crm:
     """A CRM to put rows into."""
     return Crm(connection)
+
+
+@pytest.fixture(scope="session")
+def imap_server() -> Iterator[ImapServer]:
+    """A real IMAP server, started by the first test that asks for it."""
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from celery import Celery
 from beat_schedule import BEAT_SCHEDULE
 from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
+from workers.inbound.tasks import register as register_inbound
 from workers.runtime.tasks import register as register_engines
 from workers.settings import redis_url, settings
 
@@ -46,7 +47,7 @@ def _configuration() -> dict[str, Any]:
         # Named here, so that a worker without --queues serves both.
         "task_queues": {"engines": {}, "delivery": {}},
         "task_default_queue": "engines",
-        "task_routes": {"workers.delivery.*": {"queue": "delivery"}},
+        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "delivery"}},
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_TIME_LIMIT,
@@ -67,3 +68,4 @@ except FleetError as problem:
 
 register_engines(app)
 register_delivery(app)
+register_inbound(app)

@@ -1,9 +1,11 @@
-"""The fleet's command line: `fleet up | run | status | actions | load | db`."""
+"""The fleet's command line: `fleet up | run | status | actions | inbound | load | db`."""
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +23,8 @@ from workers.db.session import Connection, connect, require_current_schema, tran
 from workers.delivery.render import Text, render
 from workers.engines.registry import engine_named
 from workers.errors import FleetError, UnknownNameError
+from workers.inbound.ingest import Aside, Outcome, ingest_batch
+from workers.inbound.sources import batches, find_messages, read_file, read_stream
 from workers.runtime.dispatch import run_engine
 from workers.runtime.status import fleet_status
 from workers.settings import database_url, direct_database_url, settings
@@ -34,6 +38,7 @@ app.add_typer(actions, name="actions")
 out = Console() if sys.stdout.isatty() else Console(width=150)  # a pipe has no width of its own
 
 _STATUSES = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
+_MOST_LISTED = 10_000
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -148,6 +153,38 @@ def load(
     for problem in report.problems:
         out.print(f"{problem.file}:{problem.line}: {problem.reason}", style="red", markup=False, highlight=False)
     if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def inbound(
+    path: Annotated[str | None, typer.Argument(metavar="FILE|MAILDIR|MBOX|DIR|-", help="Mail; - is a pipe.")] = None,
+    tenant: Annotated[UUID | None, typer.Option(help="Whose mail it is; else the recipients tell.")] = None,
+    list_aside: Annotated[
+        bool, typer.Option("--list-aside", help="List what was set aside, and read nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take mail in: each message once, however often it is read; what cannot be taken is named with its reason."""
+    if list_aside == (path is not None):
+        raise UnknownNameError("say what to read, or --list-aside")
+    with _database() as connection:
+        if path is None:
+            _show_aside(connection, as_json=as_json)
+            return
+        if tenant is not None:
+            _require_tenant(connection, tenant)
+        outcomes = _take_in(connection, path, tenant)
+    counts = Counter(type(outcome).__name__.lower() for outcome in outcomes)
+    aside = [outcome for outcome in outcomes if isinstance(outcome, Aside)]
+    if as_json:
+        result = {"stored": counts["stored"], "duplicates": counts["duplicate"], "set_aside": list(map(asdict, aside))}
+        out.print_json(json.dumps(result))
+    else:
+        out.print(f"{counts['stored']} stored, {counts['duplicate']} duplicates, {len(aside)} set aside")
+        for problem in aside:
+            out.print(f"{problem.source}: {problem.reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if aside:
         raise typer.Exit(1)
 
 
@@ -282,6 +319,35 @@ def _progress(bar: Progress) -> Callable[[str, int, int], None]:
         bar.update(tasks[file], completed=done, total=total)
 
     return show
+
+
+def _take_in(connection: Connection, path: str, tenant: UUID | None) -> list[Outcome]:
+    """Read a pipe, a file or a folder in batches, with a bar for the files."""
+    outcomes: list[Outcome] = []
+    files: list[Path | None] = [None] if path == "-" else [*find_messages(Path(path))]
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    with bar:
+        messages = (
+            message
+            for file in bar.track(files, description=path)
+            for message in (read_file(file) if file else read_stream(sys.stdin.buffer, "-"))
+        )
+        for batch in batches(messages):
+            outcomes += ingest_batch(connection, batch, tenant=tenant)
+    return outcomes
+
+
+def _show_aside(connection: Connection, *, as_json: bool) -> None:
+    with transaction(connection):
+        rows = connection.execute("SELECT * FROM list_set_aside(%s)", [_MOST_LISTED]).fetchall()
+    if as_json:
+        out.print_json(json.dumps(rows, default=str))
+        return
+    table = table_of("received", "source", "Message-ID", "size", "why")
+    for row in rows:
+        received = f"{row['received_at']:%d %b %Y %H:%M}"
+        table.add_row(received, row["source"], row["message_id"] or "", str(row["raw_size"]), row["reason"])
+    out.print(table)
 
 
 def _require_tenant(connection: Connection, tenant: UUID) -> None:

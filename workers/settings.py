@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -27,6 +28,13 @@ def _url(*schemes: str) -> AfterValidator:
         return value or None
 
     return AfterValidator(check)
+
+
+def _imap_urls(value: str | None) -> str | None:
+    for url in re.split(r"[\s,]+", value.strip(" ,")) if value else ():
+        if urlsplit(url).scheme not in ("imap", "imaps") or not urlsplit(url).hostname or not urlsplit(url).username:
+            raise ValueError("must be URLs such as imaps://user:password@host:993/INBOX, separated by spaces or commas")
+    return value or None
 
 
 def _time_zone(value: str) -> str:
@@ -58,9 +66,12 @@ class Settings(BaseSettings):
     direct_database_url: PostgresUrl = None
     redis_url: RedisUrl = None
     smtp_url: SmtpUrl = None
+    imap_url: Annotated[str | None, AfterValidator(_imap_urls)] = None
     fleet_home: Path = Path(".fleet")
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
+    fleet_reply_domain: str | None = Field(default=None, pattern=r"^[^@\s]+\.[^@\s]+$")
+    fleet_reply_secret: str | None = Field(default=None, min_length=16, repr=False)
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=12, ge=1, le=50)
@@ -73,6 +84,17 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"{unknown[0]} is not a setting of the fleet; .env.example lists them all")
         return self
+
+    @model_validator(mode="after")
+    def _sign_reply_addresses(self) -> Self:
+        if self.fleet_reply_domain and not self.fleet_reply_secret:
+            raise ValueError("FLEET_REPLY_DOMAIN needs FLEET_REPLY_SECRET, which signs the addresses")
+        return self
+
+    @property
+    def imap_urls(self) -> list[str]:
+        """The folders to poll, one URL each."""
+        return re.split(r"[\s,]+", self.imap_url.strip(" ,")) if self.imap_url else []
 
     @property
     def time_zone(self) -> ZoneInfo:

@@ -230,7 +230,7 @@ BEGIN
         ), new_tasks AS (
             INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at)
             SELECT f.tenant_id, f.title, f.body, 'open',
-                   CASE WHEN f.template = 'compliance_escalation' THEN 'high' ELSE 'medium' END,
+                   CASE WHEN f.template IN ('compliance_escalation', 'service_recovery') THEN 'high' ELSE 'medium' END,
                    f.assignee_id, v_now + interval '1 day'
             FROM filed AS f WHERE f.kind = 'task'
         ), new_cases AS (

@@ -9,7 +9,8 @@ BEGIN
     FOREACH v_table IN ARRAY ARRAY[
         'feedback_requests', 'deal_stage_history', 'deal_stage_config', 'quotes', 'quote_activities', 'quote_outcomes',
         'contact_enrichment_queue', 'opportunity_signals', 'compliance_schedule', 'compliance_checks',
-        'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs'
+        'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs',
+        'tenant_mailboxes', 'inbound_messages', 'provider_usage', 'merge_decisions'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -28,6 +29,15 @@ BEGIN
         ELSIF v_table <> 'engine_runs' THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO authenticated', v_table);
         END IF;
+    END LOOP;
+
+    -- What belongs to no tenant yet, and how far mailboxes are read: the workers' alone.
+    FOREACH v_table IN ARRAY ARRAY['inbound_rejects', 'imap_folders'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
+        EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
+        EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
+        EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
     -- Which migrations ran is the owner's to write, the workers' to read, and nobody else's business.

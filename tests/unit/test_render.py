@@ -27,6 +27,8 @@ FULL: dict[str, Any] = {
     "amount": "1,200.00", "valid_until": "3 March 2026", "view_count": 2, "order_number": "O-1",
     "delivered_on": "23 February", "compliance_type": "Supplier declaration", "entity": "Acme",
     "entity_type": "client", "due_on": "12 March 2026", "missing": ["tax_number", "iban"], "errors": ["permit lapsed"],
+    "customer": "Zoë Ångström", "sentiment": "negative", "issues": ["timeliness"],
+    "summary": "Late again.", "case_error": "no such queue",
 }  # fmt: skip
 OPTIONAL = [
     "deal",
@@ -38,6 +40,9 @@ OPTIONAL = [
     "order_number",
     "entity",
     "compliance_type",
+    "customer",
+    "summary",
+    "case_error",
 ]
 TENANT = UUID(int=7)
 
@@ -67,8 +72,9 @@ def check(text: Text) -> None:
 
 def test_every_template_is_written_by_an_engine_and_every_written_one_exists() -> None:
     functions = shipped("schema") / "functions"
-    sql = "".join((functions / f"{name}.sql").read_text() for name in ("feedback", "deals", "quotes", "compliance"))
-    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable"
+    writers = ("feedback", "deals", "quotes", "compliance", "inbound")
+    sql = "".join((functions / f"{name}.sql").read_text() for name in writers)
+    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable|recovery"
 
     assert set(re.findall(rf"'([a-z]+_(?:{kinds}))'", sql)) == set(NAMES)
 

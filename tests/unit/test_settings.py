@@ -43,6 +43,10 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("FLEET_MAX_ATTEMPTS", "-1"),
         ("FLEET_HELPERS", "65"),
         ("FLEET_FLOWER_PORT", "70000"),
+        ("IMAP_URL", "imap.example"),
+        ("IMAP_URL", "imaps://care@imap.example/INBOX, pop3://care@mail.example"),
+        ("FLEET_REPLY_DOMAIN", "reply.fleet.example"),
+        ("FLEET_REPLY_SECRET", "short"),
     ],
 )
 def test_an_unknown_or_invalid_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +107,4 @@ def test_the_example_with_every_line_uncommented_is_valid() -> None:
     Path(".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", example, flags=re.MULTILINE))
 
     assert settings().smtp_url == "smtp://user:secret@mail.example:587?starttls=required"
+    assert settings().imap_urls == ["imaps://care%40fleet.example:secret@imap.example:993/INBOX"]

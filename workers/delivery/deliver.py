@@ -15,6 +15,7 @@ from jinja2 import TemplateError
 from psycopg.types.json import Jsonb
 
 from workers import clock
+from workers.correspondence import Answered, reply_address
 from workers.db.session import Connection, transaction
 from workers.delivery.backoff import next_attempt
 from workers.delivery.channels import Channel, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
@@ -146,6 +147,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
             address=row["address"],
             from_name=row["from_name"] or row["tenant_name"],
             from_address=row["from_address"] or settings.fleet_mail_from,
+            reply_to=_reply_to(row, settings),
         )
     except TemplateError as error:
         return RetryLater(f"template {row['template']}: {error}"), None
@@ -154,6 +156,11 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     except ValueError as error:
         return Rejected(f"{row['address']!r} is no e-mail address ({error})"), None
     return channel.send(message, message["To"].addresses[0].addr_spec), message["Message-ID"]
+
+
+def _reply_to(row: dict[str, Any], settings: Settings) -> str | None:
+    domain, secret = settings.fleet_reply_domain, settings.fleet_reply_secret
+    return reply_address(Answered(row["action_id"], row["tenant_id"]), domain, secret) if domain and secret else None
 
 
 def _unsent(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
+from workers.correspondence import Answered, message_id
 
 _LINE_END: Final = "\x1e"  # stands for a line end inside a value; no text that people write contains it
 
@@ -57,7 +58,14 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Tex
 
 
 def compose(
-    text: Text, *, action: int, tenant: UUID, address: str, from_name: str | None, from_address: str
+    text: Text,
+    *,
+    action: int,
+    tenant: UUID,
+    address: str,
+    from_name: str | None,
+    from_address: str,
+    reply_to: str | None = None,
 ) -> EmailMessage:
     """Build the message of an action.
 
@@ -79,7 +87,9 @@ def compose(
     message["To"] = _address(address)
     message["Subject"] = " ".join(text.subject.split())
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<action.{action}.{tenant.hex}@{sender.domain}>"
+    message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
+    if reply_to:
+        message["Reply-To"] = reply_to
     # RFC 3834: other machines must not answer this with an out-of-office note.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text.body)

@@ -1,0 +1,328 @@
+-- Inbound mail: whose it is, what it answers, and what an answer stops. One message is one call of
+-- ingest_message, and all of it happens in that call's transaction or not at all.
+
+-- The e-mail of ours that a message answers, of one tenant or (NULL) of any. Only one that was at least tried
+-- can be answered, and another tenant's is never found.
+-- p_answered: [{"action", "tenant"}], the likeliest first.
+CREATE OR REPLACE FUNCTION answered_action(p_tenant_id uuid, p_answered jsonb) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT a.id FROM jsonb_array_elements(p_answered) WITH ORDINALITY AS w (item, ordinal)
+    JOIN scheduled_actions AS a
+        ON a.id = (w.item ->> 'action')::bigint AND a.tenant_id = (w.item ->> 'tenant')::uuid
+    WHERE (p_tenant_id IS NULL OR a.tenant_id = p_tenant_id) AND a.kind = 'email'
+      AND (a.attempts > 0 OR a.status = 'sent' OR a.message_id IS NOT NULL)
+    ORDER BY w.ordinal LIMIT 1
+$$;
+
+-- The tenant that one of these addresses, the first of them that is listed, belongs to.
+CREATE OR REPLACE FUNCTION mailbox_tenant(p_recipients text[]) RETURNS uuid
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT m.tenant_id FROM unnest(p_recipients) WITH ORDINALITY AS r (address, ordinal)
+    JOIN tenant_mailboxes AS m ON m.address IN (r.address, substring(r.address FROM '@[^@]*$'))
+    ORDER BY r.ordinal, m.address LIKE '@%' LIMIT 1
+$$;
+
+-- The tenant a mail is for: by the mailbox it reached, else by the message of ours that it answers, else by
+-- the address one tenant alone sends from. NULL: nobody we know.
+-- p_recipients: addresses in lower case, the envelope's before the headers'; p_answered: as for answered_action.
+CREATE OR REPLACE FUNCTION inbound_tenant(p_recipients text[], p_answered jsonb) RETURNS uuid
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT coalesce(
+        mailbox_tenant(p_recipients),
+        (SELECT a.tenant_id FROM scheduled_actions AS a WHERE a.id = answered_action(NULL, p_answered)),
+        (SELECT min(y.tenant_id::text)::uuid FROM tenant_delivery AS y
+         WHERE lower(btrim(y.from_address)) = ANY (p_recipients) HAVING count(*) = 1))
+$$;
+
+-- Contacts whose address, case and plus-tag folded, is p_folded, the surest first: who bears it as it is
+-- written, then primary contacts, then the eldest.
+CREATE OR REPLACE FUNCTION contacts_with_address(p_tenant_id uuid, p_folded text, p_written text)
+RETURNS TABLE (contact_id uuid, client_id uuid, email text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+    SELECT c.id, c.client_id, c.email FROM contacts AS c
+    WHERE c.tenant_id = p_tenant_id AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') = p_folded
+    ORDER BY lower(c.email) = lower(p_written) DESC, c.is_primary DESC, c.created_at, c.id
+$$;
+
+-- Stores a message and does what follows from it; the same message again changes nothing. Two workers with
+-- one message meet at the unique Message-ID: the second waits there, and finds it stored.
+-- p_message: the columns of inbound_messages, and "folded" (the sender) and "recipients";
+-- p_judgement: how the writer feels, for what may be an answer, see apply_reply; p_bounce: see apply_bounce.
+CREATE OR REPLACE FUNCTION ingest_message(
+    p_fingerprint text, p_tenant_id uuid, p_message jsonb, p_answered jsonb, p_judgement jsonb, p_bounce jsonb
+) RETURNS TABLE (outcome text, tenant_id uuid, inbound_id uuid, kind text, action_id bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_tenant constant uuid := coalesce(p_tenant_id, inbound_tenant(
+        ARRAY(SELECT jsonb_array_elements_text(p_message -> 'recipients')), p_answered));
+    v_action constant bigint := answered_action(v_tenant, p_answered);
+    v_id uuid;
+    v_kind text := p_message ->> 'kind';
+BEGIN
+    IF v_tenant IS NULL THEN
+        RETURN QUERY SELECT 'unknown', NULL::uuid, NULL::uuid, NULL::text, NULL::bigint;
+        RETURN;
+    END IF;
+    IF v_kind = 'reply' AND v_action IS NULL THEN
+        v_kind := 'message';
+    END IF;
+
+    INSERT INTO inbound_messages (
+        tenant_id, message_id, in_reply_to, reference_ids, from_address, from_name, to_addresses, subject, sent_at,
+        text, html, headers, raw_size, kind, contact_id, client_id, action_id, received_at)
+    SELECT v_tenant, m.message_id, m.in_reply_to, m.reference_ids, m.from_address, m.from_name, m.to_addresses, m.subject,
+           m.sent_at, m.text, m.html, m.headers, m.raw_size, v_kind, c.contact_id, coalesce(c.client_id, a.client_id),
+           v_action, fleet_now()
+    FROM jsonb_to_record(p_message) AS m (
+        message_id text, in_reply_to text, reference_ids text[], from_address text, from_name text, to_addresses text[],
+        subject text, sent_at timestamptz, text text, html text, headers jsonb, raw_size integer, folded text)
+    LEFT JOIN LATERAL (
+        SELECT * FROM contacts_with_address(v_tenant, m.folded, m.from_address) LIMIT 1
+    ) AS c ON true
+    -- An action may name a client that is gone by now.
+    LEFT JOIN LATERAL (
+        SELECT l.id AS client_id FROM scheduled_actions AS x
+        JOIN clients AS l ON l.id = x.client_id AND l.tenant_id = v_tenant
+        WHERE x.id = v_action
+    ) AS a ON true
+    ON CONFLICT ON CONSTRAINT inbound_messages_tenant_id_message_id_key DO NOTHING
+    RETURNING id INTO v_id;
+
+    -- It was set aside before, for nobody we knew then perhaps.
+    DELETE FROM inbound_rejects AS r WHERE r.fingerprint = p_fingerprint;
+
+    IF v_id IS NOT NULL AND v_kind = 'reply' THEN
+        PERFORM apply_reply(v_id, p_judgement);
+    ELSIF v_id IS NOT NULL AND v_kind = 'bounce' THEN
+        PERFORM apply_bounce(v_id, p_bounce);
+    END IF;
+    RETURN QUERY SELECT CASE WHEN v_id IS NULL THEN 'duplicate' ELSE 'stored' END, v_tenant, v_id, v_kind, v_action;
+END
+$$;
+
+-- Stops what a stored reply answers. The subject's row is locked before its actions are read: an engine that
+-- is following up at this moment has then written its action, and that one is cancelled too.
+-- p_judgement: {"sentiment", "score", "issues": [...], "summary"}
+CREATE OR REPLACE FUNCTION apply_reply(p_inbound_id uuid, p_judgement jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_message inbound_messages;
+    v_action scheduled_actions;
+BEGIN
+    SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
+    SELECT * INTO STRICT v_action FROM scheduled_actions
+    WHERE id = v_message.action_id AND tenant_id = v_message.tenant_id;
+
+    CASE v_action.subject_type
+        WHEN 'feedback_request' THEN
+            PERFORM answer_feedback(v_message, v_action, p_judgement);
+        WHEN 'quote' THEN
+            UPDATE quotes AS q SET
+                responded_at = coalesce(q.responded_at, v_now),
+                next_follow_up_at = NULL,
+                follow_up_ended_at = coalesce(q.follow_up_ended_at, v_now)
+            WHERE q.id = v_action.subject_id AND q.tenant_id = v_message.tenant_id;
+            IF FOUND THEN
+                INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+                VALUES (v_message.tenant_id, v_action.subject_id, 'response', p_judgement ->> 'summary',
+                        jsonb_build_object('inbound_message_id', p_inbound_id, 'from', v_message.from_address,
+                                           'sentiment', p_judgement ->> 'sentiment'), v_now);
+            END IF;
+        WHEN 'deal' THEN
+            -- The series is named as well: of a deal whose last activity nobody ever wrote down, the trigger
+            -- takes the first instant for a note and not for an activity.
+            UPDATE deals AS d SET
+                last_activity_at = greatest(d.last_activity_at, v_now), stalled_at = NULL, next_follow_up_at = NULL,
+                follow_up_count = 0, follow_up_ended_at = NULL
+            WHERE d.id = v_action.subject_id AND d.tenant_id = v_message.tenant_id;
+        WHEN 'compliance_check' THEN
+            UPDATE compliance_checks AS c SET status = 'in_progress'
+            WHERE c.id = v_action.subject_id AND c.tenant_id = v_message.tenant_id
+              AND c.status IN ('pending', 'awaiting_response', 'overdue');
+        ELSE
+            NULL;
+    END CASE;
+
+    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = 'the customer answered'
+    WHERE a.tenant_id = v_message.tenant_id AND a.subject_type = v_action.subject_type
+      AND a.subject_id = v_action.subject_id AND a.status IN ('suggested', 'scheduled')
+      AND a.template <> 'service_recovery';  -- an answer calls for that one and does not end it
+END
+$$;
+
+-- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
+-- answers the unhappiest stays: thanks must not hide a complaint.
+CREATE OR REPLACE FUNCTION answer_feedback(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_sentiment constant text := p_judgement ->> 'sentiment';
+    v_score constant numeric := (p_judgement ->> 'score')::numeric;
+    v_request feedback_requests;
+    v_unhappier boolean;
+BEGIN
+    SELECT * INTO v_request FROM feedback_requests
+    WHERE id = p_action.subject_id AND tenant_id = p_message.tenant_id
+    FOR NO KEY UPDATE;
+    IF v_request.id IS NULL THEN
+        RETURN;
+    END IF;
+    v_unhappier := v_request.response_email_id IS NULL
+        OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
+    UPDATE feedback_requests SET
+        status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,
+        responded_at = coalesce(responded_at, v_now),
+        response_email_id = CASE WHEN v_unhappier THEN p_message.id ELSE response_email_id END,
+        sentiment = CASE WHEN v_unhappier THEN v_sentiment ELSE sentiment END,
+        sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
+        response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
+    WHERE id = v_request.id;
+    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
+       AND NOT v_request.service_recovery_triggered THEN
+        PERFORM recover_service(p_message, v_request.id, p_judgement);
+    END IF;
+END
+$$;
+
+-- Opens a case for an unhappy customer, and a next action for the client's owner (else for who is responsible
+-- at all). A CRM has rules of its own: if it refuses the case, the next action says so.
+CREATE OR REPLACE FUNCTION recover_service(p_message inbound_messages, p_request_id uuid, p_judgement jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_context record;
+    v_case uuid;
+    v_error text;
+BEGIN
+    SELECT f.tenant_id, f.order_id, l.id AS client_id, l.company_name, c.id AS contact_id, o.order_number,
+           nullif(concat_ws(' ', c.first_name, c.last_name), '') AS customer, coalesce(w.id, r.id) AS owner_id
+    INTO STRICT v_context
+    FROM feedback_requests AS f
+    LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
+    LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
+    LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
+    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
+    LEFT JOIN LATERAL (
+        SELECT p.id FROM profiles AS p
+        WHERE p.tenant_id = f.tenant_id
+        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+        LIMIT 1
+    ) AS r ON true
+    WHERE f.id = p_request_id;
+
+    BEGIN
+        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
+        VALUES (v_context.tenant_id, v_context.order_id, v_context.client_id, v_context.contact_id,
+                'Unhappy with order ' || coalesce(v_context.order_number, v_context.order_id::text),
+                p_judgement ->> 'summary', 'open', 'high', 'fleet', 'service_recovery')
+        RETURNING id INTO v_case;
+    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+        v_error := SQLERRM;
+    END;
+    UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
+
+    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
+                                   contact_id, assigned_to, run_at, status, dedupe_key)
+    SELECT v_context.tenant_id, 'feedback', 'task', 'service_recovery',
+           jsonb_build_object('order_number', v_context.order_number, 'company', v_context.company_name,
+                              'customer', coalesce(v_context.customer, p_message.from_address),
+                              'sentiment', p_judgement ->> 'sentiment', 'issues', p_judgement -> 'issues',
+                              'summary', p_judgement ->> 'summary', 'case_error', v_error),
+           'feedback_request', p_request_id, v_context.client_id, v_context.contact_id, v_context.owner_id, fleet_now(),
+           s.status, 'service_recovery:' || p_request_id
+    FROM action_status(v_context.tenant_id, 'feedback') AS s (status)
+    WHERE s.status IS NOT NULL
+    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;
+END
+$$;
+
+-- A hard bounce: the action keeps why it did not arrive, and its address is written to no more. A report that
+-- names none of our messages is believed only about the tenant's own contacts.
+-- p_bounce: {"hard", "recipient" (folded), "status"}
+CREATE OR REPLACE FUNCTION apply_bounce(p_inbound_id uuid, p_bounce jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_reason constant text := concat_ws(' ', 'hard bounce', p_bounce ->> 'status');
+    v_message inbound_messages;
+    v_sent_to text;
+BEGIN
+    IF NOT coalesce((p_bounce ->> 'hard')::boolean, false) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
+    UPDATE scheduled_actions AS a SET reason = v_reason
+    WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id
+    RETURNING nullif(lower(btrim(a.sent_to)), '') INTO v_sent_to;
+
+    INSERT INTO suppressions (tenant_id, address, reason)
+    SELECT v_message.tenant_id, v_sent_to, v_reason WHERE v_sent_to IS NOT NULL
+    UNION
+    SELECT v_message.tenant_id, lower(btrim(c.email)), v_reason
+    FROM contacts_with_address(v_message.tenant_id, p_bounce ->> 'recipient', p_bounce ->> 'recipient') AS c
+    WHERE v_sent_to IS NULL
+    ON CONFLICT (tenant_id, address) DO NOTHING;
+END
+$$;
+
+-- Keeps what could not be taken; the same message set aside again is the same row with the newest reason.
+CREATE OR REPLACE FUNCTION set_aside_message(
+    p_fingerprint text, p_source text, p_message_id text, p_reason text, p_raw_size bigint
+) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    INSERT INTO inbound_rejects AS r (fingerprint, source, message_id, reason, raw_size, received_at)
+    VALUES (p_fingerprint, p_source, p_message_id, p_reason, p_raw_size, fleet_now())
+    ON CONFLICT (fingerprint) DO UPDATE SET reason = excluded.reason WHERE r.reason <> excluded.reason
+$$;
+
+CREATE OR REPLACE FUNCTION list_set_aside(p_limit integer)
+RETURNS TABLE (
+    fingerprint text, source text, message_id text, reason text, raw_size bigint, received_at timestamptz
+)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT r.fingerprint, r.source, r.message_id, r.reason, r.raw_size, r.received_at FROM inbound_rejects AS r
+    ORDER BY r.received_at DESC, r.fingerprint LIMIT p_limit
+$$;
+
+-- The last UID read of a folder; 0 for a new folder, or one whose server began to count anew.
+CREATE OR REPLACE FUNCTION imap_position(p_folder text, p_uid_validity bigint) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT coalesce((SELECT f.last_uid FROM imap_folders AS f
+                     WHERE f.folder = p_folder AND f.uid_validity = p_uid_validity), 0)
+$$;
+
+CREATE OR REPLACE FUNCTION advance_imap_position(p_folder text, p_uid_validity bigint, p_last_uid bigint) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    INSERT INTO imap_folders AS f (folder, uid_validity, last_uid, polled_at)
+    VALUES (p_folder, p_uid_validity, p_last_uid, fleet_now())
+    ON CONFLICT (folder) DO UPDATE SET
+        -- Of two workers in one folder the slower one takes nothing back.
+        last_uid = CASE WHEN f.uid_validity = excluded.uid_validity
+                        THEN greatest(f.last_uid, excluded.last_uid) ELSE excluded.last_uid END,
+        uid_validity = excluded.uid_validity, polled_at = excluded.polled_at
+$$;
+
+REVOKE ALL ON FUNCTION mailbox_tenant(text[]), inbound_tenant(text[], jsonb), answered_action(uuid, jsonb),
+    contacts_with_address(uuid, text, text), ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
+    answer_feedback(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb),
+    apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
+    imap_position(text, bigint), advance_imap_position(text, bigint, bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION mailbox_tenant(text[]), inbound_tenant(text[], jsonb), answered_action(uuid, jsonb),
+    contacts_with_address(uuid, text, text), ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
+    answer_feedback(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb),
+    apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
+    imap_position(text, bigint), advance_imap_position(text, bigint, bigint) TO service_role;

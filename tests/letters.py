@@ -1,0 +1,81 @@
+"""Mail as customers and their servers write it."""
+
+from collections.abc import Sequence
+from email.message import EmailMessage
+from itertools import count
+from typing import Final
+
+_NUMBER: Final = count(1)
+OURS: Final = "care@northwind.example"
+CUSTOMER: Final = "Ann Archer <ann@acme.example>"
+UNHAPPY: Final = (
+    "The delivery was two weeks late, half of the parts were broken, and nobody answered my calls. Very disappointed."
+)
+HAPPY: Final = "Everything arrived on time and works perfectly. Great service, thank you very much!"
+
+
+def letter(
+    text: str = "Hello, a short note.",
+    *,
+    sender: str = CUSTOMER,
+    to: str = OURS,
+    answers: Sequence[str] = (),
+    message_id: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+) -> bytes:
+    """Return a mail; `answers` are Message-IDs, the last of them the one that it replies to."""
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = "Re: your message" if answers else "A note"
+    message["Date"] = "Mon, 02 Mar 2026 10:00:00 +0100"
+    message["Message-ID"] = message_id or f"<{next(_NUMBER)}@acme.example>"
+    if answers:
+        message["In-Reply-To"] = answers[-1]
+        message["References"] = " ".join(answers)
+    for name, value in headers:
+        message[name] = value
+    message.set_content(text)
+    return bytes(message)
+
+
+def bounce(about: str, address: str, status: str, *, action: str = "failed") -> bytes:
+    """Return the report of a mail server about the message with that Message-ID."""
+    number = next(_NUMBER)
+    return f"""\
+Return-Path: <>
+From: MAILER-DAEMON@mx.northwind.example
+To: {OURS}
+Subject: Undelivered Mail Returned to Sender
+Date: Mon, 02 Mar 2026 10:00:00 +0100
+Message-ID: <{number}@mx.northwind.example>
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b{number}"
+
+--b{number}
+Content-Type: text/plain
+
+I could not deliver your message.
+
+--b{number}
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.northwind.example
+
+Final-Recipient: rfc822; {address}
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; {status.replace(".", "")[:1]}50 {status} no such user
+
+--b{number}
+Content-Type: message/rfc822
+
+From: {OURS}
+To: {address}
+Subject: Hello
+Message-ID: {about}
+
+Hello
+--b{number}--
+""".encode()

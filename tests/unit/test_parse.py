@@ -1,0 +1,264 @@
+"""If these fail, one strange message stops a mailbox, or a customer's words arrive as something else."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.letters import bounce, letter
+from workers.inbound.parse import MAX_BYTES, Parsed, SetAside, parse
+
+HEAD = b"From: ann@acme.example\nTo: care@northwind.example\nSubject: Hello\n"
+
+
+def read(raw: bytes) -> Parsed:
+    parsed = parse(raw)
+    assert isinstance(parsed, Parsed), parsed
+    return parsed
+
+
+def refused(raw: bytes) -> str:
+    aside = parse(raw)
+    assert isinstance(aside, SetAside), aside
+    return aside.reason
+
+
+def storable(text: str) -> bool:
+    return "\0" not in text and text.encode("utf-8").decode() == text
+
+
+def test_a_plain_mail_is_read_whole() -> None:
+    mail = read(
+        letter(
+            "Hello\nthere",
+            sender="Zoë <Zoe+crm@Acme.example>",
+            to='"care@other.example" <care@northwind.example>, Bob <bob@northwind.example>',
+            answers=["<1@x.example>", "<2@x.example>"],
+            message_id="<a@acme.example>",
+            headers=[("Delivered-To", "box@host.example"), ("X-Mailer", "Pine"), ("Cc", "eve@acme.example")],
+        )
+    )
+
+    assert (mail.message_id, mail.in_reply_to) == ("<a@acme.example>", "<2@x.example>")
+    assert mail.references == ("<1@x.example>", "<2@x.example>")
+    assert (mail.from_address, mail.from_name) == ("Zoe+crm@Acme.example", "Zoë")
+    assert mail.to == ("care@northwind.example", "bob@northwind.example", "eve@acme.example")
+    assert mail.delivered_to == ("box@host.example",)
+    assert (mail.subject, mail.text.strip()) == ("Re: your message", "Hello\nthere")
+    assert mail.sent_at == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert mail.headers["x-mailer"] == "Pine"
+    assert mail.judgement.kind == "reply"
+
+
+def test_text_and_html_are_told_apart_from_what_is_attached() -> None:
+    mail = read(
+        HEAD
+        + b"Content-Type: multipart/mixed; boundary=m\n\n"
+        + b"--m\nContent-Type: multipart/alternative; boundary=a\n\n"
+        + b"--a\nContent-Type: text/plain; charset=utf-8\n\nGr\xc3\xbc\xc3\x9fe\n"
+        + b"--a\nContent-Type: text/html\n\n<p>Hello</p>\n--a--\n"
+        + b"--m\nContent-Type: text/plain\nContent-Disposition: attachment; filename=log.txt\n\nattached\n"
+        + b"--m\nContent-Type: message/rfc822\n\nFrom: x@y.example\nMessage-ID: <inner@y.example>\n\nforwarded\n--m--\n"
+    )
+
+    assert mail.text.strip() == "Grüße"
+    assert mail.html is not None
+    assert mail.html.strip() == "<p>Hello</p>"
+    assert mail.returned_ids == ()
+
+
+@pytest.mark.parametrize(
+    ("charset", "body", "text"),
+    [
+        (b"utf-8", "Grüße".encode(), "Grüße"),
+        (b"iso-8859-1", "Grüße".encode("latin-1"), "Grüße"),
+        (b"no-such-charset", "Grüße".encode(), "Grüße"),
+        (b"no-such-charset", "Grüße".encode("latin-1"), "Grüße"),
+        (b"us-ascii", "Grüße".encode(), "Grüße"),
+        (b"punycode", b"Hello", "Hello"),
+        (b"base64", b"Hello", "Hello"),
+        (b'"', b"Hello", "Hello"),
+        (b"utf-16", b"Hello", "Hello"),
+        (b"utf-8", b"Hel\0lo", "Hello"),
+        (b"utf-8", b"\xed\xa0\x80Hello", "í\xa0\x80Hello"),
+    ],
+)
+def test_no_charset_costs_a_customers_words(charset: bytes, body: bytes, text: str) -> None:
+    mail = read(HEAD + b"Content-Type: text/plain; charset=" + charset + b"\n\n" + body)
+
+    assert mail.text == text
+
+
+def test_encoded_and_raw_headers_are_decoded() -> None:
+    mail = read(
+        b"From: =?utf-8?q?Zo=C3=AB?= <zoe@acme.example>\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\n =?x?q?_you?=\n\nHi\n"
+    )
+    assert (mail.from_name, mail.subject) == ("Zoë", "Grüße you")
+    assert read("From: ann@acme.example\nSubject: Grüße\n\nHi\n".encode()).subject == "Grüße"
+    assert read(b"From: ann@acme.example\nSubject: Gr\xfc\xdfe =?utf-8?q?=ff=\n\nHi\n").subject.startswith("Grüße")
+
+
+def test_an_encoded_absence_note_is_recognised() -> None:
+    note = letter(headers=[("X-Auto-Response-Suppress", "All")]).replace(
+        b"Subject: A note", b"Subject: =?utf-8?q?Abwesenheitsnotiz:_Urlaub?="
+    )
+    assert read(note).judgement.kind == "out_of_office"
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"Message-ID:\n", b"Message-ID: <>\n", b"Message-ID: <" + b"x" * 5000 + b">\n"]
+)
+def test_a_mail_without_an_id_gets_the_same_one_each_time(header: bytes) -> None:
+    mail = read(HEAD + header + b"\nHello")
+
+    assert mail.message_id == f"<{mail.fingerprint}@no-message-id.invalid>"
+    assert read(HEAD + header + b"\nHello") == mail
+    assert read(HEAD + header + b"\nHello!").message_id != mail.message_id
+
+
+def test_an_id_may_lack_its_brackets_or_be_folded() -> None:
+    assert read(HEAD + b"Message-ID: a@b.example\n\nHello").message_id == "<a@b.example>"
+    assert read(HEAD + b"Message-ID:\n <a@b.\n example>\n\nHello").message_id == "<a@b.example>"
+
+
+def test_an_address_inside_a_quoted_name_is_no_recipient() -> None:
+    mail = read(b'From: "boss@other.example" <ann@acme.example>\nTo: "a@b.example" <c@d.example>\n\nHello')
+    assert (mail.from_address, mail.to) == ("ann@acme.example", ("c@d.example",))
+
+
+def test_a_bounce_names_the_message_that_it_carries_back() -> None:
+    mail = read(bounce("<action.1@x.example>", "ann@acme.example", "5.1.1"))
+
+    assert mail.returned_ids == ("<action.1@x.example>",)
+    assert (mail.judgement.kind, mail.judgement.hard, mail.judgement.recipient) == ("bounce", True, "ann@acme.example")
+
+
+@pytest.mark.parametrize(
+    "date", [b"", b"yesterday", b"Mon, 99 Mar 2026 10:00:00 +0100", b"Mon, 2 Mar 99999999999 10:00:00 +99999999", b"1"]
+)
+def test_a_mail_with_an_impossible_date_is_still_a_mail(date: bytes) -> None:
+    assert read(HEAD + b"Date: " + date + b"\n\nHello").sent_at is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "broken: empty"),
+        (b"\0" * 100, "broken: no header"),
+        (b"Hello,\nthis is no mail\n", "broken: no header"),
+        (b"note: this is a text\n\nand no mail\n", "broken: no header of a mail"),
+        (b"To: care@northwind.example\nSubject: Hello\n\nHello\n", "broken: no sender"),
+        (HEAD, "broken: no body"),
+        (HEAD + b"\n\n  \n", "broken: no body"),
+        (HEAD + b"Content-Type: multipart/mixed\n\nHello\n", "broken: a multipart without its boundary"),
+        (HEAD + b"\n" + b"x" * MAX_BYTES, "too large: 25.0 MB, the limit is 25 MB"),
+        (HEAD + b"X: y\n" * 10_000 + b"\nHello\n", "hostile: more than 2,000 headers"),
+        (HEAD + b"X: " + b"y" * 1_100_000 + b"\n\nHello\n", "hostile: more than 1,000,000 bytes of headers"),
+        (HEAD + b"\n" + b"\n" * 1_100_000, "hostile: more than 1,000,000 lines"),
+        (
+            HEAD + b"Content-Type: text/plain" + b';x="' * 5_000 + b"\n\nHello",
+            "hostile: more than 10,000 bytes in a content type",
+        ),
+        (
+            HEAD + b"Content-Type: message/rfc822\n\n" * 50 + HEAD + b"\nHello",
+            "hostile: nested more than 30 levels deep",
+        ),
+        (
+            HEAD + b"Content-Type: message/rfc822\n\n" * 5_000 + HEAD + b"\nHello",
+            "hostile: more than 200 multipart and enclosed parts",
+        ),
+        (
+            HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nHello\n" * 2_000,
+            "hostile: more than 1,000 parts",
+        ),
+        (
+            HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nHello\n" * 20_000,
+            "hostile: more than 10,000 boundaries",
+        ),
+        (
+            HEAD + b"Content-Type: message/rfc822\n\n" * 100 + b"\n" * 900_000,
+            "hostile: more than 20,000,000 lines times multipart parts",
+        ),
+    ],
+)
+def test_what_cannot_be_taken_is_set_aside_with_its_reason(raw: bytes, reason: str) -> None:
+    assert refused(raw) == reason
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        b"From: ",
+        b"To: ",
+        b"Subject: ",
+        b"Message-ID: ",
+        b"Date: ",
+        b"References: ",
+        b"In-Reply-To: ",
+        b"ann@acme.example",
+        b"<a@b>",
+        b"\n",
+        b"\n\n",
+        b"\r\n",
+        b"\r",
+        b"Content-Type: multipart/mixed; boundary=b",
+        b"--b",
+        b"--b--",
+        b";",
+        b'"',
+        b"Content-Type: message/rfc822",
+        b"Content-Type: text/plain; charset=",
+        b"utf-16",
+        b"hz",
+        b"idna",
+        b"utf-7",
+        b"(",
+        b"Content-Type: message/delivery-status",
+        b"Content-Transfer-Encoding: base64",
+        b"x-uuencode",
+        b"begin 644 x",
+        b"=?utf-8?b?",
+        b"=?x?q?",
+        b"?=",
+        b"=ff",
+        b"\0",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b",",
+        b" ",
+        b":",
+        b"From MAILER-DAEMON",
+        b"charset*0=x; charset*1*=''y",
+        b"Content-Disposition: ",
+        b"Status: 5.1.1",
+        b"Mon, 2 Mar 2026 10:00:00 +9999",
+    ]
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.one_of(st.binary(max_size=400), st.lists(FRAGMENTS | st.binary(max_size=8), max_size=60).map(b"".join)))
+def test_no_bytes_raise_and_no_text_hurts_the_database(raw: bytes) -> None:
+    for whole in (raw, HEAD + raw, HEAD + b"\n" + raw):
+        match parse(whole):
+            case Parsed() as mail:
+                texts = [
+                    mail.message_id,
+                    mail.in_reply_to or "",
+                    *mail.references,
+                    mail.from_address,
+                    mail.from_name or "",
+                ]
+                texts += [
+                    *mail.to,
+                    *mail.delivered_to,
+                    mail.subject,
+                    mail.text,
+                    mail.html or "",
+                    *mail.headers.values(),
+                ]
+                texts += [*mail.returned_ids, mail.judgement.recipient or "", mail.judgement.status or ""]
+                assert all(map(storable, texts))
+            case SetAside() as aside:
+                assert aside.reason
+                assert storable(aside.message_id or "")
