@@ -23,7 +23,7 @@ from workers.settings import settings
 for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL"))]:
     if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"):
         del os.environ[variable]
-for variable in ("REDIS_URL", "SMTP_URL"):
+for variable in ("REDIS_URL", "SMTP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY"):
     os.environ.pop(variable, None)
 
 TEMPLATE = "fleet_template"

@@ -19,7 +19,19 @@ BEGIN
                    WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
                      AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7)))),
         ('quotes', (SELECT count(*) FROM quotes AS q WHERE q.due_at <= v_now)),
-        ('enrichment', (SELECT count(*) FROM contact_enrichment_queue AS n WHERE n.status = 'pending')),
+        ('enrichment', (SELECT count(*) FROM contact_enrichment_queue AS n
+                        WHERE n.status = 'pending'
+                          AND (n.source NOT IN ('apollo', 'web_search') OR n.extracted_data IS NOT NULL))
+                     + (SELECT count(*) FROM contact_enrichment_queue AS n
+                        WHERE n.status = 'pending' AND n.source IN ('apollo', 'web_search') AND n.extracted_data IS NULL
+                          AND coalesce(n.retry_at, '1970-01-01 00:00:00+00') <= v_now)
+                     + (SELECT count(*) FROM contact_enrichment_queue AS n
+                        WHERE n.status = 'processing' AND n.claimed_at <= v_now - interval '30 minutes')
+                     + (SELECT count(*) FROM inbound_messages AS m
+                        WHERE m.processed_at IS NULL AND m.kind IN ('reply', 'message'))
+                     + (SELECT count(*) FROM opportunity_signals AS o
+                        WHERE NOT o.actioned AND o.action_taken IS NULL AND o.signal_strength >= 0.8
+                          AND (o.contact_id IS NOT NULL OR o.client_id IS NOT NULL))),
         ('compliance', (SELECT count(*) FROM compliance_checks AS k WHERE k.next_step_at <= v_now)
                      + (SELECT count(*) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now))
     ) AS e (engine, due)

@@ -27,6 +27,8 @@ FULL: dict[str, Any] = {
     "amount": "1,200.00", "valid_until": "3 March 2026", "view_count": 2, "order_number": "O-1",
     "delivered_on": "23 February", "compliance_type": "Supplier declaration", "entity": "Acme",
     "entity_type": "client", "due_on": "12 March 2026", "missing": ["tax_number", "iban"], "errors": ["permit lapsed"],
+    "signal": "churn_risk", "evidence": "we will move to another supplier", "origin": "email", "strength": 0.95,
+    "person": "Zoë Quist",
 }  # fmt: skip
 OPTIONAL = [
     "deal",
@@ -38,6 +40,8 @@ OPTIONAL = [
     "order_number",
     "entity",
     "compliance_type",
+    "person",
+    "evidence",
 ]
 TENANT = UUID(int=7)
 
