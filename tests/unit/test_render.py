@@ -71,8 +71,8 @@ def check(text: Text) -> None:
 
 def test_every_template_is_written_by_an_engine_and_every_written_one_exists() -> None:
     functions = shipped("schema") / "functions"
-    sql = "".join((functions / f"{name}.sql").read_text() for name in ("feedback", "deals", "quotes", "compliance"))
-    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable"
+    sql = "".join((functions / f"{name}.sql").read_text() for name in ("feedback", "deals", "quotes", "compliance", "enrichment"))
+    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable|signal"
 
     assert set(re.findall(rf"'([a-z]+_(?:{kinds}))'", sql)) == set(NAMES)
 

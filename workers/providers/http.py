@@ -40,11 +40,13 @@ class Reply:
         result: the decoded JSON object, or why there is none.
         windows: what the headers said of the provider's windows.
         spent: whether the provider may have charged for it: it answered, or may have worked and we did not hear.
+        passing: whether another try at once may help: its server stumbled, or was not reached.
     """
 
     result: Mapping[str, Any] | Unavailable | Refused
     windows: Sequence[Window]
     spent: bool
+    passing: bool = False
 
 
 def call(
@@ -71,8 +73,7 @@ def call(
     """
     reply = _once(name, url, headers, payload, key_setting)
     for attempt in range(1, _TRIES):
-        again = isinstance(reply.result, Unavailable) and reply.result.retry_at is None and not reply.spent
-        if not again or any(window.calls_left == 0 for window in reply.windows):
+        if not reply.passing or any(window.calls_left == 0 for window in reply.windows):
             break
         sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311  # jitter, no secret
         reply = _once(name, url, headers, payload, key_setting)
@@ -88,7 +89,7 @@ def _once(name: str, url: str, headers: Mapping[str, str], payload: Mapping[str,
         ):
             body = _body(response)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        return Reply(Unavailable(f"{name} cannot be reached: {_said(error)}"), (), spent=False)
+        return Reply(Unavailable(f"{name} cannot be reached: {_said(error)}"), (), spent=False, passing=True)
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, _TooMuchError) as error:
         return Reply(Unavailable(f"{name} gave no answer: {_said(error)}"), (), spent=True)
     return _read(name, response, body, key_setting)
@@ -130,7 +131,8 @@ def _read(name: str, response: httpx.Response, body: bytes, key_setting: str) ->
         case 400 | 413 | 422:
             return Reply(Refused(f"{name} refuses the request ({status})"), windows, spent=False)
     retry_at = _retry_at(response.headers, now)
-    return Reply(Unavailable(f"{name} answered {status}", retry_at), windows, spent=False)
+    passing = response.is_server_error and retry_at is None
+    return Reply(Unavailable(f"{name} answered {status}", retry_at), windows, spent=False, passing=passing)
 
 
 def _windows(headers: httpx.Headers) -> tuple[Window, ...]:
