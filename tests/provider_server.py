@@ -49,7 +49,7 @@ class ProviderServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802  # the library's name
+            def do_POST(self) -> None:  # the library's name
                 length = int(self.headers["Content-Length"])
                 payload = json.loads(self.rfile.read(length))
                 call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, payload)

@@ -254,7 +254,7 @@ def test_hostile_values_cannot_reach_the_database(crm: Crm, apollo: ProviderServ
     (row,) = waiting(crm, crm.tenant(), 1)
     hostile = {
         "first_name": "A\u0000nn\ud800", "last_name": ["x"], "title": "C" * 5000, "linkedin_url": 7,
-        "organization": "Acme", "phone_numbers": [None, {"sanitized_number": {}}], "contact": [],
+        "organization": "Acme", "phone_numbers": [None, {"sanitized_number": {}}, {"type": ["x"]}], "contact": [],
     }  # fmt: skip
     apollo.script = [Said(200, {"matches": [hostile], "credits_consumed": "many"})]
     crm.run("enrichment")

@@ -57,9 +57,7 @@ def test_what_is_found_is_merged_with_its_source(crm: Crm, search: ProviderServe
     assert crm.row("contacts", state["contact_id"])["title"] == "CTO"
 
 
-def test_an_adapter_without_a_key_gets_none(
-    crm: Crm, search: ProviderServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_adapter_without_a_key_gets_none(crm: Crm, search: ProviderServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WEB_SEARCH_KEY")
     settings.cache_clear()
     row = waiting(crm)

@@ -125,7 +125,7 @@ def _phones(match: Mapping[str, Any]) -> dict[str, str]:
     for holder in (match, contact):
         numbers = holder.get("phone_numbers") if isinstance(holder, dict) else None
         for number in numbers if isinstance(numbers, list) else []:
-            if isinstance(number, dict) and number.get("type") not in _NOT_THE_PERSONS:
+            if isinstance(number, dict) and cleaned(number.get("type")) not in _NOT_THE_PERSONS:
                 value = cleaned(number.get("sanitized_number")) or cleaned(number.get("raw_number"))
                 if value:
                     phones.setdefault("mobile" if number.get("type") == "mobile" else "phone", value)

@@ -65,13 +65,13 @@ def _outcome(result: Mapping[str, Any]) -> Outcome:
         return Unavailable("web_search answered without a list of results")
     best: dict[str, tuple[float, str, str | None]] = {}
     for item in results:
-        if not isinstance(item, dict) or item.get("field") not in _FIELDS:
+        if not isinstance(item, dict):
             continue
-        value, confidence = cleaned(item.get("value")), item.get("confidence")
-        if value and isinstance(confidence, int | float) and _LEAST_CONFIDENCE <= confidence <= 1:
-            name = item["field"]
-            if name not in best or confidence > best[name][0]:
-                best[name] = (confidence, value, cleaned(item.get("source_url")))
+        name, value, confidence = cleaned(item.get("field")), cleaned(item.get("value")), item.get("confidence")
+        if name not in _FIELDS or not value or not isinstance(confidence, int | float):
+            continue
+        if _LEAST_CONFIDENCE <= confidence <= 1 and (name not in best or confidence > best[name][0]):
+            best[name] = (confidence, value, cleaned(item.get("source_url")))
     if not best:
         return NoMatch()
     sources = {name: source for name, (_, _, source) in best.items() if source}
