@@ -153,7 +153,7 @@ $$;
 -- and what was learned of the provider's windows. A window once seen ends when it was expected to, and only
 -- loses calls until then: an answer may be older than another worker's reservation.
 -- p_results: [{"queue_id", "status", "error", "data", "retry_at"}]
--- p_limits: [{"window_name", "calls_left", "ends_at", "reason", "failures"}]
+-- p_limits: [{"window_name", "calls_left", "ends_at", "reason", "failures"}]; NULL if nobody had to be asked
 CREATE OR REPLACE FUNCTION settle_lookups(
     p_tenant_id uuid, p_provider text, p_claimed_at timestamptz, p_unused integer, p_results jsonb, p_limits jsonb
 ) RETURNS integer
@@ -187,7 +187,7 @@ BEGIN
         reason = excluded.reason,
         failures = excluded.failures;
     -- An answer ends the row of failures, whoever had them.
-    IF NOT EXISTS (SELECT FROM jsonb_array_elements(p_limits) AS r WHERE r ->> 'window_name' = 'pause') THEN
+    IF p_limits IS NOT NULL AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_limits) AS r WHERE r ->> 'window_name' = 'pause') THEN
         UPDATE provider_limits AS l SET failures = 0
         WHERE l.provider = p_provider AND l.window_name = 'pause' AND l.failures > 0;
     END IF;

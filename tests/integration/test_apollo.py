@@ -160,6 +160,17 @@ def test_nobody_is_asked_about_a_stranger(crm: Crm, apollo: ProviderServer) -> N
     assert spent(crm) == [0]
 
 
+def test_a_queue_of_strangers_does_not_end_a_pause_before_its_time(crm: Crm, apollo: ProviderServer) -> None:
+    waiting(crm, crm.tenant(), 1)
+    apollo.script = [Said(429, {})]
+    crm.run("enrichment")
+    crm.enrichment(crm.tenant(), source="apollo", extracted_data=None, email_address="x@nowhere.example")
+    again = crm.one("SELECT ends_at FROM provider_limits WHERE window_name = 'pause'")["ends_at"]
+    crm.execute("UPDATE contact_enrichment_queue SET status = 'failed' WHERE contact_id IS NOT NULL")
+    crm.run("enrichment", at=again)
+    assert crm.one("SELECT failures FROM provider_limits WHERE window_name = 'pause'")["failures"] == 1
+
+
 def test_a_dry_run_asks_nobody(crm: Crm, apollo: ProviderServer) -> None:
     from workers.engines.registry import engine_named  # noqa: PLC0415
     from workers.runtime.dispatch import run_engine  # noqa: PLC0415

@@ -88,10 +88,11 @@ def _settle(
     connection: Connection, tenant: UUID, claim: _Claim, answer: Answer, results: Sequence[dict[str, Any]]
 ) -> None:
     claimed_at, unused = claim.rows[0]["claimed_at"], len(claim.rows) - answer.credits
-    limits = _limits(answer, results, claim.failures)
+    asked = any(row["contact_id"] is not None for row in claim.rows)
+    limits = Jsonb(_limits(answer, results, claim.failures)) if asked else None
     connection.execute(
         "SELECT settle_lookups(%s, %s, %s, %s, %s, %s)",
-        [tenant, claim.name, claimed_at, unused, Jsonb(results), Jsonb(limits)],
+        [tenant, claim.name, claimed_at, unused, Jsonb(results), limits],
     )
 
 

@@ -15,7 +15,8 @@ from workers.insight.roles import infer_role
 from workers.insight.signals import detect_signals
 from workers.insight.signature import Field, Signature, parse_signature
 
-# A field below this is wrong about every third time; nobody should have to reject that many conflicts.
+# Less sure than this the reader is guessing, and each wrong guess is a conflict that a person has to reject;
+# what it left out it reads again in the sender's next mail.
 _LEAST_CONFIDENCE: Final = 0.6
 
 

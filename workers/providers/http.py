@@ -158,7 +158,7 @@ def _retry_at(headers: httpx.Headers, now: datetime) -> datetime | None:
     else:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
     return now + min(max(wait, _SHORTEST_WAIT), _LONGEST_WAIT)
