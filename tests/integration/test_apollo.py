@@ -10,11 +10,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.crm import NOW, Crm, days
 from tests.provider_server import Call, ProviderServer, Said
 from workers import clock
-from workers.db.session import connect, transaction
+from workers.cli import app
+from workers.db.session import connect
 from workers.engines.lookups import ask_providers
 from workers.providers import http
 from workers.providers.apollo import Apollo
@@ -171,13 +173,14 @@ def test_a_queue_of_strangers_does_not_end_a_pause_before_its_time(crm: Crm, apo
     assert crm.one("SELECT failures FROM provider_limits WHERE window_name = 'pause'")["failures"] == 1
 
 
-def test_a_dry_run_asks_nobody(crm: Crm, apollo: ProviderServer) -> None:
-    from workers.engines.registry import engine_named  # noqa: PLC0415
-    from workers.runtime.dispatch import run_engine  # noqa: PLC0415
-
+def test_a_dry_run_asks_nobody(
+    crm: Crm, apollo: ProviderServer, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    settings.cache_clear()
     (row,) = waiting(crm, crm.tenant(), 1)
-    with clock.at(NOW), transaction(crm.connection, force_rollback=True):
-        run_engine(crm.connection, engine_named("enrichment"), trigger="manual", batch_size=10, fetch=False)
+    result = CliRunner().invoke(app, ["run", "enrichment", "--dry-run"])
+    assert result.exit_code == 0, result.output
     assert apollo.calls == []
     assert queue(crm, row)["status"] == "pending"
 

@@ -84,6 +84,15 @@ def test_mail_without_signature_or_sender_is_read_and_nothing_more(crm: Crm) -> 
     assert all(crm.row("inbound_messages", message)["processed_at"] for message in messages)
 
 
+def test_names_and_addresses_need_not_be_ascii(crm: Crm) -> None:
+    who = known(crm, first_name=None, last_name=None)
+    text = "Thanks, that works.\n\nBest regards\nZoë Çelik\nHead of Purchasing\nAcme Ltd\n"
+    mail(crm, text=text, from_name="Zoë Çelik", from_address="zoë@exämple.example", **who)
+    crm.run("enrichment")
+    contact = crm.row("contacts", who["contact_id"])
+    assert (contact["first_name"], contact["last_name"], contact["title"]) == ("Zoë", "Çelik", "Head of Purchasing")
+
+
 def test_mail_in_html_is_read_too(crm: Crm) -> None:
     who = known(crm)
     mail(crm, text=" \r\n\t", html=f"<p>{LEAVING}</p><p>{SIGNED.replace(chr(10), '<br>')}</p>", **who)

@@ -42,6 +42,10 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("FLEET_MAX_ATTEMPTS", "-1"),
         ("FLEET_HELPERS", "65"),
         ("FLEET_FLOWER_PORT", "70000"),
+        ("FLEET_APOLLO_DAILY_CREDITS", "-1"),
+        ("APOLLO_URL", "ftp://api.apollo.io"),
+        ("APOLLO_API_KEY", "schlüssel"),
+        ("WEB_SEARCH_URL", "search.example/people"),
     ],
 )
 def test_an_unknown_or_invalid_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

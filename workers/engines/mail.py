@@ -1,7 +1,6 @@
 """Enrichment, first step: read what customers wrote; signatures go into the queue, signals beside it."""
 
 from collections.abc import Iterator
-from email.utils import formataddr
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,7 +28,8 @@ def read_mail(connection: Connection, tenant: UUID, limit: int, region: str | No
 
 def _judge(row: dict[str, Any], region: str | None) -> dict[str, Any]:
     body = row["text"] if row["text"].strip() else html_to_text(row["html"] or "")
-    sender = formataddr((row["from_name"] or "", row["from_address"] or "")) or None
+    # Put together by hand: formataddr encodes what is not ASCII, and raises for such an address.
+    sender = f"{row['from_name'] or ''} <{row['from_address'] or ''}>".removesuffix("<>").strip() or None
     signature = parse_signature(body, sender=sender, region=region)
     said = dict(_fields(signature))
     role = infer_role(row["title"] or said.get("title") or "")
