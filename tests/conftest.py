@@ -24,7 +24,9 @@ from workers.settings import settings
 for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL"))]:
     if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"):
         del os.environ[variable]
-for variable in ("REDIS_URL", "SMTP_URL", "IMAP_URL"):
+for variable in (
+    "REDIS_URL", "SMTP_URL", "IMAP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY",
+):  # fmt: skip
     os.environ.pop(variable, None)
 
 TEMPLATE = "fleet_template"
@@ -122,9 +124,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 def _database(servers: Servers, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     with closing(psycopg.connect(servers.postgres, autocommit=True)) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         yield _url_of(servers.postgres, name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -1,4 +1,4 @@
-"""The fleet's command line: `fleet up | run | status | actions | inbound | load | db`."""
+"""The fleet's command line: `fleet up | run | status | actions | conflicts | inbound | load | db`."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from workers import clock
+from workers import cli_conflicts, clock
 from workers.db.session import Connection, connect, require_current_schema, transaction
 from workers.delivery.render import Text, render
 from workers.engines.registry import engine_named
@@ -35,6 +35,7 @@ db = typer.Typer(no_args_is_help=True, help="Migrate, check and roll back the da
 actions = typer.Typer(no_args_is_help=True, help="See and decide actions: approve, cancel, retry.")
 app.add_typer(db, name="db")
 app.add_typer(actions, name="actions")
+app.add_typer(cli_conflicts.app, name="conflicts")
 out = Console() if sys.stdout.isatty() else Console(width=150)  # a pipe has no width of its own
 
 _STATUSES = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
@@ -91,7 +92,12 @@ def run(
             _require_tenant(connection, tenant)
         with transaction(connection, force_rollback=True) if dry_run else nullcontext():
             report = run_engine(
-                connection, chosen, trigger="manual", tenant=tenant, batch_size=settings().fleet_batch_size
+                connection,
+                chosen,
+                trigger="manual",
+                tenant=tenant,
+                batch_size=settings().fleet_batch_size,
+                fetch=not dry_run,
             )
             assert report is not None  # noqa: S101  # a run outside the timetable is never refused
             planned = _planned(connection, report.run) if dry_run else []

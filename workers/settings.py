@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.errors import ConfigurationError
@@ -52,9 +52,17 @@ def _mailbox(value: str) -> str:
     return value
 
 
+def _header_value(value: SecretStr) -> SecretStr:
+    if not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
+        raise ValueError("must consist of printable ASCII characters, it is sent in a header")
+    return value
+
+
 PostgresUrl = Annotated[str | None, _url("postgresql", "postgres")]
 RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket")]
 SmtpUrl = Annotated[str | None, _url("smtp", "smtps")]
+HttpUrl = Annotated[str | None, _url("http", "https")]
+Key = Annotated[SecretStr, AfterValidator(_header_value)]
 
 
 class Settings(BaseSettings):
@@ -67,6 +75,10 @@ class Settings(BaseSettings):
     redis_url: RedisUrl = None
     smtp_url: SmtpUrl = None
     imap_url: Annotated[str | None, AfterValidator(_imap_urls)] = None
+    apollo_api_key: Key | None = None
+    apollo_url: Annotated[str, _url("http", "https")] = "https://api.apollo.io"
+    web_search_url: HttpUrl = None
+    web_search_key: Key | None = None
     fleet_home: Path = Path(".fleet")
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
@@ -75,6 +87,7 @@ class Settings(BaseSettings):
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=12, ge=1, le=50)
+    fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
 
     @model_validator(mode="after")

@@ -91,6 +91,19 @@ BEGIN
         UNION
         SELECT e.tenant_id FROM contact_enrichment_queue AS e
         WHERE p_engine = 'enrichment' AND e.status = 'pending'
+          AND (e.source NOT IN ('apollo', 'web_search') OR e.extracted_data IS NOT NULL)
+        UNION
+        SELECT e.tenant_id FROM contact_enrichment_queue AS e
+        WHERE p_engine = 'enrichment' AND e.status = 'pending'
+          AND e.source IN ('apollo', 'web_search') AND e.extracted_data IS NULL
+          AND coalesce(e.retry_at, '1970-01-01 00:00:00+00') <= v_now
+        UNION
+        SELECT m.tenant_id FROM inbound_messages AS m
+        WHERE p_engine = 'enrichment' AND m.processed_at IS NULL AND m.kind IN ('reply', 'message')
+        UNION
+        SELECT s.tenant_id FROM opportunity_signals AS s
+        WHERE p_engine = 'enrichment' AND NOT s.actioned AND s.action_taken IS NULL AND s.signal_strength >= 0.8
+          AND (s.contact_id IS NOT NULL OR s.client_id IS NOT NULL)
         UNION
         SELECT e.tenant_id FROM contact_enrichment_queue AS e
         WHERE p_engine = 'enrichment' AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'

@@ -15,6 +15,7 @@ SELECT a.id AS action_id, address.value AS address,
                THEN 'cancelled'
            WHEN a.subject_type = 'compliance_check' AND (c.id IS NULL OR c.status IN ('completed', 'waived'))
                THEN 'cancelled'
+           WHEN a.subject_type = 'opportunity_signal' AND (o.id IS NULL OR o.actioned) THEN 'cancelled'
            WHEN a.kind = 'email' AND (address.value IS NULL OR s.address IS NOT NULL) THEN 'skipped'
        END AS verdict,
        CASE
@@ -29,6 +30,8 @@ SELECT a.id AS action_id, address.value AS address,
                THEN 'the request is ' || coalesce(f.status, 'gone')
            WHEN a.subject_type = 'compliance_check' AND (c.id IS NULL OR c.status IN ('completed', 'waived'))
                THEN 'the check is ' || coalesce(c.status, 'gone')
+           WHEN a.subject_type = 'opportunity_signal' AND (o.id IS NULL OR o.actioned)
+               THEN 'the signal is ' || CASE WHEN o.id IS NULL THEN 'gone' ELSE 'dealt with' END
            WHEN a.kind = 'email' AND address.value IS NULL THEN 'no address'
            WHEN a.kind = 'email' AND s.address IS NOT NULL THEN 'address is suppressed: ' || s.reason
        END AS reason
@@ -39,6 +42,8 @@ LEFT JOIN feedback_requests AS f
     ON a.subject_type = 'feedback_request' AND f.id = a.subject_id AND f.tenant_id = a.tenant_id
 LEFT JOIN compliance_checks AS c
     ON a.subject_type = 'compliance_check' AND c.id = a.subject_id AND c.tenant_id = a.tenant_id
+LEFT JOIN opportunity_signals AS o
+    ON a.subject_type = 'opportunity_signal' AND o.id = a.subject_id AND o.tenant_id = a.tenant_id
 LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
 CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS value) AS address
 LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(address.value);

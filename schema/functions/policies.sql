@@ -10,23 +10,24 @@ BEGIN
         'feedback_requests', 'deal_stage_history', 'deal_stage_config', 'quotes', 'quote_activities', 'quote_outcomes',
         'contact_enrichment_queue', 'opportunity_signals', 'compliance_schedule', 'compliance_checks',
         'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs',
-        'tenant_mailboxes', 'inbound_messages', 'provider_usage', 'merge_decisions'
+        'tenant_mailboxes', 'inbound_messages', 'provider_usage', 'provider_limits', 'merge_decisions'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
         EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
-        IF v_table <> 'engine_runs' THEN
+        IF v_table NOT IN ('engine_runs', 'provider_limits') THEN
             -- The subselect makes the tenant one value per statement instead of one call per row.
             EXECUTE format('DROP POLICY IF EXISTS fleet_own_tenant ON %I', v_table);
             EXECUTE format('CREATE POLICY fleet_own_tenant ON %I FOR ALL TO authenticated '
                            'USING (tenant_id = (SELECT current_tenant_id())) '
                            'WITH CHECK (tenant_id = (SELECT current_tenant_id()))', v_table);
         END IF;
-        IF v_table = 'scheduled_actions' THEN  -- the outbox is written by engines and decided by operators
+        -- The outbox is written by engines and decided by operators; nobody resets the own tenant's spending.
+        IF v_table IN ('scheduled_actions', 'provider_usage') THEN
             EXECUTE format('GRANT SELECT ON %I TO authenticated', v_table);
-        ELSIF v_table <> 'engine_runs' THEN
+        ELSIF v_table NOT IN ('engine_runs', 'provider_limits') THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO authenticated', v_table);
         END IF;
     END LOOP;

@@ -21,7 +21,20 @@ BEGIN
         UNION ALL
         SELECT 'quotes', q.tenant_id FROM quotes AS q WHERE q.due_at <= v_now
         UNION ALL
-        SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n WHERE n.status = 'pending'
+        SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n
+        WHERE n.status = 'pending'
+          AND (n.source NOT IN ('apollo', 'web_search') OR n.extracted_data IS NOT NULL
+               OR coalesce(n.retry_at, '1970-01-01 00:00:00+00') <= v_now)
+        UNION ALL
+        SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n
+        WHERE n.status = 'processing' AND n.claimed_at <= v_now - interval '30 minutes'
+        UNION ALL
+        SELECT 'enrichment', m.tenant_id FROM inbound_messages AS m
+        WHERE m.processed_at IS NULL AND m.kind IN ('reply', 'message')
+        UNION ALL
+        SELECT 'enrichment', o.tenant_id FROM opportunity_signals AS o
+        WHERE NOT o.actioned AND o.action_taken IS NULL AND o.signal_strength >= 0.8
+          AND (o.contact_id IS NOT NULL OR o.client_id IS NOT NULL)
         UNION ALL
         SELECT 'compliance', k.tenant_id FROM compliance_checks AS k WHERE k.next_step_at <= v_now
         UNION ALL

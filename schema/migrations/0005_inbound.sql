@@ -80,3 +80,38 @@ CREATE TABLE merge_decisions (
 
 CREATE UNIQUE INDEX idx_enrichment_source ON contact_enrichment_queue (tenant_id, source, source_id)
     WHERE source_id IS NOT NULL;
+
+-- Telephone numbers without a country code are read in the tenant's country (ISO 3166); NULL: unknown.
+ALTER TABLE tenant_delivery ADD COLUMN phone_region text CHECK (phone_region ~ '^[A-Z]{2}$');
+
+-- Rows that a provider has to be asked about wait apart from those that can be merged at once: a provider
+-- may be closed for a day, and nobody should read past what waits for it. retry_at: not before.
+ALTER TABLE contact_enrichment_queue ADD COLUMN retry_at timestamptz;
+CREATE INDEX idx_enrichment_ready ON contact_enrichment_queue (tenant_id, created_at)
+    WHERE status = 'pending' AND (source NOT IN ('apollo', 'web_search') OR extracted_data IS NOT NULL);
+CREATE INDEX idx_enrichment_lookup ON contact_enrichment_queue
+    (tenant_id, source, (coalesce(retry_at, '1970-01-01 00:00:00+00')), created_at)
+    WHERE status = 'pending' AND source IN ('apollo', 'web_search') AND extracted_data IS NULL;
+CREATE INDEX idx_enrichment_lookup_due ON contact_enrichment_queue
+    ((coalesce(retry_at, '1970-01-01 00:00:00+00')), tenant_id)
+    WHERE status = 'pending' AND source IN ('apollo', 'web_search') AND extracted_data IS NULL;
+CREATE INDEX idx_enrichment_conflicts ON contact_enrichment_queue (tenant_id, processed_at)
+    WHERE merge_conflicts <> '[]';
+CREATE INDEX idx_merge_rejections ON merge_decisions (contact_id) WHERE decision = 'rejected';
+
+-- Strong signals of people we know, for which nothing was started yet: the engine's work.
+CREATE INDEX idx_signals_strong ON opportunity_signals (tenant_id, created_at)
+    WHERE NOT actioned AND action_taken IS NULL AND signal_strength >= 0.8
+      AND (contact_id IS NOT NULL OR client_id IS NOT NULL);
+
+-- What remains of a provider's request windows, for all workers together. A pause is a window with no calls
+-- left; failures counts those in a row, so that each pause is longer than the one before.
+CREATE TABLE provider_limits (
+    provider    text NOT NULL,
+    window_name text NOT NULL CHECK (window_name IN ('minute', 'hour', 'day', 'pause')),
+    calls_left  integer NOT NULL,
+    ends_at     timestamptz NOT NULL,
+    reason      text NOT NULL,
+    failures    integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (provider, window_name)
+);

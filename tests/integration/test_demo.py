@@ -160,7 +160,7 @@ def test_enrichment_merges_records_conflicts_and_takes_over_what_is_stuck(demo: 
     assert report.tally.acted["merged"] > 30
     assert set(report.tally.skipped) == {
         "no contact with this address",
-        "nothing to merge: apollo brought no data",
+        "apollo is off: APOLLO_API_KEY is not set",
     }
     assert demo.one("SELECT count(*) AS n FROM contact_enrichment_queue WHERE merge_conflicts <> '[]'")["n"] > 5
     assert demo.one("SELECT count(*) AS n FROM contacts WHERE mobile IS NOT NULL")["n"] > 20

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.delivery.backoff import next_attempt
+from workers.backoff import next_attempt
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 attempts = st.integers(1, 10_000)

@@ -29,6 +29,8 @@ FULL: dict[str, Any] = {
     "entity_type": "client", "due_on": "12 March 2026", "missing": ["tax_number", "iban"], "errors": ["permit lapsed"],
     "customer": "Zoë Ångström", "sentiment": "negative", "issues": ["timeliness"],
     "summary": "Late again.", "case_error": "no such queue",
+    "signal": "churn_risk", "evidence": "we will move to another supplier", "origin": "email", "strength": 0.95,
+    "person": "Zoë Quist",
 }  # fmt: skip
 OPTIONAL = [
     "deal",
@@ -43,6 +45,8 @@ OPTIONAL = [
     "customer",
     "summary",
     "case_error",
+    "person",
+    "evidence",
 ]
 TENANT = UUID(int=7)
 
@@ -72,9 +76,9 @@ def check(text: Text) -> None:
 
 def test_every_template_is_written_by_an_engine_and_every_written_one_exists() -> None:
     functions = shipped("schema") / "functions"
-    writers = ("feedback", "deals", "quotes", "compliance", "inbound")
+    writers = ("feedback", "deals", "quotes", "compliance", "enrichment", "inbound")
     sql = "".join((functions / f"{name}.sql").read_text() for name in writers)
-    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable|recovery"
+    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable|recovery|signal"
 
     assert set(re.findall(rf"'([a-z]+_(?:{kinds}))'", sql)) == set(NAMES)
 

@@ -47,6 +47,10 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("IMAP_URL", "imaps://care@imap.example/INBOX, pop3://care@mail.example"),
         ("FLEET_REPLY_DOMAIN", "reply.fleet.example"),
         ("FLEET_REPLY_SECRET", "short"),
+        ("FLEET_APOLLO_DAILY_CREDITS", "-1"),
+        ("APOLLO_URL", "ftp://api.apollo.io"),
+        ("APOLLO_API_KEY", "schlüssel"),
+        ("WEB_SEARCH_URL", "search.example/people"),
     ],
 )
 def test_an_unknown_or_invalid_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

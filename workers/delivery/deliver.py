@@ -15,9 +15,9 @@ from jinja2 import TemplateError
 from psycopg.types.json import Jsonb
 
 from workers import clock
+from workers.backoff import next_attempt
 from workers.correspondence import Answered, reply_address
 from workers.db.session import Connection, transaction
-from workers.delivery.backoff import next_attempt
 from workers.delivery.channels import Channel, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
 from workers.delivery.render import SenderError, Text, compose, render
 from workers.settings import Settings

@@ -56,11 +56,18 @@ class Tally:
 
 # (connection inside a transaction, tenant, most rows to claim, run's id) -> what was done
 Batch = Callable[[Connection, UUID, int, int], Tally]
+# (connection outside any transaction, tenant, most rows to settle at once) -> what was done
+Fetch = Callable[[Connection, UUID, int], Tally]
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine: its name in the timetable and the ledger, and its batch."""
+    """An engine: its name in the timetable and the ledger, and its batch.
+
+    `fetch` comes before each batch and is for what must not happen while locks are held: asking the outside world.
+    It opens its own short transactions.
+    """
 
     name: str
     batch: Batch
+    fetch: Fetch | None = None

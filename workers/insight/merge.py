@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import phonenumbers
 
-__all__ = ["CONTACT_FIELDS", "Conflict", "Merge", "merge_contact"]
+__all__ = ["CONTACT_FIELDS", "Conflict", "Merge", "merge_contact", "same_value"]
 
 CONTACT_FIELDS: Final = (
     "first_name",
@@ -80,7 +80,7 @@ def merge_contact(
         known = _clean(current.get(field))
         if not known:
             fill[field] = found
-        elif not _same(field, known, found, region):
+        elif not same_value(field, known, found, region):
             conflicts.append({"field": field, "current": known, "proposed": found, "source": source})
     return Merge(fill, tuple(conflicts))
 
@@ -89,7 +89,15 @@ def _clean(value: str | None) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _same(field: str, known: str, found: str, region: str | None) -> bool:
+def same_value(field: str, known: str, found: str, region: str | None = None) -> bool:
+    """Tell whether two values of a contact's field say the same; the comparison that a merge uses.
+
+    Args:
+        field: One of `CONTACT_FIELDS`.
+        known: One value, trimmed.
+        found: The other.
+        region: ISO 3166 country for phone numbers written without one; None if unknown.
+    """
     if known == found:
         return True
     if max(len(known), len(found)) > _LONGEST_COMPARED:

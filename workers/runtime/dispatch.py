@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -74,6 +74,7 @@ def run_engine(
     batch_size: int,
     budget_seconds: float = float("inf"),
     on_backlog: Callable[[], None] | None = None,
+    fetch: bool = True,
 ) -> Report | None:
     """Work an engine until nothing is due, or the budget is used up.
 
@@ -86,6 +87,7 @@ def run_engine(
         tenant: work for this one only.
         batch_size: most rows one batch claims.
         budget_seconds: after this many seconds the run ends and says that it is unfinished.
+        fetch: False asks nobody outside: for a dry run, whose one transaction spans everything.
         on_backlog: called once, when the run has lasted a quarter of a second and there is still work.
 
     Returns:
@@ -106,7 +108,7 @@ def run_engine(
     busy_rounds = 0
     while ring and not report.unfinished:
         current = ring.popleft()
-        tally = _run_batch(connection, engine, report, current, batch_size)
+        tally = _run_batch(connection, engine if fetch else replace(engine, fetch=None), report, current, batch_size)
         if tally is None:
             continue
         if tally.due or tally.busy:
@@ -136,8 +138,11 @@ def run_engine(
 def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int) -> Tally | None:
     """Run one batch; an error is this tenant's alone, unless it is the connection's."""
     try:
+        # Before the transaction and never inside it: no lock is held while the outside world is asked.
+        fetched = engine.fetch(connection, tenant, batch_size) if engine.fetch else Tally()
         with transaction(connection):
             tally = engine.batch(connection, tenant, batch_size, report.run)
+            tally.add(fetched)
             ledger.record_progress(connection, report.run, tally)
     except _LOCKED_OUT:
         return Tally(busy=1)

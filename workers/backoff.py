@@ -1,4 +1,4 @@
-"""When a failed send is tried again: exponential with jitter, a pure function."""
+"""When what failed is tried again: exponential with jitter, a pure function."""
 
 from datetime import datetime, timedelta
 from typing import Final
