@@ -9,7 +9,6 @@ from workers.settings import database_url, settings
 
 def register(app: Celery) -> None:
     """Give the app workers.delivery.run."""
-
     app.task(_run, name="workers.delivery.run")
 
 
