@@ -1,0 +1,1 @@
+"""Reproducible figures: speed here, quality of judgement in bench.insight."""

@@ -66,19 +66,15 @@ def _follow_up_one(connection: Connection, deal_id: UUID) -> None:
     client = connection.execute("SELECT * FROM clients WHERE id = %s", [deal["client_id"]]).fetchone()
     assert contact is not None
     assert client is not None
+    connection.execute((SQL / "row_by_row_update.sql").read_bytes(), {"deal": deal_id})
     connection.execute(
-        "UPDATE deals SET stalled_at = now(), follow_up_count = 1, next_follow_up_at = now() + interval '2 days' WHERE id = %s",
-        [deal_id],
-    )
-    connection.execute(
-        "INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,"
-        " contact_id, assigned_to, run_at, dedupe_key) VALUES (%s, 'deals', 'email', 'deal_follow_up',"
-        " jsonb_build_object('deal', %s::text, 'stage', 'lead', 'company', %s::text, 'first_name', %s::text,"
-        " 'owner_name', 'Owner', 'days_silent', 20, 'step', 1, 'max_steps', 5), 'deal', %s, %s, %s, %s, now(), %s)",
-        [
-            deal["tenant_id"], deal["title"], client["company_name"], contact["first_name"], deal_id,
-            deal["client_id"], deal["contact_id"], deal["owner_id"], f"deal:{deal_id}:{deal['last_activity_at']}:1",
-        ],
+        (SQL / "row_by_row_insert.sql").read_bytes(),
+        {
+            "tenant": deal["tenant_id"], "title": deal["title"], "company": client["company_name"],
+            "first_name": contact["first_name"], "deal": deal_id, "client": deal["client_id"],
+            "contact": deal["contact_id"], "owner": deal["owner_id"],
+            "key": f"deal:{deal_id}:{deal['last_activity_at']}:1",
+        },
     )  # fmt: skip
 
 
@@ -107,7 +103,8 @@ def _fleet(url: str, broker: str, home: Path, connection: Connection) -> float:
             worker.terminate()
             worker.wait()
     row = connection.execute(
-        "SELECT sum(due) AS n, extract(epoch FROM max(finished_at) - min(started_at)) AS seconds FROM engine_runs WHERE due > 0"
+        "SELECT sum(due) AS n, extract(epoch FROM max(finished_at) - min(started_at)) AS seconds"
+        " FROM engine_runs WHERE due > 0"
     ).fetchone()
     assert row is not None
     assert row["n"] == 100_000, f"{row['n']} deals acted on instead of 100,000"

@@ -13,13 +13,14 @@ from uuid import UUID
 
 import psycopg
 import typer
+from jinja2 import TemplateError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from workers import clock
 from workers.db.session import Connection, connect, require_current_schema, transaction
-from workers.delivery.render import render
+from workers.delivery.render import Text, render
 from workers.engines.registry import engine_named
 from workers.errors import FleetError, UnknownNameError
 from workers.inbound.ingest import Aside, Outcome, ingest_batch
@@ -37,6 +38,7 @@ app.add_typer(actions, name="actions")
 out = Console() if sys.stdout.isatty() else Console(width=150)  # a pipe has no width of its own
 
 _MOST_LISTED = 10_000
+_STATUSES = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -119,7 +121,7 @@ def status(as_json: Json = False) -> None:
         result = row["last_status"] or "never ran"
         if row["last_failures"]:
             result += f", {len(row['last_failures'])} tenants failed"
-        slot = f"{row['latest_slot']:%a %d %b %H:%M}" + (" missed" if row["slot_missed"] else "")
+        slot = f"{row['latest_slot']:%a %d %b %H:%M} {row['slot_state']}"
         started = f"{row['last_started_at']:%d %b %H:%M:%S}" if row["last_started_at"] else ""
         table.add_row(
             row["engine"], str(row["due"]), started, row["last_trigger"] or "", result,
@@ -231,11 +233,13 @@ def rollback(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
 
 @actions.command("list")
 def list_actions(
-    status: Annotated[str | None, typer.Option(help="suggested, scheduled, sending, sent, failed, dead, …")] = None,
+    status: Annotated[str | None, typer.Option(help=", ".join(_STATUSES))] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: Json = False,
 ) -> None:
     """List actions, the newest first."""
+    if status is not None and status not in _STATUSES:
+        raise UnknownNameError(f"no status {status!r}: an action is {', '.join(_STATUSES)}")
     with _database() as connection, transaction(connection):
         rows = connection.execute("SELECT * FROM list_actions(%s, %s)", [status, limit]).fetchall()
     if as_json:
@@ -243,7 +247,7 @@ def list_actions(
         return
     table = table_of("id", "tenant", "to", "subject", "status", "why")
     for row in rows:
-        subject = render(row["template"], row["variables"], row["tenant_name"]).subject
+        subject = _text_of(row).subject
         why = row["reason"] or row["last_error"] or ""
         table.add_row(
             str(row["action_id"]), row["tenant_name"], row["address"] or row["kind"], subject, row["status"], why
@@ -277,7 +281,7 @@ def _planned(connection: Connection, run: int) -> list[dict[str, Any]]:
     rows = connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()
     planned = []
     for row in rows:
-        text = render(row["template"], row["variables"], row["tenant_name"])
+        text = _text_of(row)
         planned.append(
             {
                 "tenant": row["tenant_name"],
@@ -289,6 +293,13 @@ def _planned(connection: Connection, run: int) -> list[dict[str, Any]]:
             }
         )
     return planned
+
+
+def _text_of(row: dict[str, Any]) -> Text:
+    try:
+        return render(row["template"], row["variables"], row["tenant_name"])
+    except TemplateError as error:  # the rest of the list must still be seen
+        return Text(f"template {row['template']} cannot be rendered: {error}", "")
 
 
 def _planned_table(planned: list[dict[str, Any]]) -> Table:

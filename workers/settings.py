@@ -3,6 +3,9 @@
 import json
 import os
 import re
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
@@ -40,6 +43,15 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _mailbox(value: str) -> str:
+    name, address = parseaddr(value)
+    try:
+        Address(name, addr_spec=address)
+    except (ValueError, HeaderParseError, IndexError):
+        raise ValueError("must be an address such as Customer Care <care@example.com>") from None
+    return value
+
+
 PostgresUrl = Annotated[str | None, _url("postgresql", "postgres")]
 RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket")]
 SmtpUrl = Annotated[str | None, _url("smtp", "smtps")]
@@ -57,7 +69,7 @@ class Settings(BaseSettings):
     imap_url: Annotated[str | None, AfterValidator(_imap_urls)] = None
     fleet_home: Path = Path(".fleet")
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
-    fleet_mail_from: str = "Customer Care <care@fleet.example>"
+    fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
     fleet_reply_domain: str | None = Field(default=None, pattern=r"^[^@\s]+\.[^@\s]+$")
     fleet_reply_secret: str | None = Field(default=None, min_length=16, repr=False)
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)

@@ -271,7 +271,11 @@ BEGIN
         FROM decided AS d WHERE c.id = d.id
     ), finished AS (
         UPDATE compliance_schedule AS s SET last_completed_at = v_now
-        WHERE s.tenant_id = p_tenant_id AND s.id IN (SELECT d.schedule_id FROM decided AS d WHERE d.step = 'completed')
+        WHERE s.id IN (
+            SELECT x.id FROM compliance_schedule AS x
+            WHERE x.tenant_id = p_tenant_id
+              AND x.id IN (SELECT d.schedule_id FROM decided AS d WHERE d.step = 'completed')
+            ORDER BY x.id FOR NO KEY UPDATE)  -- in one order, or two workers could wait for each other
     ), written AS (
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
                                        client_id, contact_id, recipient, assigned_to, run_at, status, dedupe_key, run_id)

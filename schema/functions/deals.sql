@@ -185,7 +185,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour = h.hour
-              AND d.next_follow_up_at <= v_now AND d.stalls_at < v_now
+              AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, d.active_at + interval '7 days') < v_now
             ORDER BY d.active_at LIMIT p_limit
         ) AS f
         WHERE h.hour <= v_hour
@@ -232,7 +232,7 @@ BEGIN
             SELECT * FROM (
                 SELECT d.* FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
-                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now AND d.stalls_at < v_now
+                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, d.active_at + interval '7 days') < v_now
                 ORDER BY d.follow_up_hour LIMIT p_limit
                 FOR NO KEY UPDATE SKIP LOCKED
             ) AS followed

@@ -46,6 +46,15 @@ AS $$
     WHERE id = p_run
 $$;
 
+-- Runs outside the timetable whose worker was lost: nobody takes them over, so they end as failed. Their due
+-- items are still due; the next run finds them.
+CREATE OR REPLACE FUNCTION close_lost_runs() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    UPDATE engine_runs SET status = 'failed', finished_at = fleet_now()
+    WHERE slot IS NULL AND status = 'running' AND lease_until <= clock_timestamp()
+$$;
+
 -- Whether a slot needs nobody any more: worked, failed for good, or being worked under a live lease.
 CREATE OR REPLACE FUNCTION slot_is_taken(p_engine text, p_slot timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp
@@ -102,10 +111,10 @@ $$;
 REVOKE ALL ON FUNCTION
     open_run(text, timestamptz, text, text, interval),
     record_progress(bigint, interval, bigint, bigint, bigint, jsonb, jsonb),
-    close_run(bigint, text, integer), slot_is_taken(text, timestamptz), due_tenants(text)
+    close_run(bigint, text, integer), close_lost_runs(), slot_is_taken(text, timestamptz), due_tenants(text)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION
     open_run(text, timestamptz, text, text, interval),
     record_progress(bigint, interval, bigint, bigint, bigint, jsonb, jsonb),
-    close_run(bigint, text, integer), slot_is_taken(text, timestamptz), due_tenants(text)
+    close_run(bigint, text, integer), close_lost_runs(), slot_is_taken(text, timestamptz), due_tenants(text)
     TO service_role;

@@ -1,4 +1,4 @@
--- Takes back the columns that were added to tables the CRM already had. Tables that were created
+-- Takes back the columns, grants and policies that were added to tables the CRM already had. Tables that were created
 -- because they were missing hold the CRM's rows by now and stay, as do the roles and auth.uid().
 
 DO $$
@@ -6,8 +6,23 @@ DECLARE
     v_added record;
 BEGIN
     FOR v_added IN SELECT * FROM fleet_core_additions WHERE column_name <> '*' LOOP
-        EXECUTE format('ALTER TABLE public.%I DROP COLUMN IF EXISTS %I', v_added.table_name, v_added.column_name);
+        CASE v_added.column_name
+            WHEN '+grant' THEN
+                EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON public.%I FROM service_role', v_added.table_name);
+            WHEN '+policy' THEN
+                EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON public.%I', v_added.table_name);
+            ELSE
+                EXECUTE format('ALTER TABLE public.%I DROP COLUMN IF EXISTS %I', v_added.table_name, v_added.column_name);
+        END CASE;
     END LOOP;
+
+    -- A CRM that came without vendors does not keep a table of them that nobody ever used.
+    IF EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'vendors' AND a.column_name = '*')
+        AND NOT EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'deals' AND a.column_name = '*')
+        AND NOT EXISTS (SELECT FROM vendors)
+    THEN
+        DROP TABLE vendors;
+    END IF;
 END
 $$;
 

@@ -40,7 +40,7 @@ $$;
 
 CREATE TABLE IF NOT EXISTS fleet_core_additions (
     table_name  text NOT NULL,
-    column_name text NOT NULL,          -- '*' for a table that did not exist at all
+    column_name text NOT NULL,          -- or '*' for a whole table, '+grant' and '+policy' for the workers' access
     PRIMARY KEY (table_name, column_name)
 );
 ALTER TABLE fleet_core_additions ENABLE ROW LEVEL SECURITY;

@@ -1,5 +1,12 @@
 -- P1: ten tables and five columns on deals.
 
+-- A CRM may have a column of that name already: it stays the CRM's, and a rollback leaves it alone.
+INSERT INTO fleet_core_additions
+SELECT 'deals', p.name
+FROM unnest(ARRAY['last_activity_at', 'stalled_at', 'auto_follow_up_enabled', 'next_follow_up_at', 'follow_up_count']) AS p (name)
+WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                  WHERE a.attrelid = 'public.deals'::regclass AND a.attname = p.name AND NOT a.attisdropped);
+
 ALTER TABLE deals
     ADD COLUMN IF NOT EXISTS last_activity_at       timestamptz,
     ADD COLUMN IF NOT EXISTS stalled_at             timestamptz,

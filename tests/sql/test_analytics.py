@@ -57,9 +57,7 @@ def test_the_win_rate_by_stage_is_of_the_stage_in_which_the_quote_was_decided(cr
     tenant = crm.tenant()
     deal = crm.deal(tenant, stage="won")
     for stage, ago in (("proposal", 9), ("negotiation", 3), ("won", 2)):
-        crm.insert(
-            "deal_stage_history", tenant_id=tenant, deal_id=deal, to_stage=stage, changed_at=NOW - days(ago)
-        )
+        crm.insert("deal_stage_history", tenant_id=tenant, deal_id=deal, to_stage=stage, changed_at=NOW - days(ago))
     outcome(crm, tenant, "won", recorded_at=NOW - days(1), quote={"deal_id": deal})
     outcome(crm, tenant, "lost", recorded_at=NOW - days(5), quote={"deal_id": deal})
     outcome(crm, tenant, "lost", quote={"deal_id": crm.deal(tenant, stage="lead")})
@@ -72,9 +70,7 @@ def test_the_win_rate_by_stage_is_of_the_stage_in_which_the_quote_was_decided(cr
 def test_rows_that_point_to_another_tenant_say_nothing_about_it(crm: Crm) -> None:
     ours, theirs = crm.tenant(), crm.tenant()
     deal = crm.deal(ours, stage="lead")
-    crm.insert(
-        "deal_stage_history", tenant_id=theirs, deal_id=deal, to_stage="secret", changed_at=NOW - days(9)
-    )
+    crm.insert("deal_stage_history", tenant_id=theirs, deal_id=deal, to_stage="secret", changed_at=NOW - days(9))
     outcome(crm, ours, "won", quote={"deal_id": deal})
     foreign = crm.quote(theirs, sent_at=NOW - days(50), deal_id=crm.deal(theirs, stage="secret too"))
     crm.insert("quote_outcomes", tenant_id=ours, quote_id=foreign, outcome="lost", recorded_at=NOW)

@@ -37,16 +37,14 @@ def test_a_schedule_creates_nothing_before_its_notification_window(crm: Crm) -> 
 def test_inside_its_window_a_schedule_creates_one_check_per_entity_and_moves_on(crm: Crm) -> None:
     tenant = crm.tenant()
     clients = {crm.client(tenant, company_name=name) for name in ("Acme", "Bolt")}
-    schedule = crm.schedule(
-        tenant, next_due_at=NOW + days(14), frequency="quarterly", required_fields=["country"]
-    )
+    schedule = crm.schedule(tenant, next_due_at=NOW + days(14), frequency="quarterly", required_fields=["country"])
     crm.run("compliance")
     created = checks(crm)
     assert {row["entity_id"] for row in created} == clients
     assert [row["entity_name"] for row in created] == ["Acme", "Bolt"]
-    assert {
-        (row["due_at"], row["period_start"].isoformat(), row["period_end"].isoformat()) for row in created
-    } == {(NOW + days(14), "2025-12-16", "2026-03-16")}
+    assert {(row["due_at"], row["period_start"].isoformat(), row["period_end"].isoformat()) for row in created} == {
+        (NOW + days(14), "2025-12-16", "2026-03-16")
+    }
     assert crm.row("compliance_schedule", schedule)["next_due_at"].isoformat() == "2026-06-16T09:00:00+00:00"
 
 
@@ -55,9 +53,7 @@ def test_creating_the_checks_of_a_period_again_adds_none(crm: Crm) -> None:
     crm.client(tenant)
     schedule = crm.schedule(tenant)
     counts = [
-        crm.read("create_compliance_checks_from_schedule", schedule)[0][
-            "create_compliance_checks_from_schedule"
-        ]
+        crm.read("create_compliance_checks_from_schedule", schedule)[0]["create_compliance_checks_from_schedule"]
         for _ in range(2)
     ]
     assert counts == [1, 0]
@@ -86,18 +82,14 @@ def test_due_dates_keep_the_day_they_are_anchored_on(
     crm: Crm, frequency: str, start: str, following: list[str]
 ) -> None:
     schedule = crm.schedule(crm.tenant(), frequency=frequency, next_due_at=at(start))
-    dates = [
-        crm.read("advance_compliance_schedule", schedule)[0]["advance_compliance_schedule"] for _ in following
-    ]
+    dates = [crm.read("advance_compliance_schedule", schedule)[0]["advance_compliance_schedule"] for _ in following]
     assert dates == [at(day) for day in following]
 
 
 def test_a_due_date_set_by_hand_is_the_new_anchor(crm: Crm) -> None:
     schedule = crm.schedule(crm.tenant(), frequency="monthly", next_due_at=at("2026-01-31"))
     crm.update("compliance_schedule", schedule, next_due_at=at("2026-03-15"))
-    assert crm.read("advance_compliance_schedule", schedule)[0] == {
-        "advance_compliance_schedule": at("2026-04-15")
-    }
+    assert crm.read("advance_compliance_schedule", schedule)[0] == {"advance_compliance_schedule": at("2026-04-15")}
 
 
 def test_periods_missed_during_an_outage_are_all_created(crm: Crm) -> None:
@@ -125,9 +117,7 @@ def test_periods_missed_during_an_outage_are_all_created(crm: Crm) -> None:
     ],
     ids=str,
 )
-def test_a_filter_chooses_the_entities(
-    crm: Crm, entity: str, target_filter: dict[str, Any], chosen: list[str]
-) -> None:
+def test_a_filter_chooses_the_entities(crm: Crm, entity: str, target_filter: dict[str, Any], chosen: list[str]) -> None:
     tenant = crm.tenant()
     acme = crm.client(tenant, company_name="Acme", industry="steel", country="DE")
     crm.client(tenant, company_name="Bolt", industry="steel", country="SE")
@@ -145,9 +135,7 @@ def test_entities_can_be_named_outright(crm: Crm) -> None:
     tenant = crm.tenant()
     chosen, _ = crm.client(tenant), crm.client(tenant)
     schedule = crm.schedule(tenant)
-    crm.one(
-        "SELECT create_compliance_checks_from_schedule(%s, %s::jsonb)", schedule, f'[{{"id": "{chosen}"}}]'
-    )
+    crm.one("SELECT create_compliance_checks_from_schedule(%s, %s::jsonb)", schedule, f'[{{"id": "{chosen}"}}]')
     assert [row["entity_id"] for row in checks(crm)] == [chosen]
 
 
@@ -294,9 +282,7 @@ def test_no_open_status_falls_out_of_sight(crm: Crm, status: str, next_step: str
         tenant, client_with_contact(crm, tenant), status=status, due_at=due, waived_reason="sold",
         reminder_sent_at=NOW - days(3) if status == "awaiting_response" else None,
     )  # fmt: skip
-    assert [row["check_id"] for row in crm.read("get_compliance_due", tenant)] == [check] * (
-        next_step is not None
-    )
+    assert [row["check_id"] for row in crm.read("get_compliance_due", tenant)] == [check] * (next_step is not None)
     assert crm.due_tenants("compliance") == ({tenant} if next_step else set())
     crm.run("compliance")
     assert crm.row("compliance_checks", check)["status"] == (next_step or status)
@@ -318,9 +304,7 @@ def test_a_check_whose_schedule_was_deleted_is_still_followed_to_its_end(crm: Cr
 def test_the_due_read_shows_twenty_and_how_many_days_are_left(crm: Crm) -> None:
     tenant = crm.tenant()
     client = crm.client(tenant)
-    ids = [
-        crm.check(tenant, client, due_at=NOW + days(2), notification_days_before=30 - n) for n in range(22)
-    ]
+    ids = [crm.check(tenant, client, due_at=NOW + days(2), notification_days_before=30 - n) for n in range(22)]
     rows = crm.read("get_compliance_due", tenant)
     assert [row["check_id"] for row in rows] == ids[:20], "the longest waiting first"
     assert {row["days_until_due"] for row in rows} == {2}
@@ -364,9 +348,7 @@ def test_a_vendor_is_reminded_at_its_own_address(crm: Crm) -> None:
     vendor = crm.insert("vendors", tenant_id=tenant, company_name="Vend", email="v@vend.example")
     crm.check(tenant, vendor, entity_type="vendor")
     crm.run("compliance")
-    assert [(action["kind"], action["recipient"]) for action in crm.actions()] == [
-        ("email", "v@vend.example")
-    ]
+    assert [(action["kind"], action["recipient"]) for action in crm.actions()] == [("email", "v@vend.example")]
 
 
 def test_without_an_address_the_tenants_own_people_are_told_once(crm: Crm) -> None:

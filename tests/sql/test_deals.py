@@ -194,9 +194,7 @@ def test_the_read_shows_the_longest_silent_due_deals_first(crm: Crm) -> None:
     waiting = crm.deal(
         tenant, last_activity_at=NOW - days(300), stalled_at=NOW, next_follow_up_at=NOW + timedelta(minutes=1)
     )
-    due_again = crm.deal(
-        tenant, last_activity_at=NOW - days(200), stalled_at=NOW - days(9), next_follow_up_at=NOW
-    )
+    due_again = crm.deal(tenant, last_activity_at=NOW - days(200), stalled_at=NOW - days(9), next_follow_up_at=NOW)
     rows = crm.read("get_stalled_deals", tenant)
     assert [row["deal_id"] for row in rows] == [due_again, *silent[:19]]
     assert waiting not in {row["deal_id"] for row in crm.read("get_stalled_deals", tenant, 100)}
@@ -247,9 +245,7 @@ def test_the_days_in_a_stage_count_from_the_previous_stage_change(crm: Crm) -> N
     deal = crm.deal(tenant, created_at=NOW - days(30))
     crm.update("deals", deal, stage="qualified")
     with clock.at(NOW + days(3)):
-        crm.update(
-            "deals", deal, description="moves updated_at in a CRM that keeps it", updated_at=NOW + days(3)
-        )
+        crm.update("deals", deal, description="moves updated_at in a CRM that keeps it", updated_at=NOW + days(3))
     with clock.at(NOW + days(12)):
         crm.update("deals", deal, stage="proposal")
     history = crm.rows("SELECT * FROM deal_stage_history ORDER BY changed_at")

@@ -48,9 +48,7 @@ def test_a_different_value_is_never_overwritten_but_recorded(crm: Crm) -> None:
     assert crm.row("contacts", contact)["title"] == "CEO"
     row = settled(crm, queue)
     assert row["status"] == "completed"
-    assert row["merge_conflicts"] == [
-        {"field": "title", "current": "CEO", "proposed": "CTO", "source": "apollo"}
-    ]
+    assert row["merge_conflicts"] == [{"field": "title", "current": "CEO", "proposed": "CTO", "source": "apollo"}]
 
 
 def test_the_contact_is_found_by_address_whatever_its_case(crm: Crm) -> None:
@@ -93,9 +91,7 @@ def test_of_two_finds_about_one_contact_the_older_fills_and_the_newer_conflicts(
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(29, "processing"), (30, "completed")])
-def test_a_row_whose_worker_was_lost_comes_back_after_half_an_hour(
-    crm: Crm, minutes: int, status: str
-) -> None:
+def test_a_row_whose_worker_was_lost_comes_back_after_half_an_hour(crm: Crm, minutes: int, status: str) -> None:
     tenant = crm.tenant()
     queue = crm.enrichment(
         tenant,

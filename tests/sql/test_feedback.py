@@ -97,9 +97,7 @@ def test_asking_twice_is_impossible(crm: Crm) -> None:
     ("case_status", "asked"),
     [("open", False), ("in_progress", False), ("closed", True), ("resolved", True), ("cancelled", True)],
 )
-def test_a_customer_with_an_open_case_on_the_order_is_left_alone(
-    crm: Crm, case_status: str, asked: bool
-) -> None:
+def test_a_customer_with_an_open_case_on_the_order_is_left_alone(crm: Crm, case_status: str, asked: bool) -> None:
     tenant = crm.tenant()
     order = delivered(crm, tenant, contact_id=crm.contact(tenant))
     crm.insert("cases", tenant_id=tenant, order_id=order, title="Broken", status=case_status)
@@ -202,9 +200,7 @@ def test_a_delivery_nobody_remembers_is_not_asked_about(crm: Crm) -> None:
     ("before", "days_later", "after"),
     [("sent", 29.9, "sent"), ("sent", 30, "expired"), ("responded", 31, "responded")],
 )
-def test_a_question_expires_unanswered_after_thirty_days(
-    crm: Crm, before: str, days_later: float, after: str
-) -> None:
+def test_a_question_expires_unanswered_after_thirty_days(crm: Crm, before: str, days_later: float, after: str) -> None:
     tenant = crm.tenant()
     order = delivered(crm, tenant, contact_id=crm.contact(tenant))
     crm.run("feedback")

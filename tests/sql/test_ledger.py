@@ -56,6 +56,16 @@ def test_by_hand_every_call_is_a_run(crm: Crm) -> None:
     assert open_run(crm, slot=None) != open_run(crm, slot=None)
 
 
+def test_a_run_by_hand_whose_worker_was_lost_does_not_run_for_ever(crm: Crm) -> None:
+    lost, alive = open_run(crm, slot=None, lease=timedelta(0)), open_run(crm, slot=None)
+    on_time = open_run(crm, lease=timedelta(0))
+    crm.read("close_lost_runs")
+    rows = crm.rows("SELECT id, status FROM engine_runs ORDER BY id")
+    assert [(row["id"], row["status"]) for row in rows] == [
+        (lost, "failed"), (alive, "running"), (on_time, "running"),
+    ], "a slot is left for the catch-up"  # fmt: skip
+
+
 def test_of_two_workers_at_the_same_instant_one_gets_the_slot(crm: Crm, database_url: str) -> None:
     def claim(other: Connection) -> int | None:
         return open_run(Crm(other), task="other")
@@ -74,9 +84,7 @@ def test_of_two_workers_at_the_same_instant_one_gets_the_slot(crm: Crm, database
     ("lease", "closed_as", "taken"),
     [(HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False)],
 )
-def test_which_slots_the_catch_up_leaves_alone(
-    crm: Crm, lease: timedelta, closed_as: str | None, taken: bool
-) -> None:
+def test_which_slots_the_catch_up_leaves_alone(crm: Crm, lease: timedelta, closed_as: str | None, taken: bool) -> None:
     assert not crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"]
     run = open_run(crm, lease=lease)
     if closed_as:
@@ -107,9 +115,7 @@ def feedback_not(crm: Crm, tenant: UUID) -> None:
 
 def expiry(crm: Crm, tenant: UUID) -> None:
     feedback(crm, tenant)
-    crm.execute(
-        "UPDATE feedback_requests SET status = 'sent', expires_at = %s WHERE tenant_id = %s", NOW, tenant
-    )
+    crm.execute("UPDATE feedback_requests SET status = 'sent', expires_at = %s WHERE tenant_id = %s", NOW, tenant)
 
 
 def stalled(crm: Crm, tenant: UUID) -> None:

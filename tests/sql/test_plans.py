@@ -78,9 +78,7 @@ def cost(connection: Connection, call: str, tenant: UUID, table: str) -> Cost:
     for _ in range(7):
         with clock.at(NOW), transaction(connection, force_rollback=True):
             [before] = connection.execute(read, [table]).fetchall()
-            [plan] = connection.execute(
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values
-            ).fetchall()
+            [plan] = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values).fetchall()
             [after] = connection.execute(read, [table]).fetchall()
         root = plan["QUERY PLAN"][0]["Plan"]
         costs.append(
@@ -133,9 +131,7 @@ def quiet(servers: Servers) -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_finding_that_nothing_is_due_costs_next_to_nothing_however_many_tenants(
-    quiet: Connection, engine: str
-) -> None:
+def test_finding_that_nothing_is_due_costs_next_to_nothing_however_many_tenants(quiet: Connection, engine: str) -> None:
     found = cost(quiet, f"due_tenants('{engine}')", UUID(int=1), ENGINES[engine])
     assert (found.returned, found.rows, found.scans) == (0, 0, 0)
     assert found.pages <= 20, found

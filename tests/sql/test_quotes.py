@@ -15,9 +15,7 @@ from workers.db.session import connect
 
 
 def activities(crm: Crm, quote: UUID) -> list[str]:
-    rows = crm.rows(
-        "SELECT activity_type FROM quote_activities WHERE quote_id = %s ORDER BY created_at", quote
-    )
+    rows = crm.rows("SELECT activity_type FROM quote_activities WHERE quote_id = %s ORDER BY created_at", quote)
     return [row["activity_type"] for row in rows if row["activity_type"] != "created"]
 
 
@@ -134,12 +132,8 @@ def test_a_draft_cannot_be_viewed(crm: Crm) -> None:
         crm.read("record_quote_view", quote)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "status"), [("won", "accepted"), ("lost", "rejected"), ("no_decision", "sent")]
-)
-def test_an_outcome_is_recorded_everywhere_and_ends_the_follow_ups(
-    crm: Crm, outcome: str, status: str
-) -> None:
+@pytest.mark.parametrize(("outcome", "status"), [("won", "accepted"), ("lost", "rejected"), ("no_decision", "sent")])
+def test_an_outcome_is_recorded_everywhere_and_ends_the_follow_ups(crm: Crm, outcome: str, status: str) -> None:
     tenant = crm.tenant()
     quote = reachable_quote(crm, tenant, total_amount=1200)
     crm.one(

@@ -153,17 +153,13 @@ def test_every_function_pins_its_search_path_and_none_is_for_everyone(crm: Crm) 
     assert len(rows) > 40
     loose = [row["name"] for row in rows if "search_path=public, pg_temp" not in (row["config"] or [])]
     assert loose == []
-    public = [
-        row["name"] for row in rows if row["grants"] is None or any(g.startswith("=") for g in row["grants"])
-    ]
+    public = [row["name"] for row in rows if row["grants"] is None or any(g.startswith("=") for g in row["grants"])]
     assert public == []
     assert {row["name"] for row in rows if row["for_anyone"]} <= {"fleet_now", "current_tenant_id"}
     assert [row["name"] for row in rows if row["is_trigger"] and row["for_users"]] == []
 
 
-def test_a_user_reads_the_own_tenants_rows_and_none_of_another(
-    crm: Crm, ours: Company, theirs: Company
-) -> None:
+def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: Company, theirs: Company) -> None:
     foreign = {str(theirs.tenant), *(str(id) for ids in theirs.ids.values() for id in ids), "theirs"}  # noqa: A001
     seen = {}
     with acting(crm.connection, "authenticated", ours.user):
@@ -188,9 +184,7 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(
     assert {name for name in internal if seen.get(name, 0)} == set()
 
 
-def test_a_user_changes_nothing_of_another_tenant_in_any_table(
-    crm: Crm, ours: Company, theirs: Company
-) -> None:
+def test_a_user_changes_nothing_of_another_tenant_in_any_table(crm: Crm, ours: Company, theirs: Company) -> None:
     before = contents(crm)
     changed = []
     with acting(crm.connection, "authenticated", ours.user):
@@ -232,9 +226,7 @@ def test_a_user_cannot_insert_a_row_for_another_tenant(crm: Crm, ours: Company, 
                     target, sql.Literal(theirs.tenant)
                 )
             )
-            crm.connection.execute(
-                sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(target), [theirs.tenant]
-            )
+            crm.connection.execute(sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(target), [theirs.tenant])
             crm.connection.execute("GRANT SELECT ON good TO authenticated")
             crm.connection.execute("SET LOCAL session_replication_role = origin")
             crm.connection.execute(
@@ -354,9 +346,7 @@ def test_a_user_cannot_write_into_the_outbox_directly(crm: Crm, ours: Company) -
 def test_the_tenant_is_looked_up_once_per_statement_not_once_per_row(crm: Crm, ours: Company) -> None:
     tables = [
         row["name"]
-        for row in crm.rows(
-            "SELECT DISTINCT tablename AS name FROM pg_policies WHERE policyname = 'fleet_own_tenant'"
-        )
+        for row in crm.rows("SELECT DISTINCT tablename AS name FROM pg_policies WHERE policyname = 'fleet_own_tenant'")
     ]
     assert len(tables) >= 20
     per_row = []
@@ -367,9 +357,7 @@ def test_the_tenant_is_looked_up_once_per_statement_not_once_per_row(crm: Crm, o
             ).fetchall()
             lines = [row["QUERY PLAN"].strip() for row in plan]
             filters = [line for line in lines if line.startswith(("Filter:", "Index Cond:", "Recheck Cond:"))]
-            if not any("InitPlan" in line for line in lines) or any(
-                "current_tenant_id" in f for f in filters
-            ):
+            if not any("InitPlan" in line for line in lines) or any("current_tenant_id" in f for f in filters):
                 per_row.append((table, lines))
     assert per_row == []
 
@@ -381,12 +369,8 @@ def test_a_user_who_writes_an_order_sets_off_the_feedback_it_deserves(crm: Crm, 
             [ours.tenant],
         )
         crm.connection.execute("UPDATE deals SET stage = 'proposal'")
-        crm.connection.execute(
-            "UPDATE deal_stage_config SET max_days_before_stale = 9 WHERE stage = 'proposal'"
-        )
+        crm.connection.execute("UPDATE deal_stage_config SET max_days_before_stale = 9 WHERE stage = 'proposal'")
         queued = crm.connection.execute("SELECT FROM feedback_requests").fetchall()
-        history = crm.connection.execute(
-            "SELECT changed_by FROM deal_stage_history WHERE to_stage = 'proposal'"
-        )
+        history = crm.connection.execute("SELECT changed_by FROM deal_stage_history WHERE to_stage = 'proposal'")
         assert len(queued) == 2
         assert [row["changed_by"] for row in history] == [ours.user]

@@ -32,9 +32,7 @@ def test_what_makes_a_signal_stronger(crm: Crm) -> None:
         ({"is_decision_maker": True, "keyword_count": 3}, 0.9),
         ({"is_decision_maker": None, "keyword_count": None}, 0.75),
     ]
-    assert [strength(crm, "competitor_mention", context) for context, _ in cases] == [
-        want for _, want in cases
-    ]
+    assert [strength(crm, "competitor_mention", context) for context, _ in cases] == [want for _, want in cases]
 
 
 def test_no_signal_is_stronger_than_one(crm: Crm) -> None:

@@ -37,6 +37,7 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("REDIS_URL", "amqp://localhost"),
         ("SMTP_URL", "mail.example:587"),
         ("FLEET_TIMEZONE", "Berlin"),
+        ("FLEET_MAIL_FROM", "Customer Care"),
         ("FLEET_BATCH_SIZE", "0"),
         ("FLEET_BATCH_SIZE", "many"),
         ("FLEET_MAX_ATTEMPTS", "-1"),

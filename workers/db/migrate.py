@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 from alembic import command, op
 from alembic.config import Config
-from psycopg.errors import LockNotAvailable, ObjectInUse
+from psycopg.errors import DuplicateTable, LockNotAvailable, ObjectInUse
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -183,6 +183,11 @@ def _exclusively(url: str) -> Iterator[Connection]:
         connection.execute("SET client_min_messages = warning")
         try:
             yield connection
+        except DuplicateTable as error:
+            name = str(error).split('"')[1]
+            raise FleetError(
+                f"the database already has a table {name} that is not the fleet's: rename it, then migrate again"
+            ) from None
         except (LockNotAvailable, ObjectInUse, OperationalError) as error:
             raise FleetError(
                 "a table stayed locked for five seconds, nothing of this step was applied: "

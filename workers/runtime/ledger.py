@@ -53,6 +53,11 @@ def close_run(connection: Connection, run: int, status: Literal["succeeded", "fa
     connection.execute("SELECT close_run(%s, %s, %s)", [run, status, tenants])
 
 
+def close_lost_runs(connection: Connection) -> None:
+    """End, as failed, the runs outside the timetable whose worker was lost."""
+    connection.execute("SELECT close_lost_runs()")
+
+
 def slot_is_taken(connection: Connection, engine: str, slot: datetime) -> bool:
     """Say whether a slot needs nobody any more: worked, or being worked under a live lease."""
     row = connection.execute("SELECT slot_is_taken(%s, %s) AS taken", [engine, slot]).fetchone()

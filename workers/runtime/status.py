@@ -19,8 +19,10 @@ def fleet_status(connection: Connection) -> dict[str, Any]:
         engines = []
         for name in CATCH_UP_WINDOW:
             slot = latest_slot(name, now, zone)
-            missed = not ledger.slot_is_taken(connection, name, slot)
-            engines.append({**rows[name], "latest_slot": slot, "slot_missed": missed})
+            state = "worked"
+            if not ledger.slot_is_taken(connection, name, slot):
+                state = "to be caught up" if now - slot < CATCH_UP_WINDOW[name] else "missed"
+            engines.append({**rows[name], "latest_slot": slot, "slot_state": state})
     return {
         "engines": engines,
         "actions": {row["status"]: row["n"] for row in actions},

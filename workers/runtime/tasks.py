@@ -92,6 +92,8 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
         started = []
         with connect(database_url()) as connection:
             require_current_schema(connection)
+            with transaction(connection):
+                ledger.close_lost_runs(connection)
             for engine, window in CATCH_UP_WINDOW.items():
                 slot = latest_slot(engine, now, chosen.time_zone)
                 with transaction(connection):

