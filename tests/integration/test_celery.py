@@ -246,7 +246,10 @@ def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet)
     assert sorted(message["task"] for message in fleet.queued("engines")) == sorted(
         [*(f"workers.{engine}.run" for engine in CATCH_UP_WINDOW), "workers.housekeeping.catch_up"]
     )
-    assert {message["task"] for message in fleet.queued("delivery")} == {"workers.delivery.run"}
+    assert {message["task"] for message in fleet.queued("delivery")} == {
+        "workers.delivery.run",
+        "workers.inbound.poll",
+    }
     assert all(message["expires"] for message in fleet.queued("engines"))
 
 

@@ -87,12 +87,21 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_delivery (tenant_id) VALUES (%s)", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
     crm.action(tenant)
+    crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)
+    mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
+    message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
+    crm.execute("INSERT INTO provider_usage VALUES (%s, 'apollo', %s, 1)", tenant, NOW)
+    crm.execute(
+        "INSERT INTO merge_decisions (tenant_id, queue_id, contact_id, field, proposed, decision, decided_at)"
+        " VALUES (%s, %s, %s, 'title', 'CTO', 'rejected', %s)",
+        tenant, queue, contact, NOW,
+    )  # fmt: skip
     return Company(
         tenant,
         user,
         {
             "tenant": [tenant], "quote": [quote, decided], "schedule": [schedule], "check": [check], "deal": [deal],
-            "other": [client, contact, vendor, order, queue, signal, user],
+            "other": [client, contact, vendor, order, queue, signal, user, message],
         },
     )  # fmt: skip
 
@@ -166,6 +175,8 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "migration_history",
         "fleet_schema_version",
         "fleet_core_additions",
+        "inbound_rejects",
+        "imap_folders",
     }
     own = {row["name"] for row in crm.rows(RELATIONS)} - internal
     assert own - seen.keys() == set(), "refused where the user's own rows are"
