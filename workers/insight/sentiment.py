@@ -5,21 +5,29 @@ hand-written lexicon and the rules of :mod:`workers.insight.polarity` find: nega
 irony.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Literal, NamedTuple
+from functools import cache, lru_cache
+from typing import Final, Literal, NamedTuple
 
-from workers.insight.polarity import MAX_CHARS, Token, figures, tokenize
+from workers.insight.phrases import load
+from workers.insight.polarity import figures, lexicon
+from workers.insight.tokens import MAX_CHARS, Tokens, tokenize
+
+__all__ = ["KEY_ISSUES", "Label", "Sentiment", "mood", "score_sentiment"]
 
 Label = Literal["positive", "neutral", "negative"]
 
 _LONG = 36  # tokens; a longer message is judged sentence by sentence
+_SURELY_SHORT = 37  # characters hold no more tokens than that
 _SENTENCES = 60
+_FEW = 2  # one sentence is the whole
+_UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
+_LONGEST_WORD = 20
+_WORD = re.compile(r"[^\W_]+")
+_LETTERS = re.compile(r"(?:[a-z](?!\?))*")
 _NEUTRAL_BIAS = -0.5  # an unhappy customer called neutral costs more than the reverse
 _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -51,13 +59,13 @@ class Sentiment:
 
 
 class _Head(NamedTuple):
-    """Log-odds of negative and of positive against neutral."""
+    """Log-odds of negative and of positive against neutral; ``pairs`` by their first word."""
 
-    bias: tuple[float, float]
+    bias: tuple[float, ...]
     figures: tuple[tuple[float, ...], tuple[float, ...]]
-    words: Mapping[str, tuple[float, float, float, float]]
-    pairs: Mapping[str, tuple[float, float]]
-    prior: Mapping[str, float]
+    words: Mapping[str, tuple[float, ...]]
+    pairs: Mapping[str, Mapping[str, tuple[float, ...]]]
+    values: Mapping[str, float]
 
 
 class _Chances(NamedTuple):
@@ -68,26 +76,35 @@ class _Chances(NamedTuple):
 
 @cache
 def _head() -> _Head:
-    source = resources.files("workers.insight").joinpath("data", "sentiment_weights.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
+    data = load("sentiment_weights")
+    pairs: dict[str, dict[str, tuple[float, ...]]] = {}
+    for pair, values in data["pairs"].items():
+        first, _, second = pair.partition(" ")
+        pairs.setdefault(first, {})[second] = tuple(value / 100 for value in values)
     return _Head(
         bias=tuple(data["bias"]),
         figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
         words={word: tuple(value / 100 for value in values) for word, values in data["words"].items()},
-        pairs={pair: tuple(value / 100 for value in values) for pair, values in data["pairs"].items()},
-        prior=data["prior"],
+        pairs=pairs,
+        values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
     )
 
 
-KEY_ISSUES = ("timeliness", "quality", "communication", "pricing", "service", "delivery")
+KEY_ISSUES: Final = ("timeliness", "quality", "communication", "pricing", "service", "delivery")
 """Every issue that can be named; the words of each are in ``data/key_issues.json``."""
 
 
 @cache
 def _issue_patterns() -> Mapping[str, re.Pattern[str]]:
-    source = resources.files("workers.insight").joinpath("data", "key_issues.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
+    data = load("key_issues")
     return {issue: re.compile(rf"\b(?:{'|'.join(data[issue])})\b", re.IGNORECASE) for issue in KEY_ISSUES}
+
+
+@cache
+def _issue_starts() -> Mapping[str, tuple[str, ...]]:
+    """The letters that each expression begins with, up to the first that may be missing."""
+    data = load("key_issues")
+    return {issue: tuple(_LETTERS.findall(each)[0] for each in data[issue]) for issue in KEY_ISSUES}
 
 
 def score_sentiment(text: str) -> Sentiment:
@@ -97,21 +114,26 @@ def score_sentiment(text: str) -> Sentiment:
     languages little more than signs and faces.
 
     Args:
-        text: any text of any length; only the first :data:`workers.insight.polarity.MAX_CHARS` characters
-        are read.
+        text: any text of any length; only the first :data:`workers.insight.tokens.MAX_CHARS` characters
+            are read.
 
     Returns:
         The judgement; an empty text or one without words is neutral with score 0 and no issues. The same text
         always gets the same judgement, and nothing is ever raised.
     """
     text = text[:MAX_CHARS]
-    tokens = tokenize(text)
-    if not tokens:
+    chances = _judge(text)
+    if chances is None:
         return Sentiment("neutral", 0.0, ())
-    chances = _chances(tokens) if len(tokens) <= _LONG else _of_sentences(text, tokens)
     label, score = _decide(chances)
     content = chances.negative < _CONTENT
     return Sentiment(label, score, () if content else _issues(text, label))
+
+
+def mood(text: str) -> float:
+    """The score of :func:`score_sentiment` alone."""
+    chances = _judge(text[:MAX_CHARS])
+    return 0.0 if chances is None else _decide(chances)[1]
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:
@@ -123,30 +145,40 @@ def _decide(chances: _Chances) -> tuple[Label, float]:
     return "positive", max(score, 0.0)
 
 
-def _chances(tokens: list[Token]) -> _Chances:
+def _judge(text: str) -> _Chances | None:
+    """The chances of a message; None if it holds nothing that could be judged."""
+    if len(text) > _SURELY_SHORT:
+        sentences = _SENTENCE_END.split(text)
+        if sum(len(tokenize(sentence)) for sentence in sentences[:_SENTENCES]) > _LONG:
+            return _of_sentences(sentences)
+    tokens = tokenize(text)
+    return _chances(tokens) if tokens else None
+
+
+def _chances(tokens: Tokens) -> _Chances:
     """The chances of the three classes for one piece of text."""
     head = _head()
+    words, pairs = head.words, head.pairs
     negative = positive = 0.0
-    before = "^"
-    for token in tokens:
-        text = token.text
-        weights = head.words.get(text)
-        if weights:
-            if token.negated:
-                negative += weights[2] * token.weight
-                positive += weights[3] * token.weight
+    after = pairs.get("^")
+    for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
+        weights = words.get(text)
+        if weights is not None:
+            if negated:
+                negative += weights[2] * weight
+                positive += weights[3] * weight
             else:
-                negative += weights[0] * token.weight
-                positive += weights[1] * token.weight
-        pair = head.pairs.get(f"{before} {text}")
-        if pair:
+                negative += weights[0] * weight
+                positive += weights[1] * weight
+        if after is not None and text in after:
+            pair = after[text]
             negative += pair[0]
             positive += pair[1]
-        before = text
+        after = pairs.get(text)
     root = len(tokens) ** 0.5
     negative = negative / root + head.bias[0]
     positive = positive / root + head.bias[1]
-    for figure, bad, good in zip(figures(tokens, head.prior), *head.figures, strict=True):
+    for figure, bad, good in zip(figures(tokens, head.values), *head.figures, strict=True):
         negative += figure * bad
         positive += figure * good
     top = max(negative, positive, _NEUTRAL_BIAS)
@@ -155,17 +187,15 @@ def _chances(tokens: list[Token]) -> _Chances:
     return _Chances(odds[0] / total, odds[1] / total, odds[2] / total)
 
 
-def _of_sentences(text: str, tokens: list[Token]) -> _Chances:
+def _of_sentences(sentences: list[str]) -> _Chances:
     """Judge a long message: sentences with an opinion count, greetings and thanks at its ends do not."""
     judged = []
-    for sentence in _SENTENCE_END.split(text)[:_SENTENCES]:
-        if _COURTESY.fullmatch(sentence):
-            continue
-        part = tokenize(sentence)
-        if part:
-            judged.append((_chances(part), len(part)))
-    if len(judged) < 2:  # noqa: PLR2004 - one sentence is the whole
-        return _chances(tokens)
+    for sentence in sentences[:_SENTENCES]:
+        tokens = tokenize(sentence)
+        if tokens and not _COURTESY.fullmatch(sentence):
+            judged.append((_chances(tokens), len(tokens)))
+    if len(judged) < _FEW:
+        return _chances(tokenize("\n".join(sentences)))
     negative = neutral = positive = 0.0
     for chances, length in judged:
         share = (1.05 - chances.neutral) * min(length, 12)
@@ -179,11 +209,27 @@ def _of_sentences(text: str, tokens: list[Token]) -> _Chances:
 def _issues(text: str, label: Label) -> tuple[str, ...]:
     """Name what the unhappy clauses are about."""
     found: set[str] = set()
+    least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
     for clause in _CLAUSE.split(text)[:_SENTENCES]:
-        tokens = tokenize(clause)
-        if not tokens:
+        named = {issue for issue in _hinted(clause) - found if _issue_patterns()[issue].search(clause)}
+        if not named:
             continue
-        chances = _chances(tokens)
-        if chances.negative > max(chances.positive, 0.4 if label == "negative" else 0.5):
-            found.update(issue for issue, pattern in _issue_patterns().items() if pattern.search(clause))
+        tokens = tokenize(clause)
+        if tokens:
+            chances = _chances(tokens)
+            if chances.negative > max(chances.positive, least):
+                found |= named
     return tuple(issue for issue in KEY_ISSUES if issue in found)
+
+
+def _hinted(clause: str) -> set[str]:
+    """The issues whose words a clause may hold; cheap, because most words hint at none."""
+    hints: set[str] = set()
+    for word in _WORD.findall(clause):
+        hints |= _hints(word[:_LONGEST_WORD].lower())
+    return hints
+
+
+@lru_cache(maxsize=16_384)
+def _hints(word: str) -> frozenset[str]:
+    return frozenset(issue for issue, starts in _issue_starts().items() if word.startswith(starts))

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple, cast
 
-from workers.insight.polarity import tokenize
+from workers.insight.tokens import tokenize
 from workers.insight.signal_patterns import SignalType
 
 _FEWEST_TOKENS = 4
@@ -39,11 +39,8 @@ def likeliest_signal(sentence: str) -> SignalType | None:
     tokens = tokenize(sentence)
     if len(tokens) < _FEWEST_TOKENS:
         return None
-    names = {f"~{token.text}" if token.negated else token.text for token in tokens}
-    before = "^"
-    for token in tokens:
-        names.add(f"{before} {token.text}")
-        before = token.text
+    names = {f"~{text}" if negated else text for text, negated in zip(tokens.texts, tokens.negated, strict=True)}
+    names.update(map(" ".join, zip(("^", *tokens.texts), tokens.texts, strict=False)))
     rows = [head.rows[name] for name in names if name in head.rows]
     if not rows:
         return None

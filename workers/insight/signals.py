@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from workers.insight.sentiment import score_sentiment
+from workers.insight.sentiment import mood
 from workers.insight.signal_head import likeliest_signal
 from workers.insight.signal_patterns import SignalType, rules, worth_trying
 
@@ -117,7 +117,7 @@ def _is_grievance(sentence: str) -> bool:
         _AFFAIR.search(sentence) is not None
         and not sentence.endswith("?")
         and rules()["complaint"].veto.search(sentence) is None
-        and score_sentiment(sentence).score <= _UNHAPPY
+        and mood(sentence) <= _UNHAPPY
     )
 
 
