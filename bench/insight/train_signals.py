@@ -20,10 +20,10 @@ import scipy.sparse as sp
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from bench.insight.scores import DATA, read
-from bench.insight.train_sentiment import JUDGEMENT, ROOT, read_sets, read_vectors
-from workers.insight.polarity import tokenize
+from bench.insight.scores import DATA, ROOT, read
+from bench.insight.train_sentiment import JUDGEMENT, read_sets, read_vectors
 from workers.insight.signal_patterns import SignalType
+from workers.insight.tokens import tokenize
 
 OUT = ROOT / "workers" / "insight" / "data" / "signal_weights.json"
 KINDS: tuple[str, ...] = get_args(SignalType)
@@ -58,10 +58,10 @@ def embed(texts: list[str], index: dict[str, int], vectors: Any) -> Any:
     result = np.zeros((len(texts), 2 * width))
     for row, text in enumerate(texts):
         tokens = tokenize(text)
-        for token in tokens:
-            if token.text in index:
-                start = width if token.negated else 0
-                result[row, start : start + width] += vectors[index[token.text]]
+        for word, negated in zip(tokens.texts, tokens.negated, strict=True):
+            if word in index:
+                start = width if negated else 0
+                result[row, start : start + width] += vectors[index[word]]
         result[row] /= max(len(tokens), 1) ** 0.5
     return result
 
@@ -72,10 +72,10 @@ def count(text: str) -> dict[str, float]:
     tokens = tokenize(text)
     share = COUNT_WEIGHT / max(len(tokens), 1) ** 0.5
     before = "^"
-    for token in tokens:
-        found[f"~{token.text}" if token.negated else token.text] = share
-        found[f"{before} {token.text}"] = share
-        before = token.text
+    for word, negated in zip(tokens.texts, tokens.negated, strict=True):
+        found[f"~{word}" if negated else word] = share
+        found[f"{before} {word}"] = share
+        before = word
     return found
 
 

@@ -29,11 +29,11 @@ class Lexicon(NamedTuple):
 
     Attributes:
         words: of single words.
-        phrases: of two to four words: what may follow a first word, the longest first, each with its value.
+        phrases: of two words or more, by the first and the second: what may follow, the longest first, and its value.
     """
 
     words: Mapping[str, float]
-    phrases: Mapping[str, tuple[_Tail, ...]]
+    phrases: Mapping[str, Mapping[str, tuple[_Tail, ...]]]
 
 
 @cache
@@ -42,10 +42,11 @@ def lexicon() -> Lexicon:
     data = load("sentiment_lexicon")
     words = {word: float(value) for value, group in data["words"].items() for word in group}
     phrases = {tuple(p.split()): float(value) for value, group in data["phrases"].items() for p in group}
-    tails: dict[str, list[_Tail]] = {}
-    for phrase, value in sorted(phrases.items(), key=lambda item: -len(item[0])):
-        tails.setdefault(phrase[0], []).append((phrase[1:], value))
-    return Lexicon(words, {first: tuple(rest) for first, rest in tails.items()})
+    tails: dict[str, dict[str, tuple[_Tail, ...]]] = {}
+    for (first, second, *rest), value in sorted(phrases.items(), key=lambda item: -len(item[0])):
+        known = tails.setdefault(first, {})
+        known[second] = (*known.get(second, ()), (tuple(rest), value))
+    return Lexicon(words, tails)
 
 
 def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
@@ -62,8 +63,8 @@ def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
     while position < count:
         text = texts[position]
         tails = phrases.get(text)
-        if tails is not None:
-            length, value = _phrase_at(texts, position + 1, tails)
+        if tails is not None and position + 1 < count and texts[position + 1] in tails:
+            length, value = _phrase_at(texts, position + 2, tails[texts[position + 1]])
             if length:
                 tally.phrase(value * weights[position])
                 position += length
@@ -84,11 +85,11 @@ def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
 
 
 def _phrase_at(texts: tuple[str, ...], position: int, tails: tuple[_Tail, ...]) -> tuple[int, float]:
-    """Length and polarity of the longest phrase whose first word stands just before, else (0, 0.0)."""
+    """Length and polarity of the longest phrase whose first two words stand just before, else (0, 0.0)."""
     for tail, value in tails:
         length = len(tail)
         if texts[position : position + length] == tail:
-            return length + 1, value
+            return length + 2, value
     return 0, 0.0
 
 

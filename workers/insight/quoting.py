@@ -64,6 +64,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
     """
     lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
+    ending = {number for number, line in enumerate(lines) if _may_attribute(line)}
     own: list[int] = []
     quoted: list[int] = []
     at, count = 0, len(lines)
@@ -76,7 +77,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
             end = _quote_end(lines, at, _QUOTED)
             quoted.extend(range(at, end))
             at = end
-        elif length := _attribution(lines, at):
+        elif not ending.isdisjoint(range(at, at + _ATTRIBUTION_LINES)) and (length := _attribution(lines, at)):
             follows = _next_text(lines, at + length)
             quoted.extend(range(at, min(follows, count)))
             if follows < count and _BARRED.match(lines[follows]):
@@ -107,6 +108,14 @@ def part_lines(lines: Sequence[str]) -> Parts:
 def is_rule(line: str) -> bool:
     """Say whether a line is only a ruler: three or more dashes, underscores, stars, … ."""
     return _RULE.match(line) is not None
+
+
+def _may_attribute(line: str) -> bool:
+    """Whether an attribution may end in this line; cheap, because in most mails none does."""
+    return "@" in line or line.rstrip().endswith(_ENDINGS) or "wrote:" in line.casefold()
+
+
+_ENDINGS: Final = (":", "\uff1a", "*", "_", "-")
 
 
 def _code_lines(lines: Sequence[str]) -> set[int]:

@@ -94,17 +94,27 @@ KEY_ISSUES: Final = ("timeliness", "quality", "communication", "pricing", "servi
 """Every issue that can be named; the words of each are in ``data/key_issues.json``."""
 
 
-@cache
-def _issue_patterns() -> Mapping[str, re.Pattern[str]]:
-    data = load("key_issues")
-    return {issue: re.compile(rf"\b(?:{'|'.join(data[issue])})\b", re.IGNORECASE) for issue in KEY_ISSUES}
+class _Issue(NamedTuple):
+    """How an issue is named: by one word, or by several of which the first begins with known letters."""
+
+    word: re.Pattern[str]
+    starts: tuple[str, ...]
+    phrases: re.Pattern[str]
 
 
 @cache
-def _issue_starts() -> Mapping[str, tuple[str, ...]]:
-    """The letters that each expression begins with, up to the first that may be missing."""
+def _issue_words() -> Mapping[str, _Issue]:
     data = load("key_issues")
-    return {issue: tuple(_LETTERS.findall(each)[0] for each in data[issue]) for issue in KEY_ISSUES}
+    found: dict[str, _Issue] = {}
+    for issue in KEY_ISSUES:
+        several = [each for each in data[issue] if re.search("[ .-]", each)]
+        one = [each for each in data[issue] if each not in several]
+        found[issue] = _Issue(
+            word=re.compile("|".join(one)),
+            starts=tuple(_LETTERS.findall(each)[0] for each in several),
+            phrases=re.compile(rf"\b(?:{'|'.join(several)})\b", re.IGNORECASE),
+        )
+    return found
 
 
 def score_sentiment(text: str) -> Sentiment:
@@ -211,7 +221,7 @@ def _issues(text: str, label: Label) -> tuple[str, ...]:
     found: set[str] = set()
     least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
     for clause in _CLAUSE.split(text)[:_SENTENCES]:
-        named = {issue for issue in _hinted(clause) - found if _issue_patterns()[issue].search(clause)}
+        named = _named(clause) - found
         if not named:
             continue
         tokens = tokenize(clause)
@@ -222,14 +232,22 @@ def _issues(text: str, label: Label) -> tuple[str, ...]:
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
-def _hinted(clause: str) -> set[str]:
-    """The issues whose words a clause may hold; cheap, because most words hint at none."""
-    hints: set[str] = set()
+def _named(clause: str) -> set[str]:
+    """The issues that a clause names."""
+    named: set[str] = set()
+    hinted: set[str] = set()
     for word in _WORD.findall(clause):
-        hints |= _hints(word[:_LONGEST_WORD].lower())
-    return hints
+        sure, hints = _issues_of(word[:_LONGEST_WORD].lower())
+        named |= sure
+        hinted |= hints
+    return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
 
 
 @lru_cache(maxsize=16_384)
-def _hints(word: str) -> frozenset[str]:
-    return frozenset(issue for issue, starts in _issue_starts().items() if word.startswith(starts))
+def _issues_of(word: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The issues that a word names, and those it may name together with others."""
+    issues = _issue_words().items()
+    return (
+        frozenset(name for name, issue in issues if issue.word.fullmatch(word)),
+        frozenset(name for name, issue in issues if word.startswith(issue.starts)),
+    )

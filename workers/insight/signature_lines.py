@@ -54,6 +54,7 @@ _RULER: Final = re.compile(r"\s{0,4}[-_=*~]{3,}[ \t]*$")
 _PHONE: Final = re.compile(
     r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱"
 )
+_DIGIT: Final = re.compile(r"\d")
 _STOPWORDS: Final = word_set("stopwords")
 _NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
 _NAME_PARTS: Final = re.compile(r"[.'’_-]")
@@ -284,13 +285,14 @@ def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
 
 
 def _detail_shape(text: str) -> Iterator[str]:
-    if EMAIL.search(text):
+    if "@" in text and EMAIL.search(text):
         yield from ("email", "contact")
-    if URL.search(text):
+    if ("://" in text or "www." in text.lower()) and URL.search(text):
         yield "url"
-    if _PHONE.search(text):
+    numbered = _DIGIT.search(text) is not None
+    if (numbered or not text.isascii()) and _PHONE.search(text):
         yield from ("phone", "contact")
-    elif any(map(str.isdigit, text)):
+    elif numbered:
         yield "digits"
     if is_street_like(text):
         yield "street"
