@@ -7,14 +7,15 @@ irony.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from workers.insight.phrases import load
 from workers.insight.polarity import figures, lexicon
-from workers.insight.tokens import MAX_CHARS, Tokens, tokenize
+from workers.insight.tokens import MAX_CHARS, Tokens, sentences_of, tokenize
 
 __all__ = ["KEY_ISSUES", "Label", "Sentiment", "mood", "score_sentiment"]
 
@@ -30,7 +31,6 @@ _WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"(?:[a-z](?!\?))*")
 _NEUTRAL_BIAS = -0.5  # an unhappy customer called neutral costs more than the reverse
 _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
     r"|(?:many |kind |best |warm )?(?:thanks|thank you|regards|greetings|wishes|cheers|sincerely|yours \w+)"
@@ -38,7 +38,7 @@ _COURTESY = re.compile(
     r"[ ,]*(?:kind |best |warm )?(?:regards|greetings|wishes)?[ ,]*\w{0,20})\W*",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"(?<=[.!?;])\s+|\n+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
+_CLAUSE = re.compile(r"(?<=;)\s+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +158,14 @@ def _decide(chances: _Chances) -> tuple[Label, float]:
 def _judge(text: str) -> _Chances | None:
     """The chances of a message; None if it holds nothing that could be judged."""
     if len(text) > _SURELY_SHORT:
-        sentences = _SENTENCE_END.split(text)
-        if sum(len(tokenize(sentence)) for sentence in sentences[:_SENTENCES]) > _LONG:
+        sentences = sentences_of(text)[:_SENTENCES]
+        if sum(len(tokenize(sentence)) for sentence in sentences) > _LONG:
             return _of_sentences(sentences)
+    return _chances_of(text)
+
+
+@lru_cache(maxsize=1_024)
+def _chances_of(text: str) -> _Chances | None:
     tokens = tokenize(text)
     return _chances(tokens) if tokens else None
 
@@ -197,15 +202,15 @@ def _chances(tokens: Tokens) -> _Chances:
     return _Chances(odds[0] / total, odds[1] / total, odds[2] / total)
 
 
-def _of_sentences(sentences: list[str]) -> _Chances:
+def _of_sentences(sentences: Sequence[str]) -> _Chances | None:
     """Judge a long message: sentences with an opinion count, greetings and thanks at its ends do not."""
     judged = []
-    for sentence in sentences[:_SENTENCES]:
-        tokens = tokenize(sentence)
-        if tokens and not _COURTESY.fullmatch(sentence):
-            judged.append((_chances(tokens), len(tokens)))
+    for sentence in sentences:
+        chances = _chances_of(sentence)
+        if chances and not _COURTESY.fullmatch(sentence):
+            judged.append((chances, len(tokenize(sentence))))
     if len(judged) < _FEW:
-        return _chances(tokenize("\n".join(sentences)))
+        return _chances_of("\n".join(sentences))
     negative = neutral = positive = 0.0
     for chances, length in judged:
         share = (1.05 - chances.neutral) * min(length, 12)
@@ -220,15 +225,13 @@ def _issues(text: str, label: Label) -> tuple[str, ...]:
     """Name what the unhappy clauses are about."""
     found: set[str] = set()
     least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
-    for clause in _CLAUSE.split(text)[:_SENTENCES]:
+    for clause in chain.from_iterable(map(_CLAUSE.split, sentences_of(text)[:_SENTENCES])):
         named = _named(clause) - found
         if not named:
             continue
-        tokens = tokenize(clause)
-        if tokens:
-            chances = _chances(tokens)
-            if chances.negative > max(chances.positive, least):
-                found |= named
+        chances = _chances_of(clause)
+        if chances and chances.negative > max(chances.positive, least):
+            found |= named
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 

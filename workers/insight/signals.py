@@ -6,6 +6,7 @@ speaks of an own need; quoted mail, newsletters, small print, denials and mere p
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +14,7 @@ from workers.insight.phrases import load
 from workers.insight.sentiment import mood
 from workers.insight.signal_head import likeliest_signal
 from workers.insight.signal_patterns import Awake, SignalType, rules, wake
+from workers.insight.tokens import sentences_of
 
 MAX_CHARS = 6_000
 """How much of a mail is read."""
@@ -42,7 +44,6 @@ _SMALL_PRINT = re.compile(
     r"|all rights reserved|please consider the environment|job posting)\b",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=[ \t]*[-*\u2022\d])")
 _OWN_AFFAIR = re.compile(rf"\byour (?:{'|'.join(_WORDS['own_affair'])})\b|\bfrom you\b", re.IGNORECASE)
 _UNHAPPY = -0.75
 
@@ -126,7 +127,7 @@ def _sentences(text: str, folded: str) -> list[str]:
         text = text[: quote.start()]
     if ">" in text:
         text = _QUOTED_LINE.sub("", text)
-    parts = [part for part in (" ".join(raw.split()) for raw in _SENTENCE_END.split(text)) if part]
+    parts: Sequence[str] = sentences_of(text)
     if _holds(folded, _SMALL_PRINT_HINTS):
         parts = [part for part in parts if not _SMALL_PRINT.search(part)]
     return [part[:_MAX_SENTENCE] for part in parts]

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
 
-__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "Tokens", "tokenize"]
+__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "Tokens", "sentences_of", "tokenize"]
 
 MAX_CHARS: Final = 3_000
 """How much of a text is read; the opinion of a customer's reply stands in its first paragraphs."""
@@ -41,6 +41,9 @@ _KIND: Final = re.compile(
     r"|(?P<word>[^\W\d_].*)|(?P<number>\d.*)|(?P<stop>[.,;:!?\n()]+|--+)|(?P<sign>.)",
     re.DOTALL,
 )
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
+_ITEM: Final = re.compile(r"\s*[-*\u2022\d]")
+_WRAPPED: Final = 48  # a line this long may go on in the next one; a shorter one was ended by its writer
 _APOSTROPHES: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
 _STRETCHED: Final = re.compile(r"([a-vx-zA-VX-Z])\1{2,}")  # not the w of an address
 _GLAD_MOUTHS: Final = frozenset(")]DPp")
@@ -121,6 +124,21 @@ def tokenize(text: str) -> Tokens:
         else:
             reader.stop(piece)
     return Tokens(tuple(reader.texts), tuple(reader.negated), tuple(reader.weights))
+
+
+@lru_cache(maxsize=64)
+def sentences_of(text: str) -> tuple[str, ...]:
+    """The sentences of a text, without spaces around them; lines that a mail program has wrapped are joined."""
+    paragraphs: list[str] = []
+    goes_on = False
+    for line in text.split("\n"):
+        stripped = " ".join(line.split())
+        if goes_on and stripped and not _ITEM.match(stripped):
+            paragraphs[-1] = f"{paragraphs[-1]} {stripped}"
+        elif stripped:
+            paragraphs.append(stripped)
+        goes_on = len(stripped) >= _WRAPPED
+    return tuple(part for paragraph in paragraphs for part in _SENTENCE_END.split(paragraph) if part)
 
 
 class _Reader:
