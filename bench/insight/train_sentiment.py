@@ -37,7 +37,7 @@ from workers.insight.tokens import tokenize
 OUT = ROOT / "workers" / "insight" / "data" / "sentiment_weights.json"
 JUDGEMENT = Path(os.environ.get("FLEET_JUDGEMENT_DIR", ROOT.parent / "shared" / "data" / "judgement"))
 PUBLIC = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv", "tweets": "tweets.tsv"}
-SHARE = {"movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 1.0, "templates": 0.4}
+SHARE = {"movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "templates": 0.4}
 LABELS = ("negative", "neutral", "positive")
 SEED = 7
 VOCABULARY = 20_000
@@ -161,7 +161,7 @@ def train(sets: dict[str, Rows], features: Features, names: list[str]) -> Logist
     weights = np.concatenate(
         [np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names]
     )
-    head = LogisticRegression(C=0.3, max_iter=300, class_weight="balanced")
+    head = LogisticRegression(C=0.5, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
 
 

@@ -29,7 +29,10 @@ _UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that r
 _LONGEST_WORD = 20
 _WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"(?:[a-z](?!\?))*")
-_NEUTRAL_BIAS = -0.5  # an unhappy customer called neutral costs more than the reverse
+# Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
+# neutral costs more than the reverse; a question, a request or a plan is another matter.
+_STATEMENT, _MATTER = -0.9, 0.0
+_MATTERS = frozenset(["?", "?!", "<user>", "<link>", "please", "rt", "today", "tomorrow", "tonight"])
 _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
@@ -196,8 +199,9 @@ def _chances(tokens: Tokens) -> _Chances:
     for figure, bad, good in zip(figures(tokens, head.values), *head.figures, strict=True):
         negative += figure * bad
         positive += figure * good
-    top = max(negative, positive, _NEUTRAL_BIAS)
-    odds = math.exp(negative - top), math.exp(_NEUTRAL_BIAS - top), math.exp(positive - top)
+    neutral = _STATEMENT if _MATTERS.isdisjoint(tokens.texts) else _MATTER
+    top = max(negative, positive, neutral)
+    odds = math.exp(negative - top), math.exp(neutral - top), math.exp(positive - top)
     total = sum(odds)
     return _Chances(odds[0] / total, odds[1] / total, odds[2] / total)
 
