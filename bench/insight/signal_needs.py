@@ -68,7 +68,8 @@ def main() -> None:
             pattern = entry if isinstance(entry, str) else entry["match"]
             full = PART.sub(lambda match: data["parts"][match[1]], pattern)
             needs = sorted(set(needs_of(parser.parse(full, re.IGNORECASE))), key=lambda n: (frequency(n), sorted(n)))
-            described.append({"match": pattern, "needs": [" ".join(sorted(need)) for need in needs[:KEPT]]})
+            free = {} if isinstance(entry, str) or "free" not in entry else {"free": True}
+            described.append({"match": pattern, "needs": [" ".join(sorted(need)) for need in needs[:KEPT]], **free})
         rule["patterns"] = described
     OUT.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(f"{OUT.name}: {sum(len(rule['patterns']) for rule in data['signals'].values())} patterns")

@@ -75,7 +75,7 @@ class Awake(NamedTuple):
 
 class _Index(NamedTuple):
     """All rules; the needs that letters inside a word meet, as bits; what meets a type's own need:
-    beginnings of words, or whole words, one of which must occur before any of its expressions counts.
+    beginnings of words, or whole words, one of which must occur before any but its free expressions counts.
     """
 
     rules: Mapping[SignalType, Rule]
@@ -101,7 +101,7 @@ def _index() -> _Index:
         trigger = bits.setdefault(f"<{kind}>", 1 << len(bits))
         triggers.append((trigger, tuple(rule["triggers"]), frozenset(rule["words"])))
         for entry in rule["patterns"]:
-            needs = trigger
+            needs = 0 if entry.get("free") else trigger
             for need in entry["needs"]:
                 needs |= bits.setdefault(need, 1 << len(bits))
             expressions.append(Expression(re.compile(expand(entry["match"]), re.IGNORECASE), needs))
