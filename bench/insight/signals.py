@@ -28,8 +28,7 @@ def evaluate() -> Evaluation:
     systems: dict[str, list[list[str]]] = {
         "fleet": [[signal.signal_type for signal in detect_signals(text)] for text in texts],
         "keywords": [
-            [kind for kind, words in _KEYWORDS.items() if any(word in text.lower() for word in words)]
-            for text in texts
+            [kind for kind, words in _KEYWORDS.items() if any(word in text.lower() for word in words)] for text in texts
         ],
     }
     rows: list[Row] = []

@@ -158,9 +158,7 @@ def train(sets: dict[str, Rows], features: Features, names: list[str]) -> Logist
     """Fit one linear head on the named domains, each with its share of weight."""
     matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
     labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
-    weights = np.concatenate(
-        [np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names]
-    )
+    weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
     head = LogisticRegression(C=0.5, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
 
@@ -213,10 +211,7 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
         "prior": prior,
     }
     OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(
-        f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, "
-        f"{OUT.stat().st_size:,} bytes"
-    )
+    print(f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes")
 
 
 def main() -> None:

@@ -82,9 +82,7 @@ def test_evidence_is_what_the_customer_wrote() -> None:
 
 
 def test_each_type_comes_once_with_its_count() -> None:
-    text = (
-        "The parcel arrived damaged. I am very disappointed. This is not acceptable. This is not acceptable."
-    )
+    text = "The parcel arrived damaged. I am very disappointed. This is not acceptable. This is not acceptable."
     (signal,) = detect_signals(text)
     assert signal.signal_type == "complaint"
     assert signal.keyword_count == 3
@@ -114,9 +112,7 @@ def test_every_type_has_a_rule() -> None:
 def test_any_text_is_read_within_its_contract(text: str) -> None:
     signals = detect_signals(text)
     assert len({signal.signal_type for signal in signals}) == len(signals)
-    assert all(
-        signal.evidence and len(signal.evidence) <= 160 and signal.keyword_count >= 1 for signal in signals
-    )
+    assert all(signal.evidence and len(signal.evidence) <= 160 and signal.keyword_count >= 1 for signal in signals)
 
 
 @pytest.mark.parametrize(

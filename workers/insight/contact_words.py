@@ -1,7 +1,5 @@
 """What the words of a signature line stand for: a title, a company, a street, a telephone label, a name."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from functools import lru_cache
 from typing import Final
@@ -165,11 +163,7 @@ def is_title_like(text: str) -> bool:
 
 @lru_cache(maxsize=8_192)
 def _is_title_word(word: str) -> bool:
-    return (
-        word in _TITLES
-        or word.endswith(_TITLE_ENDINGS)
-        or any(part in _TITLES for part in _TITLE_PARTS.split(word))
-    )
+    return word in _TITLES or word.endswith(_TITLE_ENDINGS) or any(part in _TITLES for part in _TITLE_PARTS.split(word))
 
 
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")

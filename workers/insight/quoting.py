@@ -1,7 +1,5 @@
 """Which lines of a mail are somebody else's: quotes, the lines that attribute them, header blocks."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +20,7 @@ _FENCE: Final = re.compile(r"\s{0,3}(?:```|~~~)")
 _QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
 _BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
 _RULE: Final = re.compile(r"[ \t>]{0,4}(?:[-_=*~#—–]{3,}|(?:[-_*] ){3,})[ \t]*$")
-_DATE: Final = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월"
-)
+_DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월")
 _STARTS_WITH_DATE: Final = re.compile(
     r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
 )
@@ -35,9 +31,7 @@ _WROTE: Final = re.compile(
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
-_LOTUS_DATE: Final = re.compile(
-    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b"
-)
+_LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +259,7 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
         start -= 1
     if kind != "from":
         return _lotus_start(lines, start)
-    while (
-        line.startswith("\t")
-        and start > 0
-        and (not lines[start - 1].strip() or lines[start - 1].startswith("\t"))
-    ):
+    while line.startswith("\t") and start > 0 and (not lines[start - 1].strip() or lines[start - 1].startswith("\t")):
         # Lotus Notes indents the sender's company and name as one group.
         start -= 1
     return start
@@ -340,10 +330,6 @@ def _lotus_start(lines: Sequence[str], start: int) -> int:
     above = at - 1
     words = len(lines[above].split()) if above >= 0 else 0
     most_words = 5
-    if (
-        " on " not in lines[at]
-        and 0 < words <= most_words
-        and not lines[above].rstrip().endswith((".", "!", "?"))
-    ):
+    if " on " not in lines[at] and 0 < words <= most_words and not lines[above].rstrip().endswith((".", "!", "?")):
         at = above
     return at

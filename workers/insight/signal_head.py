@@ -10,8 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple, cast
 
-from workers.insight.tokens import tokenize
 from workers.insight.signal_patterns import SignalType
+from workers.insight.tokens import tokenize
 
 _FEWEST_TOKENS = 4
 
@@ -45,8 +45,6 @@ def likeliest_signal(sentence: str) -> SignalType | None:
     if not rows:
         return None
     scale = 10 * len(tokens) ** 0.5
-    margins = [
-        sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)
-    ]
+    margins = [sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)]
     best = max(range(len(margins)), key=margins.__getitem__)
     return head.kinds[best] if margins[best] > 0 else None

@@ -74,8 +74,14 @@ class Awake(NamedTuple):
 
 
 class _Index(NamedTuple):
-    """All rules; the needs that letters inside a word meet, as bits; what meets a type's own need:
-    beginnings of words, or whole words, one of which must occur before any but its free expressions counts.
+    """All rules, and the needs that words meet, as bits.
+
+    Attributes:
+        rules: of every type.
+        needs: what letters inside a word meet.
+        triggers: beginnings of words, or whole words, one of which must occur before any but a type's free
+            expressions counts.
+        table: the needs of every expression.
     """
 
     rules: Mapping[SignalType, Rule]

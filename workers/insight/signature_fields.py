@@ -1,7 +1,5 @@
 """Read a signature: the name, position, company and contact details its lines hold."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -204,26 +202,19 @@ class _Reader:
         text = "\n".join(self.lines)
         addresses = [match[0].rstrip(".-") for match in EMAIL.finditer(text)]
         if addresses:
-            own = [
-                address
-                for address in addresses
-                if self._people & set(re.split(r"[._@+-]", address.casefold()))
-            ]
+            own = [address for address in addresses if self._people & set(re.split(r"[._@+-]", address.casefold()))]
             self.email = Field(own[0], 0.98) if own else Field(addresses[0], 0.9)
         profiles = sorted(_LINKEDIN.finditer(text), key=lambda match: match["kind"].casefold() == "company")
         if profiles and profiles[0]["kind"].casefold() != "company":
             self.linkedin = Field(profiles[0][0].rstrip(".,"), 0.97)
         sites = [
-            match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)")
-            for match in URL.finditer(text)
+            match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)") for match in URL.finditer(text)
         ]
         sites = [site for site in sites if not _SOCIAL.search(site.split("?")[0])]
         if sites:
             self.website = Field(sites[0], 0.95)
             return
-        bare = [
-            match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))
-        ]
+        bare = [match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))]
         bare = [site for site in bare if _is_site(site)]
         if bare:
             self.website = Field(bare[0], 0.75)
@@ -260,9 +251,7 @@ class _Reader:
             if index >= first and not known:
                 continue
             several = len(words_of(name)) > 1
-            if not known and (
-                has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS
-            ):
+            if not known and (has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS):
                 continue
             initials = len(re.sub(r"[\W\d_]", "", name)) <= 2 and name.isascii()  # noqa: PLR2004 - "MM", "TB"
             if initials or (self._people and not known and not several and index > 0):
@@ -294,9 +283,7 @@ class _Reader:
             if dash is None:
                 number = re.match(r"(?P<head>[^\d+(]{3,40}?)[ ,]+(?P<rest>[+(]?\d.{5,})$", piece)
                 return (
-                    (number["head"].strip(_MARKS), "")
-                    if number and self._is_plain_name(number["head"])
-                    else ("", "")
+                    (number["head"].strip(_MARKS), "") if number and self._is_plain_name(number["head"]) else ("", "")
                 )
             head, rest = dash["head"], dash["rest"]
         return (head.strip(_MARKS), rest.strip(_MARKS)) if self._is_plain_name(head) else ("", "")
@@ -315,9 +302,7 @@ class _Reader:
                 continue
             if self.title is None and is_title_like(part):
                 self._take_title(part, 0.85)
-            elif (
-                self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part)
-            ):
+            elif self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part):
                 self.company = Field(part, 0.9 if has_legal_form(part) else 0.65)
 
     def _find_rest(self, pieces: Sequence[str]) -> None:
@@ -341,9 +326,7 @@ class _Reader:
                 self._take_company(text)
             elif is_department_like(text):
                 after_title = True
-            elif self.company is None and self._is_company(
-                text, after_title=after_title or below_name == index
-            ):
+            elif self.company is None and self._is_company(text, after_title=after_title or below_name == index):
                 sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else 0.45
                 self.company = Field(text, sure)
         if address:
@@ -415,12 +398,7 @@ class _Reader:
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
         words = words_of(text)
-        if (
-            not 0 < len(words) <= few
-            or text[-1] in "?!:"
-            or is_department_like(text)
-            or closing_rest(text) is not None
-        ):
+        if not 0 < len(words) <= few or text[-1] in "?!:" or is_department_like(text) or closing_rest(text) is not None:
             return False
         if any(char.isdigit() for char in text) or ":" in text or not text[0].isupper():
             return False
@@ -438,8 +416,7 @@ class _Reader:
             labels = [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
             least = 3
             if any(
-                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label)
-                for label in labels
+                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label) for label in labels
             ):
                 return True
         return False
@@ -474,16 +451,10 @@ def _mostly_digits(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return (
-        is_street_like(text)
-        and not _is_registry(text)
-        and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
-    )
+    return is_street_like(text) and not _is_registry(text) and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
 
 
-_POSTCODE: Final = re.compile(
-    r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}"
-)
+_POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
 _HOUSE: Final = re.compile(r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?")
 
 

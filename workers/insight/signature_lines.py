@@ -5,8 +5,6 @@ last one,
 whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
 """
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -169,9 +167,7 @@ def footer_start(lines: Sequence[str]) -> int:
     return end if end < last else len(lines)
 
 
-def line_features(
-    shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None
-) -> list[tuple[str, ...]]:
+def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None) -> list[tuple[str, ...]]:
     """Describe the last lines with text by named yes/no features.
 
     Args:
@@ -203,13 +199,7 @@ def line_features(
         row.extend(f"below:{name}" for name in sorted(below & _NEAR))
         if from_end == 0:
             row.extend(f"last:{name}" for name in sorted(look & _NEAR))
-        if (
-            "name" in look
-            and not blank_before
-            and {"name"} <= above
-            and "sender" not in look
-            and from_end == 0
-        ):
+        if "name" in look and not blank_before and {"name"} <= above and "sender" not in look and from_end == 0:
             row.append("name_list")
         if "name" in look and blank_before and from_end == 0:
             row.append("name_alone")
@@ -249,9 +239,7 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     brief, shortest = 4, 3
     nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
     named = [
-        word
-        for word in parts
-        if word in people or (word in nicknames and any(p.startswith(word) for p in people))
+        word for word in parts if word in people or (word in nicknames and any(p.startswith(word) for p in people))
     ]
     if named:
         whole = len(named) >= len([word for word in parts if len(word) > 1])
@@ -264,9 +252,7 @@ def _shape(line: str) -> frozenset[str]:
     """What one line looks like by itself."""
     text = line.strip()
     words = words_of(text)
-    return frozenset(
-        {*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)}
-    )
+    return frozenset({*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)})
 
 
 def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
@@ -358,9 +344,7 @@ def _initials(text: str, people: frozenset[str]) -> bool:
     longest = 3
     firsts = {name[0] for name in people}
     return (
-        0 < len(letters) <= longest
-        and len(text) <= longest + 3
-        and all(char.casefold() in firsts for char in letters)
+        0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
     )
 
 

@@ -99,11 +99,11 @@ class _Word(NamedTuple):
 class _Piece(NamedTuple):
     """One match: a stop if it has no words, else what it stands for ("won't" is "will" and "not")."""
 
-    words: tuple[_Word, ...]
-    shouted: bool
-    sign: str
-    ends_scope: bool
-    ends_sentence: bool
+    words: tuple[_Word, ...] = ()
+    shouted: bool = False
+    sign: str = ""
+    ends_scope: bool = False
+    ends_sentence: bool = False
 
 
 @lru_cache(maxsize=1_024)
@@ -213,12 +213,12 @@ def _piece(raw: str) -> _Piece:
     if kind == "stop":
         sign = "?!" if "!" in raw and "?" in raw else "!" if "!" in raw else "?" if "?" in raw else ""
         marks = frozenset(raw)
-        return _Piece((), False, sign, bool(marks & _ENDS_SCOPE), bool(marks & _ENDS_SENTENCE))
+        return _Piece(sign=sign, ends_scope=bool(marks & _ENDS_SCOPE), ends_sentence=bool(marks & _ENDS_SENTENCE))
     if kind == "word":
         raw = _STRETCHED.sub(r"\1\1", raw)
         shouted = len(raw) >= _FEWEST_SHOUTED and raw.isupper()
-        return _Piece(tuple(_word(text) for text in _words(raw.lower())), shouted, "", False, False)
-    return _Piece((_word(_sign(kind, raw)),), False, "", False, False)
+        return _Piece(tuple(_word(text) for text in _words(raw.lower())), shouted)
+    return _Piece((_word(_sign(kind, raw)),))
 
 
 def _word(text: str) -> _Word:
