@@ -5,13 +5,13 @@ The patterns are data (``data/signal_patterns.json``). Every gap in them is boun
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple, get_args
 
 from workers.insight.phrases import load
 
-__all__ = ["Awake", "Rule", "SignalType", "rules", "wake"]
+__all__ = ["Awake", "Rule", "SignalType", "matches", "rules", "wake"]
 
 SignalType = Literal[
     "complaint",
@@ -50,25 +50,11 @@ class Rule(NamedTuple):
     expressions: tuple[Expression, ...]
     veto: re.Pattern[str]
 
-    def matches(self, sentence: str, bits: int) -> Iterator[str]:
-        """What the expressions match, from left to right, without overlaps; the earlier expression goes first."""
-        awake = [pattern for pattern, needs in self.expressions if bits & needs == needs]
-        position = 0
-        while awake:
-            found = [match for pattern in awake if (match := pattern.search(sentence, position))]
-            if not found:
-                return
-            first = min(found, key=re.Match.start)
-            yield first.group()
-            position = max(first.end(), position + 1)
-            awake = [match.re for match in found]
-
 
 class Awake(NamedTuple):
     """What the words of a sentence make worth trying."""
 
-    kinds: list[SignalType]
-    bits: int
+    patterns: Mapping[SignalType, list[re.Pattern[str]]]
     customer: bool
     affair: bool
 
@@ -78,16 +64,18 @@ class _Index(NamedTuple):
 
     Attributes:
         rules: of every type.
-        needs: what letters inside a word meet.
+        needs: what letters inside a word meet, and the expressions of which this is the rarest need.
         triggers: beginnings of words, or whole words, one of which must occur before any but a type's free
             expressions counts.
-        table: the needs of every expression.
+        table: every expression with its type, in the usual order.
+        always: the expressions without needs of their own.
     """
 
     rules: Mapping[SignalType, Rule]
-    needs: Mapping[str, int]
+    needs: Mapping[str, tuple[int, frozenset[int]]]
     triggers: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...]
-    table: tuple[tuple[int, SignalType], ...]
+    table: tuple[tuple[Expression, SignalType], ...]
+    always: frozenset[int]
 
 
 @cache
@@ -97,6 +85,8 @@ def _index() -> _Index:
     bits: dict[str, int] = {}
     compiled: dict[SignalType, Rule] = {}
     triggers: list[tuple[int, tuple[str, ...], frozenset[str]]] = []
+    table: list[tuple[Expression, SignalType]] = []
+    keyed: dict[str, set[int]] = {}
 
     def expand(pattern: str) -> str:
         return _PART.sub(lambda match: parts[match.group(1)], pattern)
@@ -110,15 +100,19 @@ def _index() -> _Index:
             needs = 0 if entry.get("free") else trigger
             for need in entry["needs"]:
                 needs |= bits.setdefault(need, 1 << len(bits))
-            expressions.append(Expression(re.compile(expand(entry["match"]), re.IGNORECASE), needs))
+            rarest = entry["needs"][0] if entry["needs"] else ""
+            keyed.setdefault(rarest, set()).add(len(table))
+            expression = Expression(re.compile(expand(entry["match"]), re.IGNORECASE), needs)
+            expressions.append(expression)
+            table.append((expression, kind))
         veto = "|".join(f"(?:{expand(pattern)})" for pattern in rule["veto"])
         compiled[kind] = Rule(tuple(expressions), re.compile(veto, re.IGNORECASE))
-    letters: dict[str, int] = {}
+    letters: dict[str, tuple[int, frozenset[int]]] = {}
     for need, bit in bits.items():
         for part in need.split():
-            letters[part] = letters.get(part, 0) | bit
-    table = tuple((one.needs, kind) for kind, rule in compiled.items() for one in rule.expressions)
-    return _Index(compiled, letters, tuple(triggers), table)
+            known, expressions_of = letters.get(part, (0, frozenset()))
+            letters[part] = known | bit, expressions_of | keyed.get(need, set())
+    return _Index(compiled, letters, tuple(triggers), tuple(table), frozenset(keyed.get("", ())))
 
 
 def rules() -> Mapping[SignalType, Rule]:
@@ -126,28 +120,61 @@ def rules() -> Mapping[SignalType, Rule]:
     return _index().rules
 
 
+class _Woken(NamedTuple):
+    """The needs that a word meets, the expressions it makes worth trying, and whom it speaks of."""
+
+    bits: int
+    expressions: frozenset[int]
+    customer: bool
+    affair: bool
+
+
 @lru_cache(maxsize=32_768)
-def _wakes(word: str) -> tuple[int, bool, bool]:
-    """The needs that a word meets; whether it speaks of the customer; whether of an affair between the two."""
+def _wakes(word: str) -> _Woken:
     index = _index()
     bits = 0
+    expressions: set[int] = set()
     for start in range(len(word)):
         for end in range(start + 1, len(word) + 1):
-            bits |= index.needs.get(word[start:end], 0)
+            met = index.needs.get(word[start:end])
+            if met is not None:
+                bits |= met[0]
+                expressions |= met[1]
     for trigger, starts, words in index.triggers:
         if word in words or word.startswith(starts):
             bits |= trigger
     stem = word.partition("'")[0]
-    return bits, stem in _OWN_WORDS, _AFFAIRS.fullmatch(stem) is not None
+    return _Woken(bits, frozenset(expressions), stem in _OWN_WORDS, _AFFAIRS.fullmatch(stem) is not None)
 
 
 def wake(sentence: str) -> Awake:
     """What is worth trying on a sentence, in the usual order; cheap, because for most it is nothing."""
+    index = _index()
     bits, customer, affair = 0, False, False
+    possible = set(index.always)
     for word in _WORD.findall(sentence.lower()):
-        more, own, ours = _wakes(word[:_LONGEST_WORD])
+        more, expressions, own, ours = _wakes(word[:_LONGEST_WORD])
         bits |= more
+        possible |= expressions
         customer = customer or own
         affair = affair or ours
-    kinds = list(dict.fromkeys([kind for needs, kind in _index().table if bits & needs == needs]))
-    return Awake(kinds, bits, customer, affair)
+    patterns: dict[SignalType, list[re.Pattern[str]]] = {}
+    for number in sorted(possible):
+        (pattern, needs), kind = index.table[number]
+        if bits & needs == needs:
+            patterns.setdefault(kind, []).append(pattern)
+    return Awake(patterns, customer, affair)
+
+
+def matches(sentence: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[str]:
+    """What the patterns match, from left to right, without overlaps; the earlier pattern goes first."""
+    awake = patterns
+    position = 0
+    while awake:
+        found = [match for pattern in awake if (match := pattern.search(sentence, position))]
+        if not found:
+            return
+        first = min(found, key=re.Match.start)
+        yield first.group()
+        position = max(first.end(), position + 1)
+        awake = [match.re for match in found]

@@ -13,7 +13,7 @@ from itertools import islice
 from workers.insight.phrases import load
 from workers.insight.sentiment import mood
 from workers.insight.signal_head import likeliest_signal
-from workers.insight.signal_patterns import Awake, SignalType, rules, wake
+from workers.insight.signal_patterns import Awake, SignalType, matches, rules, wake
 from workers.insight.tokens import sentences_of
 
 MAX_CHARS = 6_000
@@ -98,9 +98,9 @@ def _read(sentence: str) -> list[tuple[SignalType, str]]:
     """What one sentence says: what a pattern matches, else what it resembles."""
     awake = wake(sentence)
     hits: list[tuple[SignalType, str]] = []
-    for kind in awake.kinds:
+    for kind, patterns in awake.patterns.items():
         rule = rules()[kind]
-        found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in rule.matches(sentence, awake.bits)]
+        found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
         if found and not rule.veto.search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
     if hits or not awake.customer:

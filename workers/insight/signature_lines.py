@@ -53,6 +53,7 @@ _PHONE: Final = re.compile(
     r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱"
 )
 _DIGIT: Final = re.compile(r"\d")
+_FIGURE_SIGNS: Final = frozenset("$€£=\\")
 _STOPWORDS: Final = word_set("stopwords")
 _NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
 _NAME_PARTS: Final = re.compile(r"[.'’_-]")
@@ -311,7 +312,7 @@ def _layout(line: str) -> Iterator[str]:
         yield "list"
     if "\t" in text or "   " in text:
         yield "tabular"
-    if any(char in "$€£=\\" for char in text):
+    if not _FIGURE_SIGNS.isdisjoint(text):
         yield "figures"
     if _RULER.match(line):
         yield "ruler"
