@@ -1,7 +1,5 @@
 """What a customer newly wrote is read, all of it and nothing else."""
 
-
-
 import time
 
 import pytest

@@ -156,7 +156,7 @@ def _next_text(lines: Sequence[str], at: int) -> int:
     return at
 
 
-def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each way to be none
+def _attribution(lines: Sequence[str], at: int) -> int:
     """How many lines from here attribute a quote ("On … wrote:"), wrapped ones included; 0 if none do."""
     joined = ""
     blanks = 0
@@ -167,17 +167,14 @@ def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each 
             if blanks > 1 or ("@" not in joined and not _DATE.search(joined)):
                 return 0
             continue
-        if taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined)):
+        longer = f"{joined} {line}" if joined else line
+        marked = taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined))
+        if marked or len(longer) > _LONGEST_ATTRIBUTION:
             return 0
-        joined = f"{joined} {line}" if joined else line
-        if len(joined) > _LONGEST_ATTRIBUTION:
-            return 0
+        joined = longer
         length = taken + 1
         if _END.search(joined):
-            quote_follows = _is_quote_next(lines, at + length)
-            if not _is_attribution(joined, quote_follows):
-                return 0
-            return 0 if _begins_later(lines, at, length, quote_follows) else length
+            return length if _is_complete(lines, at, length, joined) else 0
         if "@" in line and _is_silent_attribution(joined) and _is_quote_next(lines, at + length):
             return length
         inline = joined.casefold().find("wrote:")
@@ -187,17 +184,25 @@ def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each 
     return 0
 
 
+def _is_complete(lines: Sequence[str], at: int, length: int, joined: str) -> bool:
+    """Whether lines that end like an attribution are one, all of them."""
+    quote_follows = _is_quote_next(lines, at + length)
+    return _is_attribution(joined, quote_follows=quote_follows) and not _begins_later(
+        lines, at, length, quote_follows=quote_follows
+    )
+
+
 def _is_open(joined: str) -> bool:
     return joined.count("<") > joined.count(">")
 
 
-def _begins_later(lines: Sequence[str], at: int, length: int, quote_follows: bool) -> bool:  # noqa: FBT001
+def _begins_later(lines: Sequence[str], at: int, length: int, *, quote_follows: bool) -> bool:
     """Whether the first of these lines is still text, as the attribution below it is complete without it."""
     for later in range(at + 1, at + length):
         rest = " ".join(line.strip() for line in lines[later : at + length] if line.strip())
         folded = rest.casefold()
         begins = folded.split(maxsplit=1)[0] in INTROS or _STARTS_WITH_DATE.match(folded) is not None
-        if begins and _DATE.search(folded) and _is_attribution(rest, quote_follows):
+        if begins and _DATE.search(folded) and _is_attribution(rest, quote_follows=quote_follows):
             return True
     return False
 
@@ -207,7 +212,7 @@ def _is_quote_next(lines: Sequence[str], at: int) -> bool:
     return following < len(lines) and _BARRED.match(lines[following]) is not None
 
 
-def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 - one caller, one line above
+def _is_attribution(joined: str, *, quote_follows: bool) -> bool:
     if not quote_follows and "@" not in joined and not any(map(str.isdigit, joined)):
         return False
     text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")

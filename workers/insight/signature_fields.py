@@ -28,6 +28,10 @@ __all__ = ["Field", "Signature", "parse_signature"]
 
 _MOST_LINES: Final = 25
 _LONGEST_LINE: Final = 300
+_SPLIT_BLOCK: Final = 6  # lines above a signature that may be its first half
+_COUNTRY_CODE: Final = 2  # letters of an ISO 3166 code
+_MOST_INITIALS: Final = 2  # "MM", "TB"
+_NAME_AND_FORM: Final = 2  # "Acme, Inc."
 
 _LINKEDIN: Final = re.compile(
     r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
@@ -131,7 +135,7 @@ def _own_signature(text: str, sender: str | None) -> list[str]:
         # The text may be a signature alone: then nothing of it is prose, and nearly everything tells a
         # detail.
         block = written if _is_signature_alone(written) else []
-    elif written and _is_signature_alone(written) and len(written) <= 6:  # noqa: PLR2004 - a block split in two
+    elif written and _is_signature_alone(written) and len(written) <= _SPLIT_BLOCK:
         block = [*written, *block]
     return [line[:_LONGEST_LINE] for line in block if line.strip()][:_MOST_LINES]
 
@@ -194,7 +198,7 @@ class _Reader:
         hosts = [field.value for field in (self.email, self.website) if field is not None]
         for host in hosts:
             top = host.rstrip("/").rpartition(".")[2].upper()
-            if len(top) == 2 and top not in {"IO", "CO", "AI", "EU", "ME", "TV"}:  # noqa: PLR2004 - ISO 3166 alpha-2
+            if len(top) == _COUNTRY_CODE and top not in {"IO", "CO", "AI", "EU", "ME", "TV"}:
                 return "GB" if top == "UK" else top
         return None
 
@@ -253,7 +257,7 @@ class _Reader:
             several = len(words_of(name)) > 1
             if not known and (has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS):
                 continue
-            initials = len(re.sub(r"[\W\d_]", "", name)) <= 2 and name.isascii()  # noqa: PLR2004 - "MM", "TB"
+            initials = len(re.sub(r"[\W\d_]", "", name)) <= _MOST_INITIALS and name.isascii()
             if initials or (self._people and not known and not several and index > 0):
                 continue
             score = 0.5 + 0.3 * known + 0.15 * several - 0.02 * index
@@ -393,7 +397,7 @@ class _Reader:
             self._take_combined(text)
             return
         legal = next((part for part in parts if has_legal_form(part)), text)
-        self.company = Field(legal if is_street_like(text) or len(parts) > 2 else text, 0.93)  # noqa: PLR2004
+        self.company = Field(legal if is_street_like(text) or len(parts) > _NAME_AND_FORM else text, 0.93)
 
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
@@ -434,7 +438,7 @@ def _segments(text: str) -> list[str]:
     """Split at commas, keeping ", Inc." and the like with what they belong to."""
     parts: list[str] = []
     for part in (raw.strip(_MARKS) for raw in text.split(",")):
-        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= 2:  # noqa: PLR2004
+        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= _NAME_AND_FORM:
             parts[-1] = (
                 f"{parts[-1]}, {part}."
                 if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")

@@ -124,8 +124,8 @@ def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
     # said.
-    said = any(len(words_of(line)) > 2 for _, line in above[:start])  # noqa: PLR2004
     most_names = 2
+    said = any(len(words_of(line)) > most_names for _, line in above[:start])
     only_names = len(rows) > most_names and not names & _DETAILS
     return "name" in names and said and not announced and not listed and not only_names
 
@@ -373,7 +373,7 @@ def _is_contact_block(lines: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer is an answer
+def _is_footer_line(line: str) -> bool:
     text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
@@ -384,6 +384,15 @@ def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer i
     words = re.findall(r"[\w.'’-]+", text)
     if len(words) > few and "http" not in text:
         return False
+    if _names_device(text, words):
+        return True
+    brief = 7
+    if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
+        return True
+    return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
+
+
+def _names_device(text: str, words: Sequence[str]) -> bool:
     for phrase in DEVICES:
         at = text.find(phrase)
         if at < 0:
@@ -393,10 +402,7 @@ def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer i
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True
-    brief = 7
-    if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
-        return True
-    return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
+    return False
 
 
 def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:
