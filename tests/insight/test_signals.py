@@ -1,13 +1,14 @@
 """A signal that is missed is a lost deal; a false one teaches the owner to ignore them all."""
 
 import time
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.signal_patterns import SignalType, rules
+from workers.insight.signal_patterns import SignalType, rules, wake
 from workers.insight.signals import MAX_CHARS, detect_signals, signal_strength
 
 
@@ -106,6 +107,17 @@ def test_strength_is_what_the_database_says(kind: str, count: int, decides: bool
 
 def test_every_type_has_a_rule() -> None:
     assert tuple(rules()) == get_args(SignalType)
+
+
+def test_no_shortcut_hides_a_signal() -> None:
+    data = Path(__file__).resolve().parents[2] / "bench" / "insight" / "data" / "train_signals.txt"
+    for line in data.read_text(encoding="utf-8").splitlines():
+        sentence = line.partition("|")[2][:300]
+        every = "".join(f"{letter} " for rule in rules().values() for letter in [*rule.triggers, *rule.words])
+        awake = wake(f"{sentence} {every}").patterns
+        for kind, rule in rules().items():
+            hidden = {one.pattern for one in rule.expressions} - set(awake.get(kind, ()))
+            assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
 
 
 @given(st.text(max_size=3_000))

@@ -19,6 +19,7 @@ _FEWEST_TOKENS = 4
 class _Head(NamedTuple):
     kinds: tuple[SignalType, ...]
     bias: tuple[float, ...]
+    highest_bias: float
     rows: Mapping[str, tuple[int, ...]]
 
 
@@ -29,6 +30,7 @@ def _head() -> _Head:
     return _Head(
         kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
         bias=tuple(data["bias"]),
+        highest_bias=max(data["bias"]),
         rows={name: tuple(map(int, row.split())) for name, row in data["rows"].items()},
     )
 
@@ -45,6 +47,8 @@ def likeliest_signal(sentence: str) -> SignalType | None:
     if not rows:
         return None
     scale = 10 * len(tokens) ** 0.5
+    if sum(map(max, rows)) / scale + head.highest_bias <= 0:
+        return None  # no type can get above its bias
     margins = [sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)]
     best = max(range(len(margins)), key=margins.__getitem__)
     return head.kinds[best] if margins[best] > 0 else None

@@ -44,10 +44,14 @@ class Rule(NamedTuple):
 
     Attributes:
         expressions: what counts as evidence; each distinct match is one keyword.
+        triggers: beginnings of words, one of which must occur before any but the free expressions counts;
+        words: or one of these whole words.
         veto: a sentence that matches this says something else.
     """
 
     expressions: tuple[Expression, ...]
+    triggers: tuple[str, ...]
+    words: frozenset[str]
     veto: re.Pattern[str]
 
 
@@ -95,7 +99,6 @@ def _index() -> _Index:
         rule = data["signals"][kind]
         expressions = []
         trigger = bits.setdefault(f"<{kind}>", 1 << len(bits))
-        triggers.append((trigger, tuple(rule["triggers"]), frozenset(rule["words"])))
         for entry in rule["patterns"]:
             needs = 0 if entry.get("free") else trigger
             for need in entry["needs"]:
@@ -106,7 +109,9 @@ def _index() -> _Index:
             expressions.append(expression)
             table.append((expression, kind))
         veto = "|".join(f"(?:{expand(pattern)})" for pattern in rule["veto"])
-        compiled[kind] = Rule(tuple(expressions), re.compile(veto, re.IGNORECASE))
+        starts, words = tuple(rule["triggers"]), frozenset(rule["words"])
+        triggers.append((trigger, starts, words))
+        compiled[kind] = Rule(tuple(expressions), starts, words, re.compile(veto, re.IGNORECASE))
     letters: dict[str, tuple[int, frozenset[int]]] = {}
     for need, bit in bits.items():
         for part in need.split():
