@@ -1,5 +1,5 @@
 # make run, make test: both install into .venv first, from requirements.lock, whenever it changed.
-.PHONY: run test lint bench lock install
+.PHONY: run test lint bench bench-insight lock install
 
 PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -19,6 +19,13 @@ lint: install
 bench: install
 	.venv/bin/python -m bench
 
+bench-insight: .venv/bench-installed
+	.venv/bin/python -m bench.insight
+
+.venv/bench-installed: .venv/installed requirements-bench.lock
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements-bench.lock
+	@touch $@
+
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -34,3 +41,6 @@ install: .venv/installed
 lock:
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --upgrade --output-file requirements.lock
+	uv pip compile --group bench --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --upgrade --constraints requirements.lock \
+		--output-file requirements-bench.lock

@@ -130,9 +130,7 @@ class Crm:
     def one(self, statement: Any, *parameters: Any) -> dict[str, Any]:
         """Run a statement at the fleet's clock and return its one row."""
         with self.connection.transaction():
-            self.connection.execute(
-                "SELECT set_config('fleet.now', %s, true)", [(clock.override() or NOW).isoformat()]
-            )
+            self.connection.execute("SELECT set_config('fleet.now', %s, true)", [(clock.override() or NOW).isoformat()])
             row = self.connection.execute(statement, parameters).fetchone()
         assert row is not None
         return row
@@ -147,9 +145,7 @@ class Crm:
     def execute(self, statement: Any, *parameters: Any) -> None:
         """Run a statement at the fleet's clock."""
         with self.connection.transaction():
-            self.connection.execute(
-                "SELECT set_config('fleet.now', %s, true)", [(clock.override() or NOW).isoformat()]
-            )
+            self.connection.execute("SELECT set_config('fleet.now', %s, true)", [(clock.override() or NOW).isoformat()])
             self.connection.execute(statement, parameters)
 
     def run(self, engine: str, at: datetime = NOW, batch_size: int = 100) -> Report:

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 JUDGEMENTS = ("sentiment", "signals", "roles", "reply", "signature")
+BASELINES = ("mailparser_reply", "quotequail", "vaderSentiment")
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "insight.json"
 ROUNDS = 3
 
 
 def main() -> None:
     """Evaluate, measure the speed, print and write."""
+    missing = [name for name in BASELINES if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"bench.insight: {', '.join(missing)} not installed; `make bench-insight` installs what it needs")
     console = Console(width=110)
     evaluations: list[Evaluation] = []
     for name in JUDGEMENTS:

@@ -40,6 +40,4 @@ def evaluate() -> Evaluation:
 
 
 def _keywords(title: Container[str]) -> str:
-    return next(
-        (role for role, known in _KEYWORDS.items() if any(word in title for word in known)), "unknown"
-    )
+    return next((role for role, known in _KEYWORDS.items() if any(word in title for word in known)), "unknown")

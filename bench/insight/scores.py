@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).resolve().parent / "data"
 
 
 # Functional form, because "class" is a keyword. ``n`` counts the cases of that class.
-Row = TypedDict(
-    "Row", {"system": str, "class": str, "precision": float, "recall": float, "f1": float, "n": int}
-)
+Row = TypedDict("Row", {"system": str, "class": str, "precision": float, "recall": float, "f1": float, "n": int})
 
 
 class Evaluation(TypedDict):

@@ -1,6 +1,7 @@
 """Score sentiment on messages written for this project."""
 
 import re
+from typing import Any
 
 from bench.insight.scores import Evaluation, read, score
 from workers.insight.sentiment import score_sentiment
@@ -47,6 +48,10 @@ def evaluate() -> Evaluation:
     judged = [score_sentiment(text) for text in texts]
     rows = score("fleet", truth, [[one.label] for one in judged], CLASSES)
     rows += score("keywords", truth, [[_keywords(text)] for text in texts], CLASSES)
+    for domain, fresh in _fresh().items():
+        classes = sorted({case["label"] for case in fresh})
+        guesses = [[score_sentiment(case["text"]).label] for case in fresh]
+        rows += score(f"fleet, fresh {domain}s", [[case["label"]] for case in fresh], guesses, classes)
     notes = [_recall_note(truth, [one.score for one in judged])]
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - a baseline only
@@ -58,6 +63,14 @@ def evaluate() -> Evaluation:
         rows += score("vader", truth, [[_vader(value)] for value in compound], CLASSES)
         notes.append("VADER: " + _recall_note(truth, compound))
     return {"name": "sentiment", "rows": rows, "notes": notes}
+
+
+def _fresh() -> dict[str, list[dict[str, Any]]]:
+    """Sentences written after the rules and before the last training; nothing was tuned on them."""
+    domains: dict[str, list[dict[str, Any]]] = {}
+    for case in read("sentiment_fresh", None):
+        domains.setdefault(case["domain"], []).append(case)
+    return domains
 
 
 def _keywords(text: str) -> str:

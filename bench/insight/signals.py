@@ -28,8 +28,7 @@ def evaluate() -> Evaluation:
     systems: dict[str, list[list[str]]] = {
         "fleet": [[signal.signal_type for signal in detect_signals(text)] for text in texts],
         "keywords": [
-            [kind for kind, words in _KEYWORDS.items() if any(word in text.lower() for word in words)]
-            for text in texts
+            [kind for kind, words in _KEYWORDS.items() if any(word in text.lower() for word in words)] for text in texts
         ],
     }
     rows: list[Row] = []
@@ -39,4 +38,9 @@ def evaluate() -> Evaluation:
         rows += score(system, truth, guesses, CLASSES)
         flagged = sum(bool(guesses[index]) for index in ordinary)
         notes.append(f"{system}: {flagged / max(len(ordinary), 1):.0%} of ordinary mails flagged")
+    fresh = read("signals_fresh", None)
+    guesses = [[signal.signal_type for signal in detect_signals(case["text"])] for case in fresh]
+    rows += score("fleet, fresh", [case["signals"] for case in fresh], guesses, CLASSES)
+    false = sum(bool(guess) and not case["signals"] for guess, case in zip(guesses, fresh, strict=True))
+    notes.append(f"fleet, fresh: {false} of {sum(not case['signals'] for case in fresh)} ordinary mails flagged")
     return {"name": "signals", "rows": rows, "notes": notes}

@@ -140,9 +140,7 @@ def _finders(notes: list[str]) -> dict[str, Finder]:
 def _library_lines(parser: Any, lines: Sequence[str]) -> frozenset[int]:
     replies = parser.read("\n".join(lines)).replies
     signature = {line.strip() for line in (replies[0].signatures or "").split("\n")} if replies else set()
-    return frozenset(
-        number for number, line in enumerate(lines) if line.strip() and line.strip() in signature
-    )
+    return frozenset(number for number, line in enumerate(lines) if line.strip() and line.strip() in signature)
 
 
 _CLOSES = re.compile(

@@ -186,7 +186,7 @@ _UNSIGNED_TAILS: Final = [
 
 def make_samples(count: int, seed: int) -> list[Sample]:
     """Make `count` mails, the same for the same seed; about four in ten carry no signature."""
-    dice = random.Random(seed)  # noqa: S311 - a reproducible draw, no secret
+    dice = random.Random(seed)
     return [_sample(dice) for _ in range(count)]
 
 
@@ -213,16 +213,12 @@ def _sample(dice: random.Random) -> Sample:
     signed = dice.random()
     if signed < 0.4:
         if dice.random() < 0.7:
-            lines += (
-                ["", *dice.choice(_UNSIGNED_TAILS)] if dice.random() < 0.8 else dice.choice(_UNSIGNED_TAILS)
-            )
+            lines += ["", *dice.choice(_UNSIGNED_TAILS)] if dice.random() < 0.8 else dice.choice(_UNSIGNED_TAILS)
         return Sample(sender, tuple(lines), frozenset())
     if lines[-1] or dice.random() < 0.5:
         lines.append("")
     start = len(lines)
-    lines += (
-        _short_signature(dice, first, last) if signed < 0.65 else _long_signature(dice, first, last, address)
-    )
+    lines += _short_signature(dice, first, last) if signed < 0.65 else _long_signature(dice, first, last, address)
     return Sample(sender, tuple(lines), frozenset(i for i in range(start, len(lines)) if lines[i].strip()))
 
 
@@ -240,9 +236,7 @@ def _short_signature(dice: random.Random, first: str, last: str) -> list[str]:
             block.append("")
     block.append(name)
     if dice.random() < 0.2:
-        block.append(
-            dice.choice([f"x{dice.randint(2000, 9999)}", _phone(dice), f"x-{dice.randint(20000, 79999)}"])
-        )
+        block.append(dice.choice([f"x{dice.randint(2000, 9999)}", _phone(dice), f"x-{dice.randint(20000, 79999)}"]))
     elif dice.random() < 0.08:
         block[-1] = f"{first} {last} - {_phone(dice)}"
     return block

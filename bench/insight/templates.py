@@ -18,18 +18,10 @@ _THINGS = (
     "picture|"
     "material|finish|documentation|training|communication|response|experience|product|place|restaurant"
 ).split("|")
-_PEOPLE = (
-    "waiter|waitress|driver|technician|agent|manager|clerk|crew|team|staff|salesman|consultant|host".split(
-        "|"
-    )
-)
-_DEVICES = (
-    "phone|headset|charger|printer|machine|pump|camera|laptop|tablet|speaker|heater|drill|toaster".split("|")
-)
+_PEOPLE = "waiter|waitress|driver|technician|agent|manager|clerk|crew|team|staff|salesman|consultant|host".split("|")
+_DEVICES = "phone|headset|charger|printer|machine|pump|camera|laptop|tablet|speaker|heater|drill|toaster".split("|")
 _PARTS = "screen|battery|handle|lid|button|hinge|plug|cover|strap|wheel|motor|filter|switch|cable".split("|")
-_DISHES = "chicken|fish|soup|rice|steak|pizza|bread|noodles|salad|burger|fries|curry|pasta|coffee|eggs".split(
-    "|"
-)
+_DISHES = "chicken|fish|soup|rice|steak|pizza|bread|noodles|salad|burger|fries|curry|pasta|coffee|eggs".split("|")
 _BAD = (
     "awful|terrible|horrible|poor|disappointing|a disaster|a joke|a mess|unacceptable|dreadful|lousy|sloppy|"
     "careless|useless|below average|not good|not what we expected|far too slow|much too expensive|a letdown|"
@@ -40,9 +32,9 @@ _GOOD = (
     "a pleasure|"
     "top notch|better than expected|impressive|lovely|a delight|spot on|brilliant|amazing|a joy"
 ).split("|")
-_SOSO = (
-    "blue|new|on the second floor|in the hall|from last year|at the desk|in German|on the list|in the box"
-).split("|")
+_SOSO = ("blue|new|on the second floor|in the hall|from last year|at the desk|in German|on the list|in the box").split(
+    "|"
+)
 _BAD_PEOPLE = (
     "rude|unfriendly|late|clueless|unprepared|impatient|arrogant|unhelpful|careless|slow|never there|"
     "not polite|"
@@ -107,7 +99,7 @@ _LATE = "two hours|three days|a week|nine days|a month|forty minutes|half a day|
 
 def sentences(seed: int, rounds: int) -> Iterator[tuple[str, str]]:
     """Yield (label, sentence) pairs, ``rounds`` of each pattern; the same seed gives the same sentences."""
-    rng = random.Random(seed)  # noqa: S311 - variety, not secrecy
+    rng = random.Random(seed)
     pick = rng.choice
     for _ in range(rounds):
         thing, people, device, part, dish = map(pick, (_THINGS, _PEOPLE, _DEVICES, _PARTS, _DISHES))

@@ -29,15 +29,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_recall_curve
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from bench.insight.scores import DATA, ROOT
 from bench.insight.templates import sentences
-from workers.insight.polarity import FIGURES, figures, tokenize
+from workers.insight.polarity import FIGURES, figures, lexicon
+from workers.insight.tokens import tokenize
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(__file__).resolve().parent / "data"
 OUT = ROOT / "workers" / "insight" / "data" / "sentiment_weights.json"
 JUDGEMENT = Path(os.environ.get("FLEET_JUDGEMENT_DIR", ROOT.parent / "shared" / "data" / "judgement"))
 PUBLIC = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv", "tweets": "tweets.tsv"}
-SHARE = {"movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 1.0, "templates": 0.4}
+SHARE = {"movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "templates": 0.4}
 LABELS = ("negative", "neutral", "positive")
 SEED = 7
 VOCABULARY = 20_000
@@ -116,29 +116,29 @@ class Features:
         self.index = {word: i for i, word in enumerate(words) if word.isalpha()}
         self.vectors = vectors
         self.width = vectors.shape[1]
-        self.prior = prior
+        self.values = {word: value for word, value in {**prior, **lexicon().words}.items() if value}
         self.counts = DictVectorizer()
 
     def read(self, texts: Iterable[str]) -> tuple[list[dict[str, float]], Any]:
         """Count words and pairs, add up word vectors, and describe polarity."""
         sparse: list[dict[str, float]] = []
         dense = []
-        for text in texts:
-            tokens = tokenize(text)
+        for message in texts:
+            tokens = tokenize(message)
             root = max(len(tokens), 1) ** 0.5
             counts: dict[str, float] = {}
             sums = np.zeros((2, self.width))
             before = "^"
-            for token in tokens:
-                key = f"~{token.text}" if token.negated else token.text
-                counts[key] = counts.get(key, 0.0) + token.weight / root
-                pair = f"{before} {token.text}"
+            for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
+                key = f"~{text}" if negated else text
+                counts[key] = counts.get(key, 0.0) + weight / root
+                pair = f"{before} {text}"
                 counts[pair] = counts.get(pair, 0.0) + 1.0 / root
-                before = token.text
-                if token.text in self.index:
-                    sums[int(token.negated)] += self.vectors[self.index[token.text]] * token.weight / root
+                before = text
+                if text in self.index:
+                    sums[int(negated)] += self.vectors[self.index[text]] * weight / root
             sparse.append(counts)
-            dense.append(np.concatenate([sums[0], sums[1], figures(tokens, self.prior)]))
+            dense.append(np.concatenate([sums[0], sums[1], figures(tokens, self.values)]))
         return sparse, np.array(dense)
 
     def fit(self, parts: list[tuple[list[dict[str, float]], Any]]) -> Any:
@@ -158,10 +158,8 @@ def train(sets: dict[str, Rows], features: Features, names: list[str]) -> Logist
     """Fit one linear head on the named domains, each with its share of weight."""
     matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
     labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
-    weights = np.concatenate(
-        [np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names]
-    )
-    head = LogisticRegression(C=0.3, max_iter=300, class_weight="balanced")
+    weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
+    head = LogisticRegression(C=0.5, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
 
 
@@ -213,10 +211,7 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
         "prior": prior,
     }
     OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(
-        f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, "
-        f"{OUT.stat().st_size:,} bytes"
-    )
+    print(f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes")
 
 
 def main() -> None:

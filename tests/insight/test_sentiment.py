@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.polarity import MAX_CHARS, MAX_TOKENS, tokenize
 from workers.insight.sentiment import KEY_ISSUES, score_sentiment
+from workers.insight.tokens import MAX_CHARS, MAX_TOKENS, tokenize
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,7 @@ def test_any_text_gets_a_judgement_within_its_contract(text: str) -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(
-            ["not", "but", "great", "late", "!", "?", ":)", "\n", ".", "n't", "@", "'", "https://"]
-        )
-    )
+    st.lists(st.sampled_from(["not", "but", "great", "late", "!", "?", ":)", "\n", ".", "n't", "@", "'", "https://"]))
 )
 def test_hostile_arrangements_of_cues_are_judged(words: list[str]) -> None:
     judged = score_sentiment(" ".join(words))

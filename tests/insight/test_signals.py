@@ -1,13 +1,14 @@
 """A signal that is missed is a lost deal; a false one teaches the owner to ignore them all."""
 
 import time
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.signal_patterns import SignalType, rules
+from workers.insight.signal_patterns import SignalType, rules, wake
 from workers.insight.signals import MAX_CHARS, detect_signals, signal_strength
 
 
@@ -82,9 +83,7 @@ def test_evidence_is_what_the_customer_wrote() -> None:
 
 
 def test_each_type_comes_once_with_its_count() -> None:
-    text = (
-        "The parcel arrived damaged. I am very disappointed. This is not acceptable. This is not acceptable."
-    )
+    text = "The parcel arrived damaged. I am very disappointed. This is not acceptable. This is not acceptable."
     (signal,) = detect_signals(text)
     assert signal.signal_type == "complaint"
     assert signal.keyword_count == 3
@@ -110,13 +109,22 @@ def test_every_type_has_a_rule() -> None:
     assert tuple(rules()) == get_args(SignalType)
 
 
+def test_no_shortcut_hides_a_signal() -> None:
+    data = Path(__file__).resolve().parents[2] / "bench" / "insight" / "data" / "train_signals.txt"
+    for line in data.read_text(encoding="utf-8").splitlines():
+        sentence = line.partition("|")[2][:300]
+        every = "".join(f"{letter} " for rule in rules().values() for letter in [*rule.triggers, *rule.words])
+        awake = wake(f"{sentence} {every}").patterns
+        for kind, rule in rules().items():
+            hidden = {one.pattern for one in rule.expressions} - set(awake.get(kind, ()))
+            assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
+
+
 @given(st.text(max_size=3_000))
 def test_any_text_is_read_within_its_contract(text: str) -> None:
     signals = detect_signals(text)
     assert len({signal.signal_type for signal in signals}) == len(signals)
-    assert all(
-        signal.evidence and len(signal.evidence) <= 160 and signal.keyword_count >= 1 for signal in signals
-    )
+    assert all(signal.evidence and len(signal.evidence) <= 160 and signal.keyword_count >= 1 for signal in signals)
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,7 @@ def test_confidences_are_probabilities() -> None:
     ],
 )
 def test_layouts_of_many_countries_are_read(block: str, region: str, expected: dict[str, str]) -> None:
-    assert (
-        values(parse_signature(f"We agree with the offer.\n\n{block}", expected["name"], region)) == expected
-    )
+    assert values(parse_signature(f"We agree with the offer.\n\n{block}", expected["name"], region)) == expected
 
 
 @pytest.mark.parametrize(
@@ -189,9 +187,7 @@ pieces = st.sampled_from(
 
 @relaxed
 @given(
-    st.one_of(
-        st.text(max_size=300), st.lists(pieces, max_size=15).map("\n".join), st.lists(pieces).map("".join)
-    ),
+    st.one_of(st.text(max_size=300), st.lists(pieces, max_size=15).map("\n".join), st.lists(pieces).map("".join)),
     st.one_of(st.none(), st.text(max_size=40)),
     st.sampled_from([None, "US", "de", "XX", ""]),
 )

@@ -1,8 +1,7 @@
 """What the words of a signature line stand for: a title, a company, a street, a telephone label, a name."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, load
@@ -54,6 +53,7 @@ _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
 _NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+]")
 _BETWEEN_NAMES: Final = re.compile(r"[\s,]+")
+_DIGIT: Final = re.compile(r"\d")
 _IN_BRACKETS: Final = re.compile(r"\([^)]{1,20}\)")
 _NAME_PARTS: Final = re.compile(r"[.'’-]")
 _TITLE_PARTS: Final = re.compile(r"[-./]")
@@ -135,7 +135,7 @@ def is_name_like(text: str) -> bool:
     """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
     text = text.strip(" \t*_,.~-–—/")
     longest, most_words = 50, 5
-    if not 1 < len(text) <= longest or any(char.isdigit() for char in text) or _NO_NAME.search(text):
+    if not 1 < len(text) <= longest or _DIGIT.search(text) or _NO_NAME.search(text):
         return False
     words = [word for word in _BETWEEN_NAMES.split(_IN_BRACKETS.sub("", text)) if word]
     real = [word for word in words if word.casefold().rstrip(".") not in _HONORIFICS]
@@ -156,12 +156,14 @@ def is_title_like(text: str) -> bool:
     folded = text.casefold()
     if any(phrase in folded for phrase in _TITLE_PHRASES):
         return True
-    return any(
-        word in _TITLES
-        or word.endswith(_TITLE_ENDINGS)
-        or any(part in _TITLES for part in _TITLE_PARTS.split(word))
-        for word in words
-    ) or any(len(title) > 1 and title in folded for title in _CJK_TITLES)
+    if any(_is_title_word(word) for word in words):
+        return True
+    return not text.isascii() and any(len(title) > 1 and title in folded for title in _CJK_TITLES)
+
+
+@lru_cache(maxsize=8_192)
+def _is_title_word(word: str) -> bool:
+    return word in _TITLES or word.endswith(_TITLE_ENDINGS) or any(part in _TITLES for part in _TITLE_PARTS.split(word))
 
 
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
@@ -177,31 +179,26 @@ _DEPARTMENTS: Final = frozenset(_DATA["departments"])
 
 def has_legal_form(text: str) -> bool:
     """Say whether a text holds a company's legal form as a word of its own ("GmbH", "Inc.", "S.r.l.")."""
-    words = [match[0] for match in _FORM_TOKEN.finditer(text[:200])]
+    words = _FORM_TOKEN.findall(text[:200])
     if any(form in text for form in _SPLIT_FORMS):
         return True
     least = 2
-    if len(words) < least:
-        return "株式会社" in text or "有限公司" in text
-    return (
-        any(
-            (
-                word.casefold().rstrip(".") in _LEGAL
-                and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH")
-            )
-            or word in _SHORT_FORMS
-            or word.casefold() in {"a.ş.", "a.ş", "aş"}
-            for word in words[1:]
-        )
-        or words[0] in _CYRILLIC_FORMS
-        or "株式会社" in text
-        or "有限公司" in text
-    )
+    if len(words) >= least and (words[0] in _CYRILLIC_FORMS or any(_is_form(word) for word in words[1:])):
+        return True
+    return not text.isascii() and ("株式会社" in text or "有限公司" in text)
+
+
+@lru_cache(maxsize=8_192)
+def _is_form(word: str) -> bool:
+    folded = word.casefold()
+    if folded.rstrip(".") in _LEGAL and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH"):
+        return True
+    return word in _SHORT_FORMS or folded in {"a.ş.", "a.ş", "aş"}
 
 
 def is_street_like(text: str) -> bool:
     """Say whether a text looks like part of an address: a street and number, a postcode and town."""
-    if not any(char.isdigit() for char in text):
+    if not _DIGIT.search(text):
         return False
     if _POST.search(text):
         return True

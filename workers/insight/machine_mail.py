@@ -131,9 +131,7 @@ _REPORT_TYPES: Final = frozenset({"message/delivery-status", "message/global-del
 def _from_report(text: str) -> Judgement:
     actions = [match["action"].casefold() for match in _ACTION.finditer(text)]
     statuses = [match["code"] for match in _STATUS.finditer(text)]
-    recipients = {
-        match["kind"].casefold(): match["address"] for match in reversed(list(_RECIPIENT.finditer(text)))
-    }
+    recipients = {match["kind"].casefold(): match["address"] for match in reversed(list(_RECIPIENT.finditer(text)))}
     # The original recipient is the address we wrote to; the final one may be where it was forwarded.
     address = recipients.get("original") or recipients.get("final")
     recipient = fold_address(address) if address else None
@@ -172,9 +170,7 @@ def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, e
         return "Return-Path: <>"
     if _is_away(message):
         # Exchange sets these on its own notes, but some programs on everything: the subject has to agree.
-        suppress = {
-            word.strip() for word in _header(message, "X-Auto-Response-Suppress").casefold().split(",")
-        }
+        suppress = {word.strip() for word in _header(message, "X-Auto-Response-Suppress").casefold().split(",")}
         if suppress & {"all", "oof", "autoreply"}:
             return "X-Auto-Response-Suppress"
         if _header(message, "X-MS-Exchange-Inbox-Rules-Loop"):
@@ -240,11 +236,7 @@ def _parts(message: Message) -> list[Message]:
 
 def _children(part: Message) -> list[Message]:
     payload = part.get_payload() if part.is_multipart() else None
-    return (
-        [child for child in payload[:_MOST_PARTS] if isinstance(child, Message)]
-        if isinstance(payload, list)
-        else []
-    )
+    return [child for child in payload[:_MOST_PARTS] if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
 def _report_text(part: Message) -> str:

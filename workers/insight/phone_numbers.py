@@ -1,7 +1,5 @@
 """Telephone numbers in the lines of a signature, told apart from all the other numbers that stand there."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -94,11 +92,7 @@ def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
             before = line[last : match.start()]
             inherited = last > 0 and not before.strip(" /,;&|•·–-")
             last = match.end()
-            if (
-                not _LEAST_DIGITS <= digits <= _MOST_DIGITS
-                or _NOT_PHONE.match(written)
-                or _CURRENCY.search(before)
-            ):
+            if not _LEAST_DIGITS <= digits <= _MOST_DIGITS or _NOT_PHONE.match(written) or _CURRENCY.search(before):
                 continue
             kind = _label_before(before)
             if not kind and (after := _AFTER.match(line, match.end())) is not None:

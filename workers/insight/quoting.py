@@ -1,7 +1,5 @@
 """Which lines of a mail are somebody else's: quotes, the lines that attribute them, header blocks."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +20,7 @@ _FENCE: Final = re.compile(r"\s{0,3}(?:```|~~~)")
 _QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
 _BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
 _RULE: Final = re.compile(r"[ \t>]{0,4}(?:[-_=*~#—–]{3,}|(?:[-_*] ){3,})[ \t]*$")
-_DATE: Final = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월"
-)
+_DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월")
 _STARTS_WITH_DATE: Final = re.compile(
     r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
 )
@@ -35,9 +31,7 @@ _WROTE: Final = re.compile(
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
-_LOTUS_DATE: Final = re.compile(
-    r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b"
-)
+_LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +58,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
     """
     lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
+    ending = {number for number, line in enumerate(lines) if _may_attribute(line)}
     own: list[int] = []
     quoted: list[int] = []
     at, count = 0, len(lines)
@@ -76,7 +71,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
             end = _quote_end(lines, at, _QUOTED)
             quoted.extend(range(at, end))
             at = end
-        elif length := _attribution(lines, at):
+        elif not ending.isdisjoint(range(at, at + _ATTRIBUTION_LINES)) and (length := _attribution(lines, at)):
             follows = _next_text(lines, at + length)
             quoted.extend(range(at, min(follows, count)))
             if follows < count and _BARRED.match(lines[follows]):
@@ -107,6 +102,14 @@ def part_lines(lines: Sequence[str]) -> Parts:
 def is_rule(line: str) -> bool:
     """Say whether a line is only a ruler: three or more dashes, underscores, stars, … ."""
     return _RULE.match(line) is not None
+
+
+def _may_attribute(line: str) -> bool:
+    """Whether an attribution may end in this line; cheap, because in most mails none does."""
+    return "@" in line or line.rstrip().endswith(_ENDINGS) or "wrote:" in line.casefold()
+
+
+_ENDINGS: Final = (":", "\uff1a", "*", "_", "-")
 
 
 def _code_lines(lines: Sequence[str]) -> set[int]:
@@ -153,7 +156,7 @@ def _next_text(lines: Sequence[str], at: int) -> int:
     return at
 
 
-def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each way to be none
+def _attribution(lines: Sequence[str], at: int) -> int:
     """How many lines from here attribute a quote ("On … wrote:"), wrapped ones included; 0 if none do."""
     joined = ""
     blanks = 0
@@ -164,17 +167,14 @@ def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each 
             if blanks > 1 or ("@" not in joined and not _DATE.search(joined)):
                 return 0
             continue
-        if taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined)):
+        longer = f"{joined} {line}" if joined else line
+        marked = taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined))
+        if marked or len(longer) > _LONGEST_ATTRIBUTION:
             return 0
-        joined = f"{joined} {line}" if joined else line
-        if len(joined) > _LONGEST_ATTRIBUTION:
-            return 0
+        joined = longer
         length = taken + 1
         if _END.search(joined):
-            quote_follows = _is_quote_next(lines, at + length)
-            if not _is_attribution(joined, quote_follows):
-                return 0
-            return 0 if _begins_later(lines, at, length, quote_follows) else length
+            return length if _is_complete(lines, at, length, joined) else 0
         if "@" in line and _is_silent_attribution(joined) and _is_quote_next(lines, at + length):
             return length
         inline = joined.casefold().find("wrote:")
@@ -184,17 +184,25 @@ def _attribution(lines: Sequence[str], at: int) -> int:  # noqa: PLR0911 - each 
     return 0
 
 
+def _is_complete(lines: Sequence[str], at: int, length: int, joined: str) -> bool:
+    """Whether lines that end like an attribution are one, all of them."""
+    quote_follows = _is_quote_next(lines, at + length)
+    return _is_attribution(joined, quote_follows=quote_follows) and not _begins_later(
+        lines, at, length, quote_follows=quote_follows
+    )
+
+
 def _is_open(joined: str) -> bool:
     return joined.count("<") > joined.count(">")
 
 
-def _begins_later(lines: Sequence[str], at: int, length: int, quote_follows: bool) -> bool:  # noqa: FBT001
+def _begins_later(lines: Sequence[str], at: int, length: int, *, quote_follows: bool) -> bool:
     """Whether the first of these lines is still text, as the attribution below it is complete without it."""
     for later in range(at + 1, at + length):
         rest = " ".join(line.strip() for line in lines[later : at + length] if line.strip())
         folded = rest.casefold()
         begins = folded.split(maxsplit=1)[0] in INTROS or _STARTS_WITH_DATE.match(folded) is not None
-        if begins and _DATE.search(folded) and _is_attribution(rest, quote_follows):
+        if begins and _DATE.search(folded) and _is_attribution(rest, quote_follows=quote_follows):
             return True
     return False
 
@@ -204,7 +212,7 @@ def _is_quote_next(lines: Sequence[str], at: int) -> bool:
     return following < len(lines) and _BARRED.match(lines[following]) is not None
 
 
-def _is_attribution(joined: str, quote_follows: bool) -> bool:  # noqa: FBT001 - one caller, one line above
+def _is_attribution(joined: str, *, quote_follows: bool) -> bool:
     if not quote_follows and "@" not in joined and not any(map(str.isdigit, joined)):
         return False
     text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
@@ -256,11 +264,7 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
         start -= 1
     if kind != "from":
         return _lotus_start(lines, start)
-    while (
-        line.startswith("\t")
-        and start > 0
-        and (not lines[start - 1].strip() or lines[start - 1].startswith("\t"))
-    ):
+    while line.startswith("\t") and start > 0 and (not lines[start - 1].strip() or lines[start - 1].startswith("\t")):
         # Lotus Notes indents the sender's company and name as one group.
         start -= 1
     return start
@@ -331,10 +335,6 @@ def _lotus_start(lines: Sequence[str], start: int) -> int:
     above = at - 1
     words = len(lines[above].split()) if above >= 0 else 0
     most_words = 5
-    if (
-        " on " not in lines[at]
-        and 0 < words <= most_words
-        and not lines[above].rstrip().endswith((".", "!", "?"))
-    ):
+    if " on " not in lines[at] and 0 < words <= most_words and not lines[above].rstrip().endswith((".", "!", "?")):
         at = above
     return at

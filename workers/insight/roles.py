@@ -27,9 +27,7 @@ _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}[a-z]?\b|\b(?:[a-z]\.){2,}")
 _WORD = re.compile(r"[^\W\d_]+")
 _SPELLINGS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "\u0131": "i"})
 _LONGEST = 4
-_SUBORDINATE = frozenset(
-    ["to", "of", "for", "der", "des", "de", "du", "di", "da", "do", "the", "office", "an"]
-)
+_SUBORDINATE = frozenset(["to", "of", "for", "der", "des", "de", "du", "di", "da", "do", "the", "office", "an"])
 _TITLED = frozenset(["vice"])
 _PARTS = re.compile(r"[/|;\u2022\u00b7+&]|,|\s[-\u2013\u2014]\s|\band\b|\bund\b|\bet\b|\by\b")
 _RANK: tuple[Role, ...] = ("decision_maker", "influencer", "user")
@@ -102,10 +100,7 @@ def _is_aide(words: list[str]) -> bool:
         if word in _titles().aides:
             served = words[index + 1 :]
             return not (
-                word == "assistant"
-                and served
-                and served[0] not in _SUBORDINATE
-                and _role_of(served[:2]) in _RANK[:2]
+                word == "assistant" and served and served[0] not in _SUBORDINATE and _role_of(served[:2]) in _RANK[:2]
             )
     return False
 

@@ -5,24 +5,35 @@ hand-written lexicon and the rules of :mod:`workers.insight.polarity` find: nega
 irony.
 """
 
-import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Literal, NamedTuple
+from functools import cache, lru_cache
+from itertools import chain
+from typing import Final, Literal, NamedTuple
 
-from workers.insight.polarity import MAX_CHARS, Token, figures, tokenize
+from workers.insight.phrases import load
+from workers.insight.polarity import figures, lexicon
+from workers.insight.tokens import MAX_CHARS, Tokens, sentences_of, tokenize
+
+__all__ = ["KEY_ISSUES", "Label", "Sentiment", "mood", "score_sentiment"]
 
 Label = Literal["positive", "neutral", "negative"]
 
 _LONG = 36  # tokens; a longer message is judged sentence by sentence
+_SURELY_SHORT = 37  # characters hold no more tokens than that
 _SENTENCES = 60
-_NEUTRAL_BIAS = -0.5  # an unhappy customer called neutral costs more than the reverse
+_FEW = 2  # one sentence is the whole
+_UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
+_LONGEST_WORD = 20
+_WORD = re.compile(r"[^\W_]+")
+_LETTERS = re.compile(r"(?:[a-z](?!\?))*")
+# Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
+# neutral costs more than the reverse; a question, a request or a plan is another matter.
+_STATEMENT, _MATTER = -0.9, 0.0
+_MATTERS = frozenset(["?", "?!", "<user>", "<link>", "please", "rt", "today", "tomorrow", "tonight"])
 _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
     r"|(?:many |kind |best |warm )?(?:thanks|thank you|regards|greetings|wishes|cheers|sincerely|yours \w+)"
@@ -30,7 +41,7 @@ _COURTESY = re.compile(
     r"[ ,]*(?:kind |best |warm )?(?:regards|greetings|wishes)?[ ,]*\w{0,20})\W*",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"(?<=[.!?;])\s+|\n+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
+_CLAUSE = re.compile(r"(?<=;)\s+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +62,13 @@ class Sentiment:
 
 
 class _Head(NamedTuple):
-    """Log-odds of negative and of positive against neutral."""
+    """Log-odds of negative and of positive against neutral; ``pairs`` by their first word."""
 
-    bias: tuple[float, float]
+    bias: tuple[float, ...]
     figures: tuple[tuple[float, ...], tuple[float, ...]]
-    words: Mapping[str, tuple[float, float, float, float]]
-    pairs: Mapping[str, tuple[float, float]]
-    prior: Mapping[str, float]
+    words: Mapping[str, tuple[float, ...]]
+    pairs: Mapping[str, Mapping[str, tuple[float, ...]]]
+    values: Mapping[str, float]
 
 
 class _Chances(NamedTuple):
@@ -68,26 +79,45 @@ class _Chances(NamedTuple):
 
 @cache
 def _head() -> _Head:
-    source = resources.files("workers.insight").joinpath("data", "sentiment_weights.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
+    data = load("sentiment_weights")
+    pairs: dict[str, dict[str, tuple[float, ...]]] = {}
+    for pair, values in data["pairs"].items():
+        first, _, second = pair.partition(" ")
+        pairs.setdefault(first, {})[second] = tuple(value / 100 for value in values)
     return _Head(
         bias=tuple(data["bias"]),
         figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
         words={word: tuple(value / 100 for value in values) for word, values in data["words"].items()},
-        pairs={pair: tuple(value / 100 for value in values) for pair, values in data["pairs"].items()},
-        prior=data["prior"],
+        pairs=pairs,
+        values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
     )
 
 
-KEY_ISSUES = ("timeliness", "quality", "communication", "pricing", "service", "delivery")
+KEY_ISSUES: Final = ("timeliness", "quality", "communication", "pricing", "service", "delivery")
 """Every issue that can be named; the words of each are in ``data/key_issues.json``."""
 
 
+class _Issue(NamedTuple):
+    """How an issue is named: by one word, or by several of which the first begins with known letters."""
+
+    word: re.Pattern[str]
+    starts: tuple[str, ...]
+    phrases: re.Pattern[str]
+
+
 @cache
-def _issue_patterns() -> Mapping[str, re.Pattern[str]]:
-    source = resources.files("workers.insight").joinpath("data", "key_issues.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
-    return {issue: re.compile(rf"\b(?:{'|'.join(data[issue])})\b", re.IGNORECASE) for issue in KEY_ISSUES}
+def _issue_words() -> Mapping[str, _Issue]:
+    data = load("key_issues")
+    found: dict[str, _Issue] = {}
+    for issue in KEY_ISSUES:
+        several = [each for each in data[issue] if re.search("[ .-]", each)]
+        one = [each for each in data[issue] if each not in several]
+        found[issue] = _Issue(
+            word=re.compile("|".join(one)),
+            starts=tuple(_LETTERS.findall(each)[0] for each in several),
+            phrases=re.compile(rf"\b(?:{'|'.join(several)})\b", re.IGNORECASE),
+        )
+    return found
 
 
 def score_sentiment(text: str) -> Sentiment:
@@ -97,21 +127,26 @@ def score_sentiment(text: str) -> Sentiment:
     languages little more than signs and faces.
 
     Args:
-        text: any text of any length; only the first :data:`workers.insight.polarity.MAX_CHARS` characters
-        are read.
+        text: any text of any length; only the first :data:`workers.insight.tokens.MAX_CHARS` characters
+            are read.
 
     Returns:
         The judgement; an empty text or one without words is neutral with score 0 and no issues. The same text
         always gets the same judgement, and nothing is ever raised.
     """
     text = text[:MAX_CHARS]
-    tokens = tokenize(text)
-    if not tokens:
+    chances = _judge(text)
+    if chances is None:
         return Sentiment("neutral", 0.0, ())
-    chances = _chances(tokens) if len(tokens) <= _LONG else _of_sentences(text, tokens)
     label, score = _decide(chances)
     content = chances.negative < _CONTENT
     return Sentiment(label, score, () if content else _issues(text, label))
+
+
+def mood(text: str) -> float:
+    """The score of :func:`score_sentiment` alone."""
+    chances = _judge(text[:MAX_CHARS])
+    return 0.0 if chances is None else _decide(chances)[1]
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:
@@ -123,49 +158,63 @@ def _decide(chances: _Chances) -> tuple[Label, float]:
     return "positive", max(score, 0.0)
 
 
-def _chances(tokens: list[Token]) -> _Chances:
+def _judge(text: str) -> _Chances | None:
+    """The chances of a message; None if it holds nothing that could be judged."""
+    if len(text) > _SURELY_SHORT:
+        sentences = sentences_of(text)[:_SENTENCES]
+        if sum(len(tokenize(sentence)) for sentence in sentences) > _LONG:
+            return _of_sentences(sentences)
+    return _chances_of(text)
+
+
+@lru_cache(maxsize=1_024)
+def _chances_of(text: str) -> _Chances | None:
+    tokens = tokenize(text)
+    return _chances(tokens) if tokens else None
+
+
+def _chances(tokens: Tokens) -> _Chances:
     """The chances of the three classes for one piece of text."""
     head = _head()
+    words, pairs = head.words, head.pairs
     negative = positive = 0.0
-    before = "^"
-    for token in tokens:
-        text = token.text
-        weights = head.words.get(text)
-        if weights:
-            if token.negated:
-                negative += weights[2] * token.weight
-                positive += weights[3] * token.weight
+    after = pairs.get("^")
+    for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
+        weights = words.get(text)
+        if weights is not None:
+            if negated:
+                negative += weights[2] * weight
+                positive += weights[3] * weight
             else:
-                negative += weights[0] * token.weight
-                positive += weights[1] * token.weight
-        pair = head.pairs.get(f"{before} {text}")
-        if pair:
+                negative += weights[0] * weight
+                positive += weights[1] * weight
+        if after is not None and text in after:
+            pair = after[text]
             negative += pair[0]
             positive += pair[1]
-        before = text
+        after = pairs.get(text)
     root = len(tokens) ** 0.5
     negative = negative / root + head.bias[0]
     positive = positive / root + head.bias[1]
-    for figure, bad, good in zip(figures(tokens, head.prior), *head.figures, strict=True):
+    for figure, bad, good in zip(figures(tokens, head.values), *head.figures, strict=True):
         negative += figure * bad
         positive += figure * good
-    top = max(negative, positive, _NEUTRAL_BIAS)
-    odds = math.exp(negative - top), math.exp(_NEUTRAL_BIAS - top), math.exp(positive - top)
+    neutral = _STATEMENT if _MATTERS.isdisjoint(tokens.texts) else _MATTER
+    top = max(negative, positive, neutral)
+    odds = math.exp(negative - top), math.exp(neutral - top), math.exp(positive - top)
     total = sum(odds)
     return _Chances(odds[0] / total, odds[1] / total, odds[2] / total)
 
 
-def _of_sentences(text: str, tokens: list[Token]) -> _Chances:
+def _of_sentences(sentences: Sequence[str]) -> _Chances | None:
     """Judge a long message: sentences with an opinion count, greetings and thanks at its ends do not."""
     judged = []
-    for sentence in _SENTENCE_END.split(text)[:_SENTENCES]:
-        if _COURTESY.fullmatch(sentence):
-            continue
-        part = tokenize(sentence)
-        if part:
-            judged.append((_chances(part), len(part)))
-    if len(judged) < 2:  # noqa: PLR2004 - one sentence is the whole
-        return _chances(tokens)
+    for sentence in sentences:
+        chances = _chances_of(sentence)
+        if chances and not _COURTESY.fullmatch(sentence):
+            judged.append((chances, len(tokenize(sentence))))
+    if len(judged) < _FEW:
+        return _chances_of("\n".join(sentences))
     negative = neutral = positive = 0.0
     for chances, length in judged:
         share = (1.05 - chances.neutral) * min(length, 12)
@@ -179,11 +228,33 @@ def _of_sentences(text: str, tokens: list[Token]) -> _Chances:
 def _issues(text: str, label: Label) -> tuple[str, ...]:
     """Name what the unhappy clauses are about."""
     found: set[str] = set()
-    for clause in _CLAUSE.split(text)[:_SENTENCES]:
-        tokens = tokenize(clause)
-        if not tokens:
+    least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
+    for clause in chain.from_iterable(map(_CLAUSE.split, sentences_of(text)[:_SENTENCES])):
+        named = _named(clause) - found
+        if not named:
             continue
-        chances = _chances(tokens)
-        if chances.negative > max(chances.positive, 0.4 if label == "negative" else 0.5):
-            found.update(issue for issue, pattern in _issue_patterns().items() if pattern.search(clause))
+        chances = _chances_of(clause)
+        if chances and chances.negative > max(chances.positive, least):
+            found |= named
     return tuple(issue for issue in KEY_ISSUES if issue in found)
+
+
+def _named(clause: str) -> set[str]:
+    """The issues that a clause names."""
+    named: set[str] = set()
+    hinted: set[str] = set()
+    for word in _WORD.findall(clause):
+        sure, hints = _issues_of(word[:_LONGEST_WORD].lower())
+        named |= sure
+        hinted |= hints
+    return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
+
+
+@lru_cache(maxsize=16_384)
+def _issues_of(word: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The issues that a word names, and those it may name together with others."""
+    issues = _issue_words().items()
+    return (
+        frozenset(name for name, issue in issues if issue.word.fullmatch(word)),
+        frozenset(name for name, issue in issues if word.startswith(issue.starts)),
+    )

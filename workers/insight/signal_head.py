@@ -10,8 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple, cast
 
-from workers.insight.polarity import tokenize
 from workers.insight.signal_patterns import SignalType
+from workers.insight.tokens import tokenize
 
 _FEWEST_TOKENS = 4
 
@@ -19,6 +19,7 @@ _FEWEST_TOKENS = 4
 class _Head(NamedTuple):
     kinds: tuple[SignalType, ...]
     bias: tuple[float, ...]
+    highest_bias: float
     rows: Mapping[str, tuple[int, ...]]
 
 
@@ -29,6 +30,7 @@ def _head() -> _Head:
     return _Head(
         kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
         bias=tuple(data["bias"]),
+        highest_bias=max(data["bias"]),
         rows={name: tuple(map(int, row.split())) for name, row in data["rows"].items()},
     )
 
@@ -39,17 +41,14 @@ def likeliest_signal(sentence: str) -> SignalType | None:
     tokens = tokenize(sentence)
     if len(tokens) < _FEWEST_TOKENS:
         return None
-    names = {f"~{token.text}" if token.negated else token.text for token in tokens}
-    before = "^"
-    for token in tokens:
-        names.add(f"{before} {token.text}")
-        before = token.text
+    names = {f"~{text}" if negated else text for text, negated in zip(tokens.texts, tokens.negated, strict=True)}
+    names.update(map(" ".join, zip(("^", *tokens.texts), tokens.texts, strict=False)))
     rows = [head.rows[name] for name in names if name in head.rows]
     if not rows:
         return None
     scale = 10 * len(tokens) ** 0.5
-    margins = [
-        sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)
-    ]
+    if sum(map(max, rows)) / scale + head.highest_bias <= 0:
+        return None  # no type can get above its bias
+    margins = [sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)]
     best = max(range(len(margins)), key=margins.__getitem__)
     return head.kinds[best] if margins[best] > 0 else None

@@ -4,12 +4,14 @@ The patterns are data (``data/signal_patterns.json``). Every gap in them is boun
 (see :mod:`workers.insight.signals`), so matching stays cheap.
 """
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from importlib import resources
-from typing import Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
+
+from workers.insight.phrases import load
+
+__all__ = ["Awake", "Rule", "SignalType", "matches", "rules", "wake"]
 
 SignalType = Literal[
     "complaint",
@@ -23,61 +25,161 @@ SignalType = Literal[
     "churn_risk",
 ]
 
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-_LONGEST_WORD = 20
-_PART = re.compile(r"<([A-Z]+)>")
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_LONGEST_WORD: Final = 20
+_PART: Final = re.compile(r"<([A-Z]+)>")
+_OWN_WORDS: Final = frozenset(load("signal_words")["customer"])
+_AFFAIRS: Final = re.compile("|".join(load("signal_words")["affair"]))
+
+
+class Expression(NamedTuple):
+    """One pattern, and the bits of the needs without which it cannot match."""
+
+    pattern: re.Pattern[str]
+    needs: int
 
 
 class Rule(NamedTuple):
     """How one type is found in a sentence.
 
     Attributes:
-        triggers: beginnings of words; one must occur, or one of the words, or the patterns are not tried.
-        words: whole words that serve as well.
-        patterns: what counts as evidence; each distinct match is one keyword.
+        expressions: what counts as evidence; each distinct match is one keyword.
+        triggers: beginnings of words, one of which must occur before any but the free expressions counts;
+        words: or one of these whole words.
         veto: a sentence that matches this says something else.
     """
 
+    expressions: tuple[Expression, ...]
     triggers: tuple[str, ...]
     words: frozenset[str]
-    patterns: re.Pattern[str]
     veto: re.Pattern[str]
 
 
+class Awake(NamedTuple):
+    """What the words of a sentence make worth trying."""
+
+    patterns: Mapping[SignalType, list[re.Pattern[str]]]
+    customer: bool
+    affair: bool
+
+
+class _Index(NamedTuple):
+    """All rules, and the needs that words meet, as bits.
+
+    Attributes:
+        rules: of every type.
+        needs: what letters inside a word meet, and the expressions of which this is the rarest need.
+        triggers: beginnings of words, or whole words, one of which must occur before any but a type's free
+            expressions counts.
+        table: every expression with its type, in the usual order.
+        always: the expressions without needs of their own.
+    """
+
+    rules: Mapping[SignalType, Rule]
+    needs: Mapping[str, tuple[int, frozenset[int]]]
+    triggers: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...]
+    table: tuple[tuple[Expression, SignalType], ...]
+    always: frozenset[int]
+
+
 @cache
-def rules() -> Mapping[SignalType, Rule]:
-    """The rule of every type, read and compiled once."""
-    source = resources.files("workers.insight").joinpath("data", "signal_patterns.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
+def _index() -> _Index:
+    data = load("signal_patterns")
     parts: dict[str, str] = data["parts"]
-
-    def one_of(patterns: list[str]) -> str:
-        joined = "|".join(f"(?:{pattern})" for pattern in patterns)
-        return _PART.sub(lambda match: parts[match.group(1)], joined)
-
+    bits: dict[str, int] = {}
     compiled: dict[SignalType, Rule] = {}
+    triggers: list[tuple[int, tuple[str, ...], frozenset[str]]] = []
+    table: list[tuple[Expression, SignalType]] = []
+    keyed: dict[str, set[int]] = {}
+
+    def expand(pattern: str) -> str:
+        return _PART.sub(lambda match: parts[match.group(1)], pattern)
+
     for kind in get_args(SignalType):
         rule = data["signals"][kind]
-        compiled[kind] = Rule(
-            triggers=tuple(rule["triggers"]),
-            words=frozenset(rule["words"]),
-            patterns=re.compile(one_of(rule["patterns"]), re.IGNORECASE),
-            veto=re.compile(one_of(rule["veto"]), re.IGNORECASE),
-        )
-    return compiled
+        expressions = []
+        trigger = bits.setdefault(f"<{kind}>", 1 << len(bits))
+        for entry in rule["patterns"]:
+            needs = 0 if entry.get("free") else trigger
+            for need in entry["needs"]:
+                needs |= bits.setdefault(need, 1 << len(bits))
+            rarest = entry["needs"][0] if entry["needs"] else ""
+            keyed.setdefault(rarest, set()).add(len(table))
+            expression = Expression(re.compile(expand(entry["match"]), re.IGNORECASE), needs)
+            expressions.append(expression)
+            table.append((expression, kind))
+        veto = "|".join(f"(?:{expand(pattern)})" for pattern in rule["veto"])
+        starts, words = tuple(rule["triggers"]), frozenset(rule["words"])
+        triggers.append((trigger, starts, words))
+        compiled[kind] = Rule(tuple(expressions), starts, words, re.compile(veto, re.IGNORECASE))
+    letters: dict[str, tuple[int, frozenset[int]]] = {}
+    for need, bit in bits.items():
+        for part in need.split():
+            known, expressions_of = letters.get(part, (0, frozenset()))
+            letters[part] = known | bit, expressions_of | keyed.get(need, set())
+    return _Index(compiled, letters, tuple(triggers), tuple(table), frozenset(keyed.get("", ())))
 
 
-@lru_cache(maxsize=20_000)
-def _wakes(word: str) -> frozenset[SignalType]:
-    """The types that a word makes worth trying."""
-    return frozenset(
-        kind for kind, rule in rules().items() if word in rule.words or word.startswith(rule.triggers)
-    )
+def rules() -> Mapping[SignalType, Rule]:
+    """The rule of every type, read and compiled once."""
+    return _index().rules
 
 
-def worth_trying(sentence: str) -> list[SignalType]:
-    """The types whose patterns a sentence may match, in the usual order; cheap, because most match none."""
-    awake: set[SignalType] = set()
+class _Woken(NamedTuple):
+    """The needs that a word meets, the expressions it makes worth trying, and whom it speaks of."""
+
+    bits: int
+    expressions: frozenset[int]
+    customer: bool
+    affair: bool
+
+
+@lru_cache(maxsize=32_768)
+def _wakes(word: str) -> _Woken:
+    index = _index()
+    bits = 0
+    expressions: set[int] = set()
+    for start in range(len(word)):
+        for end in range(start + 1, len(word) + 1):
+            met = index.needs.get(word[start:end])
+            if met is not None:
+                bits |= met[0]
+                expressions |= met[1]
+    for trigger, starts, words in index.triggers:
+        if word in words or word.startswith(starts):
+            bits |= trigger
+    stem = word.partition("'")[0]
+    return _Woken(bits, frozenset(expressions), stem in _OWN_WORDS, _AFFAIRS.fullmatch(stem) is not None)
+
+
+def wake(sentence: str) -> Awake:
+    """What is worth trying on a sentence, in the usual order; cheap, because for most it is nothing."""
+    index = _index()
+    bits, customer, affair = 0, False, False
+    possible = set(index.always)
     for word in _WORD.findall(sentence.lower()):
-        awake |= _wakes(word[:_LONGEST_WORD])
-    return [kind for kind in rules() if kind in awake]
+        more, expressions, own, ours = _wakes(word[:_LONGEST_WORD])
+        bits |= more
+        possible |= expressions
+        customer = customer or own
+        affair = affair or ours
+    patterns: dict[SignalType, list[re.Pattern[str]]] = {}
+    for number in sorted(possible):
+        (pattern, needs), kind = index.table[number]
+        if bits & needs == needs:
+            patterns.setdefault(kind, []).append(pattern)
+    return Awake(patterns, customer, affair)
+
+
+def matches(sentence: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[str]:
+    """What the patterns match, from left to right, without overlaps; the earlier pattern goes first."""
+    awake = patterns
+    position = 0
+    while awake:
+        found = [match for pattern in awake if (match := pattern.search(sentence, position))]
+        if not found:
+            return
+        first = min(found, key=re.Match.start)
+        yield first.group()
+        position = max(first.end(), position + 1)
+        awake = [match.re for match in found]

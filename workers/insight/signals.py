@@ -6,12 +6,15 @@ speaks of an own need; quoted mail, newsletters, small print, denials and mere p
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from workers.insight.sentiment import score_sentiment
+from workers.insight.phrases import load
+from workers.insight.sentiment import mood
 from workers.insight.signal_head import likeliest_signal
-from workers.insight.signal_patterns import SignalType, rules, worth_trying
+from workers.insight.signal_patterns import Awake, SignalType, matches, rules, wake
+from workers.insight.tokens import sentences_of
 
 MAX_CHARS = 6_000
 """How much of a mail is read."""
@@ -19,6 +22,9 @@ MAX_CHARS = 6_000
 _MAX_SENTENCE = 300
 _MAX_SENTENCES = 80
 _MAX_EVIDENCE = 160
+_WORDS = load("signal_words")
+_BULK_HINTS, _QUOTE_HINTS = tuple(_WORDS["bulk_hints"]), tuple(_WORDS["quote_hints"])
+_SMALL_PRINT_HINTS = tuple(_WORDS["small_print_hints"])
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00a0": " "})
 _QUOTE_STARTS = re.compile(
     r"^[ \t]*(?:-{2,}[ \t]*(?:original message|forwarded by|forwarded message)|on .{5,120} wrote:|from:[ \t]"
@@ -38,18 +44,8 @@ _SMALL_PRINT = re.compile(
     r"|all rights reserved|please consider the environment|job posting)\b",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=[ \t]*[-*\u2022\d])")
-_AFFAIR = re.compile(
-    r"\b(?:deliver\w*|orders?|ordered|ship(?:ment|ped|ping)\w*|invoices?|bill(?:ed|ing)?|charged?|support|tickets?|agent"
-    r"|services?|apps?|portal|system|software|products?|items?|parts?|box(?:es)?|machines?|units?|samples?|technicians?"
-    r"|drivers?|quality|handover|installation|repair|received|courier|packag\w+|refund|replacements?|warranty|account"
-    r"|your (?:team|company|people|staff|colleague|answer|reply|price|offer|work|website|hotline"
-    r"|manager)|from you)\b",
-    re.IGNORECASE,
-)
-_CUSTOMER = re.compile(r"\b(?:we|i|us|our|my|me|you|your|please|this|third|money)\b", re.IGNORECASE)
+_OWN_AFFAIR = re.compile(rf"\byour (?:{'|'.join(_WORDS['own_affair'])})\b|\bfrom you\b", re.IGNORECASE)
 _UNHAPPY = -0.75
-_SPACES = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,53 +76,61 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
         At most one signal per type, in a fixed order; empty for newsletters and automatic replies. Never
         raises.
     """
-    text = text[:MAX_CHARS].translate(_APOSTROPHES)
-    if _BULK.search(text):
+    text = text[:MAX_CHARS]
+    if not text.isascii():
+        text = text.translate(_APOSTROPHES)
+    folded = text.lower()
+    if _holds(folded, _BULK_HINTS) and _BULK.search(text):
         return ()
     found: dict[SignalType, dict[str, str]] = {}
-    for sentence in islice(_sentences(text), _MAX_SENTENCES):
+    for sentence in islice(_sentences(text, folded), _MAX_SENTENCES):
         for kind, evidence in _read(sentence):
             found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
-    return tuple(
-        Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in rules() if kind in found
-    )
+    return tuple(Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in rules() if kind in found)
+
+
+def _holds(folded: str, hints: tuple[str, ...]) -> bool:
+    """Whether a slow pattern is worth trying."""
+    return any(hint in folded for hint in hints)
 
 
 def _read(sentence: str) -> list[tuple[SignalType, str]]:
     """What one sentence says: what a pattern matches, else what it resembles."""
+    awake = wake(sentence)
     hits: list[tuple[SignalType, str]] = []
-    for kind in worth_trying(sentence):
+    for kind, patterns in awake.patterns.items():
         rule = rules()[kind]
-        if rule.veto.search(sentence):
-            continue
-        for match in rule.patterns.finditer(sentence):
-            evidence = match.group().strip(" ,.;:!?")[:_MAX_EVIDENCE]
-            if evidence:
-                hits.append((kind, evidence))
-    if hits or not _CUSTOMER.search(sentence):
+        found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
+        if found and not rule.veto.search(sentence):
+            hits += [(kind, evidence) for evidence in found if evidence]
+    if hits or not awake.customer:
         return hits
-    guess = "complaint" if _is_grievance(sentence) else likeliest_signal(sentence)
+    guess = "complaint" if _is_grievance(sentence, awake) else likeliest_signal(sentence)
     if guess and not rules()[guess].veto.search(sentence):
         return [(guess, sentence[:_MAX_EVIDENCE])]
     return []
 
 
-def _is_grievance(sentence: str) -> bool:
+def _is_grievance(sentence: str, awake: Awake) -> bool:
     """Whether a customer is unhappy with an affair between the two, in whatever words."""
     return (
-        _AFFAIR.search(sentence) is not None
-        and not sentence.endswith("?")
+        not sentence.endswith("?")
+        and (awake.affair or _OWN_AFFAIR.search(sentence) is not None)
+        and mood(sentence) <= _UNHAPPY
         and rules()["complaint"].veto.search(sentence) is None
-        and score_sentiment(sentence).score <= _UNHAPPY
     )
 
 
-def _sentences(text: str) -> list[str]:
-    quote = _QUOTE_STARTS.search(text)
+def _sentences(text: str, folded: str) -> list[str]:
+    quote = _QUOTE_STARTS.search(text) if _holds(folded, _QUOTE_HINTS) else None
     if quote:
         text = text[: quote.start()]
-    parts = (_SPACES.sub(" ", part).strip() for part in _SENTENCE_END.split(_QUOTED_LINE.sub("", text)))
-    return [part[:_MAX_SENTENCE] for part in parts if part and not _SMALL_PRINT.search(part)]
+    if ">" in text:
+        text = _QUOTED_LINE.sub("", text)
+    parts: Sequence[str] = sentences_of(text)
+    if _holds(folded, _SMALL_PRINT_HINTS):
+        parts = [part for part in parts if not _SMALL_PRINT.search(part)]
+    return [part[:_MAX_SENTENCE] for part in parts]
 
 
 _BASE_STRENGTH = {

@@ -1,7 +1,5 @@
 """Read a signature: the name, position, company and contact details its lines hold."""
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +28,10 @@ __all__ = ["Field", "Signature", "parse_signature"]
 
 _MOST_LINES: Final = 25
 _LONGEST_LINE: Final = 300
+_SPLIT_BLOCK: Final = 6  # lines above a signature that may be its first half
+_COUNTRY_CODE: Final = 2  # letters of an ISO 3166 code
+_MOST_INITIALS: Final = 2  # "MM", "TB"
+_NAME_AND_FORM: Final = 2  # "Acme, Inc."
 
 _LINKEDIN: Final = re.compile(
     r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
@@ -133,7 +135,7 @@ def _own_signature(text: str, sender: str | None) -> list[str]:
         # The text may be a signature alone: then nothing of it is prose, and nearly everything tells a
         # detail.
         block = written if _is_signature_alone(written) else []
-    elif written and _is_signature_alone(written) and len(written) <= 6:  # noqa: PLR2004 - a block split in two
+    elif written and _is_signature_alone(written) and len(written) <= _SPLIT_BLOCK:
         block = [*written, *block]
     return [line[:_LONGEST_LINE] for line in block if line.strip()][:_MOST_LINES]
 
@@ -196,7 +198,7 @@ class _Reader:
         hosts = [field.value for field in (self.email, self.website) if field is not None]
         for host in hosts:
             top = host.rstrip("/").rpartition(".")[2].upper()
-            if len(top) == 2 and top not in {"IO", "CO", "AI", "EU", "ME", "TV"}:  # noqa: PLR2004 - ISO 3166 alpha-2
+            if len(top) == _COUNTRY_CODE and top not in {"IO", "CO", "AI", "EU", "ME", "TV"}:
                 return "GB" if top == "UK" else top
         return None
 
@@ -204,26 +206,19 @@ class _Reader:
         text = "\n".join(self.lines)
         addresses = [match[0].rstrip(".-") for match in EMAIL.finditer(text)]
         if addresses:
-            own = [
-                address
-                for address in addresses
-                if self._people & set(re.split(r"[._@+-]", address.casefold()))
-            ]
+            own = [address for address in addresses if self._people & set(re.split(r"[._@+-]", address.casefold()))]
             self.email = Field(own[0], 0.98) if own else Field(addresses[0], 0.9)
         profiles = sorted(_LINKEDIN.finditer(text), key=lambda match: match["kind"].casefold() == "company")
         if profiles and profiles[0]["kind"].casefold() != "company":
             self.linkedin = Field(profiles[0][0].rstrip(".,"), 0.97)
         sites = [
-            match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)")
-            for match in URL.finditer(text)
+            match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)") for match in URL.finditer(text)
         ]
         sites = [site for site in sites if not _SOCIAL.search(site.split("?")[0])]
         if sites:
             self.website = Field(sites[0], 0.95)
             return
-        bare = [
-            match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))
-        ]
+        bare = [match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))]
         bare = [site for site in bare if _is_site(site)]
         if bare:
             self.website = Field(bare[0], 0.75)
@@ -260,11 +255,9 @@ class _Reader:
             if index >= first and not known:
                 continue
             several = len(words_of(name)) > 1
-            if not known and (
-                has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS
-            ):
+            if not known and (has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS):
                 continue
-            initials = len(re.sub(r"[\W\d_]", "", name)) <= 2 and name.isascii()  # noqa: PLR2004 - "MM", "TB"
+            initials = len(re.sub(r"[\W\d_]", "", name)) <= _MOST_INITIALS and name.isascii()
             if initials or (self._people and not known and not several and index > 0):
                 continue
             score = 0.5 + 0.3 * known + 0.15 * several - 0.02 * index
@@ -294,9 +287,7 @@ class _Reader:
             if dash is None:
                 number = re.match(r"(?P<head>[^\d+(]{3,40}?)[ ,]+(?P<rest>[+(]?\d.{5,})$", piece)
                 return (
-                    (number["head"].strip(_MARKS), "")
-                    if number and self._is_plain_name(number["head"])
-                    else ("", "")
+                    (number["head"].strip(_MARKS), "") if number and self._is_plain_name(number["head"]) else ("", "")
                 )
             head, rest = dash["head"], dash["rest"]
         return (head.strip(_MARKS), rest.strip(_MARKS)) if self._is_plain_name(head) else ("", "")
@@ -315,9 +306,7 @@ class _Reader:
                 continue
             if self.title is None and is_title_like(part):
                 self._take_title(part, 0.85)
-            elif (
-                self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part)
-            ):
+            elif self.company is None and is_name_like(part.replace(".", "")) and not is_department_like(part):
                 self.company = Field(part, 0.9 if has_legal_form(part) else 0.65)
 
     def _find_rest(self, pieces: Sequence[str]) -> None:
@@ -341,9 +330,7 @@ class _Reader:
                 self._take_company(text)
             elif is_department_like(text):
                 after_title = True
-            elif self.company is None and self._is_company(
-                text, after_title=after_title or below_name == index
-            ):
+            elif self.company is None and self._is_company(text, after_title=after_title or below_name == index):
                 sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else 0.45
                 self.company = Field(text, sure)
         if address:
@@ -410,17 +397,12 @@ class _Reader:
             self._take_combined(text)
             return
         legal = next((part for part in parts if has_legal_form(part)), text)
-        self.company = Field(legal if is_street_like(text) or len(parts) > 2 else text, 0.93)  # noqa: PLR2004
+        self.company = Field(legal if is_street_like(text) or len(parts) > _NAME_AND_FORM else text, 0.93)
 
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
         words = words_of(text)
-        if (
-            not 0 < len(words) <= few
-            or text[-1] in "?!:"
-            or is_department_like(text)
-            or closing_rest(text) is not None
-        ):
+        if not 0 < len(words) <= few or text[-1] in "?!:" or is_department_like(text) or closing_rest(text) is not None:
             return False
         if any(char.isdigit() for char in text) or ":" in text or not text[0].isupper():
             return False
@@ -438,8 +420,7 @@ class _Reader:
             labels = [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
             least = 3
             if any(
-                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label)
-                for label in labels
+                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label) for label in labels
             ):
                 return True
         return False
@@ -457,7 +438,7 @@ def _segments(text: str) -> list[str]:
     """Split at commas, keeping ", Inc." and the like with what they belong to."""
     parts: list[str] = []
     for part in (raw.strip(_MARKS) for raw in text.split(",")):
-        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= 2:  # noqa: PLR2004
+        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= _NAME_AND_FORM:
             parts[-1] = (
                 f"{parts[-1]}, {part}."
                 if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
@@ -474,16 +455,10 @@ def _mostly_digits(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return (
-        is_street_like(text)
-        and not _is_registry(text)
-        and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
-    )
+    return is_street_like(text) and not _is_registry(text) and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
 
 
-_POSTCODE: Final = re.compile(
-    r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}"
-)
+_POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
 _HOUSE: Final = re.compile(r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?")
 
 

@@ -5,8 +5,6 @@ last one,
 whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
 """
 
-# ruff: noqa: RUF001 - signatures and quotes are written with typographic dashes and quotation marks
-
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -54,6 +52,8 @@ _RULER: Final = re.compile(r"\s{0,4}[-_=*~]{3,}[ \t]*$")
 _PHONE: Final = re.compile(
     r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱"
 )
+_DIGIT: Final = re.compile(r"\d")
+_FIGURE_SIGNS: Final = frozenset("$€£=\\")
 _STOPWORDS: Final = word_set("stopwords")
 _NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
 _NAME_PARTS: Final = re.compile(r"[.'’_-]")
@@ -124,8 +124,8 @@ def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
     # said.
-    said = any(len(words_of(line)) > 2 for _, line in above[:start])  # noqa: PLR2004
     most_names = 2
+    said = any(len(words_of(line)) > most_names for _, line in above[:start])
     only_names = len(rows) > most_names and not names & _DETAILS
     return "name" in names and said and not announced and not listed and not only_names
 
@@ -168,9 +168,7 @@ def footer_start(lines: Sequence[str]) -> int:
     return end if end < last else len(lines)
 
 
-def line_features(
-    shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None
-) -> list[tuple[str, ...]]:
+def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None) -> list[tuple[str, ...]]:
     """Describe the last lines with text by named yes/no features.
 
     Args:
@@ -202,13 +200,7 @@ def line_features(
         row.extend(f"below:{name}" for name in sorted(below & _NEAR))
         if from_end == 0:
             row.extend(f"last:{name}" for name in sorted(look & _NEAR))
-        if (
-            "name" in look
-            and not blank_before
-            and {"name"} <= above
-            and "sender" not in look
-            and from_end == 0
-        ):
+        if "name" in look and not blank_before and {"name"} <= above and "sender" not in look and from_end == 0:
             row.append("name_list")
         if "name" in look and blank_before and from_end == 0:
             row.append("name_alone")
@@ -248,9 +240,7 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     brief, shortest = 4, 3
     nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
     named = [
-        word
-        for word in parts
-        if word in people or (word in nicknames and any(p.startswith(word) for p in people))
+        word for word in parts if word in people or (word in nicknames and any(p.startswith(word) for p in people))
     ]
     if named:
         whole = len(named) >= len([word for word in parts if len(word) > 1])
@@ -263,9 +253,7 @@ def _shape(line: str) -> frozenset[str]:
     """What one line looks like by itself."""
     text = line.strip()
     words = words_of(text)
-    return frozenset(
-        {*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)}
-    )
+    return frozenset({*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)})
 
 
 def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
@@ -284,13 +272,14 @@ def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
 
 
 def _detail_shape(text: str) -> Iterator[str]:
-    if EMAIL.search(text):
+    if "@" in text and EMAIL.search(text):
         yield from ("email", "contact")
-    if URL.search(text):
+    if ("://" in text or "www." in text.lower()) and URL.search(text):
         yield "url"
-    if _PHONE.search(text):
+    numbered = _DIGIT.search(text) is not None
+    if (numbered or not text.isascii()) and _PHONE.search(text):
         yield from ("phone", "contact")
-    elif any(map(str.isdigit, text)):
+    elif numbered:
         yield "digits"
     if is_street_like(text):
         yield "street"
@@ -323,7 +312,7 @@ def _layout(line: str) -> Iterator[str]:
         yield "list"
     if "\t" in text or "   " in text:
         yield "tabular"
-    if any(char in "$€£=\\" for char in text):
+    if not _FIGURE_SIGNS.isdisjoint(text):
         yield "figures"
     if _RULER.match(line):
         yield "ruler"
@@ -356,9 +345,7 @@ def _initials(text: str, people: frozenset[str]) -> bool:
     longest = 3
     firsts = {name[0] for name in people}
     return (
-        0 < len(letters) <= longest
-        and len(text) <= longest + 3
-        and all(char.casefold() in firsts for char in letters)
+        0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
     )
 
 
@@ -386,7 +373,7 @@ def _is_contact_block(lines: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer is an answer
+def _is_footer_line(line: str) -> bool:
     text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
@@ -397,6 +384,15 @@ def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer i
     words = re.findall(r"[\w.'’-]+", text)
     if len(words) > few and "http" not in text:
         return False
+    if _names_device(text, words):
+        return True
+    brief = 7
+    if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
+        return True
+    return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
+
+
+def _names_device(text: str, words: Sequence[str]) -> bool:
     for phrase in DEVICES:
         at = text.find(phrase)
         if at < 0:
@@ -406,10 +402,7 @@ def _is_footer_line(line: str) -> bool:  # noqa: PLR0911 - each kind of footer i
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True
-    brief = 7
-    if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
-        return True
-    return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
+    return False
 
 
 def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:

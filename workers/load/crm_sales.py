@@ -58,9 +58,7 @@ class _Sales:
         self._mended: Counter[str] = Counter()
 
     def load_agents(self) -> None:
-        self._load(
-            "sales_teams.csv", "profiles", ("sales_agent",), ("manager", "regional_office"), self._agent
-        )
+        self._load("sales_teams.csv", "profiles", ("sales_agent",), ("manager", "regional_office"), self._agent)
 
     def load_accounts(self) -> None:
         path = self._files["accounts.csv"]
@@ -71,9 +69,7 @@ class _Sales:
             self._job.references.cover("clients", [self._tenant])
             loaded = {row.line: row for row in rows}
             contacts = [loaded[draft.line] for draft in clients]
-            self._job.writer.write(
-                "contacts", path.name, self._job.drafts(path, "contacts", contacts, self._contact)
-            )
+            self._job.writer.write("contacts", path.name, self._job.drafts(path, "contacts", contacts, self._contact))
 
         optional = ("sector", "office_location", *_ACCOUNT_FACTS)
         self._job.read(path, "clients", ("account",), optional, handle, others="not loaded")
@@ -142,9 +138,7 @@ class _Sales:
         client = self._job.references.find("clients", self._tenant, account)
         email = f"contact@{_slug(account, '-')}.example"
         if email in self._contacts.values() and folded(account) not in self._contacts:
-            email = (
-                f"contact@{_slug(account, '-')}-{row.line}.example"  # names that differ in punctuation only
-            )
+            email = f"contact@{_slug(account, '-')}-{row.line}.example"  # names that differ in punctuation only
         self._contacts[folded(account)] = email
         return self._draft("contacts", row, email, email=email, client_id=client, is_primary=True)
 
@@ -175,9 +169,7 @@ class _Sales:
             stage=stage,
             value=price if value is None else value,
             client_id=references.find("clients", tenant, account),
-            contact_id=references.find(
-                "contacts", tenant, self._contacts[folded(account)] if account else None
-            ),
+            contact_id=references.find("contacts", tenant, self._contacts[folded(account)] if account else None),
             owner_id=references.find("profiles", tenant, self._agents[folded(agent)]),
             description=f"Opportunity {key}",
             created_at=engaged,
@@ -205,9 +197,7 @@ class _Sales:
         self._mended[f'accounts.csv: {column} "{value}" is loaded as "{_MISSPELT[value]}"'] += 1
         return _MISSPELT[value]
 
-    def _draft(
-        self, table: str, row: Row, name: str | None, external_id: str | None = None, **fields: Any
-    ) -> Draft:
+    def _draft(self, table: str, row: Row, name: str | None, external_id: str | None = None, **fields: Any) -> Draft:
         row_id = identify(table, self._tenant, external_id or name or "")
         return Draft(row.line, {"id": row_id, "tenant_id": self._tenant, **fields}, name, external_id)
 

@@ -124,9 +124,7 @@ class Row:
             return None
         # A spreadsheet writes 50 as 50.0.
         if not _NUMBER.fullmatch(value) or Decimal(value) % 1 or int(Decimal(value)) not in allowed:
-            raise RowError(
-                f"{column} {quoted(value)} is not a whole number from {allowed[0]} to {allowed[-1]}"
-            )
+            raise RowError(f"{column} {quoted(value)} is not a whole number from {allowed[0]} to {allowed[-1]}")
         return int(Decimal(value))
 
     def flag(self, column: str, *, default: bool) -> bool:
@@ -226,9 +224,7 @@ class CsvFile:
             elif any(fields):  # a spreadsheet saves its empty rows as lines of delimiters
                 yield Row(number, dict(zip(self.columns, fields, strict=True)))
 
-    def _read_header(
-        self, start: bytes, required: tuple[str, ...], optional: tuple[str, ...]
-    ) -> tuple[str, ...]:
+    def _read_header(self, start: bytes, required: tuple[str, ...], optional: tuple[str, ...]) -> tuple[str, ...]:
         if start in {b"\xff\xfe", b"\xfe\xff"}:
             raise FileError("the file is UTF-16: save it as CSV in UTF-8")
         line = self._next_line()
@@ -302,6 +298,4 @@ def quoted(value: str) -> str:
 
 def _check_year(column: str, moment: datetime) -> None:
     if moment.year not in _YEARS:
-        raise RowError(
-            f"{column} {quoted(moment.date().isoformat())} lies outside {_YEARS[0]} to {_YEARS[-1]}"
-        )
+        raise RowError(f"{column} {quoted(moment.date().isoformat())} lies outside {_YEARS[0]} to {_YEARS[-1]}")

@@ -62,9 +62,7 @@ class Job:
                 self._progress(path.name, source.position, source.size)
             self._progress(path.name, source.size, source.size)
         # Found by one check after the other; a reader goes through the file from top to bottom.
-        self.report.problems[before:] = sorted(
-            self.report.problems[before:], key=lambda problem: problem.line
-        )
+        self.report.problems[before:] = sorted(self.report.problems[before:], key=lambda problem: problem.line)
 
     def drafts(self, path: Path, table: str, rows: list[Row], draft: Callable[[Row], Draft]) -> list[Draft]:
         """Turn lines into rows; a line that makes no sense becomes a problem."""

@@ -110,10 +110,7 @@ def _contact(row: Row, tenant: UUID, references: References) -> Draft:
     fields = {
         "client_id": client,
         "email": email,
-        **{
-            name: row.text(name)
-            for name in ("first_name", "last_name", "title", "phone", "mobile", "linkedin_url")
-        },
+        **{name: row.text(name) for name in ("first_name", "last_name", "title", "phone", "mobile", "linkedin_url")},
         # Without the column, the contact that comes first in the file speaks for its client.
         "is_primary": row.flag("is_primary", default=False) if "is_primary" in row.values else None,
         "attributes": _attributes(row, _CONTACTS),

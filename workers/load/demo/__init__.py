@@ -69,10 +69,7 @@ class DemoSummary:
 
     def __str__(self) -> str:
         shown = ("tenants", "clients", "contacts", "deals", "orders", "quotes", "vendors")
-        return (
-            ", ".join(f"{self.rows[table]} {table}" for table in shown)
-            + f"; {sum(self.rows.values())} rows in all"
-        )
+        return ", ".join(f"{self.rows[table]} {table}" for table in shown) + f"; {sum(self.rows.values())} rows in all"
 
 
 def is_empty(connection: Connection) -> bool:

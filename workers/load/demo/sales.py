@@ -103,17 +103,13 @@ def add_quotes(tenant: Tenant) -> None:
         quote["quote_number"] = f"Q-{year}-{last[year]:04}"
         _add_quote(tenant, case, quote)
     for year, number in last.items():
-        tenant.world.rows["quote_counters"].append(
-            {"tenant_id": tenant.id, "year": year, "last_number": number}
-        )
+        tenant.world.rows["quote_counters"].append({"tenant_id": tenant.id, "year": year, "last_number": number})
 
 
 def _draft_quote(tenant: Tenant, case: str) -> tuple[str, dict[str, Any]]:
     world = tenant.world
     client, contact = _client_and_contact(tenant, case)
-    done = {"viewed_due": 2, "last_due": _QUOTE_FOLLOW_UPS - 1, "handover_due": _QUOTE_FOLLOW_UPS}.get(
-        case, 0
-    )
+    done = {"viewed_due": 2, "last_due": _QUOTE_FOLLOW_UPS - 1, "handover_due": _QUOTE_FOLLOW_UPS}.get(case, 0)
     if case == "ended":
         done = _QUOTE_FOLLOW_UPS
     status = {
@@ -183,9 +179,7 @@ def _add_quote(tenant: Tenant, case: str, quote: dict[str, Any]) -> None:
             primary_reason=outcome["outcome_reason"],
             competitor=outcome["outcome_competitor"],
             our_amount=quote["total_amount"],
-            competitor_amount=round(quote["total_amount"] * 0.93, 2)
-            if outcome["outcome_competitor"]
-            else None,
+            competitor_amount=round(quote["total_amount"] * 0.93, 2) if outcome["outcome_competitor"] else None,
             recorded_at=outcome["responded_at"],
         )
 

@@ -227,12 +227,8 @@ def add_compliance(tenant: Tenant) -> None:
     """Add schedules (due, not due, paused, one with a filter nobody knows) and checks in every state."""
     insured, consented, taxed = ["insurance_valid_until"], ["consent_given_on"], ["vat_id"]
     cfo = {"title": "Chief Financial Officer", "is_primary": True}
-    _schedule(
-        tenant, "Proof of insurance", "vendor", due_in=9, required=insured, chosen={"category": "strategic"}
-    )
-    _schedule(
-        tenant, "Data processing terms", "client", due_in=6, required=taxed, chosen={"country": ["CH", "NL"]}
-    )
+    _schedule(tenant, "Proof of insurance", "vendor", due_in=9, required=insured, chosen={"category": "strategic"})
+    _schedule(tenant, "Data processing terms", "client", due_in=6, required=taxed, chosen={"country": ["CH", "NL"]})
     _schedule(tenant, "Consent to be contacted", "contact", due_in=11, required=consented, chosen=cfo)
     _schedule(tenant, "Export licence", "client", due_in=75, required=taxed, chosen={"country": "JP"})
     _schedule(tenant, "Regional tax form", "client", due_in=4, required=taxed, chosen={"region": "EMEA"})
