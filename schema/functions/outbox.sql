@@ -112,6 +112,7 @@ CREATE OR REPLACE FUNCTION claim_emails(
     tenant_name text, from_name text, from_address text, attempts integer
 )
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+SET join_collapse_limit = 16 SET from_collapse_limit = 16  -- action_guards alone joins nine tables
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -181,6 +182,7 @@ $$;
 CREATE OR REPLACE FUNCTION claim_internal(p_limit integer, p_per_tenant integer)
 RETURNS TABLE (action_id bigint, kind text, verdict text, template text, variables jsonb, tenant_name text)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+SET join_collapse_limit = 16 SET from_collapse_limit = 16  -- action_guards alone joins nine tables
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();

@@ -177,6 +177,7 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "fleet_core_additions",
         "inbound_rejects",
         "imap_folders",
+        "provider_limits",
     }
     own = {row["name"] for row in crm.rows(RELATIONS)} - internal
     assert own - seen.keys() == set(), "refused where the user's own rows are"
