@@ -14,7 +14,7 @@ SELECT format('column %s.%s', c.relname, a.attname)
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
 UNION ALL
-SELECT format('index %s on %s', i.relname, c.relname)
+SELECT format('index %s on %s as %s', i.relname, c.relname, substring(pg_get_indexdef(i.oid) FROM ' USING (.*)'))
 FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_class AS c ON c.oid = x.indrelid
 WHERE c.relnamespace = 'public'::regnamespace AND x.indisvalid
 UNION ALL
@@ -23,12 +23,13 @@ SELECT format('trigger %s on %s%s', t.tgname, c.relname,
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal
 UNION ALL
-SELECT format('policy %s on %s for %s to %s', p.policyname, p.tablename, p.cmd, array_to_string(p.roles, ', '))
+SELECT format('policy %s on %s for %s to %s using %s check %s', p.policyname, p.tablename, p.cmd,
+              array_to_string(p.roles, ', '), p.qual, p.with_check)
 FROM pg_policies AS p
 WHERE p.schemaname = 'public'
 UNION ALL
-SELECT format('function %s(%s)%s', p.proname, pg_get_function_identity_arguments(p.oid),
-       CASE WHEN p.proconfig::text LIKE '%search_path%' THEN ' with its own search_path' ELSE '' END)
+SELECT format('function %s(%s)%s, body %s', p.proname, pg_get_function_identity_arguments(p.oid),
+              CASE WHEN p.proconfig::text LIKE '%search_path%' THEN ' with its own search_path' ELSE '' END, md5(p.prosrc))
 FROM pg_proc AS p
 WHERE p.pronamespace = 'public'::regnamespace
   AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')

@@ -1,7 +1,8 @@
 -- What must be true of rows that were there before the fleet came; runs after every migration, changes
 -- nothing the second time, and never touches a CRM row.
 
-SELECT seed_default_deal_stages(t.id) FROM tenants AS t;
+SELECT seed_default_deal_stages(t.id) FROM tenants AS t
+WHERE NOT EXISTS (SELECT FROM deal_stage_config AS c WHERE c.tenant_id = t.id);
 
 INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
 SELECT o.tenant_id, o.id, o.client_id, o.contact_id, o.delivered_at, o.delivered_at + interval '7 days'

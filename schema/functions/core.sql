@@ -27,6 +27,14 @@ AS $$
     END
 $$;
 
-REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text) FROM PUBLIC, anon, authenticated;
+-- Whether an error is about the moment (a deadlock, a lock, a server that stops or is full) and not about the
+-- row: it must end the transaction, because the next attempt may well succeed.
+CREATE OR REPLACE FUNCTION is_transient(p_sqlstate text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT left(p_sqlstate, 2) IN ('08', '40', '53', '57', '58') OR p_sqlstate = '55P03'
+$$;
+
+REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text), is_transient(text) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), current_tenant_id() TO authenticated, service_role, anon;
-GRANT EXECUTE ON FUNCTION action_status(uuid, text) TO service_role;
+GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_transient(text) TO service_role;

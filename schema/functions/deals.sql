@@ -103,7 +103,8 @@ CREATE OR REPLACE TRIGGER deal_stage_change
     FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage AND NEW.stage IS NOT NULL AND NEW.tenant_id IS NOT NULL)
     EXECUTE FUNCTION log_deal_stage_change();
 
--- New limits count at once: stalls_at follows, and a deal that no longer counts as stalled leaves its series.
+-- New limits count at once: stalls_at follows, and a deal that no longer counts as stalled leaves its series;
+-- should it stall again in the same silence, the series goes on where it was.
 CREATE OR REPLACE FUNCTION apply_stage_limits() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -115,8 +116,7 @@ BEGIN
     UPDATE deals AS d SET
         stalls_at = n.stalls_at,
         stalled_at = CASE WHEN n.stalls_at < v_now THEN d.stalled_at END,
-        next_follow_up_at = CASE WHEN n.stalls_at < v_now THEN d.next_follow_up_at END,
-        follow_up_count = CASE WHEN n.stalls_at < v_now THEN d.follow_up_count ELSE 0 END
+        next_follow_up_at = CASE WHEN n.stalls_at < v_now THEN d.next_follow_up_at END
     FROM (
         SELECT o.id, deal_stalls_at(o.tenant_id, o.stage, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
         FROM deals AS o
@@ -296,6 +296,7 @@ BEGIN
                concat_ws(':', 'deal', e.id, extract(epoch FROM e.active_at), e.template,
                          CASE WHEN e.template = 'deal_follow_up' THEN e.step END), p_run
         FROM decided AS e
+        ORDER BY e.active_at
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     )

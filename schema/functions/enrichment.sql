@@ -78,9 +78,9 @@ BEGIN
         SELECT * FROM (
             SELECT * FROM (
                 SELECT e.id, e.contact_id, e.email_address FROM contact_enrichment_queue AS e
-                WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'
+                WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND coalesce(e.claimed_at, e.created_at) <= v_now - interval '30 minutes'
                   AND (e.source NOT IN ('apollo', 'web_search') OR e.extracted_data IS NOT NULL)
-                ORDER BY e.claimed_at LIMIT p_limit
+                ORDER BY coalesce(e.claimed_at, e.created_at) LIMIT p_limit
                 FOR NO KEY UPDATE SKIP LOCKED
             ) AS lost
             UNION ALL
@@ -131,34 +131,51 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_error text;
 BEGIN
-    WITH result AS (
-        SELECT r.ordinal, (r.item ->> 'contact_id')::uuid AS contact_id, r.item -> 'fill' AS fill
-        FROM jsonb_array_elements(p_results) WITH ORDINALITY AS r (item, ordinal)
-        WHERE jsonb_typeof(r.item -> 'fill') = 'object'
-    ), fill AS (
-        SELECT r.contact_id, jsonb_object_agg(f.key, f.value ORDER BY r.ordinal DESC) AS fields
-        FROM result AS r CROSS JOIN jsonb_each_text(r.fill) AS f
-        GROUP BY r.contact_id
-    )
-    UPDATE contacts AS c SET
-        first_name = coalesce(nullif(btrim(c.first_name), ''), f.fields ->> 'first_name'),
-        last_name = coalesce(nullif(btrim(c.last_name), ''), f.fields ->> 'last_name'),
-        email = coalesce(nullif(btrim(c.email), ''), f.fields ->> 'email'),
-        title = coalesce(nullif(btrim(c.title), ''), f.fields ->> 'title'),
-        phone = coalesce(nullif(btrim(c.phone), ''), f.fields ->> 'phone'),
-        mobile = coalesce(nullif(btrim(c.mobile), ''), f.fields ->> 'mobile'),
-        linkedin_url = coalesce(nullif(btrim(c.linkedin_url), ''), f.fields ->> 'linkedin_url')
-    FROM fill AS f
-    WHERE c.id = f.contact_id AND c.tenant_id = p_tenant_id;
+    BEGIN
+        WITH result AS (
+            SELECT r.ordinal, (r.item ->> 'contact_id')::uuid AS contact_id, r.item -> 'fill' AS fill
+            FROM jsonb_array_elements(p_results) WITH ORDINALITY AS r (item, ordinal)
+            WHERE jsonb_typeof(r.item -> 'fill') = 'object'
+        ), fill AS (
+            SELECT r.contact_id, jsonb_object_agg(f.key, f.value ORDER BY r.ordinal DESC) AS fields
+            FROM result AS r CROSS JOIN jsonb_each_text(r.fill) AS f
+            GROUP BY r.contact_id
+        )
+        UPDATE contacts AS c SET
+            first_name = coalesce(nullif(btrim(c.first_name), ''), f.fields ->> 'first_name'),
+            last_name = coalesce(nullif(btrim(c.last_name), ''), f.fields ->> 'last_name'),
+            email = coalesce(nullif(btrim(c.email), ''), f.fields ->> 'email'),
+            title = coalesce(nullif(btrim(c.title), ''), f.fields ->> 'title'),
+            phone = coalesce(nullif(btrim(c.phone), ''), f.fields ->> 'phone'),
+            mobile = coalesce(nullif(btrim(c.mobile), ''), f.fields ->> 'mobile'),
+            linkedin_url = coalesce(nullif(btrim(c.linkedin_url), ''), f.fields ->> 'linkedin_url')
+        FROM fill AS f
+        WHERE c.id = f.contact_id AND c.tenant_id = p_tenant_id;
 
-    UPDATE contact_enrichment_queue AS e SET
-        status = r.status, error_message = r.error, processed_at = v_now,
-        merge_conflicts = coalesce(r.conflicts, '[]'),
-        merged_to_contact_id = CASE WHEN r.status = 'completed' THEN r.contact_id END
-    FROM jsonb_to_recordset(p_results)
-        AS r (queue_id uuid, contact_id uuid, status text, error text, conflicts jsonb)
-    WHERE e.id = r.queue_id AND e.tenant_id = p_tenant_id;
+        UPDATE contact_enrichment_queue AS e SET
+            status = r.status, error_message = r.error, processed_at = v_now,
+            merge_conflicts = coalesce(r.conflicts, '[]'),
+            merged_to_contact_id = CASE WHEN r.status = 'completed' THEN r.contact_id END
+        FROM jsonb_to_recordset(p_results)
+            AS r (queue_id uuid, contact_id uuid, status text, error text, conflicts jsonb)
+        WHERE e.id = r.queue_id AND e.tenant_id = p_tenant_id;
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        IF is_transient(SQLSTATE) THEN
+            RAISE;
+        END IF;
+        v_error := SQLERRM;
+    END;
+    -- A CRM has rules of its own (a unique address, a length): the row it refuses fails by itself.
+    IF jsonb_array_length(p_results) > 1 THEN
+        PERFORM settle_enrichment(p_tenant_id, jsonb_build_array(t)) FROM jsonb_array_elements(p_results) AS t;
+    ELSE
+        UPDATE contact_enrichment_queue AS e
+        SET status = 'failed', error_message = 'the CRM refuses it: ' || v_error, processed_at = v_now
+        WHERE e.id = (p_results -> 0 ->> 'queue_id')::uuid AND e.tenant_id = p_tenant_id;
+    END IF;
 END
 $$;
 

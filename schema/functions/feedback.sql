@@ -171,7 +171,35 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer),
+-- A request whose message did not get out was not asked: it is skipped with the message's reason, and counts
+-- neither as asked nor as unanswered. A message that an operator tries again makes it wait for an answer again.
+CREATE OR REPLACE FUNCTION follow_feedback_message() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    IF NEW.status = 'scheduled' THEN
+        UPDATE feedback_requests SET status = 'sent', skip_reason = NULL, sent_at = v_now, expires_at = v_now + interval '30 days'
+        WHERE id = NEW.subject_id AND tenant_id = NEW.tenant_id AND status = 'skipped';
+    ELSE
+        UPDATE feedback_requests SET status = 'skipped', skip_reason = coalesce(NEW.reason, NEW.last_error, NEW.status),
+                                     sent_at = NULL, expires_at = NULL
+        WHERE id = NEW.subject_id AND tenant_id = NEW.tenant_id AND status = 'sent';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER feedback_message_ended
+    AFTER UPDATE OF status ON scheduled_actions
+    FOR EACH ROW WHEN (
+        NEW.subject_type = 'feedback_request' AND NEW.kind = 'email' AND NEW.status <> OLD.status
+        AND (NEW.status IN ('skipped', 'failed', 'dead', 'cancelled')
+             OR NEW.status = 'scheduled' AND OLD.status IN ('failed', 'dead')))
+    EXECUTE FUNCTION follow_feedback_message();
+
+REVOKE ALL ON FUNCTION queue_feedback_request(), follow_feedback_message(), get_feedback_due(uuid, integer),
     run_feedback_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint) TO service_role;

@@ -55,7 +55,7 @@ AS $$
     WHERE slot IS NULL AND status = 'running' AND lease_until <= clock_timestamp()
 $$;
 
--- Whether a slot needs nobody any more: worked, failed for good, or being worked under a live lease.
+-- Whether a slot needs nobody any more: worked, or being worked under a live lease.
 CREATE OR REPLACE FUNCTION slot_is_taken(p_engine text, p_slot timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
@@ -106,7 +106,7 @@ BEGIN
           AND (s.contact_id IS NOT NULL OR s.client_id IS NOT NULL)
         UNION
         SELECT e.tenant_id FROM contact_enrichment_queue AS e
-        WHERE p_engine = 'enrichment' AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'
+        WHERE p_engine = 'enrichment' AND e.status = 'processing' AND coalesce(e.claimed_at, e.created_at) <= v_now - interval '30 minutes'
         UNION
         SELECT s.tenant_id FROM compliance_schedule AS s
         WHERE p_engine = 'compliance' AND s.is_active AND s.notify_at <= v_now

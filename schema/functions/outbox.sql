@@ -132,7 +132,7 @@ BEGIN
         v_claimed := v_claimed || ARRAY(
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
-            ORDER BY a.run_at LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed))
+            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed))
             FOR NO KEY UPDATE SKIP LOCKED);
     END LOOP;
 
@@ -196,7 +196,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT a.id, a.kind FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = k.kind AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
-            ORDER BY a.run_at LIMIT p_per_tenant
+            ORDER BY a.run_at, a.id LIMIT p_per_tenant
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS due
         LIMIT p_limit
@@ -254,7 +254,10 @@ BEGIN
         )
         SELECT count(*) INTO v_filed FROM settled;
         RETURN v_filed;
-    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+    EXCEPTION WHEN OTHERS THEN
+        IF is_transient(SQLSTATE) THEN
+            RAISE;
+        END IF;
         v_error := SQLERRM;
     END;
     IF jsonb_array_length(p_texts) > 1 THEN

@@ -62,9 +62,9 @@ BEGIN
     END IF;
     WITH lost AS (
         SELECT e.id FROM contact_enrichment_queue AS e
-        WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND e.claimed_at <= v_now - interval '30 minutes'
+        WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND coalesce(e.claimed_at, e.created_at) <= v_now - interval '30 minutes'
           AND e.source = p_provider AND e.extracted_data IS NULL
-        ORDER BY e.claimed_at LIMIT p_limit
+        ORDER BY coalesce(e.claimed_at, e.created_at) LIMIT p_limit
         FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE contact_enrichment_queue AS e SET status = 'pending', claimed_at = NULL FROM lost AS l WHERE e.id = l.id;
@@ -136,10 +136,10 @@ AS $$
         FOR NO KEY UPDATE SKIP LOCKED
     ), lost AS (
         SELECT e.id FROM contact_enrichment_queue AS e
-        WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND e.claimed_at <= fleet_now() - interval '30 minutes'
+        WHERE e.tenant_id = p_tenant_id AND e.status = 'processing' AND coalesce(e.claimed_at, e.created_at) <= fleet_now() - interval '30 minutes'
           AND e.source = p_provider AND e.extracted_data IS NULL
           AND action_status(p_tenant_id, 'enrichment') IS NOT NULL
-        ORDER BY e.claimed_at LIMIT p_limit
+        ORDER BY coalesce(e.claimed_at, e.created_at) LIMIT p_limit
         FOR NO KEY UPDATE SKIP LOCKED
     ), updated AS (
         UPDATE contact_enrichment_queue AS e SET status = 'skipped', error_message = p_reason, processed_at = fleet_now()

@@ -115,7 +115,12 @@ BEGIN
     END IF;
     UPDATE quotes SET
         outcome = p_outcome, outcome_reason = p_primary_reason, outcome_competitor = p_competitor, outcome_notes = p_notes,
-        status = CASE p_outcome WHEN 'won' THEN 'accepted' WHEN 'lost' THEN 'rejected' ELSE status END,
+        status = CASE
+            WHEN p_outcome = 'won' THEN 'accepted'
+            WHEN p_outcome = 'lost' THEN 'rejected'
+            WHEN status IN ('accepted', 'rejected') THEN CASE WHEN view_count > 0 THEN 'viewed' ELSE 'sent' END
+            ELSE status
+        END,
         responded_at = coalesce(responded_at, v_now), next_follow_up_at = NULL
     WHERE id = p_quote_id
     RETURNING * INTO v_quote;
@@ -262,6 +267,7 @@ BEGIN
                concat_ws(':', 'quote', e.id, extract(epoch FROM e.sent_at), e.step_kind,
                          CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step END), p_run
         FROM decided AS e WHERE e.step_kind <> 'quote_expired'
+        ORDER BY e.total_amount DESC, e.sent_at
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     )

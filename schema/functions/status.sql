@@ -27,7 +27,7 @@ BEGIN
                OR coalesce(n.retry_at, '1970-01-01 00:00:00+00') <= v_now)
         UNION ALL
         SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n
-        WHERE n.status = 'processing' AND n.claimed_at <= v_now - interval '30 minutes'
+        WHERE n.status = 'processing' AND coalesce(n.claimed_at, n.created_at) <= v_now - interval '30 minutes'
         UNION ALL
         SELECT 'enrichment', m.tenant_id FROM inbound_messages AS m
         WHERE m.processed_at IS NULL AND m.kind IN ('reply', 'message')
@@ -97,7 +97,18 @@ AS $$
     ORDER BY a.id
 $$;
 
+-- Every tenant, and the modes of the engines that do not work automatically for it.
+CREATE OR REPLACE FUNCTION list_tenants() RETURNS TABLE (tenant_id uuid, name text, modes jsonb)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT t.id, t.name, coalesce(jsonb_object_agg(s.engine, s.mode) FILTER (WHERE s.mode <> 'automatic'), '{}')
+    FROM tenants AS t
+    LEFT JOIN engine_settings AS s ON s.tenant_id = t.id
+    GROUP BY t.id, t.name
+    ORDER BY t.name, t.id
+$$;
+
 REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_refused_schedules(),
-    list_actions(text, integer), actions_of_run(bigint) FROM PUBLIC, anon, authenticated;
+    list_actions(text, integer), actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_refused_schedules(),
-    list_actions(text, integer), actions_of_run(bigint) TO service_role;
+    list_actions(text, integer), actions_of_run(bigint), list_tenants() TO service_role;

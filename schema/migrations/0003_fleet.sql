@@ -78,6 +78,11 @@ CREATE TABLE scheduled_actions (
     UNIQUE (tenant_id, dedupe_key)
 );
 
+-- Message-IDs are made of these numbers. Starting with the time they were never given before, not even by an
+-- installation that was rolled back: receivers would take the new message for the old one.
+SELECT setval(pg_get_serial_sequence('scheduled_actions', 'id'),
+              (extract(epoch FROM now() - timestamptz '2025-01-01 00:00:00+00') * 10)::bigint);
+
 CREATE TABLE quote_counters (
     tenant_id   uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     year        integer NOT NULL,

@@ -54,7 +54,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_quote_outcomes_analysis ON quote_out
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_enrichment_pending ON contact_enrichment_queue (tenant_id, created_at)
     WHERE status = 'pending';
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_enrichment_processing ON contact_enrichment_queue (claimed_at)
+CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_enrichment_processing ON contact_enrichment_queue ((coalesce(claimed_at, created_at)))
     WHERE status = 'processing';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_enrichment_email ON contact_enrichment_queue (tenant_id, lower(email_address));
 
@@ -70,7 +70,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_compliance_step ON compliance_checks
     WHERE next_step_at IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_compliance_entity ON compliance_checks (entity_type, entity_id);
 
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_actions_due ON scheduled_actions (kind, tenant_id, run_at)
+CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_actions_due ON scheduled_actions (kind, tenant_id, run_at, id)
     WHERE status = 'scheduled';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_actions_lease ON scheduled_actions (lease_until) WHERE status = 'sending';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_actions_subject ON scheduled_actions (subject_id);

@@ -300,6 +300,23 @@ def test_what_the_crm_refuses_fails_alone_and_who_is_gone_is_left_out(
     assert crm.rows("SELECT contact_id FROM cases") == [{"contact_id": None}]
 
 
+@pytest.mark.parametrize("code", ["insufficient_privilege", "object_not_in_prerequisite_state", "P0001"])
+def test_a_crm_that_refuses_every_task_in_its_own_way_stops_no_mail(
+    connection: Connection, crm: Crm, server: MailServer, code: str
+) -> None:
+    tenant = crm.tenant()
+    crm.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION 'closed on Sundays' USING ERRCODE = '{code}'; END $$"
+    )
+    crm.execute("CREATE TRIGGER refuse BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION refuse()")
+    write(crm, tenant, kind="task", template="deal_handover")
+    write(crm, tenant)
+
+    assert run(connection, server.url) == {"failed": 1, "sent": 1}
+    assert "closed on Sundays" in crm.actions(status="failed")[0]["last_error"]
+
+
 def test_a_paused_tenant_and_one_outside_its_hours_wait_and_the_others_do_not(
     connection: Connection, crm: Crm, server: MailServer
 ) -> None:

@@ -312,8 +312,20 @@ def test_a_longer_limit_takes_a_deal_out_of_its_series(crm: Crm) -> None:
     crm.run("deals")
     crm.execute("UPDATE deal_stage_config SET max_days_before_stale = 60 WHERE stage = 'lead'")
     row = crm.row("deals", deal)
-    assert (row["stalled_at"], row["next_follow_up_at"], row["follow_up_count"]) == (None, None, 0)
+    assert (row["stalled_at"], row["next_follow_up_at"]) == (None, None)
     assert crm.run("deals", at=NOW + days(30)).tally.due == 0
+
+
+def test_a_limit_set_back_again_goes_on_with_the_series_and_swallows_no_step(crm: Crm) -> None:
+    tenant = crm.tenant()
+    reachable_deal(crm, tenant, last_activity_at=NOW - days(5))
+    crm.run("deals")
+    for limit in (60, 3):
+        crm.execute("UPDATE deal_stage_config SET max_days_before_stale = %s WHERE stage = 'lead'", limit)
+    for day in range(1, 40):
+        tally = crm.run("deals", at=NOW + days(day)).tally
+        assert tally.acted.total() == tally.actions.total()
+    assert crm.templates() == {"deal_follow_up": 5, "deal_handover": 1}
 
 
 def test_a_stage_without_configuration_falls_back_to_seven_days(crm: Crm) -> None:

@@ -179,3 +179,30 @@ def test_another_tenants_contact_is_neither_read_nor_written(crm: Crm, by_id: bo
     row = settled(crm, queue)
     assert (row["status"], row["merge_conflicts"]) == ("skipped", [])
     assert crm.row("contacts", contact)["title"] is None
+
+
+def test_what_the_crm_refuses_fails_alone_with_the_crms_words(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.execute("CREATE UNIQUE INDEX one_address ON contacts (tenant_id, lower(email))")
+    crm.contact(tenant, email="taken@acme.example")
+    empty, healthy = crm.contact(tenant, email=None), crm.contact(tenant, email="ann@acme.example")
+    found = {"tenant_id": tenant, "source": "manual"}
+    refused = crm.insert(
+        "contact_enrichment_queue", contact_id=empty, extracted_data={"email": "taken@acme.example"}, **found
+    )
+    merged = crm.insert("contact_enrichment_queue", contact_id=healthy, extracted_data={"title": "Buyer"}, **found)
+    crm.run("enrichment")
+    assert settled(crm, refused)["status"] == "failed"
+    assert "one_address" in settled(crm, refused)["error_message"]
+    assert settled(crm, merged)["status"] == "completed"
+    assert crm.run("enrichment").tally.due == 0
+
+
+def test_a_row_stuck_in_processing_comes_back_even_if_nobody_noted_since_when(crm: Crm) -> None:
+    tenant = crm.tenant()
+    queue = crm.insert(
+        "contact_enrichment_queue", tenant_id=tenant, contact_id=crm.contact(tenant), source="manual",
+        status="processing", extracted_data={"title": "Buyer"}, created_at=NOW - days(9),
+    )  # fmt: skip
+    crm.run("enrichment")
+    assert settled(crm, queue)["status"] == "completed"

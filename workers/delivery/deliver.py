@@ -48,10 +48,12 @@ def deliver(connection: Connection, channel: Channel, settings: Settings) -> Cou
     done: Counter[str] = Counter()
     with transaction(connection):
         connection.execute("SELECT recover_actions(%s)", [settings.fleet_max_attempts])
-    while filed := _file_internal(connection):
-        done += filed
-    with channel:
-        done += _send_emails(connection, channel, settings)
+    try:
+        while filed := _file_internal(connection):
+            done += filed
+    finally:  # whatever the CRM has against a task, the mail still goes out
+        with channel:
+            done += _send_emails(connection, channel, settings)
     if done:
         logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
     return done

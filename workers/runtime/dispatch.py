@@ -125,7 +125,9 @@ def run_engine(
         report.unfinished |= elapsed > budget_seconds and bool(ring)
 
     with transaction(connection):
-        ledger.close_run(connection, run, "succeeded", len(report.tenants))
+        # Where nothing at all could be worked, the slot is left to the catch-up.
+        nothing_worked = bool(report.failures) and not report.tally.due
+        ledger.close_run(connection, run, "failed" if nothing_worked else "succeeded", len(report.tenants))
     report.seconds = time.monotonic() - started
     logger.info(
         "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures in %.2f s",
