@@ -10,7 +10,7 @@ from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
 from workers.runtime.tasks import register as register_engines
-from workers.settings import redis_url, settings
+from workers.settings import redis_url, settings, usable_home
 
 _TASK_TIME_LIMIT: Final = 30 * 60
 # Longer than the longest task may run, or Redis hands the message to a second worker meanwhile.
@@ -28,8 +28,7 @@ _TRANSPORT_OPTIONS: Final = {
 
 def _configuration() -> dict[str, Any]:
     chosen, broker = settings(), redis_url()
-    home = chosen.fleet_home
-    home.mkdir(parents=True, exist_ok=True)
+    home = usable_home()
     return {
         "broker_url": broker,
         "result_backend": broker,
@@ -64,7 +63,8 @@ try:
     app = Celery("workers")
     app.conf.update(_configuration())
 except FleetError as problem:
-    sys.exit(f"fleet: {problem}")
+    print(f"fleet: {problem}", file=sys.stderr)  # no log is set up yet
+    sys.exit(2)
 
 register_engines(app)
 register_delivery(app)

@@ -1,4 +1,4 @@
-"""The fleet's command line: `fleet up | run | status | actions | conflicts | inbound | load | db`."""
+"""The fleet's command line: `fleet up | run | status | tenants | actions | conflicts | inbound | load | db`."""
 
 import json
 import sys
@@ -15,6 +15,7 @@ import psycopg
 import typer
 from jinja2 import TemplateError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
@@ -78,7 +79,7 @@ def up(
 @app.command()
 def run(
     engine: Annotated[str, typer.Argument(help="feedback, deals, quotes, enrichment or compliance")],
-    tenant: Annotated[UUID | None, typer.Option(help="Only this tenant.")] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="UUID|NAME", help="Only this tenant.")] = None,
     now: Annotated[str | None, typer.Option(help="Let it be this instant (ISO 8601; UTC without an offset).")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show who would be contacted with what; change nothing.")
@@ -88,14 +89,13 @@ def run(
     """Run one engine in this process until nothing is due, and print what it did."""
     chosen = engine_named(engine)
     with _database() as connection, clock.at(_instant(now)):
-        if tenant is not None:
-            _require_tenant(connection, tenant)
+        only = _tenant(connection, tenant) if tenant is not None else None
         with transaction(connection, force_rollback=True) if dry_run else nullcontext():
             report = run_engine(
                 connection,
                 chosen,
                 trigger="manual",
-                tenant=tenant,
+                tenant=only,
                 batch_size=settings().fleet_batch_size,
                 fetch=not dry_run,
             )
@@ -110,7 +110,9 @@ def run(
         out.print(report_table([report.as_dict()]))
         for failure in report.failures:
             out.print(f"failed for tenant {failure.tenant}: {failure.error}", style="red", markup=False)
-    if report.failures:
+        if report.unfinished:
+            out.print("unfinished: rows are held by another session, run it again", style="red")
+    if report.failures or report.unfinished:
         raise typer.Exit(1)
 
 
@@ -140,6 +142,22 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def tenants(as_json: Json = False) -> None:
+    """List the tenants: id, name, and the engines that do not work automatically for them."""
+    with _database() as connection, transaction(connection):
+        rows = connection.execute("SELECT * FROM list_tenants()").fetchall()
+    if as_json:
+        out.print_json(json.dumps(rows, default=str))
+        return
+    table = table_of("id", "name", "not automatic")
+    table.columns[0].no_wrap = True
+    for row in rows:
+        modes = ", ".join(f"{engine} {mode}" for engine, mode in sorted(row["modes"].items()))
+        table.add_row(str(row["tenant_id"]), escape(row["name"]), modes)
+    out.print(table)
+
+
+@app.command()
 def load(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of CSV files.")],
     now: Annotated[str | None, typer.Option(help="The load's clock (ISO 8601).")] = None,
@@ -165,7 +183,9 @@ def load(
 @app.command()
 def inbound(
     path: Annotated[str | None, typer.Argument(metavar="FILE|MAILDIR|MBOX|DIR|-", help="Mail; - is a pipe.")] = None,
-    tenant: Annotated[UUID | None, typer.Option(help="Whose mail it is; else the recipients tell.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="UUID|NAME", help="Whose mail it is; else the recipients tell.")
+    ] = None,
     list_aside: Annotated[
         bool, typer.Option("--list-aside", help="List what was set aside, and read nothing.")
     ] = False,
@@ -178,9 +198,8 @@ def inbound(
         if path is None:
             _show_aside(connection, as_json=as_json)
             return
-        if tenant is not None:
-            _require_tenant(connection, tenant)
-        outcomes = _take_in(connection, path, tenant)
+        owner = _tenant(connection, tenant) if tenant is not None else None
+        outcomes = _take_in(connection, path, owner)
     counts = Counter(type(outcome).__name__.lower() for outcome in outcomes)
     aside = [outcome for outcome in outcomes if isinstance(outcome, Aside)]
     if as_json:
@@ -263,7 +282,10 @@ def list_actions(
 
 def _decision(name: str, explanation: str) -> None:
     def decide(
-        ids: Annotated[list[int], typer.Argument(metavar="ID...", help="ids as `fleet actions list` shows them")],
+        ids: Annotated[
+            list[int],
+            typer.Argument(metavar="ID...", min=1, max=2**63 - 1, help="ids as `fleet actions list` shows them"),
+        ],
     ) -> None:
         with _database() as connection, transaction(connection):
             rows = connection.execute("SELECT * FROM decide_actions(%s, %s)", [ids, name]).fetchall()
@@ -356,9 +378,14 @@ def _show_aside(connection: Connection, *, as_json: bool) -> None:
     out.print(table)
 
 
-def _require_tenant(connection: Connection, tenant: UUID) -> None:
-    if connection.execute("SELECT FROM tenants WHERE id = %s", [tenant]).fetchone() is None:
-        raise UnknownNameError(f"no tenant {tenant}")
+def _tenant(connection: Connection, text: str) -> UUID:
+    """Return the id of the tenant with this id or name."""
+    rows = connection.execute("SELECT id FROM tenants WHERE id::text = lower(%s) OR name = %s", [text, text]).fetchall()
+    if len(rows) != 1:
+        problem = f"{len(rows)} tenants are called {text!r}: name one by its id" if rows else f"no tenant {text!r}"
+        raise UnknownNameError(f"{problem} (`fleet tenants` lists them)")
+    found: UUID = rows[0]["id"]
+    return found
 
 
 def _instant(text: str | None) -> datetime | None:

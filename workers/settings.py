@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import tempfile
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -12,6 +13,7 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,21 +21,34 @@ from workers.errors import ConfigurationError
 
 # Read by the test suite and the benchmarks, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"})
+_FILE = ".env"
 
 
-def _url(*schemes: str) -> AfterValidator:
+def _url(*schemes: str, hosted: bool = True) -> AfterValidator:
     def check(value: str | None) -> str | None:
         if value and urlsplit(value).scheme not in schemes:
             raise ValueError(f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        if value and hosted and not value.startswith("redis+socket:"):
+            _require_host(value)
         return value or None
 
     return AfterValidator(check)
+
+
+def _require_host(url: str) -> None:
+    try:
+        reachable = urlsplit(url).hostname is not None and urlsplit(url).port != 0
+    except ValueError:  # its words may quote a part of the password
+        reachable = False
+    if not reachable:
+        raise ValueError("must name a host and, if any, a port from 1 to 65535; special characters are escaped")
 
 
 def _imap_urls(value: str | None) -> str | None:
     for url in re.split(r"[\s,]+", value.strip(" ,")) if value else ():
         if urlsplit(url).scheme not in ("imap", "imaps") or not urlsplit(url).hostname or not urlsplit(url).username:
             raise ValueError("must be URLs such as imaps://user:password@host:993/INBOX, separated by spaces or commas")
+        _require_host(url)
     return value or None
 
 
@@ -58,7 +73,7 @@ def _header_value(value: SecretStr) -> SecretStr:
     return value
 
 
-PostgresUrl = Annotated[str | None, _url("postgresql", "postgres")]
+PostgresUrl = Annotated[str | None, _url("postgresql", "postgres", hosted=False)]
 RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket")]
 SmtpUrl = Annotated[str | None, _url("smtp", "smtps")]
 HttpUrl = Annotated[str | None, _url("http", "https")]
@@ -68,7 +83,8 @@ Key = Annotated[SecretStr, AfterValidator(_header_value)]
 class Settings(BaseSettings):
     """Everything an operator can set. The environment wins over .env; names are case-insensitive."""
 
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="forbid", env_ignore_empty=True)
+    # Other programs keep variables of their own in .env; what looks like one of the fleet's is checked below.
+    model_config = SettingsConfigDict(frozen=True, env_file=_FILE, extra="ignore", env_ignore_empty=True)
 
     database_url: PostgresUrl = None
     direct_database_url: PostgresUrl = None
@@ -93,7 +109,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_unknown(self) -> Self:
         known = {name.upper() for name in type(self).model_fields} | _NOT_OURS
-        unknown = sorted(name for name in os.environ if name.startswith("FLEET_") and name not in known)
+        given = {name.upper() for name in (*os.environ, *dotenv_values(_FILE))}
+        unknown = sorted(name for name in given - known if name.startswith("FLEET_"))
         if unknown:
             raise ValueError(f"{unknown[0]} is not a setting of the fleet; .env.example lists them all")
         return self
@@ -134,6 +151,26 @@ def settings() -> Settings:
         message = problem["msg"].removeprefix("Value error, ")
         name = "".join(str(part) for part in problem["loc"]).upper()
         raise ConfigurationError(f"{name}: {message}" if name else message) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{_FILE} cannot be read: {error}") from None
+
+
+def usable_home() -> Path:
+    """Return FLEET_HOME, made if it is missing.
+
+    Raises:
+        ConfigurationError: it cannot be made, or nothing can be written there.
+    """
+    home = settings().fleet_home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return home
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"FLEET_HOME: {home.absolute()} cannot be used ({reason}); set another folder"
+        ) from None
 
 
 def database_url() -> str:
@@ -160,8 +197,8 @@ def _embedded(variable: str) -> str:
     try:
         servers: dict[str, str] = json.loads(chosen.servers_file.read_text())
         return servers[variable]
-    except (FileNotFoundError, KeyError):
+    except (OSError, ValueError, KeyError):
         raise ConfigurationError(
-            f"{variable} is not set and no embedded server runs under {chosen.fleet_home}: "
-            "set it, or start the fleet with `make run` (fleet up)"
+            f"{variable} is not set and no embedded server runs under {chosen.fleet_home.absolute()}: set it, "
+            "start the fleet with `make run` (fleet up), or set FLEET_HOME to the folder of one that runs"
         ) from None

@@ -2,15 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.crm import NOW, Crm, days
+from tests.crm import NOW, Crm, days, wait_until
 from workers.db import check
 from workers.db.session import Connection, connect
 
@@ -82,11 +85,97 @@ def test_run_for_one_tenant_leaves_the_others_alone(crm: Crm, database_url: str)
     assert {action["tenant_id"] for action in crm.actions()} == {first}
 
 
+def test_a_tenant_is_known_by_its_name_if_no_other_has_it(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    stalled_deal(crm)
+    first, second = (row["id"] for row in crm.rows("SELECT id FROM tenants ORDER BY id"))
+    crm.execute("UPDATE tenants SET name = 'Twin [x]'")
+    assert "2 tenants are called 'Twin [x]'" in one_line(fleet(database_url, "run", "deals", "--tenant", "Twin [x]"))
+    crm.execute("UPDATE tenants SET name = 'Only' WHERE id = %s", second)
+    crm.execute("INSERT INTO engine_settings VALUES (%s, 'deals', 'review'), (%s, 'quotes', 'automatic')", first, first)
+    assert fleet(database_url, "run", "deals", "--now", AT, "--tenant", "Only").returncode == 0
+    assert {action["tenant_id"] for action in crm.actions()} == {second}
+    assert json.loads(fleet(database_url, "tenants", "--json").stdout) == [
+        {"tenant_id": str(second), "name": "Only", "modes": {}},
+        {"tenant_id": str(first), "name": "Twin [x]", "modes": {"deals": "review"}},
+    ]
+    assert "Twin [x]" in fleet(database_url, "tenants").stdout
+
+
+def test_a_run_that_others_keep_from_its_rows_says_so(crm: Crm, database_url: str) -> None:
+    stalled_deal(crm)
+    crm.execute(
+        "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'held by another' USING ERRCODE = 'lock_not_available'; END $$"
+    )
+    crm.execute("CREATE TRIGGER held BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION held()")
+    result = fleet(database_url, "run", "deals", "--now", AT)
+    assert result.returncode == 1, result.stderr
+    assert "unfinished: rows are held by another session, run it again" in result.stdout
+
+
+def test_a_number_no_action_can_have_is_wrong_usage(database_url: str) -> None:
+    result = fleet(database_url, "actions", "retry", str(2**63))
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+@contextmanager
+def up(home: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "workers", "up", "--no-demo"], env=os.environ | {"FLEET_HOME": str(home)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def test_up_without_its_broker_ends_with_one_line(tmp_path: Path, database_url: str) -> None:
+    environment = os.environ | {"REDIS_URL": "redis://u:secret@127.0.0.1:1/0", "DATABASE_URL": database_url}
+    result = subprocess.run(
+        [sys.executable, "-m", "workers", "up"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    line = one_line(result)
+    assert "cannot reach the broker redis://u@127.0.0.1:1/0" in line
+    assert "secret" not in line
+
+
+def test_up_stopped_before_all_has_started_leaves_nothing_behind(tmp_path: Path) -> None:
+    home = tmp_path / "a home"  # with a space, which PostgreSQL's own starter cannot have in a socket's folder
+    with up(home) as process:
+        wait_until((home / "postgres" / "postmaster.pid").exists, seconds=30)
+        process.terminate()
+        process.communicate(timeout=60)
+    assert not (home / "postgres" / "postmaster.pid").exists()
+    assert not (home / "servers.json").exists()
+
+
+def test_up_notices_that_a_server_died(tmp_path: Path) -> None:
+    with up(tmp_path) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "beat started" in line:
+                break
+        os.kill(int((tmp_path / "valkey" / "valkey.pid").read_text()), signal.SIGKILL)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "the embedded Valkey died: see" in output.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["run", "dealz"], "no engine 'dealz': the engines are feedback, deals, quotes, enrichment, compliance"),
         (["run", "deals", "--tenant", str(uuid4())], "no tenant"),
+        (["run", "deals", "--tenant", "Nobody Ltd"], "no tenant 'Nobody Ltd' (`fleet tenants` lists them)"),
         (["run", "deals", "--now", "tomorrow"], "--now 'tomorrow' is no ISO 8601 instant"),
         (["actions", "retry", "4711"], "cannot retry 4711"),
         (["load", "no-such-folder"], "no-such-folder"),

