@@ -49,10 +49,13 @@ class ImapServer:
 
 @contextlib.contextmanager
 def running_dovecot() -> Iterator[ImapServer]:
-    """Run a dovecot; where it is missing the test fails, because mail that is not read is lost."""
+    """Run a dovecot; where it is missing the test fails in CI, and says so on a machine with Python and make alone."""
     program = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin")
     if program is None:
-        pytest.fail("dovecot is missing: apt-get install dovecot-imapd")
+        reason = "dovecot is missing: apt-get install dovecot-imapd"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     home = Path(tempfile.mkdtemp(prefix="fleet-imap-"))
     server = ImapServer(free_port())
     (home / "mail").mkdir()
