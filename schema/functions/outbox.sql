@@ -63,14 +63,14 @@ CREATE OR REPLACE TRIGGER delivery_time_zone_checked
     BEFORE INSERT OR UPDATE OF time_zone ON tenant_delivery
     FOR EACH ROW EXECUTE FUNCTION check_delivery_time_zone();
 
--- Tenants with due actions of a kind, from p_after on, in the order of their ids: a loose scan that reads
+-- Tenants with actions of a kind waiting, in the order of their ids: a loose scan that reads
 -- one index entry per tenant, however much each one has waiting.
-CREATE OR REPLACE FUNCTION tenants_with_actions(p_kind text, p_after uuid) RETURNS SETOF uuid
+CREATE OR REPLACE FUNCTION tenants_with_actions(p_kind text) RETURNS SETOF uuid
 LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 10
 AS $$
     WITH RECURSIVE waiting AS (
         SELECT (SELECT a.tenant_id FROM scheduled_actions AS a
-                WHERE a.status = 'scheduled' AND a.kind = p_kind AND (p_after IS NULL OR a.tenant_id > p_after)
+                WHERE a.status = 'scheduled' AND a.kind = p_kind
                 ORDER BY a.tenant_id LIMIT 1) AS tenant_id
         UNION ALL
         SELECT (SELECT a.tenant_id FROM scheduled_actions AS a
@@ -191,7 +191,7 @@ BEGIN
     WITH claimed AS MATERIALIZED (
         SELECT due.id, due.kind, t.name AS tenant_name
         FROM unnest(ARRAY['task', 'case']) AS k (kind)
-        CROSS JOIN LATERAL tenants_with_actions(k.kind, NULL) AS w (tenant_id)
+        CROSS JOIN LATERAL tenants_with_actions(k.kind) AS w (tenant_id)
         JOIN tenants AS t ON t.id = w.tenant_id
         CROSS JOIN LATERAL (
             SELECT a.id, a.kind FROM scheduled_actions AS a
@@ -296,11 +296,11 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION check_delivery_time_zone(), tenants_with_actions(text, uuid), recover_actions(integer),
+REVOKE ALL ON FUNCTION check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenants_with_actions(text, uuid), recover_actions(integer),
+GRANT EXECUTE ON FUNCTION tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     TO service_role;
