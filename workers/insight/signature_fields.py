@@ -142,7 +142,7 @@ def _own_signature(text: str, sender: str | None) -> list[str]:
 
 def _is_signature_alone(lines: Sequence[str]) -> bool:
     most, longest = 16, 160
-    if not 0 < len(lines) <= most or any(len(line) > longest for line in lines):
+    if not 0 < len(lines) <= most or any(len(line) > longest or is_prose(line) for line in lines):
         return False
     if len(find_signature(["", *lines])) == len(lines):
         return True
@@ -158,12 +158,12 @@ def _is_signature_alone(lines: Sequence[str]) -> bool:
         or any(char.isdigit() for char in line)
         for line in lines
     )
-    prose = any(is_prose(line) or line.rstrip().endswith(("?", "!", ":")) for line in lines)
+    asks = any(line.rstrip().endswith(("?", "!", ":")) for line in lines)
     return (
         is_name_like(first)
         and not set(words_of(first)) <= ANSWERS
         and telling > 0
-        and not prose
+        and not asks
         and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
     )
 

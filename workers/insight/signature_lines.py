@@ -38,6 +38,7 @@ __all__ = ["find_signature", "footer_start", "is_prose", "line_features"]
 
 _LONGEST_LINE: Final = 400
 _TAIL: Final = 18  # lines with text; longer signatures are rare and a longer tail finds prose instead
+_PARAGRAPH: Final = 3  # lines of prose in a row that no signature holds
 _MOST_DELIMITED: Final = 20
 _LAST_LINES: Final = 120
 _CAP: Final = 200_000
@@ -179,7 +180,7 @@ def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender
     Returns:
         One tuple of feature names per line of the tail, in order: at most eighteen.
     """
-    tail = shown[-_TAIL:]
+    tail = shown[_tail_start(shown) :]
     people = sender_tokens(sender)
     looks = [_look(line, people) for _, line in tail]
     rows: list[tuple[str, ...]] = []
@@ -206,6 +207,16 @@ def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender
             row.append("name_alone")
         rows.append(tuple(row))
     return rows
+
+
+def _tail_start(shown: Sequence[tuple[int, str]]) -> int:
+    """Where the tail begins that may hold a signature: none reaches up through a paragraph of prose."""
+    prose = 0
+    for index in range(len(shown) - 1, max(0, len(shown) - _TAIL) - 1, -1):
+        prose = prose + 1 if "prose" in _shape(shown[index][1]) else 0
+        if prose == _PARAGRAPH:
+            return index
+    return max(0, len(shown) - _TAIL)
 
 
 _NEAR: Final = frozenset(
