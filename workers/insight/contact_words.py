@@ -32,6 +32,7 @@ _FORMS: Final = load("legal_forms")
 _TITLES: Final = frozenset(_DATA["title_words"])
 _TITLE_ENDINGS: Final = tuple(_DATA["title_endings"])
 _TITLE_PHRASES: Final = tuple(_DATA["title_phrases"])
+_TITLE_HEADS: Final = frozenset(phrase.split()[0].rstrip(".") for phrase in _TITLE_PHRASES)
 COMPANY_WORDS: Final = frozenset(_DATA["company_words"])
 _SHORTEST_STREET: Final = 5
 _STREETS: Final = frozenset(_DATA["street_words"])
@@ -81,9 +82,10 @@ def word_set(name: str) -> frozenset[str]:
     return frozenset(_DATA[name])
 
 
-def words_of(line: str) -> list[str]:
+@lru_cache(maxsize=2_048)
+def words_of(line: str) -> tuple[str, ...]:
     """The words of a line in lower case, without numbers and punctuation around them."""
-    return [word.casefold().rstrip(".") for word in _WORD.findall(line)]
+    return tuple(word.casefold().rstrip(".") for word in _WORD.findall(line))
 
 
 def sender_tokens(sender: str | None) -> frozenset[str]:
@@ -110,10 +112,15 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
     }
 
 
+_CLOSING_STARTS: Final = frozenset(closing[:2] for closing in CLOSINGS)
+
+
 def closing_rest(line: str) -> str | None:
     """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")
     head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
+    if head[:2] not in _CLOSING_STARTS:
+        return None
     bare = head.rstrip(" ,.!;:")
     if bare in CLOSINGS:
         return ""
@@ -154,9 +161,9 @@ def is_title_like(text: str) -> bool:
     if not 0 < len(words) <= most_words:
         return False
     folded = text.casefold()
-    if any(phrase in folded for phrase in _TITLE_PHRASES):
+    if not _TITLE_HEADS.isdisjoint(words) and any(phrase in folded for phrase in _TITLE_PHRASES):
         return True
-    if any(_is_title_word(word) for word in words):
+    if any(map(_is_title_word, words)):
         return True
     return not text.isascii() and any(len(title) > 1 and title in folded for title in _CJK_TITLES)
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from workers.insight.phrases import load
@@ -27,7 +26,6 @@ _SENTENCES = 60
 _FEW = 2  # one sentence is the whole
 _UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
 _LONGEST_WORD = 20
-_WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"(?:[a-z](?!\?))*")
 # Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
 # neutral costs more than the reverse; a question, a request or a plan is another matter.
@@ -229,13 +227,16 @@ def _issues(text: str, label: Label) -> tuple[str, ...]:
     """Name what the unhappy clauses are about."""
     found: set[str] = set()
     least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
-    for clause in chain.from_iterable(map(_CLAUSE.split, sentences_of(text)[:_SENTENCES])):
-        named = _named(clause) - found
-        if not named:
+    for sentence in sentences_of(text)[:_SENTENCES]:
+        if not _named(sentence) - found:
             continue
-        chances = _chances_of(clause)
-        if chances and chances.negative > max(chances.positive, least):
-            found |= named
+        for clause in _CLAUSE.split(sentence):
+            named = _named(clause) - found
+            if not named:
+                continue
+            chances = _chances_of(clause)
+            if chances and chances.negative > max(chances.positive, least):
+                found |= named
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
@@ -243,18 +244,24 @@ def _named(clause: str) -> set[str]:
     """The issues that a clause names."""
     named: set[str] = set()
     hinted: set[str] = set()
-    for word in _WORD.findall(clause):
-        sure, hints = _issues_of(word[:_LONGEST_WORD].lower())
-        named |= sure
-        hinted |= hints
+    for issues in filter(None, map(_issues_of, tokenize(clause).texts)):
+        named |= issues.sure
+        hinted |= issues.hinted
     return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
 
 
-@lru_cache(maxsize=16_384)
-def _issues_of(word: str) -> tuple[frozenset[str], frozenset[str]]:
+class _Named(NamedTuple):
     """The issues that a word names, and those it may name together with others."""
+
+    sure: frozenset[str]
+    hinted: frozenset[str]
+
+
+@lru_cache(maxsize=16_384)
+def _issues_of(word: str) -> _Named | None:
+    """What a word says of the issues; None for most."""
+    word = word[:_LONGEST_WORD]
     issues = _issue_words().items()
-    return (
-        frozenset(name for name, issue in issues if issue.word.fullmatch(word)),
-        frozenset(name for name, issue in issues if word.startswith(issue.starts)),
-    )
+    sure = frozenset(name for name, issue in issues if issue.word.fullmatch(word))
+    hinted = frozenset(name for name, issue in issues if word.startswith(issue.starts))
+    return _Named(sure, hinted) if sure or hinted else None

@@ -19,19 +19,27 @@ _FEWEST_TOKENS = 4
 class _Head(NamedTuple):
     kinds: tuple[SignalType, ...]
     bias: tuple[float, ...]
-    highest_bias: float
-    rows: Mapping[str, tuple[int, ...]]
+    words: Mapping[str, tuple[int, ...]]
+    pairs: Mapping[tuple[str, str], tuple[int, ...]]
 
 
 @cache
 def _head() -> _Head:
     source = resources.files("workers.insight").joinpath("data", "signal_weights.json")
     data = json.loads(source.read_text(encoding="utf-8"))
+    words: dict[str, tuple[int, ...]] = {}
+    pairs: dict[tuple[str, str], tuple[int, ...]] = {}
+    for name, row in data["rows"].items():
+        first, _, second = name.partition(" ")
+        if second:
+            pairs[first, second] = tuple(map(int, row.split()))
+        else:
+            words[first] = tuple(map(int, row.split()))
     return _Head(
         kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
         bias=tuple(data["bias"]),
-        highest_bias=max(data["bias"]),
-        rows={name: tuple(map(int, row.split())) for name, row in data["rows"].items()},
+        words=words,
+        pairs=pairs,
     )
 
 
@@ -42,13 +50,11 @@ def likeliest_signal(sentence: str) -> SignalType | None:
     if len(tokens) < _FEWEST_TOKENS:
         return None
     names = {f"~{text}" if negated else text for text, negated in zip(tokens.texts, tokens.negated, strict=True)}
-    names.update(map(" ".join, zip(("^", *tokens.texts), tokens.texts, strict=False)))
-    rows = [head.rows[name] for name in names if name in head.rows]
+    pairs = set(zip(("^", *tokens.texts), tokens.texts, strict=False))
+    rows = [*filter(None, map(head.words.get, names)), *filter(None, map(head.pairs.get, pairs))]
     if not rows:
         return None
     scale = 10 * len(tokens) ** 0.5
-    if sum(map(max, rows)) / scale + head.highest_bias <= 0:
-        return None  # no type can get above its bias
     margins = [sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)]
     best = max(range(len(margins)), key=margins.__getitem__)
     return head.kinds[best] if margins[best] > 0 else None

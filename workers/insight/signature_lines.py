@@ -246,9 +246,12 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     shape = _shape(line)
     if not people:
         return shape
-    parts = [part for word in words_of(line) for part in _NAME_PARTS.split(word) if part]
+    words = words_of(line)
+    parts = words if "".join(words).isalpha() else [part for word in words for part in _NAME_PARTS.split(word) if part]
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
+    if len(parts) > brief and people.isdisjoint(parts):
+        return shape
     nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
     named = [
         word for word in parts if word in people or (word in nicknames and any(p.startswith(word) for p in people))
