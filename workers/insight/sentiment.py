@@ -81,11 +81,11 @@ def _head() -> _Head:
     pairs: dict[str, dict[str, tuple[float, ...]]] = {}
     for pair, values in data["pairs"].items():
         first, _, second = pair.partition(" ")
-        pairs.setdefault(first, {})[second] = tuple(value / 100 for value in values)
+        pairs.setdefault(first, {})[second] = tuple(value / 10 for value in values)
     return _Head(
         bias=tuple(data["bias"]),
         figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
-        words={word: tuple(value / 100 for value in values) for word, values in data["words"].items()},
+        words={word: tuple(value / 10 for value in values) for word, values in data["words"].items()},
         pairs=pairs,
         values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
     )
