@@ -134,8 +134,9 @@ class Features:
             sums = np.zeros((2, self.width))
             before = "^"
             for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
-                key = f"~{text}" if negated else text
-                counts[key] = counts.get(key, 0.0) + weight / root
+                if text != "!":  # a figure, see workers.insight.polarity
+                    key = f"~{text}" if negated else text
+                    counts[key] = counts.get(key, 0.0) + weight / root
                 pair = f"{before} {text}"
                 counts[pair] = counts.get(pair, 0.0) + 1.0 / root
                 before = text

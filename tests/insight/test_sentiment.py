@@ -114,8 +114,21 @@ def test_the_end_of_a_long_praise_is_still_praise() -> None:
     assert score_sentiment(text).label == "positive"
 
 
-def test_emphasis_counts() -> None:
-    assert score_sentiment("bad service").score >= score_sentiment("really BAD service!!!").score
+@pytest.mark.parametrize(
+    ("plain", "emphatic"),
+    [
+        ("it was late", "it was late!!"),
+        ("it was late", "it was really late!!"),
+        ("the answer was unfriendly", "the answer was so unfriendly!"),
+        ("bad service", "really BAD service!!!"),
+    ],
+)
+def test_emphasis_makes_a_complaint_no_milder(plain: str, emphatic: str) -> None:
+    assert score_sentiment(emphatic).score <= score_sentiment(plain).score
+
+
+def test_emphasis_adds_to_praise() -> None:
+    assert score_sentiment("nice").score < score_sentiment("very nice!").score
 
 
 @given(st.text(max_size=3_000))

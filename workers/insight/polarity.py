@@ -75,9 +75,10 @@ def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
     if OPENER in texts[:OPENER_REACH]:
         tally.opener()
     root = max(count, 1) ** 0.5
+    summed = tally.figures(root)
     return [
-        *tally.figures(root),
-        min(texts.count("!"), 3) / 3,
+        *summed,
+        summed[-1] * min(texts.count("!"), 3) / 3,  # an exclamation adds to what is said, good or bad
         min(texts.count("?") + texts.count("?!"), 2) / 2,
         root / 5,
         float(tally.highest < _WEAK and tally.lowest > -_WEAK),
