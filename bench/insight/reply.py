@@ -15,7 +15,7 @@ from workers.insight.reply import split_reply
 
 __all__ = ["evaluate"]
 
-OWN = Path(__file__).parent / "data" / "replies.jsonl"
+DATA = Path(__file__).parent / "data"
 LANGUAGES = ["en", "de", "fr", "it", "es", "nl", "pl", "sv", "da", "cs", "ja", "ko", "zh"]
 
 # A system answers with (text, signature); the signature may be empty if it does not split it off.
@@ -23,15 +23,18 @@ System = Callable[[str], tuple[str, str]]
 
 
 def evaluate() -> dict[str, Any]:
-    """Score every system on the own set and, if it is there, on the public one.
+    """Score every system on the own sets and, if it is there, on the public one.
 
     Returns:
         `{"name", "rows", "notes"}`; precision, recall and F1 of a row are all the share of exact mails.
     """
-    sets = {"own": _read(OWN)}
+    sets = {"own": _read(DATA / "replies.jsonl"), "second": _read(DATA / "replies_second.jsonl")}
     folder = Path(os.environ.get("FLEET_JUDGEMENT_DIR", "../shared/data/judgement"))
     public = folder / "replies" / "discourse.jsonl"
-    notes = ["A reply is exact if its words are, with or without the signature that belongs to it."]
+    notes = [
+        "A reply is exact if its words are, with or without the signature that belongs to it.",
+        "The second set does not say what its signatures are: who keeps them has them counted as wrong.",
+    ]
     if public.exists():
         sets["public (discourse)"] = _read(public)
     else:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Container
 from typing import get_args
 
-from bench.insight.scores import Evaluation, read, score
+from bench.insight.scores import Evaluation, Row, read, score
 from workers.insight.roles import Role, infer_role
 
 CLASSES: tuple[str, ...] = get_args(Role)
@@ -28,14 +28,15 @@ _KEYWORDS = {
 
 
 def evaluate() -> Evaluation:
-    """Compare the fleet with keywords found anywhere in the title and with whole keywords."""
-    cases = read("roles")
-    truth = [[case["role"]] for case in cases]
-    titles = [case["title"].lower() for case in cases]
-    words = [set(re.findall(r"\w+", title)) for title in titles]
-    rows = score("fleet", truth, [[infer_role(case["title"])] for case in cases], CLASSES)
-    rows += score("keywords", truth, [[_keywords(title)] for title in titles], CLASSES)
-    rows += score("words", truth, [[_keywords(title)] for title in words], CLASSES)
+    """Compare the fleet with keywords found anywhere in the title and with whole keywords, on both sets."""
+    rows: list[Row] = []
+    for name, cases in {"held": read("roles"), "second": read("roles_second", None)}.items():
+        truth = [[case["role"]] for case in cases]
+        titles = [case["title"].lower() for case in cases]
+        words = [set(re.findall(r"\w+", title)) for title in titles]
+        rows += score(f"fleet, {name}", truth, [[infer_role(case["title"])] for case in cases], CLASSES)
+        rows += score(f"keywords, {name}", truth, [[_keywords(title)] for title in titles], CLASSES)
+        rows += score(f"words, {name}", truth, [[_keywords(title)] for title in words], CLASSES)
     return {"name": "roles", "rows": rows, "notes": []}
 
 

@@ -21,26 +21,28 @@ _KEYWORDS = {
 
 
 def evaluate() -> Evaluation:
-    """Compare the fleet with keywords found anywhere."""
-    cases = read("signals")
-    truth = [case["signals"] for case in cases]
-    texts = [case["text"] for case in cases]
-    systems: dict[str, list[list[str]]] = {
-        "fleet": [[signal.signal_type for signal in detect_signals(text)] for text in texts],
-        "keywords": [
-            [kind for kind, words in _KEYWORDS.items() if any(word in text.lower() for word in words)] for text in texts
-        ],
-    }
+    """Compare the fleet with keywords found anywhere: on the half that is held out, and on the second set.
+
+    The second set was written without sight of patterns and training mails, and nothing was tuned on it.
+    """
     rows: list[Row] = []
     notes: list[str] = []
-    ordinary = [index for index, kinds in enumerate(truth) if not kinds]
-    for system, guesses in systems.items():
-        rows += score(system, truth, guesses, CLASSES)
-        flagged = sum(bool(guesses[index]) for index in ordinary)
-        notes.append(f"{system}: {flagged / max(len(ordinary), 1):.0%} of ordinary mails flagged")
-    fresh = read("signals_fresh", None)
-    guesses = [[signal.signal_type for signal in detect_signals(case["text"])] for case in fresh]
-    rows += score("fleet, fresh", [case["signals"] for case in fresh], guesses, CLASSES)
-    false = sum(bool(guess) and not case["signals"] for guess, case in zip(guesses, fresh, strict=True))
-    notes.append(f"fleet, fresh: {false} of {sum(not case['signals'] for case in fresh)} ordinary mails flagged")
+    for name, cases in {"held": read("signals"), "second": read("signals_second", None)}.items():
+        truth = [case["signals"] for case in cases]
+        texts = [case["text"] for case in cases]
+        ordinary = [index for index, kinds in enumerate(truth) if not kinds]
+        for system, judge in {"fleet": _fleet, "keywords": _keywords}.items():
+            guesses = [judge(text) for text in texts]
+            rows += score(f"{system}, {name}", truth, guesses, CLASSES)
+            flagged = sum(bool(guesses[index]) for index in ordinary)
+            notes.append(f"{system}, {name}: {flagged} of {len(ordinary)} ordinary mails flagged")
     return {"name": "signals", "rows": rows, "notes": notes}
+
+
+def _fleet(text: str) -> list[str]:
+    return [signal.signal_type for signal in detect_signals(text)]
+
+
+def _keywords(text: str) -> list[str]:
+    folded = text.lower()
+    return [kind for kind, words in _KEYWORDS.items() if any(word in folded for word in words)]

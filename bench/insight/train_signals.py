@@ -4,15 +4,15 @@
 
 VECTORS and the public sentences are those of :mod:`bench.insight.train_sentiment`. The mails that carry a
 signal were written for this project (``data/train_signals.txt``, and the half of ``data/signals.jsonl``
-that is not held out). Everything that is no signal is stood for by tweets and newspaper columns (VADER
-ground truth, MIT), Enron mails (mailgun/forge, CC BY 3.0) and the project's own sentences without an
-opinion.
+that is not held out); their labels say what a mail carries and not in which sentence. Everything that is no
+signal is stood for by tweets and newspaper columns (VADER ground truth, MIT), Enron mails (mailgun/forge,
+CC BY 3.0) and the project's own sentences without an opinion.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,23 +26,29 @@ from workers.insight.tokens import sentences_of, tokenize
 
 OUT = ROOT / "workers" / "insight" / "data" / "signal_weights.json"
 KINDS: tuple[str, ...] = get_args(SignalType)
-WORDS = 6_000
+WORDS = 10_000
 COUNT_WEIGHT = 2.0  # words and pairs of the training mails count more than what resembles them
-MIN_COUNT = 2
-CUT = 0.3  # margin below which a sentence is left alone: precision before recall
-SMALL = 0.3
+MIN_COUNT = 3
+ROUNDS = 3
+CUT = 1.0  # margin below which a sentence is left alone: precision before recall
+SMALL = 1.5
 
 
-def read_mails() -> tuple[list[str], list[set[str]]]:
-    """Sentences and the types they carry."""
-    pairs: list[tuple[str, set[str]]] = []
+class Mail(NamedTuple):
+    """A mail in sentences, and the types of signals it carries."""
+
+    sentences: tuple[str, ...]
+    kinds: frozenset[str]
+
+
+def read_mails() -> list[Mail]:
+    """The mails that were written for training."""
+    rows: list[tuple[str, list[str]]] = []
     for line in (DATA / "train_signals.txt").read_text(encoding="utf-8").splitlines():
         names, _, text = line.replace("\\n", "\n").partition("|")
-        kinds = {kind for kind in names.split(",") if kind}
-        # What an ordinary mail says is ordinary in every sentence; of another, one sentence carries the signal.
-        pairs += [(part, kinds) for part in (sentences_of(text) if not kinds else [text])]
-    pairs += [(case["text"], set(case["signals"])) for case in read("signals", "dev")]
-    return [text for text, _ in pairs], [kinds for _, kinds in pairs]
+        rows.append((text, names.split(",") if names else []))
+    rows += [(case["text"], case["signals"]) for case in read("signals", "dev")]
+    return [Mail(sentences_of(text), frozenset(kinds)) for text, kinds in rows]
 
 
 def read_ordinary_mails() -> list[str]:
@@ -79,7 +85,7 @@ def count(text: str) -> dict[str, float]:
     return found
 
 
-def train(texts: list[str], kinds: list[set[str]], words: list[str], vectors: Any) -> dict[str, Any]:
+def train(mails: list[Mail], words: list[str], vectors: Any) -> dict[str, Any]:
     """Train one head per type on the mails and on ordinary text, and collapse all into one table per word."""
     words, vectors = words[:WORDS], vectors[:WORDS]
     index = {word: i for i, word in enumerate(words) if word.isalpha()}
@@ -87,19 +93,46 @@ def train(texts: list[str], kinds: list[set[str]], words: list[str], vectors: An
     plain = [text for _, text in sets["nyt"]][::4] + [text for _, text in sets["tweets"]][::8]
     plain += [text for label, text in sets["own"] if label == 1]
     plain += read_ordinary_mails()
+    texts = [sentence for mail in mails for sentence in mail.sentences]
     counts = DictVectorizer()
     counted = counts.fit_transform([count(text) for text in [*texts, *plain]])
     often = np.asarray((counted > 0).sum(axis=0)).ravel() >= MIN_COUNT
     counts.restrict(often)
-    matrix = sp.hstack([sp.csr_matrix(embed([*texts, *plain], index, vectors)), counted[:, np.flatnonzero(often)]])
+    dense = sp.csr_matrix(embed([*texts, *plain], index, vectors))
+    matrix = sp.hstack([dense, counted[:, np.flatnonzero(often)]]).tocsr()
     weights = np.array([4.0] * len(texts) + [1.0] * len(plain))
-    heads = []
-    for kind in KINDS:
-        labels = np.array([kind in of for of in kinds] + [False] * len(plain))
-        head = LogisticRegression(C=4.0, max_iter=500, class_weight="balanced")
-        heads.append(head.fit(matrix.tocsr(), labels, sample_weight=weights))
+    heads = [fit(kind, mails, matrix, weights) for kind in KINDS]
     coefficients = np.array([head.coef_[0] for head in heads])
     return table_of(coefficients, [head.intercept_[0] for head in heads], index, vectors, counts)
+
+
+def fit(kind: str, mails: list[Mail], matrix: Any, weights: Any) -> LogisticRegression:
+    """Fit the head of one type.
+
+    A mail of one sentence carries its signal there. Which sentence of a longer one does is unknown: from the
+    second round on it is the one that the head of the round before finds most telling; the others are left out.
+    """
+    carries = np.zeros(len(weights), dtype=bool)
+    known = np.ones(len(weights), dtype=bool)
+    longer: list[slice] = []
+    start = 0
+    for mail in mails:
+        rows = slice(start, start + len(mail.sentences))
+        start = rows.stop
+        if kind in mail.kinds:
+            carries[rows] = True
+            if len(mail.sentences) > 1:
+                known[rows] = False
+                longer.append(rows)
+    used = known
+    for _ in range(ROUNDS):
+        head = LogisticRegression(C=4.0, max_iter=500, class_weight="balanced")
+        head.fit(matrix[used], carries[used], sample_weight=weights[used])
+        margins = head.decision_function(matrix)
+        used = known.copy()
+        for rows in longer:
+            used[rows.start + int(margins[rows].argmax())] = True
+    return head
 
 
 def main() -> None:
@@ -107,8 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("vectors", type=Path)
     words, vectors = read_vectors(parser.parse_args().vectors)
-    texts, kinds = read_mails()
-    content = train(texts, kinds, words, vectors)
+    content = train(read_mails(), words, vectors)
     OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     print(f"{OUT.name}: {len(content['rows'])} rows, {OUT.stat().st_size:,} bytes")
 

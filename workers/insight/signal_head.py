@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import tokenize
 
-_FEWEST_TOKENS = 4
+_FEWEST_TOKENS = 6
 
 
 class _Head(NamedTuple):
