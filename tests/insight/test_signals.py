@@ -114,7 +114,7 @@ def test_no_shortcut_hides_a_signal() -> None:
     for line in data.read_text(encoding="utf-8").splitlines():
         sentence = line.partition("|")[2][:300]
         every = "".join(f"{letter} " for rule in rules().values() for letter in [*rule.triggers, *rule.words])
-        awake = wake(f"{sentence} {every}").patterns
+        awake = wake(f"{sentence} {every}")
         for kind, rule in rules().items():
             hidden = {one.pattern for one in rule.expressions} - set(awake.get(kind, ()))
             assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]

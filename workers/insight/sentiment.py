@@ -16,7 +16,7 @@ from workers.insight.phrases import load
 from workers.insight.polarity import figures, lexicon
 from workers.insight.tokens import MAX_CHARS, Tokens, sentences_of, tokenize
 
-__all__ = ["KEY_ISSUES", "Label", "Sentiment", "mood", "score_sentiment"]
+__all__ = ["KEY_ISSUES", "Label", "Sentiment", "score_sentiment"]
 
 Label = Literal["positive", "neutral", "negative"]
 
@@ -139,12 +139,6 @@ def score_sentiment(text: str) -> Sentiment:
     label, score = _decide(chances)
     content = chances.negative < _CONTENT
     return Sentiment(label, score, () if content else _issues(text, label))
-
-
-def mood(text: str) -> float:
-    """The score of :func:`score_sentiment` alone."""
-    chances = _judge(text[:MAX_CHARS])
-    return 0.0 if chances is None else _decide(chances)[1]
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:

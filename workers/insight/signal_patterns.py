@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from workers.insight.phrases import load
 
-__all__ = ["Awake", "Rule", "SignalType", "matches", "rules", "wake"]
+__all__ = ["Rule", "SignalType", "matches", "rules", "wake"]
 
 SignalType = Literal[
     "complaint",
@@ -28,8 +28,6 @@ SignalType = Literal[
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _LONGEST_WORD: Final = 20
 _PART: Final = re.compile(r"<([A-Z]+)>")
-_OWN_WORDS: Final = frozenset(load("signal_words")["customer"])
-_AFFAIRS: Final = re.compile("|".join(load("signal_words")["affair"]))
 
 
 class Expression(NamedTuple):
@@ -53,14 +51,6 @@ class Rule(NamedTuple):
     triggers: tuple[str, ...]
     words: frozenset[str]
     veto: re.Pattern[str]
-
-
-class Awake(NamedTuple):
-    """What the words of a sentence make worth trying."""
-
-    patterns: Mapping[SignalType, list[re.Pattern[str]]]
-    customer: bool
-    affair: bool
 
 
 class _Index(NamedTuple):
@@ -125,17 +115,9 @@ def rules() -> Mapping[SignalType, Rule]:
     return _index().rules
 
 
-class _Woken(NamedTuple):
-    """The needs that a word meets, the expressions it makes worth trying, and whom it speaks of."""
-
-    bits: int
-    expressions: frozenset[int]
-    customer: bool
-    affair: bool
-
-
 @lru_cache(maxsize=32_768)
-def _wakes(word: str) -> _Woken:
+def _wakes(word: str) -> tuple[int, frozenset[int]]:
+    """The needs that a word meets, as bits, and the expressions that it makes worth trying."""
     index = _index()
     bits = 0
     expressions: set[int] = set()
@@ -148,38 +130,34 @@ def _wakes(word: str) -> _Woken:
     for trigger, starts, words in index.triggers:
         if word in words or word.startswith(starts):
             bits |= trigger
-    stem = word.partition("'")[0]
-    return _Woken(bits, frozenset(expressions), stem in _OWN_WORDS, _AFFAIRS.fullmatch(stem) is not None)
+    return bits, frozenset(expressions)
 
 
-def wake(sentence: str) -> Awake:
-    """What is worth trying on a sentence, in the usual order; cheap, because for most it is nothing."""
+def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
+    """The patterns worth trying on a sentence, in the usual order; cheap, because for most there are none."""
     index = _index()
-    bits, customer, affair = 0, False, False
+    bits = 0
     possible = set(index.always)
     for word in _WORD.findall(sentence.lower()):
-        more, expressions, own, ours = _wakes(word[:_LONGEST_WORD])
+        more, expressions = _wakes(word[:_LONGEST_WORD])
         bits |= more
         possible |= expressions
-        customer = customer or own
-        affair = affair or ours
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}
     for number in sorted(possible):
         (pattern, needs), kind = index.table[number]
         if bits & needs == needs:
             patterns.setdefault(kind, []).append(pattern)
-    return Awake(patterns, customer, affair)
+    return patterns
 
 
 def matches(sentence: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[str]:
     """What the patterns match, from left to right, without overlaps; the earlier pattern goes first."""
-    awake = patterns
     position = 0
-    while awake:
-        found = [match for pattern in awake if (match := pattern.search(sentence, position))]
+    while patterns:
+        found = [match for pattern in patterns if (match := pattern.search(sentence, position))]
         if not found:
             return
         first = min(found, key=re.Match.start)
         yield first.group()
         position = max(first.end(), position + 1)
-        awake = [match.re for match in found]
+        patterns = [match.re for match in found]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from workers.insight.phrases import load
-from workers.insight.sentiment import mood
 from workers.insight.signal_head import likeliest_signal
-from workers.insight.signal_patterns import Awake, SignalType, matches, rules, wake
+from workers.insight.signal_patterns import SignalType, matches, rules, wake
 from workers.insight.tokens import sentences_of
 
 MAX_CHARS = 6_000
@@ -44,8 +43,6 @@ _SMALL_PRINT = re.compile(
     r"|all rights reserved|please consider the environment|job posting)\b",
     re.IGNORECASE,
 )
-_OWN_AFFAIR = re.compile(rf"\byour (?:{'|'.join(_WORDS['own_affair'])})\b|\bfrom you\b", re.IGNORECASE)
-_UNHAPPY = -0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +93,15 @@ def _holds(folded: str, hints: tuple[str, ...]) -> bool:
 
 def _read(sentence: str) -> list[tuple[SignalType, str]]:
     """What one sentence says: what a pattern matches, else what it resembles."""
-    awake = wake(sentence)
     hits: list[tuple[SignalType, str]] = []
-    for kind, patterns in awake.patterns.items():
-        rule = rules()[kind]
+    for kind, patterns in wake(sentence).items():
         found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
-        if found and not rule.veto.search(sentence):
+        if found and not rules()[kind].veto.search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
-    if hits or not awake.customer:
+    if hits:
         return hits
-    guess = "complaint" if _is_grievance(sentence, awake) else likeliest_signal(sentence)
-    if guess and not rules()[guess].veto.search(sentence):
-        return [(guess, sentence[:_MAX_EVIDENCE])]
-    return []
-
-
-def _is_grievance(sentence: str, awake: Awake) -> bool:
-    """Whether a customer is unhappy with an affair between the two, in whatever words."""
-    return (
-        not sentence.endswith("?")
-        and (awake.affair or _OWN_AFFAIR.search(sentence) is not None)
-        and mood(sentence) <= _UNHAPPY
-        and rules()["complaint"].veto.search(sentence) is None
-    )
+    guess = likeliest_signal(sentence)
+    return [(guess, sentence[:_MAX_EVIDENCE])] if guess else []
 
 
 def _sentences(text: str, folded: str) -> list[str]:
