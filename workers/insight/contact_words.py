@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, load
+from workers.insight.roles import fold, is_title_word
 
 __all__ = [
     "CENTRAL_LABELS",
@@ -30,7 +31,7 @@ _DATA: Final = load("contact_words")
 _FORMS: Final = load("legal_forms")
 
 _TITLES: Final = frozenset(_DATA["title_words"])
-_TITLE_ENDINGS: Final = tuple(_DATA["title_endings"])
+_NO_TITLES: Final = frozenset(_DATA["no_title_words"])
 _TITLE_PHRASES: Final = tuple(_DATA["title_phrases"])
 _TITLE_HEADS: Final = frozenset(phrase.split()[0].rstrip(".") for phrase in _TITLE_PHRASES)
 COMPANY_WORDS: Final = frozenset(_DATA["company_words"])
@@ -170,7 +171,10 @@ def is_title_like(text: str) -> bool:
 
 @lru_cache(maxsize=8_192)
 def _is_title_word(word: str) -> bool:
-    return word in _TITLES or word.endswith(_TITLE_ENDINGS) or any(part in _TITLES for part in _TITLE_PARTS.split(word))
+    return any(
+        part in _TITLES or (is_title_word(part) and fold(part) not in _NO_TITLES)
+        for part in {word, *_TITLE_PARTS.split(word)}
+    )
 
 
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
