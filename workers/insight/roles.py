@@ -39,7 +39,7 @@ class _Titles(NamedTuple):
     """What is known about titles: terms of one to four words, endings of compound words, fields, and aides.
 
     A field such as purchasing counts only where no term is known; an aide serves the title beside it.
-    `words` are the terms of one word, abbreviations among them.
+    `words` are the terms of one word, abbreviations among them, and `suffixes` the endings without their roles.
     """
 
     terms: dict[tuple[str, ...], Role]
@@ -47,6 +47,7 @@ class _Titles(NamedTuple):
     fields: tuple[str, ...]
     aides: frozenset[str]
     words: frozenset[str]
+    suffixes: tuple[str, ...]
 
 
 @cache
@@ -67,7 +68,8 @@ def _titles() -> _Titles:
     by_length = sorted(endings, key=lambda pair: -len(pair[0]))
     fields = tuple(f" {field} " for field in data["fields"])
     words = {term[0] for term in terms if len(term) == 1} | set(data["abbreviations"])
-    return _Titles(terms, tuple(by_length), fields, frozenset(data["aides"]), frozenset(words))
+    suffixes = tuple(ending for ending, _ in endings)
+    return _Titles(terms, tuple(by_length), fields, frozenset(data["aides"]), frozenset(words), suffixes)
 
 
 def infer_role(title: str) -> Role:
@@ -100,7 +102,7 @@ def is_title_word(word: str) -> bool:
     """Say whether one word alone names an occupation or a rank ("Lektorin", "V.P.", "Mgr.")."""
     folded = fold(word.replace(".", ""))
     titles = _titles()
-    return folded in titles.words or folded.endswith(tuple(ending for ending, _ in titles.endings))
+    return folded in titles.words or folded.endswith(titles.suffixes)
 
 
 def fold(text: str) -> str:
