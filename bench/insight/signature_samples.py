@@ -224,8 +224,20 @@ def _sample(dice: random.Random) -> Sample:
 
 def _short_signature(dice: random.Random, first: str, last: str) -> list[str]:
     name = dice.choice(
-        [first, first, f"{first} {last}", last, f"-{first}", first.upper(), first[0] + last[0], f"{first}."]
+        [
+            first,
+            first,
+            f"{first} {last}",
+            last,
+            f"-{first}",
+            first.upper(),
+            first[0] + last[0],
+            f"{first}.",
+            f"{first} x",
+        ]
     )
+    if dice.random() < 0.12:
+        name = dice.choice([first[0], f"{first[0]}.", f"{first[0]} x", f"-{first[0]}", f"{first[0]}{last[0]}."])
     block: list[str] = []
     if dice.random() < 0.6:
         closing = dice.choice(_CLOSINGS)
@@ -250,7 +262,7 @@ def _long_signature(dice: random.Random, first: str, last: str, address: str) ->
     if block and dice.random() < 0.5:
         block.append("")
     if dice.random() < 0.2:
-        mark = dice.choice([" | ", ", ", " • ", " - "])
+        mark = dice.choice([" | ", ", ", " • ", " - ", " / "])
         parts = [
             name,
             title,

@@ -64,6 +64,55 @@ def test_answers_between_quotes_are_kept() -> None:
     assert split_reply(body).text.split() == ["In", "May.", "Forty.", "No."]
 
 
+def test_answers_marked_with_initials_are_kept() -> None:
+    body = "Answers in [BM].\n\nFrom: Ann Lee <ann@shop.example>\nSent: Monday\nTo: Bo\nSubject: x\n\n"
+    reply = split_reply(f"{body}> When?\n[BM] In May,\nor June.\n\nHow many?\n[BM] Forty.\n\nAnn")
+    assert reply.text.split("\n") == ["Answers in [BM].", "[BM] In May,", "or June.", "[BM] Forty."]
+
+
+def test_everything_below_a_groupwise_attribution_is_quoted() -> None:
+    attribution = '>>> "Ann Lee" <ann@shop.example> 2/3/2025 9:01 AM >>>'
+    reply = split_reply(f"Not yet.\n\n{attribution}\nBo,\n\ndid everything arrive?\n\nAnn")
+    assert reply.text == "Not yet."
+    assert "did everything arrive" in reply.quoted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kindly take me off this mailing list, I asked twice.",
+        "I would like to unsubscribe.",
+        "Stop it.\n\nRemove me from your mailing list",
+        "Print on the lid:\n\n“Open this side”",
+        "お世話になっております。\n見積書をお送りします。",
+        "Hi Ann,\n\nB",
+    ],
+)
+def test_what_is_said_is_no_footer(text: str) -> None:
+    assert (
+        split_reply(f"{text}\n\nOn 3 Feb 2025, Ann Lee wrote:\n{QUOTE}", None, "Ben Roe <ben@x.example>").text == text
+    )
+
+
+@pytest.mark.parametrize(
+    "farewell",
+    [
+        "Avec mes sincères salutations",
+        "A sus órdenes.",
+        "Thanking you,",
+        "B.",
+        "Ben xx",
+        "Hilsen / Regards\nBen",
+        "Have a lovely evening!\nBen",
+        "Thanks again for the quick help,\nBen",
+    ],
+)
+def test_a_farewell_is_no_text(farewell: str) -> None:
+    assert split_reply(f"The truck is on its way to you.\n\n{farewell}", None, "Ben Roe <ben@x.example>").text == (
+        "The truck is on its way to you."
+    )
+
+
 def test_an_answer_below_the_quote_is_kept() -> None:
     assert split_reply(f"Am 03.02.25 um 09:01 schrieb Ann Lee:\n{QUOTE}\nNein, es fehlt ein Karton.").text == (
         "Nein, es fehlt ein Karton."

@@ -18,6 +18,8 @@ from workers.insight.roles import Role, infer_role
         "Founder & Developer",
         "Vice President, Sales",
         "Head of Procurement",
+        "Dir. of Logistics",
+        "Ekonomichef",
         "Managing Partner",
         "Geschäftsführerin",
         "Leiter Einkauf",
@@ -45,6 +47,10 @@ def test_who_decides(title: str) -> None:
         "Senior Consultant",
         "Einkäufer",
         "Chef de projet",
+        "Asst. Mgr.",
+        "Productrice",
+        "Business Development",
+        "Supply Chain",
     ],
 )
 def test_who_influences(title: str) -> None:
@@ -55,6 +61,13 @@ def test_who_influences(title: str) -> None:
     "title",
     [
         "Assistant to the CEO",
+        "Asst. to the Pres.",
+        "Sales Development Representative",
+        "Nurse, RN",
+        "Industriemechaniker (m/w/d)",
+        "Spediteur",
+        "Sjuksköterska",
+        "Lektorka",
         "Executive Assistant to the Managing Director",
         "Director's Assistant",
         "Marketing Coordinator",

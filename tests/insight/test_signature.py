@@ -157,6 +157,80 @@ def test_the_lines_that_sign_are_found(body: str, sender: str | None, signed: tu
     assert find_signature(body.split("\n"), sender) == signed
 
 
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        "“Quality that rolls.”",
+        "[cid:image002.jpg@01DB]",
+        "Follow us on Mastodon",
+        "How did we do? Rate us.",
+        "This note is intended only for the addressee of the message and must not be passed on to others.",
+    ],
+)
+def test_slogans_and_notices_below_are_no_part_of_it(trailer: str) -> None:
+    assert find_signature(f"The file is big.\n\nBest,\nIda Holt\nBuyer\n\n{trailer}", "Ida Holt") == (2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("body", "sender"),
+    [
+        ("The new board:\n\nChair: Ute Berg\nTreasurer: Ida Holt", "Ida Holt <ida@corp.example>"),
+        ("Please pay to:\n\nHolt Ltd\nSort code 01-02-03\nIBAN GB12 3456", "Accounts <accounts@holt.example>"),
+        ("These positions are open in May\n\nSales Manager\nAccount Manager", "Ida Holt"),
+    ],
+)
+def test_lists_of_officers_and_accounts_sign_nothing(body: str, sender: str) -> None:
+    assert find_signature(body, sender) == ()
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("Ida Holt, RN, BSN\nCharge Nurse", {"name": "Ida Holt", "title": "Charge Nurse"}),
+        (
+            "Ida Holt\nBuyer – Frozen\nPolar Ltd",
+            {"name": "Ida Holt", "title": "Buyer – Frozen", "company": "Polar Ltd"},
+        ),
+        ("Ida Holt\nBuyer – Polar", {"name": "Ida Holt", "title": "Buyer", "company": "Polar"}),
+        (
+            "Ida Holt\nSpedytorka\nPolar Sp. z o.o.",
+            {"name": "Ida Holt", "title": "Spedytorka", "company": "Polar Sp. z o.o."},
+        ),
+        (
+            "Ida Holt\nPartner\nfor Holt & Vance LLP",
+            {"name": "Ida Holt", "title": "Partner", "company": "Holt & Vance LLP"},
+        ),
+        ("Ida Holt\nHolt Foods & More", {"name": "Ida Holt", "company": "Holt Foods & More"}),
+        ("Ida @ Polar Motors", {"name": "Ida", "company": "Polar Motors"}),
+        ("Ida and the Polar crew", {"name": "Ida"}),
+        ("Ida Holt\nBranch Manager, NMLS 123456", {"name": "Ida Holt", "title": "Branch Manager"}),
+    ],
+)
+def test_each_line_goes_where_it_belongs(block: str, expected: dict[str, str]) -> None:
+    body = f"The parts leave today, as agreed.\n\nRegards,\n{block}"
+    assert values(parse_signature(body, "Ida Holt <ida@holtfoods.example>", "GB")) == expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Unit 2, Mill Trade Park", "Leeds", "LS1 4AB"],
+        ["Level 2, 10 Dock Street", "Geelong VIC 3220", "Australia"],
+        ["Plot No. 3, Peenya Industrial Estate", "Bengaluru - 560 058", "Karnataka, India"],
+        ["2-5-1 Sakae, Naka-ku", "Nagoya 460-0008, Japan"],
+        ["Tour Azur", "5 Terrasse Valmy", "92800 Puteaux Cedex"],
+        ["P.O. Box 1200", "Sharjah, UAE"],
+        ["7 Park Avenue, 3rd Floor", "New York, New York 10016"],
+        ["300, boul. Laurier", "Québec (Québec) G1V 2M2"],
+    ],
+)
+def test_an_address_runs_over_lines(lines: list[str]) -> None:
+    body = "\n".join(["Done.", "", "Regards,", "Ida Holt", "Buyer", "Polar Ltd", *lines, "ida@polar.example"])
+    address = parse_signature(body, "Ida Holt <ida@polar.example>", "GB").address
+    assert address is not None
+    assert address.value == ", ".join(lines)
+
+
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 pieces = st.sampled_from(
     [

@@ -4,7 +4,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, load
+from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, THANKED, WISH_BEGINS, WISH_ENDS, load
+from workers.insight.roles import fold, is_title_word
 
 __all__ = [
     "CENTRAL_LABELS",
@@ -19,6 +20,7 @@ __all__ = [
     "has_legal_form",
     "is_department_like",
     "is_name_like",
+    "is_post_box",
     "is_street_like",
     "is_title_like",
     "sender_tokens",
@@ -30,7 +32,7 @@ _DATA: Final = load("contact_words")
 _FORMS: Final = load("legal_forms")
 
 _TITLES: Final = frozenset(_DATA["title_words"])
-_TITLE_ENDINGS: Final = tuple(_DATA["title_endings"])
+_NO_TITLES: Final = frozenset(_DATA["no_title_words"])
 _TITLE_PHRASES: Final = tuple(_DATA["title_phrases"])
 _TITLE_HEADS: Final = frozenset(phrase.split()[0].rstrip(".") for phrase in _TITLE_PHRASES)
 COMPANY_WORDS: Final = frozenset(_DATA["company_words"])
@@ -52,7 +54,7 @@ _CYRILLIC_FORMS: Final = frozenset(_DATA["cyrillic_forms"])
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
-_NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+]")
+_NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+。、！？…]")
 _BETWEEN_NAMES: Final = re.compile(r"[\s,]+")
 _DIGIT: Final = re.compile(r"\d")
 _IN_BRACKETS: Final = re.compile(r"\([^)]{1,20}\)")
@@ -61,6 +63,7 @@ _TITLE_PARTS: Final = re.compile(r"[-./]")
 _FORM_TOKEN: Final = re.compile(r"[^\s,;|•·()«»\"]+")
 EMAIL: Final = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}")
 URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECASE)
+_MAILBOXES: Final = frozenset(_DATA["mailbox_words"])  # "accounts@": nobody's name
 _PARTICLES: Final = frozenset(_DATA["name_particles"])
 _FROM_SOMEWHERE: Final = frozenset(_DATA["from_somewhere"])
 _HONORIFICS: Final = frozenset(_DATA["honorifics"])
@@ -71,10 +74,16 @@ _POST_FORMS: Final = (
     r"\b\d{4} [A-Z]{2} [^\W\d_]{3}",  # NL
     r"\b\d{3} \d{2} [^\W\d_]{3}",  # CZ, SE
     r"\b\d{2}-\d{3} [^\W\d_]{3}",  # PL
-    r"\bP\.? ?O\.? ?Box \d",
     r"〒\d{3}",
+    r"\b\d{3}-\d{4},? Japan\b|[a-z]-(?:ku|cho|machi|shi)\b",  # JP
+    r"\b[A-Z]\d[A-Z] \d[A-Z]\d\b",  # CA
+    r"\b(?:NSW|VIC|QLD|ACT|TAS|WA|SA|NT) \d{4}\b",  # AU
 )
 _POST: Final = re.compile("|".join(_POST_FORMS))
+_POST_WORDS: Final = tuple(_DATA["post_words"])
+_POST_BOX: Final = re.compile(
+    rf"(?:^|[ ,(])(?:{'|'.join(map(re.escape, _POST_WORDS))}) ?(?:[A-Z]{{1,4}} ?)?\d", re.IGNORECASE
+)
 
 
 def word_set(name: str) -> frozenset[str]:
@@ -93,8 +102,8 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
 
     Returns:
         Words of three letters or more (two if the display name has no longer one), of the display name
-        and, for
-        people, of the address before the @; empty for None.
+        and of the address before the @, but for the words of shared mailboxes such as "accounts"; empty for
+        None.
     """
     if not sender:
         return frozenset()
@@ -104,25 +113,24 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
         names += words_of(re.sub(r"[._+-]", " ", address[0].split("@", 1)[0]))
     short = 2
     tokens = {part for name in names for part in _NAME_PARTS.split(name) if len(part) > short}
-    return frozenset(tokens or {name for name in names if len(name) == short}) - {
-        "com",
-        "the",
-        "info",
-        "mail",
-    }
+    return frozenset(tokens or {name for name in names if len(name) == short}) - _MAILBOXES
 
 
-_CLOSING_STARTS: Final = frozenset(closing[:2] for closing in CLOSINGS)
+_FIRST_WORD: Final = re.compile(r"\w+")
+_CLOSING_STARTS: Final = frozenset(_FIRST_WORD.findall(phrase)[0] for phrase in (*CLOSINGS, *WISH_BEGINS))
 
 
 def closing_rest(line: str) -> str | None:
     """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")
     head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
-    if head[:2] not in _CLOSING_STARTS:
+    first = _FIRST_WORD.match(head)
+    if first is None or first[0] not in _CLOSING_STARTS:
         return None
-    bare = head.rstrip(" ,.!;:")
-    if bare in CLOSINGS:
+    bare = head.rstrip(" ,.!;:。！，")
+    if bare in CLOSINGS or _is_wish(bare):
+        return ""
+    if "/" in bare and all(part.strip() in CLOSINGS for part in bare.split("/")):
         return ""
     for mark in (",", "!", ".", " / ", " - ", "\u3001", "，"):
         phrase, found, rest = head.partition(mark)
@@ -133,9 +141,16 @@ def closing_rest(line: str) -> str | None:
     for taken in range(min(6, len(words) - 1), 1, -1):
         if " ".join(words[:taken]).rstrip(",") in CLOSINGS:
             rest = " ".join(text.split()[taken:]).strip(" ,.!")
-            # "Viele Grüße aus Hamburg" is all closing.
-            return "" if words[taken] in _FROM_SOMEWHERE else rest
+            # "Viele Grüße aus Hamburg" is all closing, and so is "Thanks again for your patience,".
+            thanked = words[taken] in THANKED and head.endswith(",")
+            return "" if thanked or words[taken] in _FROM_SOMEWHERE else rest
     return None
+
+
+def _is_wish(bare: str) -> bool:
+    """Whether a folded line is a wish for the day or the like: "Have a blessed day"."""
+    longest = 48
+    return len(bare) <= longest and bare.startswith(WISH_BEGINS) and bare.rpartition(" ")[2] in WISH_ENDS
 
 
 def is_name_like(text: str) -> bool:
@@ -170,7 +185,10 @@ def is_title_like(text: str) -> bool:
 
 @lru_cache(maxsize=8_192)
 def _is_title_word(word: str) -> bool:
-    return word in _TITLES or word.endswith(_TITLE_ENDINGS) or any(part in _TITLES for part in _TITLE_PARTS.split(word))
+    return any(
+        part in _TITLES or (is_title_word(part) and fold(part) not in _NO_TITLES)
+        for part in {word, *_TITLE_PARTS.split(word)}
+    )
 
 
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
@@ -203,13 +221,19 @@ def _is_form(word: str) -> bool:
     return word in _SHORT_FORMS or folded in {"a.ş.", "a.ş", "aş"}
 
 
+def is_post_box(text: str) -> bool:
+    """Say whether a text names a box at the post office ("P. O. Box CT 1122", "Postfach 12 34")."""
+    folded = text.casefold()
+    return any(word in folded for word in _POST_WORDS) and _POST_BOX.search(text) is not None
+
+
 def is_street_like(text: str) -> bool:
     """Say whether a text looks like part of an address: a street and number, a postcode and town."""
     if not _DIGIT.search(text):
         return False
     if _POST.search(text):
         return True
-    return any(
+    return is_post_box(text) or any(
         word in _STREETS
         or word.rstrip(".") in _STREETS
         or (len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS))

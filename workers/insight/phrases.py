@@ -13,10 +13,16 @@ __all__ = [
     "DEVICE_WORDS",
     "DIVIDERS",
     "FOOTERS",
+    "FOOTER_BEGINS",
     "HEADERS",
     "INTROS",
+    "INVITATIONS",
     "LONGEST_CLOSING",
     "NOTICE_WORDS",
+    "NO_FAREWELLS",
+    "THANKED",
+    "WISH_BEGINS",
+    "WISH_ENDS",
     "WROTE",
     "load",
 ]
@@ -37,8 +43,16 @@ DEVICES: Final = tuple(_DATA["device"])
 DEVICE_PROSE: Final = tuple(_DATA["device_prose"])
 DEVICE_WORDS: Final = frozenset(_DATA["device_words"])
 FOOTERS: Final = tuple(_DATA["footer"])
+FOOTER_BEGINS: Final = tuple(_DATA["footer_begins"])
+INVITATIONS: Final = tuple(_DATA["invitation"])
 CONFIDENTIAL: Final = tuple(_DATA["confidential"])
 ANSWERS: Final = frozenset(_DATA["answer"])
 CLOSINGS: Final = frozenset(_DATA["closing"])
 NOTICE_WORDS: Final = tuple(_DATA["notice"])
+# "Have a wonderful weekend": how such wishes begin, and the words they end with.
+WISH_BEGINS: Final = tuple(f"{phrase} " for phrase in _DATA["wish_begins"])
+WISH_ENDS: Final = frozenset(_DATA["wish_ends"])
+THANKED: Final = frozenset(_DATA["thanked"])
+# Closings that begin like this may be all that somebody has to say.
+NO_FAREWELLS: Final = tuple(_DATA["no_farewell"])
 LONGEST_CLOSING: Final = max(len(closing) for closing in CLOSINGS)

@@ -30,6 +30,9 @@ _WROTE: Final = re.compile(
 )
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
+# GroupWise: >>> "Ann Lee" <ann@example.com> 10/4/2023 9:17 AM >>>
+_GROUPWISE: Final = re.compile(r"[ \t]{0,3}>>> ?[^\s>].{3,200}\d.{0,40}>>>[ \t]*$")
+_TAG: Final = re.compile(r"\[[A-Z]{2,4}\]")
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 
@@ -67,7 +70,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
         if at in code or not line.strip():
             own.append(at)
             at += 1
-        elif _QUOTED.match(line):
+        elif _QUOTED.match(line) and not _is_groupwise(lines, at):
             end = _quote_end(lines, at, _QUOTED)
             quoted.extend(range(at, end))
             at = end
@@ -93,10 +96,34 @@ def part_lines(lines: Sequence[str]) -> Parts:
         else:
             own.append(at)
             at += 1
+    answers = _tagged(lines, quoted, _tags(lines, own))
+    own, quoted = sorted({*own, *answers}), [number for number in quoted if number not in answers]
     if quoted and not any(lines[number].strip() for number in own) and _only_marked(lines):
         # A mail of nothing but unattributed quote marks: somebody wrote it, so it is kept as it stands.
         return Parts(tuple(range(count)), (), frozenset(code))
     return Parts(tuple(own), tuple(sorted(quoted)), frozenset(code))
+
+
+def _is_groupwise(lines: Sequence[str], at: int) -> bool:
+    """Whether a line is GroupWise's attribution of the unmarked original below it."""
+    return _GROUPWISE.match(lines[at]) is not None and not _is_quote_next(lines, at + 1)
+
+
+def _tags(lines: Sequence[str], own: Sequence[int]) -> tuple[str, ...]:
+    """Initials in brackets by which the writer announces to answer inside the quote: "See [SW] below"."""
+    found = (_TAG.findall(lines[number]) for number in own if "[" in lines[number])
+    return tuple(dict.fromkeys(tag for tags in found for tag in tags))
+
+
+def _tagged(lines: Sequence[str], quoted: Sequence[int], tags: tuple[str, ...]) -> set[int]:
+    """The lines among the quoted ones that begin with a tag, and what follows each in its paragraph."""
+    answers: set[int] = set()
+    for number in quoted if tags else ():
+        line = lines[number].lstrip(" \t>")
+        follows = number - 1 in answers and bool(line) and lines[number][:1] not in {">", "|"}
+        if line.startswith(tags) or follows:
+            answers.add(number)
+    return answers
 
 
 def is_rule(line: str) -> bool:
@@ -253,7 +280,7 @@ def _original_start(lines: Sequence[str], at: int) -> int | None:
     """Where an original that runs to the mail's end begins, if this line is its divider or first header."""
     line = lines[at]
     start = at
-    if _is_divider(line):
+    if _is_divider(line) or _is_groupwise(lines, at):
         return start
     if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):
         return start

@@ -18,7 +18,9 @@ import re
 import unicodedata
 from functools import cache
 from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+__all__ = ["Role", "fold", "infer_role", "is_title_word"]
 
 Role = Literal["decision_maker", "influencer", "user", "unknown"]
 
@@ -37,25 +39,37 @@ class _Titles(NamedTuple):
     """What is known about titles: terms of one to four words, endings of compound words, fields, and aides.
 
     A field such as purchasing counts only where no term is known; an aide serves the title beside it.
+    `words` are the terms of one word, abbreviations among them, and `suffixes` the endings without their roles.
     """
 
     terms: dict[tuple[str, ...], Role]
     endings: tuple[tuple[str, Role], ...]
-    fields: frozenset[str]
+    fields: tuple[str, ...]
     aides: frozenset[str]
+    words: frozenset[str]
+    suffixes: tuple[str, ...]
+
+
+@cache
+def _data() -> dict[str, Any]:
+    source = resources.files("workers.insight").joinpath("data", "titles.json")
+    data: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    return data
 
 
 @cache
 def _titles() -> _Titles:
-    source = resources.files("workers.insight").joinpath("data", "titles.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
+    data = _data()
     terms: dict[tuple[str, ...], Role] = {}
     for role in reversed(_RANK):
         for term in data["terms"][role]:
             terms[tuple(_words(term))] = role
-    endings = tuple((_fold(ending), role) for role in _RANK for ending in data["endings"][role])
+    endings = tuple((fold(ending), role) for role in _RANK for ending in data["endings"][role])
     by_length = sorted(endings, key=lambda pair: -len(pair[0]))
-    return _Titles(terms, tuple(by_length), frozenset(data["fields"]), frozenset(data["aides"]))
+    fields = tuple(f" {field} " for field in data["fields"])
+    words = {term[0] for term in terms if len(term) == 1} | set(data["abbreviations"])
+    suffixes = tuple(ending for ending, _ in endings)
+    return _Titles(terms, tuple(by_length), fields, frozenset(data["aides"]), frozenset(words), suffixes)
 
 
 def infer_role(title: str) -> Role:
@@ -79,19 +93,28 @@ def infer_role(title: str) -> Role:
         best = _role_of(words)
     if best == "decision_maker" and words[0] == "assistant" and words[1] not in _TITLED:
         return "influencer"  # an assistant director helps to direct
-    if best == "unknown" and not _titles().fields.isdisjoint(words):
+    if best == "unknown" and any(field in f" {' '.join(words)} " for field in _titles().fields):
         return "influencer"
     return best
 
 
-def _fold(text: str) -> str:
+def is_title_word(word: str) -> bool:
+    """Say whether one word alone names an occupation or a rank ("Lektorin", "V.P.", "Mgr.")."""
+    folded = fold(word.replace(".", ""))
+    titles = _titles()
+    return folded in titles.words or folded.endswith(titles.suffixes)
+
+
+def fold(text: str) -> str:
     """Lower case without accents."""
     decomposed = unicodedata.normalize("NFKD", text.lower().translate(_SPELLINGS))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(_fold(text))
+    """The words of a title without accents, abbreviations spelled out."""
+    short: dict[str, str] = _data()["abbreviations"]
+    return [short.get(word, word) for word in _WORD.findall(fold(text))]
 
 
 def _is_aide(words: list[str]) -> bool:

@@ -8,11 +8,16 @@ from typing import Final
 from workers.insight.contact_words import (
     COMPANY_WORDS,
     EMAIL,
+    FAX_LABELS,
+    MOBILE_LABELS,
+    NUMBER_LABELS,
+    PHONE_LABELS,
     URL,
     closing_rest,
     has_legal_form,
     is_department_like,
     is_name_like,
+    is_post_box,
     is_street_like,
     is_title_like,
     sender_tokens,
@@ -47,16 +52,29 @@ _SOCIAL: Final = re.compile(
 _MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
 _ANGLE: Final = re.compile(r"<(?:mailto:|tel:)?([^<>\s]{3,200})>")
 _TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
-_SPLIT: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +[–—] +| +// +")
+_SPLIT_BARS: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +// +")
+_DASH: Final = re.compile(r" +[–—] +")
+_SPLIT: Final = re.compile(f"{_SPLIT_BARS.pattern}|{_DASH.pattern}")
+_GUESS: Final = 0.45  # how sure a line below the name is the company, if nothing else says so
 _MARKS: Final = " \t*_~`>,;:|•·–—-"
 _LABEL: Final = re.compile(
     r"^(?:e|w|a|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
     re.IGNORECASE,
 )
-_CREDENTIALS: Final = re.compile(
-    r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|CPA|PMP|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|CFA|PE|P\.E\.|P\.Eng\.?"
-    r"|LL\.?M\.?|RN|ACCA|FCA|CIPD|MCIPS)$"
+# Degrees and the like belong to a name; qualifications ("CPA", "RN") stand behind it and are no field.
+_DEGREE: Final = re.compile(r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|LL\.?M\.?)$")
+_POST_NOMINALS: Final = word_set("post_nominals")
+_KISSES: Final = re.compile(r"[ ,.]+[xX]{1,3}\.?$")
+_AND_TEAM: Final = re.compile(
+    r"^(?P<name>[^\W\d_][\w'’-]{1,20}) (?:and|&|und|et|y|e|en|och|og|i) (?:the|das|l'|el|il|het) .{2,40}$"
 )
+_NAME_AT: Final = re.compile(
+    r"^(?P<name>[^\W\d_][\w'’-]{1,20}(?: [^\W\d_][\w'’-]{1,20})?)"
+    r" (?:@|at|from|bei|von|chez|de chez|bij|van) (?P<company>\w.{2,40})$"
+)
+_BEFORE_NAMES: Final = word_set("before_names")
+_BEFORE_COMPANIES: Final = sorted(word_set("before_companies"), key=len, reverse=True)
+_BUILDINGS: Final = word_set("building_words")
 _JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.IGNORECASE)
 _HEADS: Final = word_set("company_heads")
 _PERSONAL_MAIL: Final = word_set("mail_providers")
@@ -110,7 +128,7 @@ def parse_signature(text: str, sender: str | None = None, region: str | None = N
     lines = _own_signature(text, sender)
     if not lines:
         return Signature()
-    reader = _Reader(lines, sender_tokens(sender))
+    reader = _Reader(lines, sender_tokens(sender), sender or "")
     phone, mobile = _choose_phones(find_phones(reader.lines, region, reader.country()))
     return Signature(
         name=reader.name,
@@ -178,9 +196,11 @@ def _choose_phones(phones: Sequence[Phone]) -> tuple[Field | None, Field | None]
 class _Reader:
     """Reads the lines once, piece by piece; each piece goes to the first field it fits."""
 
-    def __init__(self, lines: Sequence[str], people: frozenset[str]) -> None:
+    def __init__(self, lines: Sequence[str], people: frozenset[str], sender: str) -> None:
         self.lines = [_plain(line) for line in lines]
         self._people = people
+        address = EMAIL.search(sender[:1_000])
+        self._sender = address[0] if address else ""
         self.name: Field | None = None
         self.title: Field | None = None
         self.company: Field | None = None
@@ -229,7 +249,7 @@ class _Reader:
         if rest is not None:
             line = rest
         line = URL.sub("\t", EMAIL.sub("\t", _LINKEDIN.sub("\t", line)))
-        for raw in _SPLIT.split(line):
+        for raw in _parts(line):
             piece = _LABEL.sub("", raw.strip(" \t*_~`>|")).strip(_MARKS)
             if piece and piece.casefold() not in {
                 "linkedin",
@@ -276,7 +296,15 @@ class _Reader:
 
     def _name_in(self, piece: str) -> tuple[str, str]:
         piece = _ON_BEHALF.sub("", _PRONOUNS.sub("", piece)).strip(_MARKS)
-        whole = _CREDENTIALS.sub("", piece)
+        first, _, behind = piece.partition(" ")
+        if behind and first.casefold() in _BEFORE_NAMES:
+            piece = behind
+        piece = _without_nominals(_KISSES.sub("", piece) if piece[-1:] in {"x", "X", "."} else piece)
+        if behind and first.casefold() in self._people:
+            for signed in filter(None, (_AND_TEAM.match(piece), _NAME_AT.match(piece))):
+                if {*words_of(signed["name"])} <= self._people:
+                    return signed["name"], signed.groupdict().get("company", "")
+        whole = _DEGREE.sub("", piece)
         if is_name_like(whole) and ("," not in whole or self._is_reversed(whole)):
             known = set(words_of(whole)) & self._people
             if known or not is_title_like(whole):
@@ -311,39 +339,84 @@ class _Reader:
 
     def _find_rest(self, pieces: Sequence[str]) -> None:
         address: list[str] = []
+        texts = [_PRONOUNS.sub("", piece).strip(_MARKS) for piece in pieces]
         after_title = False
         # Right below the name stands the position, else mostly the company.
         below_name = 0 if self.name is not None and " " in self.name.value else -1
-        for index, piece in enumerate(pieces):
-            text = _PRONOUNS.sub("", piece).strip(_MARKS)
-            if part := self._address_part(text, address, pieces[index - 1].strip(_MARKS) if index else ""):
+        for index, text in enumerate(texts):
+            if part := self._address_part(texts, index, address):
                 address += part
             elif not text or _mostly_digits(text) or self._is_name_again(text):
                 continue
-            elif _is_registry(text):
+            elif _is_registry(text) and not self._is_title(_without_numbers(text)):
                 self._take_registered(text)
             elif self.title is None and self._is_title(text):
                 self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
                 after_title = True
             elif has_legal_form(text):
                 address += self._address_after_company(text)
-                self._take_company(text)
-            elif is_department_like(text):
+                self._take_company(_without_lead(text))
+            elif is_department_like(text) and not self._spells_domain(text):
                 after_title = True
-            elif self.company is None and self._is_company(text, after_title=after_title or below_name == index):
-                sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else 0.45
-                self.company = Field(text, sure)
+            else:
+                self._guess_company(text, after_title=after_title, below_name=below_name == index)
+        self._settle_title()
         if address:
             self.address = Field(", ".join(address), 0.9 if len(address) > 1 or "," in address[0] else 0.7)
 
-    def _address_part(self, text: str, address: Sequence[str], before: str) -> list[str]:
-        """What a piece adds to the postal address; `before` is the piece above it."""
+    def _guess_company(self, text: str, *, after_title: bool, below_name: bool) -> None:
+        """Take a company without legal form for what it says or where it stands."""
+        if not self._has_no_company() or not self._is_company(text, after_title=after_title or below_name):
+            return
+        sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else _GUESS
+        if self.company is None or sure > _GUESS:
+            self.company = Field(_without_lead(text), sure)
+
+    def _has_no_company(self) -> bool:
+        return self.company is None or self.company.confidence <= _GUESS
+
+    def _settle_title(self) -> None:
+        """Decide what stands behind the dash of "Buyer – Chilled": the company, if there is no other."""
+        if self.title is None:
+            return
+        head, dash, rest = _at_dash(self.title.value)
+        if dash and rest and (self._has_no_company() or self._names_company(rest)):
+            self.title = Field(head, self.title.confidence)
+            self.company = Field(rest, 0.6)
+
+    def _names_company(self, text: str) -> bool:
+        return has_legal_form(text) or bool(COMPANY_WORDS & set(words_of(text))) or self._matches_domain(text)
+
+    def _address_part(self, texts: Sequence[str], index: int, address: Sequence[str]) -> list[str]:
+        """What a piece adds to the postal address, with pieces above it that only it explains."""
+        text = texts[index]
         if _is_address(text) and (not has_legal_form(text) or self.company):
-            # A street without a word for street: "Am Kai 7".
-            houses = [before] if not address and _POSTCODE.match(text) and _HOUSE.fullmatch(before) else []
-            return [*houses, text]
-        follows = bool(address) and address[-1] == before
-        return [text] if follows and text.casefold().rstrip(".") in _COUNTRIES else []
+            return [*([] if address else self._address_head(texts, index)), text]
+        if not address or address[-1] != texts[index - 1]:
+            return []
+        following = texts[index + 1] if index + 1 < len(texts) else ""
+        return [text] if _is_place(text) or self._is_town(text, following) else []
+
+    def _address_head(self, texts: Sequence[str], index: int) -> list[str]:
+        """A street without a word for street ("Am Kai 7") and a building's name, above the rest of an address."""
+        start = index
+        if start > 0 and _has_code(texts[index]) and _HOUSE.fullmatch(texts[start - 1]):
+            start -= 1
+        above = words_of(texts[start - 1]) if start > 0 else ()
+        if above and self.company is not None and texts[start - 1] != self.company.value:
+            named = is_name_like(texts[start - 1]) and not self._names_company(texts[start - 1])
+            start -= len(above) > 1 and named and not _BUILDINGS.isdisjoint((above[0], above[-1]))
+        return list(texts[start:index])
+
+    def _is_town(self, text: str, following: str) -> bool:
+        """Whether a piece below a street is the town: several places, or a place above its code or a number."""
+        most_words = 5
+        words = words_of(text)
+        if not 0 < len(words) <= most_words or not is_name_like(text) or closing_rest(text) is not None:
+            return False
+        if self._names_company(text) or is_title_like(text) or is_department_like(text):
+            return False
+        return "," in text or _is_place(following) or _mostly_digits(following)
 
     def _take_registered(self, text: str) -> None:
         """Take the company before its register entry: "Acme Ltd. Registered in England No. …"."""
@@ -356,7 +429,7 @@ class _Reader:
 
     def _is_title(self, text: str) -> bool:
         longest = 70
-        if len(text) >= longest or text[-1] in "?!":
+        if len(text) >= longest or text[-1] in "?!" or ":" in text:
             return False
         joined = _JOINS_COMPANY.split(text, maxsplit=1)
         if len(joined) > 1 and is_title_like(joined[0]):
@@ -364,6 +437,7 @@ class _Reader:
         return is_title_like(text) and not has_legal_form(text)
 
     def _take_title(self, text: str, confidence: float) -> None:
+        text = _without_numbers(text)
         joined = _JOINS_COMPANY.split(text, maxsplit=1)
         if len(joined) > 1 and is_title_like(joined[0]):
             self.title = Field(joined[0].strip(_MARKS), confidence)
@@ -391,7 +465,7 @@ class _Reader:
 
     def _take_company(self, text: str) -> None:
         parts = [part for part in _segments(text) if part]
-        if self.company is not None:
+        if not self._has_no_company():
             return
         if len(parts) > 1 and is_title_like(parts[0]) and not has_legal_form(parts[0]):
             self._take_combined(text)
@@ -402,9 +476,14 @@ class _Reader:
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
         words = words_of(text)
-        if not 0 < len(words) <= few or text[-1] in "?!:" or is_department_like(text) or closing_rest(text) is not None:
+        if not 0 < len(words) <= few or text[-1] in "?!:" or closing_rest(text) is not None:
             return False
-        if any(char.isdigit() for char in text) or ":" in text or not text[0].isupper():
+        if is_department_like(text) and not self._spells_domain(text):
+            return False
+        numbered = _NUMBERED.match(text)  # "Ridgeview School District 41"
+        if (any(char.isdigit() for char in text) and not (numbered and set(words) & COMPANY_WORDS)) or ":" in text:
+            return False
+        if not text[0].isupper():
             return False
         if set(words) & COMPANY_WORDS or self._matches_domain(text):
             return True
@@ -412,18 +491,25 @@ class _Reader:
 
     def _matches_domain(self, text: str) -> bool:
         squeezed = re.sub(r"[\W_]", "", text.casefold())
-        for field in (self.email, self.website):
-            if field is None:
-                continue
-            host = field.value.rpartition("@")[2].casefold()
-            host = re.sub(r"^(?:https?://)?(?:www\.)?", "", host).partition("/")[0]
-            labels = [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
-            least = 3
-            if any(
-                len(label) > least and (label.replace("-", "") in squeezed or squeezed in label) for label in labels
-            ):
-                return True
-        return False
+        least = 3
+        return any(
+            len(label) > least and (label.replace("-", "") in squeezed or squeezed in label)
+            for label in self._domain_labels()
+        )
+
+    def _spells_domain(self, text: str) -> bool:
+        """Whether a text holds all of a domain: "Klein Accounting & Tax" at kleinaccounting.com."""
+        squeezed = re.sub(r"[\W_]", "", text.casefold())
+        least = 5
+        return any(len(label) > least and label.replace("-", "") in squeezed for label in self._domain_labels())
+
+    def _domain_labels(self) -> list[str]:
+        """The names in the domains of the addresses and the website, but those of mail providers."""
+        found: list[str] = []
+        for value in (self._sender, *(field.value for field in (self.email, self.website) if field is not None)):
+            host = re.sub(r"^(?:https?://)?(?:www\.)?", "", value.rpartition("@")[2].casefold()).partition("/")[0]
+            found += [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
+        return found
 
 
 def _plain(line: str) -> str:
@@ -432,6 +518,75 @@ def _plain(line: str) -> str:
     line = _ANGLE.sub(lambda match: f" {match[1]}" if match[1] not in line[: match.start()] else "", line)
     line = _TAG.sub(" ", line)
     return line.replace("**", "").replace("\u00a0", " ").replace("\u200b", "").strip(" \t*_>")
+
+
+def _at_dash(text: str) -> tuple[str, str, str]:
+    """What stands before the first dash, the dash, and what stands behind it, as str.partition does."""
+    dash = _DASH.search(text)
+    return (text[: dash.start()], dash[0], text[dash.end() :]) if dash else (text, "", "")
+
+
+def _parts(line: str) -> Iterator[str]:
+    """A line's parts between bars, bullets and dashes; a dash behind a title stays, as it may join a department."""
+    for part in _SPLIT_BARS.split(line):
+        head, dash, rest = _at_dash(part)
+        if dash and not _DASH.search(rest) and not any(map(str.isdigit, rest)) and is_title_like(head):
+            yield part
+        else:
+            yield from _DASH.split(part)
+
+
+def _without_lead(text: str) -> str:
+    """A company without what stands before it: "for and on behalf of Baird & Lyle LLP"."""
+    folded = text.casefold()
+    for lead in _BEFORE_COMPANIES:
+        if folded.startswith(lead) and folded[len(lead) :].startswith(" ") and len(folded) > len(lead) + 2:
+            return text[len(lead) :].strip(_MARKS)
+    return text
+
+
+def _without_nominals(piece: str) -> str:
+    """A name without the qualifications behind it: "Ann Lee, PT, DPT", "Bo Roe RN"."""
+    words = piece.split()
+    least = 2
+    while len(words) > least and _is_nominal(words[-1].strip(",()®™")):
+        words.pop()
+    return " ".join(words).strip(_MARKS)
+
+
+def _is_nominal(word: str) -> bool:
+    folded = word.casefold()
+    return (
+        word[:1].isupper()
+        and word[-1:] not in {"a", "e", "i", "o", "u"}
+        and (folded in _POST_NOMINALS or folded.replace(".", "") in _POST_NOMINALS)
+    )
+
+
+def _without_numbers(title: str) -> str:
+    """A title without a licence behind it: "Branch Manager, NMLS 555987"."""
+    head, mark, rest = title.rpartition(",")
+    return head.strip(_MARKS) if mark and head and (_is_registry(rest) or _mostly_digits(rest)) else title
+
+
+def _has_code(text: str) -> bool:
+    return _POSTCODE.match(text) is not None or _TOWN_AND_CODE.fullmatch(text) is not None
+
+
+def _is_place(text: str) -> bool:
+    """Whether a piece below a street is a country, a postcode, or a town with its code."""
+    if text.casefold().rstrip(".") in _COUNTRIES or _CODE.fullmatch(text):
+        return True
+    return _TOWN_AND_CODE.fullmatch(text) is not None and words_of(text)[0] not in _LABELS
+
+
+_CODE: Final = re.compile(
+    r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]\d\d ?[A-Z\d]{4}|\d{5,6}|\d{3} \d{3}"
+)
+_TOWN_AND_CODE: Final = re.compile(
+    r"[^\W\d_][^\d:@]{1,40}[ ,–-](?:[A-Z]{1,3} )?\d{3,6}(?:[ -]\d{3,4})?(?:,? [^\d:@]{2,30})?"
+)
+_LABELS: Final = PHONE_LABELS | MOBILE_LABELS | FAX_LABELS | NUMBER_LABELS
 
 
 def _segments(text: str) -> list[str]:
@@ -455,11 +610,16 @@ def _mostly_digits(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return is_street_like(text) and not _is_registry(text) and (not _mostly_digits(text) or bool(_POSTCODE.match(text)))
+    if not is_street_like(text) or _is_registry(text):
+        return False
+    return not _mostly_digits(text) or bool(_POSTCODE.match(text)) or is_post_box(text)
 
 
 _POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
-_HOUSE: Final = re.compile(r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?")
+_HOUSE: Final = re.compile(
+    r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?|\d{1,5}[a-zA-Z]?(?:[-/]\d{1,4}){0,3},? [^\W\d_][^\d:@]{2,50}"
+)
+_NUMBERED: Final = re.compile(r"[^\d]{4,50} (?:No\.? ?|Nr\.? ?|# ?)?\d{1,4}$")
 
 
 def _is_registry(text: str) -> bool:

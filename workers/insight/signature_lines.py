@@ -29,7 +29,10 @@ from workers.insight.phrases import (
     DEVICE_PROSE,
     DEVICE_WORDS,
     DEVICES,
+    FOOTER_BEGINS,
     FOOTERS,
+    INVITATIONS,
+    NO_FAREWELLS,
     NOTICE_WORDS,
     load,
 )
@@ -82,12 +85,20 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
     end = footer_start(lines)
     first = max(0, end - _LAST_LINES)
     shown = [(number, lines[number][:_LONGEST_LINE]) for number in range(first, end) if lines[number].strip()]
+    # A slogan below the signature is no part of it; without a signature above, it is the writer's text.
+    kept = len(shown) - _trailer_length(shown)
+    found = _signed(shown[:kept], lines, sender)
+    if not found and kept < len(shown):
+        found = _signed(shown, lines, sender)
+    return tuple(number + skipped for number in found)
+
+
+def _signed(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None) -> list[int]:
+    """The numbers of the lines that sign, among (number, line) of those with text."""
     cut = _delimited(shown)
     # What "-- " has announced is certain; the closing and the name above it still have to be found.
     found = [number for number, _ in shown[cut:]]
     above = shown[:cut]
-    if above and not found and end < len(lines) and _DELIMITER.match(lines[end]):
-        end -= 1
     features = line_features(above, lines, sender)
     best, total, start = (_THRESHOLD, 0.0, len(above))
     for index in range(len(above) - 1, len(above) - 1 - len(features), -1):
@@ -95,9 +106,48 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
         if total > best:
             best, start = total, index
     start = _with_head(above, start)
+    while start < len(above) and _is_office(above[start][1]):
+        start += 1
     if not found and start < len(above) and not _is_anchored(features[start - len(above) :], above, start):
         start = len(above)
-    return tuple(number + skipped for number in [number for number, _ in above[start:]] + found)
+    if start == len(above) and not found and len(above) > 1:
+        start -= _is_farewell(above[-1][1]) or _is_initial(features[-1], above)
+    return [number for number, _ in above[start:]] + found
+
+
+def _is_initial(row: tuple[str, ...], above: Sequence[tuple[int, str]]) -> bool:
+    """Whether the sender's initials stand alone below what was said; "Hi Ann, / B" is an answer."""
+    return {"initials", "blank=10"} <= set(row) and any("prose" in _shape(line) for _, line in above[:-1])
+
+
+def _is_farewell(line: str) -> bool:
+    """Whether a line only takes leave ("Avec nos meilleures salutations"): a name may be missing below it."""
+    text = " ".join(line.strip(" \t*_-–—~").casefold().split())
+    return " " in text and closing_rest(line) == "" and not text.startswith(NO_FAREWELLS)
+
+
+def _trailer_length(shown: Sequence[tuple[int, str]]) -> int:
+    """How many of the last lines are slogans, pictures and invitations to follow, rate or donate."""
+    most = 6
+    length = 0
+    while length < min(most, len(shown)) and _is_trailer(shown[-1 - length][1]):
+        length += 1
+    return length
+
+
+def _is_trailer(line: str) -> bool:
+    text = line.strip(" \t*_~")
+    longest = 160
+    if not 1 < len(text) <= longest:
+        return False
+    slogan = (text[0], text[-1]) in _QUOTE_MARKS and not any(char.isdigit() for char in text)
+    return slogan or _PICTURE.match(text) is not None or text.casefold().startswith(INVITATIONS)
+
+
+_QUOTE_MARKS: Final = frozenset({('"', '"'), ("“", "”"), ("„", "“"), ("„", "”"), ("«", "»"), ("'", "'"), ("‘", "’")})
+_PICTURE: Final = re.compile(
+    r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
+)
 
 
 def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:
@@ -119,15 +169,19 @@ _DETAILS: Final = frozenset({"title", "company", "contact"})
 def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int) -> bool:
     """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces."""
     names = {name for row in rows for name in row}
-    if names & {"closing", "closing_name", "sender", "initials", "signed"}:
-        return True
     announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
+    # "Our new bank details: / Acme Ltd / IBAN …" names the sender's company and signs nothing.
+    sender = "sender_only" if announced else "sender"
+    if names & {"closing", "closing_name", sender, "signed"}:
+        return True
     listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
     # said.
     most_names = 2
     said = any(len(words_of(line)) > most_names for _, line in above[:start])
-    only_names = len(rows) > most_names and not names & _DETAILS
+    only_names = (len(rows) > most_names and not names & _DETAILS) or all("title" in row for row in rows)
+    if "initials" in names and said:
+        return True
     return "name" in names and said and not announced and not listed and not only_names
 
 
@@ -246,6 +300,8 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     shape = _shape(line)
     if not people:
         return shape
+    if line[-1] in _KISS:
+        line = _KISSES.sub("", line)
     words = words_of(line)
     parts = words if "".join(words).isalpha() else [part for word in words for part in _NAME_PARTS.split(word) if part]
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
@@ -260,6 +316,10 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
         whole = len(named) >= len([word for word in parts if len(word) > 1])
         return shape | ({"sender", "sender_only"} if whole else {"sender"})
     return shape | {"initials"} if _initials(line.strip(), people) else shape
+
+
+_KISS: Final = frozenset("xX. ")
+_KISSES: Final = re.compile(r"[ ,.][xX]{1,3}\.?\s*$")
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -298,10 +358,16 @@ def _detail_shape(text: str) -> Iterator[str]:
     if is_street_like(text):
         yield "street"
     short = 60
-    if len(text) < short and is_title_like(text) and text[-1] not in ".?!":
+    if len(text) < short and text[-1] not in ".?!" and is_title_like(text) and not _is_office(text):
         yield "title"
     if len(text) < short and has_legal_form(text):
         yield "company"
+
+
+def _is_office(text: str) -> bool:
+    """Whether a line says who holds an office ("President: Howard Lim"): nobody signs like that."""
+    office, colon, holder = text.partition(":")
+    return bool(colon and holder.strip()) and is_title_like(office)
 
 
 def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
@@ -309,9 +375,10 @@ def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
     if stop:
         yield f"stopwords={min(stop, 3)}"
     few = 4
-    if len(words) > few and (stop > 1 or text[-1] in ".?!"):
+    spaceless = 10  # a Chinese or Japanese sentence is one word
+    if (len(words) > few and (stop > 1 or text[-1] in ".?!")) or (len(text) > spaceless and text[-1] in "。？！"):
         yield "prose"
-    ends = {"?": "asks", "!": "asks", ".": "stops", ":": "announces"}
+    ends = {"?": "asks", "!": "asks", ".": "stops", ":": "announces", "。": "stops", "？": "asks"}
     if text[-1] in ends:
         yield ends[text[-1]]
     if text[0].islower():
@@ -351,11 +418,11 @@ def _is_signed_line(text: str) -> bool:
     )
 
 
-_PARTS: Final = re.compile(r" *[|•·] *| [–—-] |, |\t+| {3,}")
+_PARTS: Final = re.compile(r" *[|•·] *| [–—/-] |, |\t+| {3,}")
 
 
 def _initials(text: str, people: frozenset[str]) -> bool:
-    letters = re.sub(r"[\W\d_]", "", text)
+    letters = re.sub(r"[\W\d_]", "", _KISSES.sub("", text))
     longest = 3
     firsts = {name[0] for name in people}
     return (
@@ -392,18 +459,29 @@ def _is_footer_line(line: str) -> bool:
     longest = 160
     if not text or len(text) > longest:
         return False
-    if any(phrase in text for phrase in FOOTERS):
+    if any(phrase in text for phrase in FOOTERS) or text.startswith(FOOTER_BEGINS):
         return True
     few = 12
     words = re.findall(r"[\w.'’-]+", text)
     if len(words) > few and "http" not in text:
         return False
-    if _names_device(text, words):
+    if _names_device(text, words) or _names_list(text, words):
         return True
     brief = 7
     if text.startswith("sent from ") and len(words) <= brief and text[-1] not in ".?!:,":
         return True
     return (words[-2:] == ["from", "mobile"] or words[:2] == ["get", "outlook"]) and len(words) <= few
+
+
+_WISHES: Final = frozenset(
+    ["my", "your", "our", "from", "off", "remove", "unsubscribe", "join", "please", "stop", "any"]
+)
+
+
+def _names_list(text: str, words: Sequence[str]) -> bool:
+    """Whether a line only names a mailing list ("Example-users mailing list"); a wish to leave one is text."""
+    most_words = 5
+    return text.endswith(" mailing list") and len(words) <= most_words and _WISHES.isdisjoint(words)
 
 
 def _names_device(text: str, words: Sequence[str]) -> bool:
@@ -425,8 +503,15 @@ def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:
     start = end - 1
     while start > paragraph and len(lines[start - 1]) >= long:
         start -= 1
-    text = " ".join(lines[start:end])[:1_500].casefold()
+    return start if _is_notice(" ".join(lines[start:end])[:1_500]) else end
+
+
+@lru_cache(maxsize=256)
+def _is_notice(text: str) -> bool:
     least = 60
-    if len(text) < least or not any(phrase in text for phrase in CONFIDENTIAL):
-        return end
-    return start if any(word in text for word in NOTICE_WORDS) else end
+    folded = text.casefold()
+    return (
+        len(text) >= least
+        and any(word in folded for word in NOTICE_WORDS)
+        and any(phrase in folded for phrase in CONFIDENTIAL)
+    )
