@@ -18,8 +18,8 @@ __all__ = ["evaluate"]
 DATA = Path(__file__).parent / "data"
 LANGUAGES = ["en", "de", "fr", "it", "es", "nl", "pl", "sv", "da", "cs", "ja", "ko", "zh"]
 
-# A system answers with (text, signature); the signature may be empty if it does not split it off.
-System = Callable[[str], tuple[str, str]]
+# Body and sender → (text, signature); the signature may be empty if a system does not split it off.
+System = Callable[[str, str | None], tuple[str, str]]
 
 
 def evaluate() -> dict[str, Any]:
@@ -56,13 +56,13 @@ def _rows(
     outcomes: dict[str, list[bool]] = defaultdict(list)
     for mail in mails:
         if mail["body"]:
-            text, signature = system(mail["body"])
+            text, signature = system(mail["body"], mail.get("sender"))
         elif name == "fleet":
             reply = split_reply("", mail["html"])
             text, signature = reply.text, reply.signature
         else:
             # The others read text only: they get ours, quote marks included.
-            text, signature = system(html_to_text(mail["html"]))
+            text, signature = system(html_to_text(mail["html"]), None)
         exact = _is_exact(text, signature, mail["reply"], mail.get("signature", ""))
         outcomes[label].append(exact)
         if by_layout:
@@ -95,26 +95,26 @@ def _systems(notes: list[str]) -> dict[str, System]:
     systems: dict[str, System] = {"fleet": _fleet, "keywords": _plain_rules}
     if find_spec("mailparser_reply"):
         parser: Any = import_module("mailparser_reply").EmailReplyParser(languages=LANGUAGES)
-        systems["mail-parser-reply"] = lambda body: (parser.parse_reply(body) or "", "")
+        systems["mail-parser-reply"] = lambda body, _sender: (parser.parse_reply(body) or "", "")
     else:
         notes.append("mail-parser-reply is not installed.")
     if find_spec("quotequail"):
         quail: Any = import_module("quotequail")
-        systems["quotequail"] = lambda body: ("\n".join(part for own, part in quail.quote(body) if own), "")
+        systems["quotequail"] = lambda body, _sender: ("\n".join(part for own, part in quail.quote(body) if own), "")
     else:
         notes.append("quotequail is not installed.")
     return systems
 
 
-def _fleet(body: str) -> tuple[str, str]:
-    reply = split_reply(body)
+def _fleet(body: str, sender: str | None) -> tuple[str, str]:
+    reply = split_reply(body, sender=sender)
     return reply.text, reply.signature
 
 
 _STARTS = re.compile(r"^(?:On .* wrote:|-+ ?Original Message ?-+|-+ ?Forwarded message ?-+|From: .*|_{20,})$")
 
 
-def _plain_rules(body: str) -> tuple[str, str]:
+def _plain_rules(body: str, _sender: str | None) -> tuple[str, str]:
     """The English rules every system begins with: cut at the attribution, drop ">" lines, cut at "--"."""
     kept: list[str] = []
     for line in body.split("\n"):

@@ -8,16 +8,11 @@ from typing import Final
 from workers.insight.contact_words import (
     COMPANY_WORDS,
     EMAIL,
-    FAX_LABELS,
-    MOBILE_LABELS,
-    NUMBER_LABELS,
-    PHONE_LABELS,
     URL,
     closing_rest,
     has_legal_form,
     is_department_like,
     is_name_like,
-    is_post_box,
     is_street_like,
     is_title_like,
     sender_tokens,
@@ -28,6 +23,27 @@ from workers.insight.phone_numbers import Phone, find_phones
 from workers.insight.phrases import ANSWERS
 from workers.insight.reply import split_reply
 from workers.insight.signature_lines import find_signature, footer_start, is_prose
+from workers.insight.signature_pieces import (
+    HOUSE,
+    MARKS,
+    NAME_AND_FORM,
+    NUMBERED,
+    SOCIAL,
+    SPLIT,
+    at_dash,
+    has_code,
+    is_address,
+    is_place,
+    is_registry,
+    is_site,
+    mostly_digits,
+    parts_of,
+    plain,
+    segments_of,
+    without_lead,
+    without_nominals,
+    without_numbers,
+)
 
 __all__ = ["Field", "Signature", "parse_signature"]
 
@@ -36,7 +52,6 @@ _LONGEST_LINE: Final = 300
 _SPLIT_BLOCK: Final = 6  # lines above a signature that may be its first half
 _COUNTRY_CODE: Final = 2  # letters of an ISO 3166 code
 _MOST_INITIALS: Final = 2  # "MM", "TB"
-_NAME_AND_FORM: Final = 2  # "Acme, Inc."
 
 _LINKEDIN: Final = re.compile(
     r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
@@ -44,26 +59,13 @@ _LINKEDIN: Final = re.compile(
 _DOMAIN: Final = re.compile(
     r"(?<![@\w.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,3}[a-z]{2,12}(?:/[\w/-]{0,60})?(?![\w@])", re.IGNORECASE
 )
-_TOP_DOMAINS: Final = word_set("top_domains")
-_SOCIAL: Final = re.compile(
-    r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|github|gitlab|medium|behance|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
-    re.IGNORECASE,
-)
-_MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
-_ANGLE: Final = re.compile(r"<(?:mailto:|tel:)?([^<>\s]{3,200})>")
-_TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
-_SPLIT_BARS: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +// +")
-_DASH: Final = re.compile(r" +[–—] +")
-_SPLIT: Final = re.compile(f"{_SPLIT_BARS.pattern}|{_DASH.pattern}")
 _GUESS: Final = 0.45  # how sure a line below the name is the company, if nothing else says so
-_MARKS: Final = " \t*_~`>,;:|•·–—-"
 _LABEL: Final = re.compile(
     r"^(?:e|w|a|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
     re.IGNORECASE,
 )
 # Degrees and the like belong to a name; qualifications ("CPA", "RN") stand behind it and are no field.
 _DEGREE: Final = re.compile(r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|LL\.?M\.?)$")
-_POST_NOMINALS: Final = word_set("post_nominals")
 _KISSES: Final = re.compile(r"[ ,.]+[xX]{1,3}\.?$")
 _AND_TEAM: Final = re.compile(
     r"^(?P<name>[^\W\d_][\w'’-]{1,20}) (?:and|&|und|et|y|e|en|och|og|i) (?:the|das|l'|el|il|het) .{2,40}$"
@@ -73,7 +75,6 @@ _NAME_AT: Final = re.compile(
     r" (?:@|at|from|bei|von|chez|de chez|bij|van) (?P<company>\w.{2,40})$"
 )
 _BEFORE_NAMES: Final = word_set("before_names")
-_BEFORE_COMPANIES: Final = sorted(word_set("before_companies"), key=len, reverse=True)
 _BUILDINGS: Final = word_set("building_words")
 _JOINS_COMPANY: Final = re.compile(r"\s+(?:at(?! law\b)|@|bei|chez|bij|hos)\s+", re.IGNORECASE)
 _HEADS: Final = word_set("company_heads")
@@ -164,7 +165,7 @@ def _is_signature_alone(lines: Sequence[str]) -> bool:
         return False
     if len(find_signature(["", *lines])) == len(lines):
         return True
-    first = _SPLIT.split(lines[0].strip(_MARKS))[0].partition(",")[0]
+    first = SPLIT.split(lines[0].strip(MARKS))[0].partition(",")[0]
     telling = sum(
         bool(
             EMAIL.search(line)
@@ -182,7 +183,7 @@ def _is_signature_alone(lines: Sequence[str]) -> bool:
         and not set(words_of(first)) <= ANSWERS
         and telling > 0
         and not asks
-        and (len(lines) > 1 or bool(_SPLIT.search(lines[0])))
+        and (len(lines) > 1 or bool(SPLIT.search(lines[0])))
     )
 
 
@@ -197,7 +198,7 @@ class _Reader:
     """Reads the lines once, piece by piece; each piece goes to the first field it fits."""
 
     def __init__(self, lines: Sequence[str], people: frozenset[str], sender: str) -> None:
-        self.lines = [_plain(line) for line in lines]
+        self.lines = [plain(line) for line in lines]
         self._people = people
         address = EMAIL.search(sender[:1_000])
         self._sender = address[0] if address else ""
@@ -234,12 +235,12 @@ class _Reader:
         sites = [
             match[0].rstrip(".,;:/)") if "?" in match[0] else match[0].rstrip(".,;:)") for match in URL.finditer(text)
         ]
-        sites = [site for site in sites if not _SOCIAL.search(site.split("?")[0])]
+        sites = [site for site in sites if not SOCIAL.search(site.split("?")[0])]
         if sites:
             self.website = Field(sites[0], 0.95)
             return
         bare = [match[0].rstrip(".") for line in self.lines for match in _DOMAIN.finditer(EMAIL.sub(" ", line))]
-        bare = [site for site in bare if _is_site(site)]
+        bare = [site for site in bare if is_site(site)]
         if bare:
             self.website = Field(bare[0], 0.75)
 
@@ -249,8 +250,8 @@ class _Reader:
         if rest is not None:
             line = rest
         line = URL.sub("\t", EMAIL.sub("\t", _LINKEDIN.sub("\t", line)))
-        for raw in _parts(line):
-            piece = _LABEL.sub("", raw.strip(" \t*_~`>|")).strip(_MARKS)
+        for raw in parts_of(line):
+            piece = _LABEL.sub("", raw.strip(" \t*_~`>|")).strip(MARKS)
             if piece and piece.casefold() not in {
                 "linkedin",
                 "website",
@@ -295,11 +296,11 @@ class _Reader:
         return used
 
     def _name_in(self, piece: str) -> tuple[str, str]:
-        piece = _ON_BEHALF.sub("", _PRONOUNS.sub("", piece)).strip(_MARKS)
+        piece = _ON_BEHALF.sub("", _PRONOUNS.sub("", piece)).strip(MARKS)
         first, _, behind = piece.partition(" ")
         if behind and first.casefold() in _BEFORE_NAMES:
             piece = behind
-        piece = _without_nominals(_KISSES.sub("", piece) if piece[-1:] in {"x", "X", "."} else piece)
+        piece = without_nominals(_KISSES.sub("", piece) if piece[-1:] in {"x", "X", "."} else piece)
         if behind and first.casefold() in self._people:
             for signed in filter(None, (_AND_TEAM.match(piece), _NAME_AT.match(piece))):
                 if {*words_of(signed["name"])} <= self._people:
@@ -314,11 +315,9 @@ class _Reader:
             dash = re.match(r"(?P<head>[^\d]{3,40}?) +- +(?P<rest>.+)$", piece)
             if dash is None:
                 number = re.match(r"(?P<head>[^\d+(]{3,40}?)[ ,]+(?P<rest>[+(]?\d.{5,})$", piece)
-                return (
-                    (number["head"].strip(_MARKS), "") if number and self._is_plain_name(number["head"]) else ("", "")
-                )
+                return (number["head"].strip(MARKS), "") if number and self._is_plain_name(number["head"]) else ("", "")
             head, rest = dash["head"], dash["rest"]
-        return (head.strip(_MARKS), rest.strip(_MARKS)) if self._is_plain_name(head) else ("", "")
+        return (head.strip(MARKS), rest.strip(MARKS)) if self._is_plain_name(head) else ("", "")
 
     def _is_plain_name(self, text: str) -> bool:
         return is_name_like(text) and (not is_title_like(text) or bool(set(words_of(text)) & self._people))
@@ -329,8 +328,8 @@ class _Reader:
 
     def _take_combined(self, text: str) -> None:
         """What follows a name on its line: "CTO, Stackhouse Ltd, Leeds"."""
-        for part in _segments(text):
-            if EMAIL.search(part) or _mostly_digits(part):
+        for part in segments_of(text):
+            if EMAIL.search(part) or mostly_digits(part):
                 continue
             if self.title is None and is_title_like(part):
                 self._take_title(part, 0.85)
@@ -339,23 +338,23 @@ class _Reader:
 
     def _find_rest(self, pieces: Sequence[str]) -> None:
         address: list[str] = []
-        texts = [_PRONOUNS.sub("", piece).strip(_MARKS) for piece in pieces]
+        texts = [_PRONOUNS.sub("", piece).strip(MARKS) for piece in pieces]
         after_title = False
         # Right below the name stands the position, else mostly the company.
         below_name = 0 if self.name is not None and " " in self.name.value else -1
         for index, text in enumerate(texts):
             if part := self._address_part(texts, index, address):
                 address += part
-            elif not text or _mostly_digits(text) or self._is_name_again(text):
+            elif not text or mostly_digits(text) or self._is_name_again(text):
                 continue
-            elif _is_registry(text) and not self._is_title(_without_numbers(text)):
+            elif is_registry(text) and not self._is_title(without_numbers(text)):
                 self._take_registered(text)
             elif self.title is None and self._is_title(text):
                 self._take_title(text, 0.9 if len(words_of(text)) > 1 else 0.85)
                 after_title = True
             elif has_legal_form(text):
                 address += self._address_after_company(text)
-                self._take_company(_without_lead(text))
+                self._take_company(without_lead(text))
             elif is_department_like(text) and not self._spells_domain(text):
                 after_title = True
             else:
@@ -370,7 +369,7 @@ class _Reader:
             return
         sure = 0.85 if self._matches_domain(text) else 0.6 if after_title else _GUESS
         if self.company is None or sure > _GUESS:
-            self.company = Field(_without_lead(text), sure)
+            self.company = Field(without_lead(text), sure)
 
     def _has_no_company(self) -> bool:
         return self.company is None or self.company.confidence <= _GUESS
@@ -379,7 +378,7 @@ class _Reader:
         """Decide what stands behind the dash of "Buyer – Chilled": the company, if there is no other."""
         if self.title is None:
             return
-        head, dash, rest = _at_dash(self.title.value)
+        head, dash, rest = at_dash(self.title.value)
         if dash and rest and (self._has_no_company() or self._names_company(rest)):
             self.title = Field(head, self.title.confidence)
             self.company = Field(rest, 0.6)
@@ -390,17 +389,17 @@ class _Reader:
     def _address_part(self, texts: Sequence[str], index: int, address: Sequence[str]) -> list[str]:
         """What a piece adds to the postal address, with pieces above it that only it explains."""
         text = texts[index]
-        if _is_address(text) and (not has_legal_form(text) or self.company):
+        if is_address(text) and (not has_legal_form(text) or self.company):
             return [*([] if address else self._address_head(texts, index)), text]
         if not address or address[-1] != texts[index - 1]:
             return []
         following = texts[index + 1] if index + 1 < len(texts) else ""
-        return [text] if _is_place(text) or self._is_town(text, following) else []
+        return [text] if is_place(text) or self._is_town(text, following) else []
 
     def _address_head(self, texts: Sequence[str], index: int) -> list[str]:
         """A street without a word for street ("Am Kai 7") and a building's name, above the rest of an address."""
         start = index
-        if start > 0 and _has_code(texts[index]) and _HOUSE.fullmatch(texts[start - 1]):
+        if start > 0 and has_code(texts[index]) and HOUSE.fullmatch(texts[start - 1]):
             start -= 1
         above = words_of(texts[start - 1]) if start > 0 else ()
         if above and self.company is not None and texts[start - 1] != self.company.value:
@@ -416,12 +415,12 @@ class _Reader:
             return False
         if self._names_company(text) or is_title_like(text) or is_department_like(text):
             return False
-        return "," in text or _is_place(following) or _mostly_digits(following)
+        return "," in text or is_place(following) or mostly_digits(following)
 
     def _take_registered(self, text: str) -> None:
         """Take the company before its register entry: "Acme Ltd. Registered in England No. …"."""
         head = text.partition(". ")[0]
-        if not _is_registry(head) and has_legal_form(head):
+        if not is_registry(head) and has_legal_form(head):
             self._take_company(head)
 
     def _is_name_again(self, text: str) -> bool:
@@ -437,19 +436,19 @@ class _Reader:
         return is_title_like(text) and not has_legal_form(text)
 
     def _take_title(self, text: str, confidence: float) -> None:
-        text = _without_numbers(text)
+        text = without_numbers(text)
         joined = _JOINS_COMPANY.split(text, maxsplit=1)
         if len(joined) > 1 and is_title_like(joined[0]):
-            self.title = Field(joined[0].strip(_MARKS), confidence)
+            self.title = Field(joined[0].strip(MARKS), confidence)
             if self.company is None:
-                self.company = Field(joined[1].strip(_MARKS), 0.85)
+                self.company = Field(joined[1].strip(MARKS), 0.85)
             return
         head, mark, rest = text.partition(",")
-        rest = rest.strip(_MARKS)
+        rest = rest.strip(MARKS)
         if mark and rest and is_title_like(head) and not is_title_like(rest):
             belongs = has_legal_form(rest) or self._matches_domain(rest) or head.strip().casefold() in _HEADS
             if belongs and not is_department_like(rest):
-                self.title = Field(head.strip(_MARKS), confidence)
+                self.title = Field(head.strip(MARKS), confidence)
                 if self.company is None:
                     self.company = Field(rest, 0.8)
                 return
@@ -458,20 +457,20 @@ class _Reader:
     def _address_after_company(self, text: str) -> list[str]:
         if not is_street_like(text):
             return []
-        parts = _segments(text)
+        parts = segments_of(text)
         legal = next((index for index, part in enumerate(parts) if has_legal_form(part)), -1)
         rest = ", ".join(parts[legal + 1 :])
         return [rest] if legal >= 0 and is_street_like(rest) else []
 
     def _take_company(self, text: str) -> None:
-        parts = [part for part in _segments(text) if part]
+        parts = [part for part in segments_of(text) if part]
         if not self._has_no_company():
             return
         if len(parts) > 1 and is_title_like(parts[0]) and not has_legal_form(parts[0]):
             self._take_combined(text)
             return
         legal = next((part for part in parts if has_legal_form(part)), text)
-        self.company = Field(legal if is_street_like(text) or len(parts) > _NAME_AND_FORM else text, 0.93)
+        self.company = Field(legal if is_street_like(text) or len(parts) > NAME_AND_FORM else text, 0.93)
 
     def _is_company(self, text: str, *, after_title: bool) -> bool:
         few = 6
@@ -480,7 +479,7 @@ class _Reader:
             return False
         if is_department_like(text) and not self._spells_domain(text):
             return False
-        numbered = _NUMBERED.match(text)  # "Ridgeview School District 41"
+        numbered = NUMBERED.match(text)  # "Ridgeview School District 41"
         if (any(char.isdigit() for char in text) and not (numbered and set(words) & COMPANY_WORDS)) or ":" in text:
             return False
         if not text[0].isupper():
@@ -510,135 +509,3 @@ class _Reader:
             host = re.sub(r"^(?:https?://)?(?:www\.)?", "", value.rpartition("@")[2].casefold()).partition("/")[0]
             found += [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
         return found
-
-
-def _plain(line: str) -> str:
-    """A line without Markdown, HTML and angle brackets; link targets stay beside their text."""
-    line = _MARKDOWN_LINK.sub(r"\1 \2", line)
-    line = _ANGLE.sub(lambda match: f" {match[1]}" if match[1] not in line[: match.start()] else "", line)
-    line = _TAG.sub(" ", line)
-    return line.replace("**", "").replace("\u00a0", " ").replace("\u200b", "").strip(" \t*_>")
-
-
-def _at_dash(text: str) -> tuple[str, str, str]:
-    """What stands before the first dash, the dash, and what stands behind it, as str.partition does."""
-    dash = _DASH.search(text)
-    return (text[: dash.start()], dash[0], text[dash.end() :]) if dash else (text, "", "")
-
-
-def _parts(line: str) -> Iterator[str]:
-    """A line's parts between bars, bullets and dashes; a dash behind a title stays, as it may join a department."""
-    for part in _SPLIT_BARS.split(line):
-        head, dash, rest = _at_dash(part)
-        if dash and not _DASH.search(rest) and not any(map(str.isdigit, rest)) and is_title_like(head):
-            yield part
-        else:
-            yield from _DASH.split(part)
-
-
-def _without_lead(text: str) -> str:
-    """A company without what stands before it: "for and on behalf of Baird & Lyle LLP"."""
-    folded = text.casefold()
-    for lead in _BEFORE_COMPANIES:
-        if folded.startswith(lead) and folded[len(lead) :].startswith(" ") and len(folded) > len(lead) + 2:
-            return text[len(lead) :].strip(_MARKS)
-    return text
-
-
-def _without_nominals(piece: str) -> str:
-    """A name without the qualifications behind it: "Ann Lee, PT, DPT", "Bo Roe RN"."""
-    words = piece.split()
-    least = 2
-    while len(words) > least and _is_nominal(words[-1].strip(",()®™")):
-        words.pop()
-    return " ".join(words).strip(_MARKS)
-
-
-def _is_nominal(word: str) -> bool:
-    folded = word.casefold()
-    return (
-        word[:1].isupper()
-        and word[-1:] not in {"a", "e", "i", "o", "u"}
-        and (folded in _POST_NOMINALS or folded.replace(".", "") in _POST_NOMINALS)
-    )
-
-
-def _without_numbers(title: str) -> str:
-    """A title without a licence behind it: "Branch Manager, NMLS 555987"."""
-    head, mark, rest = title.rpartition(",")
-    return head.strip(_MARKS) if mark and head and (_is_registry(rest) or _mostly_digits(rest)) else title
-
-
-def _has_code(text: str) -> bool:
-    return _POSTCODE.match(text) is not None or _TOWN_AND_CODE.fullmatch(text) is not None
-
-
-def _is_place(text: str) -> bool:
-    """Whether a piece below a street is a country, a postcode, or a town with its code."""
-    if text.casefold().rstrip(".") in _COUNTRIES or _CODE.fullmatch(text):
-        return True
-    return _TOWN_AND_CODE.fullmatch(text) is not None and words_of(text)[0] not in _LABELS
-
-
-_CODE: Final = re.compile(
-    r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]\d\d ?[A-Z\d]{4}|\d{5,6}|\d{3} \d{3}"
-)
-_TOWN_AND_CODE: Final = re.compile(
-    r"[^\W\d_][^\d:@]{1,40}[ ,–-](?:[A-Z]{1,3} )?\d{3,6}(?:[ -]\d{3,4})?(?:,? [^\d:@]{2,30})?"
-)
-_LABELS: Final = PHONE_LABELS | MOBILE_LABELS | FAX_LABELS | NUMBER_LABELS
-
-
-def _segments(text: str) -> list[str]:
-    """Split at commas, keeping ", Inc." and the like with what they belong to."""
-    parts: list[str] = []
-    for part in (raw.strip(_MARKS) for raw in text.split(",")):
-        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= _NAME_AND_FORM:
-            parts[-1] = (
-                f"{parts[-1]}, {part}."
-                if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
-                else f"{parts[-1]}, {part}"
-            )
-        elif part:
-            parts.append(part)
-    return parts
-
-
-def _mostly_digits(text: str) -> bool:
-    digits = sum(char.isdigit() for char in text)
-    return digits > 0 and digits * 2 >= sum(char.isalnum() for char in text)
-
-
-def _is_address(text: str) -> bool:
-    if not is_street_like(text) or _is_registry(text):
-        return False
-    return not _mostly_digits(text) or bool(_POSTCODE.match(text)) or is_post_box(text)
-
-
-_POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
-_HOUSE: Final = re.compile(
-    r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?|\d{1,5}[a-zA-Z]?(?:[-/]\d{1,4}){0,3},? [^\W\d_][^\d:@]{2,50}"
-)
-_NUMBERED: Final = re.compile(r"[^\d]{4,50} (?:No\.? ?|Nr\.? ?|# ?)?\d{1,4}$")
-
-
-def _is_registry(text: str) -> bool:
-    """Court, tax and register entries, order numbers, office hours: no field of a contact."""
-    folded = text.casefold()
-    return any(word in folded for word in _REGISTRY)
-
-
-_REGISTRY: Final = word_set("registry")
-
-
-_COUNTRIES: Final = word_set("countries")
-
-
-def _is_site(site: str) -> bool:
-    host = site.partition("/")[0]
-    top = host.rpartition(".")[2].casefold()
-    if top not in _TOP_DOMAINS or _SOCIAL.search(site) or any(has_legal_form(f"x {part}") for part in [host]):
-        return False
-    name = host.rpartition(".")[0]
-    shortest = 3
-    return len(name) >= shortest and not name[0].isupper()
