@@ -30,7 +30,8 @@ WORDS = 10_000
 COUNT_WEIGHT = 2.0  # words and pairs of the training mails count more than what resembles them
 MIN_COUNT = 3
 ROUNDS = 3
-CUT = 1.0  # margin below which a sentence is left alone: precision before recall
+MAIL_WEIGHT = 4.0  # a sentence of a mail counts for this many of a column or a post
+CUT = 2.5  # margin below which a sentence is left alone: precision before recall
 SMALL = 1.5
 
 
@@ -92,15 +93,15 @@ def train(mails: list[Mail], words: list[str], vectors: Any) -> dict[str, Any]:
     sets = read_sets()
     plain = [text for _, text in sets["nyt"]][::4] + [text for _, text in sets["tweets"]][::8]
     plain += [text for label, text in sets["own"] if label == 1]
-    plain += read_ordinary_mails()
+    ordinary = read_ordinary_mails()
     texts = [sentence for mail in mails for sentence in mail.sentences]
     counts = DictVectorizer()
-    counted = counts.fit_transform([count(text) for text in [*texts, *plain]])
+    counted = counts.fit_transform([count(text) for text in [*texts, *ordinary, *plain]])
     often = np.asarray((counted > 0).sum(axis=0)).ravel() >= MIN_COUNT
     counts.restrict(often)
-    dense = sp.csr_matrix(embed([*texts, *plain], index, vectors))
+    dense = sp.csr_matrix(embed([*texts, *ordinary, *plain], index, vectors))
     matrix = sp.hstack([dense, counted[:, np.flatnonzero(often)]]).tocsr()
-    weights = np.array([4.0] * len(texts) + [1.0] * len(plain))
+    weights = np.array([MAIL_WEIGHT] * (len(texts) + len(ordinary)) + [1.0] * len(plain))
     heads = [fit(kind, mails, matrix, weights) for kind in KINDS]
     coefficients = np.array([head.coef_[0] for head in heads])
     return table_of(coefficients, [head.intercept_[0] for head in heads], index, vectors, counts)

@@ -169,6 +169,7 @@ def is_name_like(text: str) -> bool:
     ) and any(word[0].isalpha() and word.casefold() not in _PARTICLES for word in real)
 
 
+@lru_cache(maxsize=2_048)
 def is_title_like(text: str) -> bool:
     """Say whether a short text names a position ("Head of Sales", "Einkaufsleiterin")."""
     most_words = 9
@@ -224,18 +225,20 @@ def _is_form(word: str) -> bool:
 def is_post_box(text: str) -> bool:
     """Say whether a text names a box at the post office ("P. O. Box CT 1122", "Postfach 12 34")."""
     folded = text.casefold()
-    return any(word in folded for word in _POST_WORDS) and _POST_BOX.search(text) is not None
+    return any(map(folded.__contains__, _POST_WORDS)) and _POST_BOX.search(text) is not None
 
 
+@lru_cache(maxsize=2_048)
 def is_street_like(text: str) -> bool:
     """Say whether a text looks like part of an address: a street and number, a postcode and town."""
     if not _DIGIT.search(text):
         return False
     if _POST.search(text):
         return True
-    return is_post_box(text) or any(
-        word in _STREETS
-        or word.rstrip(".") in _STREETS
-        or (len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS))
-        for word in (raw.casefold().strip(",;()") for raw in text.split())
-    )
+    for raw in text.casefold().split():
+        word = raw.strip(",;()")
+        if word in _STREETS or word.rstrip(".") in _STREETS:
+            return True
+        if len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS):
+            return True
+    return is_post_box(text)

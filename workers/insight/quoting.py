@@ -106,7 +106,8 @@ def part_lines(lines: Sequence[str]) -> Parts:
 
 def _is_groupwise(lines: Sequence[str], at: int) -> bool:
     """Whether a line is GroupWise's attribution of the unmarked original below it."""
-    return _GROUPWISE.match(lines[at]) is not None and not _is_quote_next(lines, at + 1)
+    line = lines[at]
+    return ">>>" in line[:6] and _GROUPWISE.match(line) is not None and not _is_quote_next(lines, at + 1)
 
 
 def _tags(lines: Sequence[str], own: Sequence[int]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import tokenize
 
-_FEWEST_TOKENS = 6
+_FEWEST_TOKENS = 7
 
 
 class _Head(NamedTuple):

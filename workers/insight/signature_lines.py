@@ -459,7 +459,7 @@ def _is_footer_line(line: str) -> bool:
     longest = 160
     if not text or len(text) > longest:
         return False
-    if any(phrase in text for phrase in FOOTERS) or text.startswith(FOOTER_BEGINS):
+    if any(map(text.__contains__, FOOTERS)) or text.startswith(FOOTER_BEGINS):
         return True
     few = 12
     words = re.findall(r"[\w.'’-]+", text)
@@ -512,6 +512,6 @@ def _is_notice(text: str) -> bool:
     folded = text.casefold()
     return (
         len(text) >= least
-        and any(word in folded for word in NOTICE_WORDS)
-        and any(phrase in folded for phrase in CONFIDENTIAL)
+        and any(map(folded.__contains__, NOTICE_WORDS))
+        and any(map(folded.__contains__, CONFIDENTIAL))
     )

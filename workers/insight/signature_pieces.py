@@ -87,6 +87,9 @@ def at_dash(text: str) -> tuple[str, str, str]:
 def parts_of(line: str) -> Iterator[str]:
     """A line's parts between bars, bullets and dashes; a dash behind a title stays, as it may join a department."""
     for part in _SPLIT_BARS.split(line):
+        if "–" not in part and "—" not in part:
+            yield part
+            continue
         head, dash, rest = at_dash(part)
         if dash and not _DASH.search(rest) and not any(map(str.isdigit, rest)) and is_title_like(head):
             yield part
