@@ -39,7 +39,7 @@ PUBLIC = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv",
 WRITTEN = ("own", "products", "restaurants", "companies", "posts", "replies")
 SHARE = {
     "movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "products": 6.0, "restaurants": 3.0, "companies": 3.0,
-    "posts": 3.0, "replies": 3.0, "templates": 0.4,
+    "posts": 5.0, "replies": 3.0, "templates": 0.4,
 }  # fmt: skip
 LABELS = ("negative", "neutral", "positive")
 MARKS = "-0+"  # how the lines of the written sets begin, in the order of LABELS
