@@ -31,10 +31,7 @@ def evaluate() -> dict[str, Any]:
     sets = {"own": _read(DATA / "replies.jsonl"), "second": _read(DATA / "replies_second.jsonl")}
     folder = Path(os.environ.get("FLEET_JUDGEMENT_DIR", "../shared/data/judgement"))
     public = folder / "replies" / "discourse.jsonl"
-    notes = [
-        "A reply is exact if its words are, with or without the signature that belongs to it.",
-        "The second set does not say what its signatures are: who keeps them has them counted as wrong.",
-    ]
+    notes = ["A reply is exact if its words are, with or without the signature that belongs to it."]
     if public.exists():
         sets["public (discourse)"] = _read(public)
     else:

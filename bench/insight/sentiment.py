@@ -97,8 +97,9 @@ def _recall_note(truth: list[list[str]], scores: list[float]) -> str:
     ranked = sorted(zip(scores, truth, strict=True), key=lambda pair: pair[0])
     unhappy = sum(labels == ["negative"] for labels in truth)
     best = found = 0
-    for count, (_, labels) in enumerate(ranked, start=1):
+    for count, (value, labels) in enumerate(ranked, start=1):
         found += labels == ["negative"]
-        if found / count >= 0.85:
+        tied = count < len(ranked) and ranked[count][0] == value  # an alarm level takes in all of a score
+        if not tied and found / count >= 0.85:
             best = found
     return f"recall of negatives at precision .85: {best / max(unhappy, 1):.2f}"
