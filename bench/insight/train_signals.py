@@ -31,7 +31,7 @@ COUNT_WEIGHT = 2.0  # words and pairs of the training mails count more than what
 MIN_COUNT = 3
 ROUNDS = 3
 MAIL_WEIGHT = 4.0  # a sentence of a mail counts for this many of a column or a post
-CUT = 2.5  # margin below which a sentence is left alone: precision before recall
+CUT = 2.0  # margin below which a sentence is left alone: precision before recall
 SMALL = 1.5
 
 

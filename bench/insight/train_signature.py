@@ -1,8 +1,7 @@
 """Train the weights of `workers.insight.signature_lines` and say how good they are on senders never seen.
 
 Run `python -m bench.insight.train_signature`; it needs scikit-learn and the folder FLEET_JUDGEMENT_DIR with
-signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails
-stay where
+signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails stay where
 they are; only the weights are written, to workers/insight/data/signature_weights.json.
 """
 

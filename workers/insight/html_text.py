@@ -63,9 +63,8 @@ _MOST_TAGS: Final = 8_000
 def html_to_text(html: str) -> str:
     """Turn a mail's HTML into lines.
 
-    Quoted parts (`blockquote`, and the containers Gmail, Yahoo, Outlook and others put originals into)
-    come out
-    with "> " before each line or behind an "Original Message" divider, a marked signature behind "-- ".
+    Quoted parts (`blockquote`, and the containers Gmail, Yahoo, Outlook and others put originals into) come out with
+    "> " before each line or behind an "Original Message" divider, a marked signature behind "-- ".
 
     Args:
         html: Any string; broken or deeply nested markup is read as far as it makes sense.

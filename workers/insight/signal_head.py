@@ -1,7 +1,7 @@
-"""Recognise a signal in words that no pattern foresaw.
+"""Say how much a sentence resembles each signal, in words that no pattern foresaw.
 
-A linear head per type (weights in ``data/signal_weights.json``) adds up what the words, denied words and
-pairs of a sentence say. It fires only where the margin is wide, because most business mail carries no signal.
+A linear head per type (weights in ``data/signal_weights.json``) adds up what the words, denied words and pairs of a
+sentence say. Its bias asks for a wide margin, because most business mail carries no signal.
 """
 
 import json
@@ -43,18 +43,21 @@ def _head() -> _Head:
     )
 
 
-def likeliest_signal(sentence: str) -> SignalType | None:
-    """The type that a sentence most probably carries, or None, which is the usual answer; never raises."""
+def signal_margins(sentence: str) -> dict[SignalType, float]:
+    """How far the head is from calling a sentence each of the types: above 0 it would; never raises.
+
+    Returns:
+        A margin (log-odds) for every type; empty for a sentence that is too short to say.
+    """
     head = _head()
     tokens = tokenize(sentence)
     if len(tokens) < _FEWEST_TOKENS:
-        return None
+        return {}
     names = {f"~{text}" if negated else text for text, negated in zip(tokens.texts, tokens.negated, strict=True)}
     pairs = set(zip(("^", *tokens.texts), tokens.texts, strict=False))
     rows = [*filter(None, map(head.words.get, names)), *filter(None, map(head.pairs.get, pairs))]
     if not rows:
-        return None
+        return {}
     scale = 10 * len(tokens) ** 0.5
-    margins = [sum(column) / scale + bias for column, bias in zip(zip(*rows, strict=True), head.bias, strict=True)]
-    best = max(range(len(margins)), key=margins.__getitem__)
-    return head.kinds[best] if margins[best] > 0 else None
+    columns = zip(*rows, strict=True)
+    return {kind: sum(column) / scale + bias for kind, column, bias in zip(head.kinds, columns, head.bias, strict=True)}

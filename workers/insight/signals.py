@@ -1,7 +1,6 @@
 """Find what a customer's mail says about the business: nine kinds of signals, each with its evidence.
 
-A mail is read sentence by sentence. A rule (see :mod:`workers.insight.signal_patterns`) fires when the
-customer
+A mail is read sentence by sentence. A rule (see :mod:`workers.insight.signal_patterns`) fires when the customer
 speaks of an own need; quoted mail, newsletters, small print, denials and mere possibilities say nothing.
 """
 
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from workers.insight.phrases import load
-from workers.insight.signal_head import likeliest_signal
+from workers.insight.signal_head import signal_margins
 from workers.insight.signal_patterns import SignalType, matches, rules, wake
 from workers.insight.tokens import sentences_of
 
@@ -21,6 +20,7 @@ MAX_CHARS = 6_000
 _MAX_SENTENCE = 300
 _MAX_SENTENCES = 80
 _MAX_EVIDENCE = 160
+_ABSURD = -5.0  # log-odds of the head below which a pattern's match means something else ("a quote from Goethe")
 _WORDS = load("signal_words")
 _BULK_HINTS, _QUOTE_HINTS = tuple(_WORDS["bulk_hints"]), tuple(_WORDS["quote_hints"])
 _SMALL_PRINT_HINTS = tuple(_WORDS["small_print_hints"])
@@ -92,16 +92,19 @@ def _holds(folded: str, hints: tuple[str, ...]) -> bool:
 
 
 def _read(sentence: str) -> list[tuple[SignalType, str]]:
-    """What one sentence says: what a pattern matches, else what it resembles."""
+    """What one sentence says: what a pattern matches, unless the head finds it absurd, else what it resembles."""
+    margins = signal_margins(sentence)
     hits: list[tuple[SignalType, str]] = []
     for kind, patterns in wake(sentence).items():
+        if margins.get(kind, 0.0) < _ABSURD:
+            continue
         found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
         if found and not rules()[kind].veto.search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
     if hits:
         return hits
-    guess = likeliest_signal(sentence)
-    return [(guess, sentence[:_MAX_EVIDENCE])] if guess else []
+    margin, likeliest = max(((margin, kind) for kind, margin in margins.items()), default=(0.0, None))
+    return [(likeliest, sentence[:_MAX_EVIDENCE])] if likeliest and margin > 0 else []
 
 
 def _sentences(text: str, folded: str) -> list[str]:

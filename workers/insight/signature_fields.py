@@ -112,10 +112,9 @@ class Signature:
 def parse_signature(text: str, sender: str | None = None, region: str | None = None) -> Signature:
     """Read the sender's details from a mail's signature.
 
-    Only the sender's own signature is read: quoted mails, with the signatures of others, are not, and the
-    prose of
-    the mail is not either. What is doubtful is left out: a date, an order number, a price, an IP, IBAN or VAT
-    number is no phone number, and a fax is none.
+    Only the sender's own signature is read: quoted mails, with the signatures of others, are not, and the prose of
+    the mail is not either. What is doubtful is left out: a date, an order number, a price, an IP, IBAN or VAT number
+    is no phone number, and a fax is none.
 
     Args:
         text: A whole mail body, or a signature alone.

@@ -1,7 +1,6 @@
 """Find a mail's signature: which of its last lines close and sign it.
 
-A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the
-last one,
+A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the last one,
 whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
 """
 
@@ -67,17 +66,15 @@ _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)"
 def find_signature(text: str | Sequence[str], sender: str | None = None) -> tuple[int, ...]:
     """Find the lines that sign a mail: closing, name, contact details, and a "-- " before them.
 
-    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add
-    below it
-    ("Sent from my …", legal notices) are passed over and are not part of the answer.
+    The mail should not carry a quote below its signature (see `split_reply`); lines that programs add below it ("Sent
+    from my …", legal notices) are passed over and are not part of the answer.
 
     Args:
         text: A mail's own text, or its lines without line ends.
         sender: Who sent it, as in the From header; improves the result, None if unknown.
 
     Returns:
-        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only
-        the last
+        Ascending line numbers, without blank lines; empty if the mail is not signed. Never raises. Only the last
         120 lines and 400 characters of each are read.
     """
     lines = text[-_CAP:].replace("\r\n", "\n").split("\n") if isinstance(text, str) else text
