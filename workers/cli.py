@@ -41,6 +41,7 @@ out = Console() if sys.stdout.isatty() else Console(width=150)  # a pipe has no 
 
 _STATUSES = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
 _MOST_LISTED = 10_000
+_TEMPFAIL = 75  # sysexits.h: anything else but 0 makes a mail server send the message back
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -165,7 +166,13 @@ def load(
     """Import CSV files; good rows go in, each bad one is reported with file, line and reason."""
     from workers.load import load_directory  # noqa: PLC0415  # other commands need no CSV
 
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
     with _database() as connection, clock.at(_instant(now)), bar:
         report = load_directory(connection, folder, progress=_progress(bar))
     table = table_of("table", "read", "inserted", "unchanged", "rejected")
@@ -193,8 +200,8 @@ def inbound(
 ) -> None:
     """Take mail in: each message once, however often it is read; what cannot be taken is named with its reason."""
     if list_aside == (path is not None):
-        raise UnknownNameError("say what to read, or --list-aside")
-    with _database() as connection:
+        raise UnknownNameError("say what to read, or --list-aside, not both")
+    with _deferred(pipe=path == "-"), _database() as connection:
         if path is None:
             _show_aside(connection, as_json=as_json)
             return
@@ -209,8 +216,20 @@ def inbound(
         out.print(f"{counts['stored']} stored, {counts['duplicate']} duplicates, {len(aside)} set aside")
         for problem in aside:
             out.print(f"{problem.source}: {problem.reason}", style="red", markup=False, highlight=False, soft_wrap=True)
-    if aside:
+    if aside and path != "-":  # a mail server would bounce what is kept here already
         raise typer.Exit(1)
+
+
+@contextmanager
+def _deferred(*, pipe: bool) -> Iterator[None]:
+    """Let the mail server behind a pipe keep a message that cannot be taken now, and try again."""
+    try:
+        yield
+    except (FleetError, psycopg.Error) as problem:
+        if not pipe:
+            raise
+        _fail(str(problem).strip().splitlines()[0])
+        raise typer.Exit(_TEMPFAIL) from problem
 
 
 @db.command()
@@ -353,7 +372,13 @@ def _take_in(connection: Connection, path: str, tenant: UUID | None) -> list[Out
     """Read a pipe, a file or a folder in batches, with a bar for the files."""
     outcomes: list[Outcome] = []
     files: list[Path | None] = [None] if path == "-" else [*find_messages(Path(path))]
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=Console(stderr=True))
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
     with bar:
         messages = (
             message

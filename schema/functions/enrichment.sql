@@ -253,7 +253,8 @@ AS $$
 $$;
 
 -- Writes the next action for strong signals of people we know, and notes in each signal that it was written.
--- Weak ones, and those of strangers, stay for people.
+-- Weak ones, and those of strangers, stay for people. A complaint that answers a feedback request has its case
+-- and its task already.
 CREATE OR REPLACE FUNCTION act_on_signals(p_tenant_id uuid, p_limit integer, p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -275,7 +276,13 @@ BEGIN
     ), known AS (
         SELECT s.id, s.signal_type, s.signal_strength, s.extracted_text, s.source_type, l.id AS client_id, c.id AS contact_id,
                l.company_name, nullif(btrim(concat_ws(' ', c.first_name, c.last_name)), '') AS person,
-               p.id AS owner_id, p.full_name AS owner_name
+               p.id AS owner_id, p.full_name AS owner_name,
+               s.signal_type = 'complaint' AND EXISTS (
+                   SELECT FROM inbound_messages AS m
+                   JOIN scheduled_actions AS a ON a.id = m.action_id AND a.tenant_id = p_tenant_id
+                   JOIN feedback_requests AS f ON f.id = a.subject_id AND f.tenant_id = p_tenant_id
+                   WHERE m.id = s.source_id AND m.tenant_id = p_tenant_id AND a.engine = 'feedback'
+                     AND f.case_created_id IS NOT NULL) AS recovered
         FROM claimed AS s
         LEFT JOIN contacts AS c ON c.id = s.contact_id AND c.tenant_id = p_tenant_id
         LEFT JOIN clients AS l ON l.id = coalesce(s.client_id, c.client_id) AND l.tenant_id = p_tenant_id
@@ -288,12 +295,13 @@ BEGIN
                                   'origin', k.source_type, 'company', k.company_name, 'person', k.person),
                'opportunity_signal', k.id, k.client_id, k.contact_id, k.owner_id, v_now, v_status,
                'signal:' || k.id, p_run
-        FROM known AS k
+        FROM known AS k WHERE NOT k.recovered
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     ), updated AS (
         UPDATE opportunity_signals AS s
-        SET action_taken = 'task for ' || coalesce(nullif(btrim(k.owner_name), ''), 'the team')
+        SET action_taken = CASE WHEN k.recovered THEN 'service recovery'
+                                ELSE 'task for ' || coalesce(nullif(btrim(k.owner_name), ''), 'the team') END
         FROM known AS k WHERE s.id = k.id
         RETURNING s.id
     )

@@ -78,3 +78,9 @@ def test_from_a_delivered_order_to_a_call_by_its_owner(
     [task] = crm.rows("SELECT * FROM tasks")
     assert (task["assigned_to"], task["priority"]) == (owner, "high")
     assert len(smtp.received) == 1
+
+    # The same mail is a complaint, too; its case and task are there already.
+    crm.run("enrichment", at=answered)
+    [signal] = crm.rows("SELECT * FROM opportunity_signals WHERE signal_type = 'complaint'")
+    assert signal["action_taken"] == "service recovery"
+    assert not crm.actions(template="opportunity_signal")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.sentiment import KEY_ISSUES, score_sentiment
+from workers.insight.sentiment import KEY_ISSUES, Sentiment, score_sentiment
 from workers.insight.tokens import MAX_CHARS, MAX_TOKENS, tokenize
 
 
@@ -161,3 +161,36 @@ def test_a_huge_hostile_text_costs_no_more_than_its_first_part(piece: str) -> No
     started = time.process_time()
     score_sentiment(huge)
     assert time.process_time() - started < 0.05
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sorry for the late reply. We love the desks.",
+        "Apologies for the delay in getting back, everything was fine.",
+        "Sorry for my late answer, all good.",
+    ],
+)
+def test_an_apology_of_the_writer_is_no_complaint(text: str) -> None:
+    assert score_sentiment(text).label == "positive"
+    assert score_sentiment(text).key_issues == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("9/10", "positive"),
+        ("4 out of 5!", "positive"),
+        ("I'd give it 5 stars.", "positive"),
+        ("3 stars", "neutral"),
+        ("2/10", "negative"),
+        ("1 star", "negative"),
+    ],
+)
+def test_points_and_stars_are_an_answer(text: str, label: str) -> None:
+    assert score_sentiment(text).label == label
+
+
+@pytest.mark.parametrize("text", ["Bonjour, tout est parfait, merci beaucoup !", "Leider war die Lieferung nicht gut."])
+def test_of_another_language_nothing_is_claimed(text: str) -> None:
+    assert score_sentiment(text) == Sentiment("neutral", 0.0, ())

@@ -309,3 +309,16 @@ def test_hostile_text_stays_cheap(piece: str) -> None:
             started = time.process_time()
             judge(text, "Tom Baker")
             assert time.process_time() - started < 0.05
+
+
+def test_a_title_and_a_company_on_one_line_are_told_apart() -> None:
+    found = parse_signature("Best,\nAnn Lee\nOffice Manager, Brightwell Ltd")
+    assert (found.title and found.title.value, found.company and found.company.value) == (
+        "Office Manager",
+        "Brightwell Ltd",
+    )
+
+
+def test_a_number_that_the_region_has_not_assigned_is_only_a_guess() -> None:
+    found = parse_signature("Gruß\nHans Meier\nFirma GmbH\nMobil: 0171/1234567", region="GB")
+    assert found.mobile is None or found.mobile.confidence <= 0.5

@@ -590,5 +590,15 @@ def test_the_command_counts_what_went_in_and_names_what_did_not(
     assert (code, json.loads(printed)) == (0, {"stored": 1, "duplicates": 0, "set_aside": []})
     code, printed = fleet("--list-aside", "--json")
     assert (code, [row["reason"] for row in json.loads(printed)]) == (0, ["broken: no header"])
-    assert fleet("-", "--tenant", str(uuid4()), stdin=letter())[0] == 2
     assert fleet()[0] == 2
+
+
+def test_a_mail_server_gets_nothing_back_that_it_would_bounce(
+    crm: Crm, fleet: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    northwind(crm)
+    assert fleet("-", stdin=b"junk")[0] == 0  # set aside, so it is kept
+    later = 75  # EX_TEMPFAIL
+    assert fleet("-", "--tenant", str(uuid4()), stdin=letter())[0] == later
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert fleet("-", stdin=letter())[0] == later

@@ -76,6 +76,12 @@ def test_a_stranger_is_queued_by_address(crm: Crm) -> None:
     assert (row["email_address"], row["contact_id"], row["status"]) == ("ann@acme.example", None, "skipped")
 
 
+def test_a_signature_of_somebody_else_says_nothing_of_the_contact(crm: Crm) -> None:
+    mail(crm, from_name="Carla Albrecht", from_address="carla.albrecht@acme.example", **known(crm))
+    crm.run("enrichment")
+    assert crm.rows("SELECT * FROM contact_enrichment_queue") == []
+
+
 def test_mail_without_signature_or_sender_is_read_and_nothing_more(crm: Crm) -> None:
     tenant = crm.tenant()
     messages = [mail(crm, tenant, "Yes."), mail(crm, tenant, from_address=None, from_name=None), mail(crm, tenant, "")]

@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection
 from workers.engines.base import Tally
+from workers.insight.contact_words import sender_tokens
 from workers.insight.html_text import html_to_text
 from workers.insight.reply import split_reply
 from workers.insight.roles import infer_role
@@ -31,7 +32,8 @@ def _judge(row: dict[str, Any], region: str | None) -> dict[str, Any]:
     # Put together by hand: formataddr encodes what is not ASCII, and raises for such an address.
     sender = f"{row['from_name'] or ''} <{row['from_address'] or ''}>".removesuffix("<>").strip() or None
     signature = parse_signature(body, sender=sender, region=region)
-    said = dict(_fields(signature))
+    # A colleague's signature, of a shared mailbox or a forwarded answer, says nothing of this contact.
+    said = {} if _is_somebody_else(signature, row["from_name"]) else dict(_fields(signature))
     role = infer_role(row["title"] or said.get("title") or "")
     context = {"is_decision_maker": role == "decision_maker", "role": role}
     return {
@@ -49,6 +51,15 @@ def _judge(row: dict[str, Any], region: str | None) -> dict[str, Any]:
             for signal in detect_signals(split_reply(body, sender=sender).text)
         ],
     }
+
+
+def _is_somebody_else(signature: Signature, sender: str | None) -> bool:
+    """Whether a mail from one person is signed by another: two names of which no part is the same."""
+    if signature.name is None or not sender:
+        return False
+    signed, sent = sender_tokens(signature.name.value), sender_tokens(sender)
+    whole = 2  # a first name alone may be a nickname
+    return len(signed) >= whole and len(sent) >= whole and signed.isdisjoint(sent)
 
 
 def _fields(signature: Signature) -> Iterator[tuple[str, str]]:

@@ -140,14 +140,13 @@ def _label_before(before: str) -> _Kind:
 def _read(written: str, kind: _Kind, regions: tuple[str, ...], *, alone: bool) -> Phone | None:
     american = _AMERICAN.match(written) is not None
     spaced = any(not char.isdigit() for char in written.lstrip("+"))
-    for region in (*regions, "US") if american and not set(regions) & {"US", "CA"} else (*regions, ""):
-        parsed = _parse(written, region)
-        if parsed is None:
-            continue
-        e164, valid, mobile_type = parsed
+    tried = (*regions, "US") if american and not set(regions) & {"US", "CA"} else (*regions, "")
+    # Where the number is assigned, it belongs; only if that is nowhere, the first region in which it could be counts.
+    possible = [parsed for region in tried if (parsed := _parse(written, region)) is not None]
+    for e164, valid, mobile_type in sorted(possible, key=lambda parsed: not parsed[1]):
         international = written.lstrip("(").startswith("+") or written.startswith("00")
         if kind:
-            confidence = 0.95 if valid else 0.7
+            confidence = 0.95 if valid else 0.7 if international else 0.5
         elif not valid and not (alone and spaced and (american or international or written[0] == "0")):
             continue
         elif international:

@@ -26,6 +26,8 @@ _SENTENCES = 60
 _FEW = 2  # one sentence is the whole
 _UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
 _LONGEST_WORD = 20
+_LONGEST_RATING = 40
+_FOREIGN, _ENGLISH = frozenset(load("sentiment_words")["foreign"]), frozenset(load("sentiment_words")["english"])
 _LETTERS = re.compile(r"(?:[a-z](?!\?))*")
 # Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
 # neutral costs more than the reverse; a question, a request or a plan is another matter.
@@ -39,6 +41,22 @@ _COURTESY = re.compile(
     r"[ ,]*(?:kind |best |warm )?(?:regards|greetings|wishes)?[ ,]*\w{0,20})\W*",
     re.IGNORECASE,
 )
+# What writers beg pardon for is their own: "Sorry for the late reply."
+_OWN_APOLOGY = re.compile(
+    r"\b(?:(?:i'?m |i am |we'?re |we are )?(?:very |so |really )?sorry|(?:my |our )?apolog(?:ies|i[sz]e)|excuse me)"
+    r" (?:for|about) (?:(?:the|my|our|this) )?(?:very )?"
+    r"(?:late|delayed|slow|belated|tardy|short|delay in|fuss|silence|not (?:replying|answering|writing|responding))"
+    r"(?: (?:in )?(?:reply\w*|answer\w*|respon\w+|feedback|getting back|note))?",
+    re.IGNORECASE,
+)
+# "9/10", "4 out of 5", "3 stars": what people answer who are asked how it was
+_RATING = re.compile(
+    r"\W*(?:(?:i'?d |i would )?(?:say|give (?:it|you))\W+)?(?:a )?"
+    r"(?:(?P<points>\d{1,2})(?:[.,]5)? ?(?:/|out of|of) ?(?P<most>5|10)|(?P<stars>[1-5]) ?(?:\*|stars?))"
+    r"(?: (?:from me|for you|stars))?\W*",
+    re.IGNORECASE,
+)
+_GOOD_RATING, _BAD_RATING = 0.7, 0.4
 _CLAUSE = re.compile(r"(?<=;)\s+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
 
 
@@ -121,8 +139,8 @@ def _issue_words() -> Mapping[str, _Issue]:
 def score_sentiment(text: str) -> Sentiment:
     """Judge the mood of a message.
 
-    The caller passes what the customer wrote: no quoted mail, no signature. English is understood; of other
-    languages little more than signs and faces.
+    The caller passes what the customer wrote: no quoted mail, no signature. English is understood; a text in another
+    language is neutral.
 
     Args:
         text: any text of any length; only the first :data:`workers.insight.tokens.MAX_CHARS` characters
@@ -133,12 +151,29 @@ def score_sentiment(text: str) -> Sentiment:
         always gets the same judgement, and nothing is ever raised.
     """
     text = text[:MAX_CHARS]
-    chances = _judge(text)
+    rated = _RATING.fullmatch(text) if len(text) <= _LONGEST_RATING else None
+    if rated:
+        return _of_rating(rated)
+    text = _OWN_APOLOGY.sub(" ", text)
+    chances = None if _is_foreign(text) else _judge(text)
     if chances is None:
         return Sentiment("neutral", 0.0, ())
     label, score = _decide(chances)
     content = chances.negative < _CONTENT
     return Sentiment(label, score, () if content else _issues(text, label))
+
+
+def _of_rating(rated: re.Match[str]) -> Sentiment:
+    """What points or stars say."""
+    share = int(rated["points"]) / int(rated["most"]) if rated["points"] else int(rated["stars"]) / 5
+    label: Label = "positive" if share >= _GOOD_RATING else "negative" if share <= _BAD_RATING else "neutral"
+    return Sentiment(label, round(min(2 * share - 1, 1.0), 2) if label != "neutral" else 0.0, ())
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether a text is written in another language, of which the words known here would say something wrong."""
+    words = set(tokenize(text).texts)
+    return len(words & _FOREIGN) > len(words & _ENGLISH)
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:

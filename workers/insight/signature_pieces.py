@@ -146,7 +146,7 @@ def segments_of(text: str) -> list[str]:
     """Split at commas, keeping ", Inc." and the like with what they belong to."""
     parts: list[str] = []
     for part in (raw.strip(MARKS) for raw in text.split(",")):
-        if parts and has_legal_form(f"x {part}") and len(words_of(part)) <= NAME_AND_FORM:
+        if parts and len(words_of(part)) <= NAME_AND_FORM and has_legal_form(f"x {part.split(maxsplit=1)[0]}"):
             parts[-1] = (
                 f"{parts[-1]}, {part}."
                 if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
