@@ -286,3 +286,9 @@ def test_hostile_text_stays_cheap(piece: str) -> None:
         started = time.process_time()
         split_reply(text, html)
         assert time.process_time() - started < 0.05
+
+
+@pytest.mark.parametrize("hides", ['style="display:none"', 'style="font-size:1px; DISPLAY: none;"', "hidden"])
+def test_what_no_mail_program_shows_is_nobodys_words(hides: str) -> None:
+    html = f"<div {hides}>Save 20% today only</div><p>Thanks, that was quick.</p>"
+    assert split_reply("", html).text == "Thanks, that was quick."

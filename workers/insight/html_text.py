@@ -39,6 +39,7 @@ _BLOCKS: Final = frozenset(
         "blockquote",
     ]
 )
+_HIDDEN: Final = re.compile(r"\bdisplay *: *none\b|\bvisibility *: *hidden\b", re.IGNORECASE)
 _SILENT: Final = frozenset({"script", "style", "head", "title", "template", "object", "noscript"})
 _VOID: Final = frozenset({"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "wbr", "source"})
 _PARAGRAPHS: Final = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
@@ -101,6 +102,11 @@ def _without_comments(html: str) -> str:
     return "".join([*kept, html[at:]])
 
 
+def _is_hidden(attrs: list[tuple[str, str | None]]) -> bool:
+    """Whether mail programs show nothing of an element: a newsletter's preview text, mostly."""
+    return any(name == "hidden" or (name == "style" and _HIDDEN.search((value or "")[:500])) for name, value in attrs)
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -129,7 +135,7 @@ class _Reader(HTMLParser):
 
     def _opened_by(self, tag: str, attrs: list[tuple[str, str | None]]) -> str:
         named = " ".join(value for name, value in attrs if value and name in {"class", "id"})[:500]
-        if tag in _SILENT:
+        if tag in _SILENT or _is_hidden(attrs):
             self._silent += 1
             return "silent"
         if tag == "blockquote" or _QUOTES.search(named):
