@@ -166,13 +166,7 @@ def load(
     """Import CSV files; good rows go in, each bad one is reported with file, line and reason."""
     from workers.load import load_directory  # noqa: PLC0415  # other commands need no CSV
 
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
+    bar = _bar()
     with _database() as connection, clock.at(_instant(now)), bar:
         report = load_directory(connection, folder, progress=_progress(bar))
     table = table_of("table", "read", "inserted", "unchanged", "rejected")
@@ -368,17 +362,22 @@ def _progress(bar: Progress) -> Callable[[str, int, int], None]:
     return show
 
 
-def _take_in(connection: Connection, path: str, tenant: UUID | None) -> list[Outcome]:
-    """Read a pipe, a file or a folder in batches, with a bar for the files."""
-    outcomes: list[Outcome] = []
-    files: list[Path | None] = [None] if path == "-" else [*find_messages(Path(path))]
-    bar = Progress(
+def _bar() -> Progress:
+    """A bar for people: nothing of it goes into a log, and a file's name is shown as it is."""
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
+
+
+def _take_in(connection: Connection, path: str, tenant: UUID | None) -> list[Outcome]:
+    """Read a pipe, a file or a folder in batches, with a bar for the files."""
+    outcomes: list[Outcome] = []
+    files: list[Path | None] = [None] if path == "-" else [*find_messages(Path(path))]
+    bar = _bar()
     with bar:
         messages = (
             message

@@ -194,3 +194,11 @@ def test_points_and_stars_are_an_answer(text: str, label: str) -> None:
 @pytest.mark.parametrize("text", ["Bonjour, tout est parfait, merci beaucoup !", "Leider war die Lieferung nicht gut."])
 def test_of_another_language_nothing_is_claimed(text: str) -> None:
     assert score_sentiment(text) == Sentiment("neutral", 0.0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("Met our expectations perfectly.", "positive"), ("La Piazza disappoints. Bland, overpriced.", "negative")],
+)
+def test_a_foreign_name_in_english_is_no_foreign_language(text: str, label: str) -> None:
+    assert score_sentiment(text).label == label

@@ -173,7 +173,8 @@ def _of_rating(rated: re.Match[str]) -> Sentiment:
 def _is_foreign(text: str) -> bool:
     """Whether a text is written in another language, of which the words known here would say something wrong."""
     words = set(tokenize(text).texts)
-    return len(words & _FOREIGN) > len(words & _ENGLISH)
+    few = 2  # one may be a name: "La Piazza disappoints"
+    return len(words & _FOREIGN) >= max(few, len(words & _ENGLISH) + 1)
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:
