@@ -158,7 +158,8 @@ $$;
 
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
 -- unsent marks what was claimed but never tried; its attempt is given back.
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "run_at", "unsent"}]
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "run_at",
+--              "unsent"}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -168,9 +169,11 @@ AS $$
             sent_at = CASE WHEN r.status = 'sent' THEN fleet_now() END,
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
-            message_id = coalesce(r.message_id, a.message_id), lease_owner = NULL, lease_until = NULL
+            message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
+            lease_owner = NULL, lease_until = NULL
         FROM jsonb_to_recordset(p_results)
-            AS r (id bigint, status text, error text, address text, message_id text, run_at timestamptz, unsent boolean)
+            AS r (id bigint, status text, error text, address text, message_id text, subject text,
+                  run_at timestamptz, unsent boolean)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
         RETURNING a.id
     )

@@ -42,7 +42,7 @@ def test_a_plain_mail_is_read_whole() -> None:
 
     assert (mail.message_id, mail.in_reply_to) == ("<a@acme.example>", "<2@x.example>")
     assert mail.references == ("<1@x.example>", "<2@x.example>")
-    assert (mail.from_address, mail.from_name) == ("Zoe+crm@Acme.example", "Zoë")
+    assert (mail.senders[0].address, mail.senders[0].name) == ("Zoe+crm@Acme.example", "Zoë")
     assert mail.to == ("care@northwind.example", "bob@northwind.example", "eve@acme.example")
     assert mail.delivered_to == ("box@host.example",)
     assert (mail.subject, mail.text.strip()) == ("Re: your message", "Hello\nthere")
@@ -94,7 +94,7 @@ def test_encoded_and_raw_headers_are_decoded() -> None:
     mail = read(
         b"From: =?utf-8?q?Zo=C3=AB?= <zoe@acme.example>\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\n =?x?q?_you?=\n\nHi\n"
     )
-    assert (mail.from_name, mail.subject) == ("Zoë", "Grüße you")
+    assert (mail.senders[0].name, mail.subject) == ("Zoë", "Grüße you")
     assert read("From: ann@acme.example\nSubject: Grüße\n\nHi\n".encode()).subject == "Grüße"
     assert read(b"From: ann@acme.example\nSubject: Gr\xfc\xdfe =?utf-8?q?=ff=\n\nHi\n").subject.startswith("Grüße")
 
@@ -124,7 +124,7 @@ def test_an_id_may_lack_its_brackets_or_be_folded() -> None:
 
 def test_an_address_inside_a_quoted_name_is_no_recipient() -> None:
     mail = read(b'From: "boss@other.example" <ann@acme.example>\nTo: "a@b.example" <c@d.example>\n\nHello')
-    assert (mail.from_address, mail.to) == ("ann@acme.example", ("c@d.example",))
+    assert (mail.senders[0].address, mail.to) == ("ann@acme.example", ("c@d.example",))
 
 
 def test_a_bounce_names_the_message_that_it_carries_back() -> None:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections import Counter
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any, Final
 from uuid import UUID
 
@@ -124,9 +125,9 @@ def _send_claimed(
     done: Counter[str] = Counter()
     end = time.monotonic() + _SENDING.total_seconds()
     for position, row in enumerate(claimed):
-        outcome, message_id = _send(channel, row, settings)
+        outcome, message = _send(channel, row, settings)
         down = isinstance(outcome, RetryLater) and outcome.channel_down
-        results = [_settlement(row, outcome, message_id, settings)]
+        results = [_settlement(row, outcome, message, settings)]
         if down or time.monotonic() > end:
             results += [_unsent(rest) for rest in claimed[position + 1 :]]
         with transaction(connection):
@@ -139,8 +140,8 @@ def _send_claimed(
     return done, False
 
 
-def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, str | None]:
-    """Render and send one claimed action; returns the outcome and the Message-ID."""
+def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, EmailMessage | None]:
+    """Render and send one claimed action; returns the outcome and the message."""
     try:
         message = compose(
             render(row["template"], row["variables"], row["tenant_name"]),
@@ -157,7 +158,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
         return RetryLater(str(error)), None
     except ValueError as error:
         return Rejected(f"{row['address']!r} is no e-mail address ({error})"), None
-    return channel.send(message, message["To"].addresses[0].addr_spec), message["Message-ID"]
+    return channel.send(message, message["To"].addresses[0].addr_spec), message
 
 
 def _reply_to(row: dict[str, Any], settings: Settings) -> str | None:
@@ -169,8 +170,12 @@ def _unsent(row: dict[str, Any]) -> dict[str, Any]:
     return {"id": row["action_id"], "status": "scheduled", "unsent": True}
 
 
-def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, settings: Settings) -> dict[str, Any]:
-    result = {"id": row["action_id"], "address": row["address"], "message_id": message_id}
+def _settlement(
+    row: dict[str, Any], outcome: Outcome, message: EmailMessage | None, settings: Settings
+) -> dict[str, Any]:
+    result = {"id": row["action_id"], "address": row["address"]}
+    if message is not None:
+        result |= {"message_id": message["Message-ID"], "subject": message["Subject"]}
     match outcome:
         case Sent():
             return result | {"status": "sent"}

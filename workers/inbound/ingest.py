@@ -1,5 +1,9 @@
 """The one door for mail, whoever brings it: files, IMAP, or a program that calls `ingest`."""
 
+import hashlib
+import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,20 +12,24 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from workers.correspondence import Answered, read_message_ids, read_reply_address
 from workers.db.session import Connection, transaction
+from workers.inbound.answers import answered_subject, candidates, senders
+from workers.inbound.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
-from workers.settings import settings
 
-# What one message's content, or a CRM's own rule about it, provokes. Everything else is nobody's message.
-_REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError, psycopg.errors.RaiseException)
-# Two workers with the same messages in another order; one of them goes again.
-_LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+logger = logging.getLogger(__name__)
+
+# By class of SQLSTATE, as is_transient in core.sql has it: the server or the moment, and no message's own fault.
+_TRANSIENT: Final = ("08", "53", "57", "58")
+_LOCKED_OUT: Final = "40"  # two workers with the same messages in another order; one of them goes again
+_PROGRAMMING: Final = "42"
+_FORBIDDEN: Final = "42501"
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
+_MOST_JUDGED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Stored:
     Attributes:
         tenant: whose it is.
         message: its id in inbound_messages.
-        kind: reply (it answers an action), message, auto_reply, out_of_office, bounce or bulk.
+        kind: reply (it answers an action), message, own, unplaced, auto_reply, out_of_office, bounce or bulk.
         action: what it answers, or could not deliver.
     """
 
@@ -43,7 +51,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The tenant has this Message-ID already; nothing was changed."""
+    """The tenant has this mail already; nothing was changed."""
 
     tenant: UUID
     message_id: str
@@ -61,7 +69,9 @@ class Aside:
 Outcome = Stored | Duplicate | Aside
 
 
-def ingest(connection: Connection, raw: bytes, source: str, *, tenant: UUID | None = None) -> Outcome:
+def ingest(
+    connection: Connection, raw: bytes, source: str, *, tenant: UUID | None = None, mailbox: str | None = None
+) -> Outcome:
     """Take one message in, with all that follows from it, in one transaction.
 
     The same message again, also at the same time in another process, changes nothing.
@@ -70,23 +80,43 @@ def ingest(connection: Connection, raw: bytes, source: str, *, tenant: UUID | No
         connection: outside a transaction, or inside one that the caller commits.
         raw: the message as it came.
         source: where it came from, for the list of what was set aside.
-        tenant: whose mailbox it was; None to find out from the recipient, or from what it answers.
+        tenant: whose it is; None to find out from what it answers, or from its recipients.
+        mailbox: the address of the mailbox it lay in: one more recipient.
     """
-    return ingest_batch(connection, [(source, raw)], tenant=tenant)[0]
+    return ingest_batch(connection, [(source, raw)], tenant=tenant, mailbox=mailbox)[0]
 
 
 def ingest_batch(
-    connection: Connection, messages: Sequence[tuple[str, bytes]], *, tenant: UUID | None = None
+    connection: Connection,
+    messages: Sequence[tuple[str, bytes]],
+    *,
+    tenant: UUID | None = None,
+    mailbox: str | None = None,
+    deadline: float = math.inf,
 ) -> list[Outcome]:
     """Take several (source, raw) messages in, in one transaction for speed; each outcome stands for itself.
 
     If the database refuses one of them, or another worker is in the way, each gets a transaction of its own.
+
+    Args:
+        connection, tenant, mailbox: as for `ingest`.
+        messages: in their order.
+        deadline: no message but the first is begun after this instant of `time.monotonic`.
+
+    Returns:
+        An outcome for each message that was begun.
     """
-    read = [(source, _read(raw)) for source, raw in messages]
+    read: list[tuple[str, _Read | SetAside]] = []
+    for source, raw in messages:
+        if read and time.monotonic() > deadline:
+            break
+        read.append((clean(source), _read(raw, mailbox)))
     try:
         with transaction(connection):
             return [_store(connection, source, message, tenant) for source, message in read]
-    except (*_REFUSED, *_LOCKED_OUT):
+    except psycopg.Error as error:
+        if not (_is_locked_out(error) or _is_its_own(error)):
+            raise
         return [_store_alone(connection, source, message, tenant) for source, message in read]
 
 
@@ -110,13 +140,21 @@ class _Read:
     bounce: Jsonb
 
 
-def _read(raw: bytes) -> _Read | SetAside:
-    parsed = parse(raw)
-    if isinstance(parsed, SetAside):
-        return parsed
+def _read(raw: bytes, mailbox: str | None) -> _Read | SetAside:
+    try:
+        parsed = parse(raw)
+        return parsed if isinstance(parsed, SetAside) else _told(parsed, mailbox)
+    except Exception as problem:
+        # One mail must not keep the others from being read; that it was this one is listed.
+        logger.exception("a message cannot be read")
+        return SetAside(f"broken: {type(problem).__name__}", hashlib.sha256(raw).hexdigest(), None, len(raw))
+
+
+def _told(parsed: Parsed, mailbox: str | None) -> _Read:
     judged = parsed.judgement
-    recipients = [spelling for address in (*parsed.delivered_to, *parsed.to) for spelling in _spellings(address)]
-    answered = _answered(parsed)
+    addresses = (*([mailbox] if mailbox else []), *parsed.delivered_to, *parsed.to)
+    answered, subject = candidates(parsed), answered_subject(parsed)
+    is_answer = bool(answered or subject) and (judged.kind == "reply" or (judged.kind == "bulk" and parsed.lists))
     return _Read(
         parsed,
         message=Jsonb(
@@ -124,22 +162,23 @@ def _read(raw: bytes) -> _Read | SetAside:
                 "message_id": parsed.message_id,
                 "in_reply_to": parsed.in_reply_to,
                 "reference_ids": parsed.references,
-                "from_address": parsed.from_address,
-                "from_name": parsed.from_name,
+                "senders": [sender._asdict() for sender in senders(parsed)],
                 "to_addresses": parsed.to,
+                "recipients": list(dict.fromkeys(spelling for one in addresses for spelling in _spellings(one))),
+                "lists": parsed.lists,
                 "subject": parsed.subject,
+                "subject_answered": subject,
                 "sent_at": parsed.sent_at and parsed.sent_at.isoformat(),
                 "text": parsed.text,
                 "html": parsed.html,
                 "headers": parsed.headers,
                 "raw_size": parsed.raw_size,
+                "digest": parsed.digest,
                 "kind": judged.kind,
-                "folded": fold_address(parsed.from_address),
-                "recipients": list(dict.fromkeys(recipients)),
             }
         ),
-        answered=Jsonb([{"action": sent.action, "tenant": str(sent.tenant)} for sent in answered]),
-        judgement=Jsonb(_judgement(parsed) if answered and judged.kind == "reply" else {}),
+        answered=Jsonb([one._asdict() | {"tenant": one.tenant and str(one.tenant)} for one in answered]),
+        judgement=Jsonb(_judgement(parsed) if is_answer else {}),
         bounce=Jsonb({"hard": judged.hard, "recipient": judged.recipient, "status": judged.status}),
     )
 
@@ -149,21 +188,16 @@ def _spellings(address: str) -> tuple[str, str]:
     return address.lower(), fold_address(address)
 
 
-def _answered(parsed: Parsed) -> list[Answered]:
-    """What it may answer: the message it replies to, the thread from its end, then the address it was sent to."""
-    threaded = [*([parsed.in_reply_to] if parsed.in_reply_to else []), *reversed(parsed.references)]
-    found = read_message_ids([*threaded, *parsed.returned_ids])
-    secret = settings().fleet_reply_secret
-    if secret:
-        tokens = (read_reply_address(address, secret) for address in (*parsed.delivered_to, *parsed.to))
-        found += [sent for sent in tokens if sent]
-    return list(dict.fromkeys(found))
-
-
 def _judgement(parsed: Parsed) -> dict[str, Any]:
-    sender = f"{parsed.from_name} <{parsed.from_address}>" if parsed.from_name else parsed.from_address
-    words = split_reply(parsed.text, parsed.html, sender).text
-    mood = score_sentiment(words)
+    """What the writer's own words say; without a summary if there are none, or none that can be read."""
+    sender = parsed.senders[0] if parsed.senders else None
+    shown = f"{sender.name} <{sender.address}>" if sender and sender.name else sender and sender.address
+    try:
+        words = split_reply(parsed.text[:_MOST_JUDGED], (parsed.html or "")[:_MOST_JUDGED], shown).text
+        mood = score_sentiment(words)
+    except Exception:
+        logger.exception("an answer cannot be judged: %s", parsed.message_id)
+        return {"sentiment": None, "score": None, "issues": [], "summary": None}
     return {
         "sentiment": mood.label,
         "score": mood.score,
@@ -203,16 +237,30 @@ def _store_alone(connection: Connection, source: str, message: _Read | SetAside,
         try:
             with transaction(connection):
                 return _store(connection, source, message, tenant)
-        except _LOCKED_OUT:
-            if attempt == _ATTEMPTS:
-                raise
-        except _REFUSED as error:
-            if isinstance(message, SetAside):
-                raise  # nothing of the message's own is in that row
+        except psycopg.Error as error:
+            if _is_locked_out(error) and attempt < _ATTEMPTS:
+                continue
+            if isinstance(message, SetAside) or not _is_its_own(error):
+                raise  # nothing of the message's own is in that row, or it is nobody's message
             reason = f"the database refuses it: {str(error).strip().splitlines()[0]}"
             with transaction(connection):
                 return set_aside(connection, source, _refused(message.parsed, reason))
     raise AssertionError("the last attempt returns or raises")
+
+
+def _is_locked_out(error: psycopg.Error) -> bool:
+    return (error.sqlstate or "").startswith(_LOCKED_OUT)
+
+
+def _is_its_own(error: psycopg.Error) -> bool:
+    """Whether one message's content, or a CRM's own rule about it, provokes an error, and not the installation."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.DataError)
+    if state.startswith((*_TRANSIENT, _LOCKED_OUT)) or state == _FORBIDDEN:
+        return False
+    # A statement of ours that the database does not understand is ours; one inside a trigger is the CRM's.
+    return not state.startswith(_PROGRAMMING) or error.diag.context is not None
 
 
 def _refused(parsed: Parsed, reason: str) -> SetAside:
