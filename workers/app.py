@@ -43,10 +43,10 @@ def _configuration() -> dict[str, Any]:
         "timezone": chosen.fleet_timezone,
         "beat_schedule": BEAT_SCHEDULE,
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
-        # Named here, so that a worker without --queues serves both.
-        "task_queues": {"engines": {}, "delivery": {}},
+        # Named here, so that a worker without --queues serves all of them.
+        "task_queues": {"engines": {}, "delivery": {}, "inbound": {}},
         "task_default_queue": "engines",
-        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "delivery"}},
+        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "inbound"}},
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_TIME_LIMIT,

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from workers.settings import settings, usable_home
 
-_MESSAGE_ID: Final = re.compile(r"(action\.(\d{1,18})\.([0-9a-f]{32}))(?:\.([a-z2-7]{16}))?@", re.IGNORECASE)
+_MESSAGE_ID: Final = re.compile(r"action\.(\d{1,18})\.([a-z0-9]{16}(?:[a-f0-9]{16})?)@", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"\bref:(?:\s|&nbsp;){0,3}([a-z2-7]{20})(?![a-z2-7])", re.IGNORECASE)
 _REPLY_ADDRESS: Final = re.compile(r"reply\+([a-z2-7]{55})@[^@\s]+", re.IGNORECASE)
 # The local part of an address has 64 characters: "reply+" and the base32 of 8 + 16 + 10 bytes have 61.
@@ -45,26 +45,24 @@ class Named(NamedTuple):
     """A Message-ID of ours that a mail names.
 
     Attributes:
-        sent: What it stands for.
+        action: The number of the action.
         name: What stands before its @.
         genuine: Whether we signed it. If not it may be an earlier release's, which did not sign, or another machine's
             with another secret: it counts only if the message was sent under that very name.
     """
 
-    sent: Answered
+    action: int
     name: str
     genuine: bool
 
 
 def message_id(sent: Answered, domain: str) -> str:
-    """Return the Message-ID of an action's e-mail: the same however often it is sent, and signed.
+    """Return the Message-ID of an action's e-mail: the same however often it is sent, signed, and short for one line.
 
     Raises:
         ConfigurationError: there is no FLEET_REPLY_SECRET, and none can be kept under FLEET_HOME.
     """
-    named = _bytes_of(sent)
-    signature = _encoded(_signature(b"message id", named, _secret())[:_SIGNATURE_BYTES])
-    return f"<action.{sent.action}.{sent.tenant.hex}.{signature}@{domain}>"
+    return f"<action.{sent.action}.{_proof(sent.action, _secret())}@{domain}>"
 
 
 def read_message_ids(text: str) -> list[Named]:
@@ -74,12 +72,9 @@ def read_message_ids(text: str) -> list[Named]:
     """
     found: dict[Named, None] = {}
     for match in islice(_MESSAGE_ID.finditer("".join(text.split())), _MOST_READ):
-        sent = Answered(int(match[2]), UUID(hex=match[3]))
-        genuine = match[4] is not None and any(
-            _is_same(_encoded(_signature(b"message id", _bytes_of(sent), secret)[:_SIGNATURE_BYTES]), match[4])
-            for secret in _secrets()
-        )
-        found[Named(sent, match[0].removesuffix("@").lower(), genuine)] = None
+        action = int(match[1])
+        genuine = any(_is_same(_proof(action, secret), match[2]) for secret in _secrets())
+        found[Named(action, match[0].removesuffix("@").lower(), genuine)] = None
     return list(found)
 
 
@@ -128,17 +123,17 @@ def is_reply_address(address: str) -> bool:
     return _REPLY_ADDRESS.fullmatch(address) is not None
 
 
+def _proof(action: int, secret: str) -> str:
+    return _encoded(_signature(b"message id", action.to_bytes(_ACTION_BYTES), secret)[:_SIGNATURE_BYTES])
+
+
 def _token(sent: Answered, secret: str) -> str:
-    named = _bytes_of(sent)
+    named = sent.action.to_bytes(_ACTION_BYTES) + sent.tenant.bytes
     return _encoded(named + _signature(b"reply address", named, secret)[:_SIGNATURE_BYTES])
 
 
 def _reference(named: bytes, secret: str) -> str:
     return _encoded(named + _signature(b"reference", named, secret)[:_REFERENCE_BYTES])
-
-
-def _bytes_of(sent: Answered) -> bytes:
-    return sent.action.to_bytes(_ACTION_BYTES) + sent.tenant.bytes
 
 
 def _signature(purpose: bytes, named: bytes, secret: str) -> bytes:

@@ -20,23 +20,28 @@ AS $$
     ORDER BY w.ordinal LIMIT 1
 $$;
 
--- The e-mails of ours, at most one of each subject and those first that were sent last, that somebody may be
--- answering whose mail names none, because a relay replaced our Message-IDs: sent to that address within 90 days, under
--- that subject (NULL where it was sent by an earlier release), about something that is still open.
--- p_sender: folded; p_subject: without its "Re:", in lower case.
+-- The e-mails of ours, one of each subject and the last sent first, that somebody may be answering whose mail
+-- names none, because a relay replaced our Message-IDs: sent to that address within 90 days, under that subject (NULL
+-- where it was sent by an earlier release), about something that is still open; else, under that very subject, about
+-- what is over.
+-- p_sender: folded; p_subject: without its "Re:", in lower case; NULL finds nothing.
 CREATE OR REPLACE FUNCTION actions_by_subject(p_tenant_id uuid, p_sender text, p_subject text) RETURNS SETOF bigint
 LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
 AS $$
-    SELECT (array_agg(a.id ORDER BY a.sent_at DESC, a.id DESC))[1]
-    FROM scheduled_actions AS a
-    LEFT JOIN action_guards AS g ON g.action_id = a.id
-    WHERE a.tenant_id = p_tenant_id AND a.kind = 'email' AND a.status = 'sent'
-      AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = p_sender
-      AND a.sent_at > fleet_now() - interval '90 days'
-      AND (a.sent_subject IS NULL OR lower(regexp_replace(btrim(a.sent_subject), '\s+', ' ', 'g')) = p_subject)
-      AND g.verdict IS DISTINCT FROM 'cancelled'
-    GROUP BY a.subject_type, a.subject_id
-    ORDER BY max(a.sent_at) DESC, 1 DESC
+    WITH sent AS (
+        SELECT a.id, a.subject_type, a.subject_id, a.sent_at, a.sent_subject,
+               g.verdict IS DISTINCT FROM 'cancelled' AS is_open
+        FROM scheduled_actions AS a
+        LEFT JOIN action_guards AS g ON g.action_id = a.id
+        WHERE p_subject IS NOT NULL AND a.tenant_id = p_tenant_id AND a.kind = 'email' AND a.status = 'sent'
+          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = p_sender
+          AND a.sent_at > fleet_now() - interval '90 days'
+          AND (a.sent_subject IS NULL OR lower(regexp_replace(btrim(a.sent_subject), '\s+', ' ', 'g')) = p_subject)
+    )
+    SELECT (array_agg(s.id ORDER BY s.sent_at DESC, s.id DESC))[1] FROM sent AS s
+    WHERE s.is_open OR (s.sent_subject IS NOT NULL AND NOT EXISTS (SELECT FROM sent AS o WHERE o.is_open))
+    GROUP BY s.subject_type, s.subject_id
+    ORDER BY max(s.sent_at) DESC, 1 DESC
 $$;
 
 -- The tenant that one of these addresses, the first of them that is listed, belongs to.

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import DictLoader, TemplateError
 
+from workers.correspondence import Answered, message_id, reference
 from workers.delivery import render as rendering
 from workers.delivery.render import SenderError, Text, compose, render
 from workers.resources import shipped
@@ -30,7 +31,7 @@ FULL: dict[str, Any] = {
     "customer": "Zoë Ångström", "sentiment": "negative", "issues": ["timeliness"],
     "summary": "Late again.", "case_error": "no such queue",
     "signal": "churn_risk", "evidence": "we will move to another supplier", "origin": "email", "strength": 0.95,
-    "person": "Zoë Quist",
+    "person": "Zoë Quist", "why": "stranger",
 }  # fmt: skip
 OPTIONAL = [
     "deal",
@@ -78,7 +79,7 @@ def test_every_template_is_written_by_an_engine_and_every_written_one_exists() -
     functions = shipped("schema") / "functions"
     writers = ("feedback", "deals", "quotes", "compliance", "enrichment", "inbound")
     sql = "".join((functions / f"{name}.sql").read_text() for name in writers)
-    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable|recovery|signal"
+    kinds = "request|follow_up|handover|no_contact|reminder|escalation|unreachable|recovery|signal|answer"
 
     assert set(re.findall(rf"'([a-z]+_(?:{kinds}))'", sql)) == set(NAMES)
 
@@ -190,12 +191,27 @@ def test_a_value_is_never_read_as_a_template() -> None:
     assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind").subject
 
 
-def test_the_message_id_depends_on_tenant_and_action_alone() -> None:
+def test_the_message_id_depends_on_the_action_alone() -> None:
     again = letter(text=Text("Other", "Other\n"), address="bob@acme.example", from_name="Southwind")
 
-    assert letter()["Message-ID"] == again["Message-ID"] == f"<action.1.{TENANT.hex}@fleet.example>"
+    assert letter()["Message-ID"] == again["Message-ID"] == message_id(Answered(1, TENANT), "fleet.example")
     assert letter(action=2)["Message-ID"] != letter()["Message-ID"]
-    assert letter(tenant=UUID(int=8))["Message-ID"] != letter()["Message-ID"]
+
+
+def test_a_message_id_fits_on_one_line_and_its_reference_stands_below_the_text() -> None:
+    message = letter(action=412_345_678, from_address="care@northwind.example")
+
+    assert f"\nMessage-ID: {message['Message-ID']}\n".encode() in bytes(message)
+    assert message.get_content() == f"Hello\n\nRef: {reference(412_345_678)}\n"
+
+
+@pytest.mark.parametrize("why", ["stranger", "several", "unreadable"])
+def test_a_person_is_told_why_an_answer_is_for_him(why: str) -> None:
+    text = render("unplaced_answer", FULL | {"why": why}, "Northwind")
+
+    check(text)
+    assert "Zoë Ångström" in text.subject
+    assert ("Nothing was stopped" in text.body) == (why != "unreadable")
 
 
 @pytest.mark.parametrize(

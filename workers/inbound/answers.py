@@ -1,7 +1,7 @@
 """What a mail answers, and who may have written it, as far as the mail itself tells; the database knows the rest."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         action: Its number.
-        tenant: For whom it was sent; None if the mail names the number alone.
+        tenant: For whom it was sent, if the mail names that too.
         name: The Message-ID before its @, if that is how it is named.
         genuine: Whether a signature proves that we sent it; else only the name under which it was sent does.
         direct: Whether the mail is an answer by its headers. What only the text or an enclosed mail names may have
@@ -83,15 +83,16 @@ def candidates(parsed: Parsed) -> list[Candidate]:
     return list(dict.fromkeys(found))
 
 
-def answered_subject(parsed: Parsed) -> str | None:
-    """The subject that a mail answers, folded, if it is an answer to something; None if it is none."""
+def answered_subject(parsed: Parsed, named: Sequence[Candidate]) -> str | None:
+    """The subject that a mail answers, for comparing, where it is an answer and nothing of ours is named.
+
+    A sender's address is easily forged, and a subject guessed: what names one of our messages without being an answer
+    to it, and what did not come from whom it says, is none.
+    """
     mark, subject = _unmarked(parsed.subject)
-    return fold_subject(subject) if parsed.answers and mark in _REPLY_MARKS else None
-
-
-def fold_subject(subject: str) -> str:
-    """A subject for comparing: case and white space do not matter."""
-    return " ".join(subject.casefold().split())
+    if named or not parsed.answers or mark not in _REPLY_MARKS or parsed.is_forged:
+        return None
+    return " ".join(subject.lower().split())
 
 
 def senders(parsed: Parsed) -> list[Sender]:
@@ -106,7 +107,7 @@ def senders(parsed: Parsed) -> list[Sender]:
 
 
 def _candidates(named: Iterable[Named], *, direct: bool) -> Iterator[Candidate]:
-    return (Candidate(*sent, name=name, genuine=genuine, direct=direct) for sent, name, genuine in named)
+    return (Candidate(action, None, name, genuine, direct) for action, name, genuine in named)
 
 
 def _company(folded: str) -> str | None:

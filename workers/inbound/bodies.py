@@ -10,13 +10,13 @@ from workers.inbound.mime import Parameters, parameters
 
 # More than that nobody types; the whole of it would only be carried around.
 _LONGEST_BODY: Final = 1_000_000
+_MOST_TEXTS: Final = 100
+_MOST_FLOWED: Final = 10_000
 _MOST_ENCLOSED: Final = 60_000
 _HEAD_OF_PAGE: Final = 2_000
-_SEEN_OF_ENCODING: Final = 2_000
 
 _HTML: Final = re.compile(r"\s*+<(?:!doctype html|html|head|body|div|p|table)\b", re.IGNORECASE)
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{1,200}?charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-_NOT_BASE64: Final = re.compile(r"[^\w+/=\s-]|\w[ \t]+\w", re.ASCII)
 _ANSWERED: Final = re.compile(r"^METHOD:(?:REPLY|COUNTER)[ \t\r]*+$", re.IGNORECASE | re.MULTILINE)
 _CALENDAR: Final = re.compile(r"^(SUMMARY|COMMENT|ATTENDEE)([;:][^\n]*+)$", re.IGNORECASE | re.MULTILINE)
 _CHOICE: Final = re.compile(r"PARTSTAT=(ACCEPTED|DECLINED|TENTATIVE|DELEGATED)", re.IGNORECASE)
@@ -44,7 +44,7 @@ class Bodies(NamedTuple):
 
 
 def read_bodies(message: Message) -> Bodies:
-    """Read a mail's texts, each up to 1,000,000 characters; attachments and enclosed mails are not its own words."""
+    """Read a mail's texts, at most 100 and 1,000,000 characters. What is attached or enclosed is not its own."""
     texts: list[str] = []
     pages: list[str] = []
     replies: list[str] = []
@@ -54,10 +54,10 @@ def read_bodies(message: Message) -> Bodies:
     for part, inside in _parts(message):
         if inside or part.get_content_type() == "text/rfc822-headers":
             enclosed.append(_as_written(part))
-        content = b"" if part.is_multipart() else _content(part)
+        content = _content(part)
         filled = filled or bool(content.strip())
         kind = parameters(part)
-        if inside or not content or not _is_shown(part, kind):
+        if inside or not content or not _is_shown(part, kind) or len(texts) + len(pages) + len(replies) >= _MOST_TEXTS:
             continue
         body, note = _body(content, kind)
         if note:
@@ -94,9 +94,8 @@ def _parts(message: Message) -> Iterator[tuple[Message, bool]]:
 
 
 def _as_written(part: Message) -> str:
-    payload: Any = part.get_payload()
-    fields = "\n".join(f"{name}: {value}" for name, value in part.raw_items())
-    return (f"{fields}\n\n{payload}" if isinstance(payload, str) else fields)[:_MOST_ENCLOSED]
+    fields = "".join(f"{name}: {value}\n" for name, value in part.raw_items())
+    return fields[:_MOST_ENCLOSED] + "\n" + _content(part)[:_MOST_ENCLOSED].decode("utf-8", "replace")
 
 
 def _is_shown(part: Message, kind: Parameters) -> bool:
@@ -109,10 +108,6 @@ def _is_shown(part: Message, kind: Parameters) -> bool:
 
 
 def _content(part: Message) -> bytes:
-    payload: Any = part.get_payload()
-    encoded = part.get("Content-Transfer-Encoding") == "base64"
-    if encoded and _NOT_BASE64.search(payload[:_SEEN_OF_ENCODING]):
-        return str(payload).encode("ascii", "surrogateescape")  # somebody forgot to encode it
     content: Any = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
 
@@ -137,7 +132,8 @@ def _unfold_paragraphs(text: str, *, delsp: bool) -> str:
     """Undo format=flowed (RFC 3676): a line that ends with a blank goes on in the next of the same quote depth."""
     lines: list[list[str]] = []
     open_depth = -1
-    for line in text.split("\n"):
+    *head, rest = text.split("\n", _MOST_FLOWED)
+    for line in head:
         content = line.lstrip(">")
         depth = len(line) - len(content)
         content = content.removeprefix(" ")
@@ -149,7 +145,7 @@ def _unfold_paragraphs(text: str, *, delsp: bool) -> str:
         open_depth = depth if content.endswith(" ") and not is_separator else -1
         if open_depth >= 0 and delsp:
             lines[-1][-1] = content[:-1]
-    return "\n".join("".join(pieces) for pieces in lines)
+    return "\n".join([*("".join(pieces) for pieces in lines), rest])
 
 
 def _without_signature_block(text: str) -> str:

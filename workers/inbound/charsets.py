@@ -104,7 +104,7 @@ def _codec(label: str | None) -> str | None:
     with suppress(LookupError, ValueError):
         codec = codecs.lookup(name).name
         if codec not in _NO_CHARSETS:
-            b"".decode(codec)  # base64 and its like are codecs, but not of text
+            bytes(4).decode(codec)  # base64 and its like are codecs, but not of text
             return _SUPERSETS.get(codec, codec)
     return None
 
@@ -189,8 +189,8 @@ def _detected(content: bytes) -> str:
     found = _not_latin(content)
     if found:
         return found
-    western = {codec: content[:_LONGEST_REPAIRED].decode(codec, "replace") for codec in ("cp1252", "cp1250")}
-    return min(western, key=lambda codec: len(_SYMBOL_IN_WORD.findall(western[codec])))
+    sample = content[:_SAMPLE]
+    return min(("cp1252", "cp1250"), key=lambda codec: len(_SYMBOL_IN_WORD.findall(sample.decode(codec, "replace"))))
 
 
 def _not_latin(content: bytes) -> str | None:
@@ -210,9 +210,9 @@ def _not_latin(content: bytes) -> str | None:
 
 def _frequent(text: str, codec: str) -> float:
     """The share of a charset's frequent letters among those beyond ASCII."""
-    letters = [letter for letter in text[:_SAMPLE].lower() if not letter.isascii()]
+    sample = text[:_SAMPLE].lower()
     frequent = _FREQUENT.get(codec.replace("koi8-", "koi8_"), "")
-    return sum(letter in frequent for letter in letters) / max(len(letters), 1)
+    return sum(map(sample.count, frequent)) / max(_beyond_ascii(sample), 1)
 
 
 def _iso_2022_jp(content: bytes) -> str:

@@ -12,13 +12,15 @@ from typing import Final, NamedTuple
 from workers.inbound.charsets import clean, decode
 
 _LONGEST_TEXT: Final = 2_000
+_LONGEST_NAME: Final = 500
 _LONGEST_DATE: Final = 200
 _LONGEST_ID: Final = 900  # bytes; an index entry has room for 2,700
 _LONGEST_ADDRESS: Final = 320  # RFC 5321: 64 + 1 + 255
 _MOST_VALUES: Final = 100
+_MOST_READ: Final = 50_000
 _MOST_ADDRESSES: Final = 500
 
-_ADDRESS: Final = re.compile(r"""(?<![^\s<>@",;:()\[\]\\'])[^\s<>@",;:()\[\]\\]{1,240}+@[\w.-]{1,255}+""")
+_ADDRESS: Final = re.compile(r"""(?<![^\s<>@",;:()\[\]\\])[^\s<>@",;:()\[\]\\]{1,240}+@[\w.-]{1,255}+""")
 _QUOTED_ADDRESS: Final = re.compile(r'"(?:[^"\\]|\\.){1,64}"@[\w.-]{1,255}')
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+(")?')
 _COMMENT: Final = re.compile(r"\(([^()]*+)\)")
@@ -50,16 +52,21 @@ class Headers:
         return list(self._values)
 
     def all(self, *names: str) -> list[str]:
-        """The values of headers as they stand, at most 100 of each name; bytes beyond ASCII are read as UTF-8."""
-        return [
-            value if value.isascii() else value.encode("ascii", "surrogateescape").decode("utf-8", "replace")
-            for name in names
-            for value in self._values.get(name.lower(), [])[:_MOST_VALUES]
-        ]
+        """The values of headers as they stand, at most 100 of each name and 50,000 characters of all together.
+
+        Bytes beyond ASCII are read as UTF-8.
+        """
+        found: list[str] = []
+        left = _MOST_READ
+        for name in names:
+            for value in self._values.get(name.lower(), [])[:_MOST_VALUES]:
+                found.append(_utf8(value[:left]))
+                left -= len(found[-1])
+        return found
 
     def first(self, name: str) -> str:
-        """The first value of a header as `all` gives it; empty if there is none."""
-        return next(iter(self.all(name)), "")
+        """The first value of a header as it stands; empty if there is none."""
+        return _utf8(next(iter(self._values.get(name.lower(), [])), ""))
 
     def text(self, name: str) -> str:
         """A header for people to read: decoded, on one line, at most 2,000 characters of it."""
@@ -76,7 +83,7 @@ class Headers:
     def mailbox(self, name: str) -> Mailbox | None:
         """The first sender that a header names."""
         value = next(iter(self._values.get(name.lower(), [])), "")
-        return _mailbox(value) or (_mailbox(decoded_text(value)) if "=?" in value else None)
+        return _mailbox(value) or (_mailbox(decoded_text(value[:_LONGEST_NAME])) if "=?" in value else None)
 
     def message_ids(self, name: str) -> list[str]:
         """The Message-IDs in a header, with or without angle brackets, folded in their middle or not."""
@@ -119,6 +126,10 @@ def decoded_text(value: str) -> str:
     return " ".join(clean(value).split())
 
 
+def _utf8(value: str) -> str:
+    return value if value.isascii() else value.encode("ascii", "surrogateescape").decode("utf-8", "replace")
+
+
 def _piece(piece: bytes | str, charset: str | None) -> str:
     if isinstance(piece, str):
         return piece
@@ -145,13 +156,13 @@ def _mailbox(value: str) -> Mailbox | None:
         name = comment[1] if comment else ""
     if address is None:
         return None
-    name = decoded_text(name[:_LONGEST_TEXT].strip().strip('"').replace('\\"', '"'))
+    name = decoded_text(name[:_LONGEST_NAME].strip().strip('"').replace('\\"', '"'))
     return Mailbox(address, name or None)
 
 
 def _ids_in(value: str) -> list[str]:
     if "=?" in value:
-        value = decoded_text(value)
+        value = decoded_text(value[:_LONGEST_TEXT])
     found = [match[1] for match in _ANGLES.finditer(value) if "@" in match[1] or " " not in match[1].strip()]
     if not found:
         bare = _COMMENT.sub(" ", value)

@@ -99,8 +99,10 @@ def ingest_batch(
     If the database refuses one of them, or another worker is in the way, each gets a transaction of its own.
 
     Args:
-        connection, tenant, mailbox: as for `ingest`.
+        connection: as for `ingest`, like the tenant and the mailbox.
         messages: in their order.
+        tenant: whose they are.
+        mailbox: where they lay.
         deadline: no message but the first is begun after this instant of `time.monotonic`.
 
     Returns:
@@ -153,7 +155,8 @@ def _read(raw: bytes, mailbox: str | None) -> _Read | SetAside:
 def _told(parsed: Parsed, mailbox: str | None) -> _Read:
     judged = parsed.judgement
     addresses = (*([mailbox] if mailbox else []), *parsed.delivered_to, *parsed.to)
-    answered, subject = candidates(parsed), answered_subject(parsed)
+    answered = candidates(parsed)
+    subject = answered_subject(parsed, answered)
     is_answer = bool(answered or subject) and (judged.kind == "reply" or (judged.kind == "bulk" and parsed.lists))
     return _Read(
         parsed,

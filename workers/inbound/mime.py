@@ -8,6 +8,7 @@ and of each part as much is kept as somebody reads. What comes out is the standa
 import re
 from email.message import Message
 from email.policy import compat32
+from itertools import islice
 from typing import Final, NamedTuple
 
 MAX_BYTES: Final = 25 * 1024 * 1024
@@ -17,12 +18,13 @@ _MOST_HEADERS_IN_ALL: Final = 10_000
 _MOST_HEADER_BYTES: Final = 1_000_000
 _LONGEST_HEADER: Final = 10_000
 _LONGEST_TYPE: Final = 1_000
+_MOST_PARAMETERS: Final = 20
 _MOST_PARTS: Final = 1_000
 _MOST_BOUNDARIES: Final = 10_000
 _LONGEST_BOUNDARY: Final = 200  # RFC 2046 allows 70
 _DEEPEST: Final = 30
-# All that is searched for boundaries: a mail of the largest size, five levels deep.
-_MOST_SEARCHED: Final = 5 * MAX_BYTES
+# All that is searched for boundaries: a mail of the largest size, three levels deep.
+_MOST_SEARCHED: Final = 3 * MAX_BYTES
 # What is kept of all texts together, encoded as they are; of one report, which nobody writes by hand; and of a part
 # that is no text, to see that there is something in it.
 _MOST_TEXT: Final = 1_500_000
@@ -37,6 +39,12 @@ _SEMICOLONS: Final = re.compile(r"(?:;\s*+){2,}+")
 _PARAMETER: Final = re.compile(r';\s*+([^\s=;"]{1,60}+)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^\s;]*+)')
 _ESCAPED: Final = re.compile(r"\\(.)")
 _TOKEN: Final = re.compile(r"[\w.+-]*+")
+_CHARSET: Final = re.compile(r"\bcharset[*0]*+\s*+=\s*+(\"[^\"]*+\"?|[^;]*+)", re.IGNORECASE)
+_CHARSET_NAME: Final = re.compile(r"[\w.:+()-]{1,60}+\Z", re.ASCII)
+# The standard library would decode with whatever a mail names: these are meant for program text, or quadratic.
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicodeescape", "rawunicodeescape"})
+_NOT_BASE64: Final = re.compile(rb"[^\w+/=\s-]|\w[ \t]++\w")
+_SEEN_OF_BASE64: Final = 2_000
 _BETWEEN_GROUPS: Final = re.compile(rb"\n(?:[ \t]*+\n)++")
 # Where the boundary was lost on the way, the line above the first part's headers still shows it.
 _LOST_BOUNDARY: Final = re.compile(
@@ -76,7 +84,7 @@ def parameters(message: Message, name: str = "Content-Type") -> Parameters:
     """Read a header with parameters; those in pieces (RFC 2231) are put together."""
     header = str(message.get(name, ""))[:_LONGEST_TYPE]
     given: dict[str, str] = {}
-    for key, value in _PARAMETER.findall(header):
+    for key, value in (match.groups() for match in islice(_PARAMETER.finditer(header), _MOST_PARAMETERS)):
         plain, star, section = key.lower().partition("*")
         text = _ESCAPED.sub(r"\1", value.strip('"')) if value.startswith('"') else value
         if star and section.strip("*") in ("", "0") and key.endswith("*"):
@@ -142,8 +150,9 @@ class _Reader:
             raise HostileError(f"more than {_MOST_HEADER_BYTES:,} bytes of headers")
         last = start
         for number, field in enumerate(_FIELD.finditer(raw, start, stop), 1):
-            if number > _MOST_HEADERS or self._headers + number > _MOST_HEADERS_IN_ALL:
-                raise HostileError(f"more than {min(number, _MOST_HEADERS):,} headers")
+            for count, most in ((number, _MOST_HEADERS), (self._headers + number, _MOST_HEADERS_IN_ALL)):
+                if count > most:
+                    raise HostileError(f"more than {most:,} headers")
             _add_field(message, field)
             last = field.end()
         self._headers += len(message)
@@ -163,7 +172,7 @@ class _Reader:
             return []
         self._searched += end - start
         if self._searched > _MOST_SEARCHED:
-            raise HostileError("parts inside of parts, to be read more than five times")
+            raise HostileError("parts inside of parts, to be read more than three times")
         raw, line = self._raw, b"\n--" + boundary
         spans: list[tuple[int, int]] = []
         begun = -1
@@ -202,12 +211,16 @@ class _Reader:
     def _keep(self, message: Message, start: int, end: int, most: int) -> None:
         stop = min(end, start + min(most, self._text_left))
         self._text_left -= stop - start
+        if message.get("Content-Transfer-Encoding") == "base64" and _NOT_BASE64.search(
+            self._raw, start, min(stop, start + _SEEN_OF_BASE64)
+        ):
+            del message["Content-Transfer-Encoding"]  # somebody forgot to encode it
         message.set_payload(self._raw[start:stop].decode("ascii", "surrogateescape"))
 
 
-def _report_groups(text: bytes) -> list[Message]:
+def _report_groups(text: bytes) -> list[Message | str]:
     """A delivery report: groups of fields with blank lines between them."""
-    groups = []
+    groups: list[Message | str] = []
     for lines in _BETWEEN_GROUPS.split(text, _MOST_REPORT_GROUPS):
         group = Message(policy=compat32)
         for field in _FIELD.finditer(lines):
@@ -224,8 +237,15 @@ def _add_field(message: Message, field: re.Match[bytes]) -> None:
     value = b" ".join(line.strip() for line in lines).decode("ascii", "surrogateescape")
     match name.lower():
         case "content-type" | "content-disposition":
-            value = _SEMICOLONS.sub(";", value)[:_LONGEST_TYPE]
+            value = _CHARSET.sub(_safe_charset, _SEMICOLONS.sub(";", value)[:_LONGEST_TYPE])
         case "content-transfer-encoding":
             found = _TOKEN.match(value.lower())
             value = found[0] if found else ""
     message[name] = value
+
+
+def _safe_charset(parameter: re.Match[str]) -> str:
+    """A charset's name in plain form; nothing if it is none."""
+    name = parameter[1].strip('" \t').rpartition("'")[2]
+    codec = re.sub(r"[-_ ]", "", name.lower())
+    return f'charset="{name}"' if _CHARSET_NAME.match(name) and codec not in _NO_CHARSETS else ""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from email.message import Message
-from typing import Final
+from typing import Any, Final
 
 from workers.inbound.bodies import Bodies, read_bodies
 from workers.inbound.charsets import clean
@@ -48,6 +48,7 @@ class Parsed:
         to: The addresses in To and Cc.
         delivered_to: Where the mail servers put it.
         lists: The lists or groups that it came through.
+        is_forged: Whether the mail server that took it in found that it is not from whom it says (DMARC).
         subject: Decoded, on one line; empty if missing.
         sent_at: The Date header in UTC; None if it is missing or no date.
         text: The plain-text body, attachments and enclosed mails excluded, at most 1,000,000 characters.
@@ -69,6 +70,7 @@ class Parsed:
     to: tuple[str, ...]
     delivered_to: tuple[str, ...]
     lists: tuple[str, ...]
+    is_forged: bool
     subject: str
     sent_at: datetime | None
     text: str
@@ -153,6 +155,8 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         to=headers.addresses("To", "Cc"),
         delivered_to=tuple(dict.fromkeys((*headers.addresses(*_ENVELOPE), *headers.received_for()))),
         lists=headers.lists(),
+        # The first is the last server's, which is ours; those below may be anybody's.
+        is_forged="dmarc=fail" in headers.first("Authentication-Results").lower(),
         subject=subject,
         sent_at=headers.date("Date"),
         text=bodies.text,
@@ -171,7 +175,8 @@ def _judgement(message: Message, subject: str, bodies: Bodies) -> Judgement:
     if bodies.is_calendar_reply and judgement.kind in ("auto_reply", "bulk"):
         return Judgement("reply", "text/calendar METHOD:REPLY")  # a machine wrote it down, a person chose
     said = ((field.name, getattr(judgement, field.name)) for field in fields(judgement))
-    return replace(judgement, **{name: clean(value) for name, value in said if isinstance(value, str)})
+    texts: dict[str, Any] = {name: clean(value) for name, value in said if isinstance(value, str)}
+    return replace(judgement, **texts)
 
 
 def _digest(raw: bytes) -> str:
@@ -186,7 +191,7 @@ def _kept_by_relays(headers: Headers) -> list[str]:
 
 
 def _kept(headers: Headers) -> dict[str, str]:
-    return {name.lower(): headers.text(name)[:_LONGEST_KEPT] for name in _KEPT if name in headers}
+    return {name.lower(): clean(headers.first(name)[:_LONGEST_KEPT]) for name in _KEPT if name in headers}
 
 
 def _note(bodies: Bodies) -> dict[str, str]:
