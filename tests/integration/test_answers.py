@@ -233,16 +233,17 @@ def test_what_is_answered_counts_more_than_a_mailbox_that_somebody_else_lists(co
     assert (reply.tenant, reply.kind) == (ask.tenant, "reply")
 
 
+RIVAL = "To: care@southwind.example"
+
+
 @pytest.mark.parametrize(
     "passed_on",
     [
-        lambda ask: by_hand("To: care@southwind.example", "Subject: Fwd: your message", f"References: {ask.message_id}"),
-        lambda ask: by_hand("To: care@southwind.example", body=f"Can you beat that?\n\n> Ref: {reference(ask.action)}\n"),
-        lambda ask: by_hand(
-            "To: care@southwind.example", "Content-Type: message/rfc822", body=f"Message-ID: {ask.message_id}\n\nHello\n"
-        ),
+        lambda ask: by_hand(RIVAL, "Subject: Fwd: your message", f"References: {ask.message_id}"),
+        lambda ask: by_hand(RIVAL, body=f"Can you beat that?\n\n> Ref: {reference(ask.action)}\n"),
+        lambda ask: by_hand(RIVAL, "Content-Type: message/rfc822", body=f"Message-ID: {ask.message_id}\n\nHello\n"),
     ],
-)  # fmt: skip
+)
 def test_what_a_customer_passes_on_to_another_tenant_is_for_that_one(
     connection: Connection, crm: Crm, passed_on: Callable[[Asked], bytes]
 ) -> None:

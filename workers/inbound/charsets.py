@@ -28,7 +28,7 @@ _SPELLINGS: Final = (
     (re.compile(r"^x-(?=sjis|euc|gbk|big5|mac)"), ""),
     (re.compile(r"^ks_?c_?5601.*"), "cp949"),
     (re.compile(r"^(?:windows|cp|ibm|dos)-?(\d{3,4}).*"), r"cp\1"),
-    (re.compile(r"^cp31j$"), "cp932"),
+    (re.compile(r"^windows-31j$"), "cp932"),
     (re.compile(r"^iso-2022-jp.*"), "iso-2022-jp"),
     (re.compile(r"^(iso-8859-\d+)-[ie]$"), r"\1"),
     (re.compile(r"^mac-cyrillic$"), "mac_cyrillic"),

@@ -144,18 +144,13 @@ def _without_names(text: str) -> str:
 
 
 def _mailbox(value: str) -> Mailbox | None:
-    masked = _without_names(value)
-    angles = _ANGLES.search(masked)
-    if angles:
-        inside, name = value[angles.start(1) : angles.end(1)].strip(), value[: angles.start()]
-        quoted = _QUOTED_ADDRESS.fullmatch(inside)
-        address = clean(inside) if quoted else next(iter(addresses_in(inside)), None)
-    else:
-        address = next(iter(addresses_in(value)), None)
-        comment = _COMMENT.search(value)
-        name = comment[1] if comment else ""
+    angles = _ANGLES.search(_without_names(value))
+    comment = _COMMENT.search(value)
+    inside = _utf8(value[angles.start(1) : angles.end(1)] if angles else value).strip()
+    address = clean(inside) if _QUOTED_ADDRESS.fullmatch(inside) else next(iter(addresses_in(inside)), None)
     if address is None:
         return None
+    name = value[: angles.start()] if angles else comment[1] if comment else ""
     name = decoded_text(name[:_LONGEST_NAME].strip().strip('"').replace('\\"', '"'))
     return Mailbox(address, name or None)
 

@@ -32,7 +32,7 @@ _MOST_REPORT: Final = 60_000
 _MOST_REPORT_GROUPS: Final = 50
 _TASTE: Final = 76
 
-_ABOVE_HEADERS: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\n|>?From [^\n]*+\n)*+")
+_ABOVE_HEADERS: Final = re.compile(rb"(?:[ \t]*+\n|>?From [^\n]*+\n)*+")
 _FIELD: Final = re.compile(rb"^([!-9;-~]{1,200}+)[ \t]*+:[ \t]*+(.*+(?:\n[ \t].*+)*+)", re.MULTILINE)
 _FIELD_HERE: Final = re.compile(rb"[!-9;-~]{1,200}+[ \t]*+:")
 _SEMICOLONS: Final = re.compile(r"(?:;\s*+){2,}+")
@@ -44,6 +44,7 @@ _CHARSET_NAME: Final = re.compile(r"[\w.:+()-]{1,60}+\Z", re.ASCII)
 # The standard library would decode with whatever a mail names: these are meant for program text, or quadratic.
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicodeescape", "rawunicodeescape"})
 _NOT_BASE64: Final = re.compile(rb"[^\w+/=\s-]|\w[ \t]++\w")
+_BLANKS_AT_END: Final = re.compile(rb"(?<![ \t])[ \t]++\n")
 _SEEN_OF_BASE64: Final = 2_000
 _BETWEEN_GROUPS: Final = re.compile(rb"\n(?:[ \t]*+\n)++")
 # Where the boundary was lost on the way, the line above the first part's headers still shows it.
@@ -211,11 +212,13 @@ class _Reader:
     def _keep(self, message: Message, start: int, end: int, most: int) -> None:
         stop = min(end, start + min(most, self._text_left))
         self._text_left -= stop - start
-        if message.get("Content-Transfer-Encoding") == "base64" and _NOT_BASE64.search(
-            self._raw, start, min(stop, start + _SEEN_OF_BASE64)
-        ):
-            del message["Content-Transfer-Encoding"]  # somebody forgot to encode it
-        message.set_payload(self._raw[start:stop].decode("ascii", "surrogateescape"))
+        kept = self._raw[start:stop]
+        match message.get("Content-Transfer-Encoding"):
+            case "base64" if _NOT_BASE64.search(kept, 0, _SEEN_OF_BASE64):
+                del message["Content-Transfer-Encoding"]  # somebody forgot to encode it
+            case "quoted-printable":
+                kept = _BLANKS_AT_END.sub(b"\n", kept)  # some server put them behind a soft line break
+        message.set_payload(kept.decode("ascii", "surrogateescape"))
 
 
 def _report_groups(text: bytes) -> list[Message | str]:

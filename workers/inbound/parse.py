@@ -1,6 +1,7 @@
 """From the bytes of a mail to what the fleet keeps of it, or to the reason why it cannot be taken."""
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -119,13 +120,13 @@ def too_large(size: int) -> str | None:
 
 
 def _lines(raw: bytes) -> bytes:
-    """The mail with one kind of line end; some programs end lines with CR alone."""
+    """The mail with one kind of line end, and without the byte order mark of a text file."""
     if reason := too_large(len(raw)):
         raise _UnreadableError(reason)
     lines = raw.replace(b"\r\n", b"\n") if b"\n" in raw else raw.replace(b"\r", b"\n")
     if not lines.strip(b"\n"):
         raise _UnreadableError("broken: empty")
-    return lines
+    return lines.removeprefix(BOM_UTF8)
 
 
 def _parsed(message: Message, headers: Headers, message_id: str | None, fingerprint: str, raw: bytes) -> Parsed:
