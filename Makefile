@@ -1,5 +1,5 @@
 # make run, make test: both install into .venv first, from requirements.lock, whenever it changed.
-.PHONY: run test lint bench bench-insight lock install
+.PHONY: run test fuzz lint bench bench-insight lock install
 
 PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -9,6 +9,10 @@ run: install
 
 test: install
 	.venv/bin/pytest -n 2
+
+# 10,000 hostile mails instead of 300.
+fuzz: install
+	.venv/bin/pytest --hypothesis-profile=fuzz tests/integration/test_hostile_mail.py
 
 lint: install
 	.venv/bin/ruff check

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from tests.crm import Crm
@@ -28,6 +29,9 @@ for variable in (
     "REDIS_URL", "SMTP_URL", "IMAP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY",
 ):  # fmt: skip
     os.environ.pop(variable, None)
+
+# As `make fuzz` asks for it.
+hypothesis_settings.register_profile("fuzz", max_examples=10_000)
 
 TEMPLATE = "fleet_template"
 _servers = pytest.StashKey[tuple[EmbeddedServers, Path]]()

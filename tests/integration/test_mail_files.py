@@ -59,6 +59,53 @@ def test_a_pipe_is_one_message_or_an_mbox(tmp_path: Path) -> None:
     assert list(read_stream(io.BytesIO(b""), "-")) == [("-", b"")]
 
 
+ONE = b"From: ann@acme.example\nSubject: one\n\nHello\n"
+TWO = b"Received: by mx.acme.example;\n Mon, 2 Mar 2026\nFrom: bob@acme.example\n\nFrom here on it is quoted.\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"From ann@acme.example Mon Mar  2 10:00:00 2026\n", b"\nFrom bob@acme.example Mon Mar  2 10:00:01 2026\n"),
+        (b"From - Mon Mar 02 10:00:00 2026\n", b"\nFrom - Mon, 02 Mar 2026 10:00:01 +0100\n"),
+        (b"From ann@acme.example\n", b"\nFrom bob@acme.example\n"),
+        (b"From \n", b"\nFrom \n"),
+        (b"From ann\n", b"\nFrom bob\n"),
+        (b"From MAILER-DAEMON\n", b"\nFrom ???@??? 2026-03-02T10:00:01Z\n"),
+        (b"From ann@acme.example\r\n", b"\r\nFrom bob@acme.example\r\n"),
+        (b"From ann Mon Mar  2 10:00:00 2026\n", b"From bob Mon Mar  2 10:00:01 2026\n"),  # no blank line between
+    ],
+)
+def test_an_mbox_is_split_whatever_its_from_lines_say(first: bytes, second: bytes) -> None:
+    messages = [
+        raw.replace(b"\r\n", b"\n").strip() for _, raw in read_stream(io.BytesIO(first + ONE + second + TWO), "-")
+    ]
+    assert messages == [ONE.strip(), TWO.strip()]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        b"From here on it is quoted.",
+        b"From Paris\nNote: bring bread",
+        b"From 10:30 on Monday in 2026 we are away",
+        b"From now",
+    ],
+)
+def test_a_sentence_that_begins_with_from_splits_nothing(sentence: bytes) -> None:
+    raw = ONE + b"\n" + sentence + b"\n\nAnn\n"
+    assert [message for _, message in read_stream(io.BytesIO(b"From ann@acme.example\n" + raw), "-")] == [raw]
+
+
+def test_what_lies_between_two_from_lines_and_is_no_mail_is_said(connection: Connection, crm: Crm) -> None:
+    tenant = northwind(crm)
+    mbox = b"From ann@acme.example\n" + ONE + b"\nFrom bob@acme.example\nno header\n\nFrom cyd@acme.example\n" + TWO
+
+    outcomes = ingest_batch(connection, list(read_stream(io.BytesIO(mbox), "mbox")), tenant=tenant)
+    assert [getattr(outcome, "reason", "stored") for outcome in outcomes] == ["stored", "broken: no header", "stored"]
+    assert [row["source"] for row in crm.read("list_set_aside", 10)] == ["mbox:2"]
+
+
 def test_a_folder_without_mail_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(UnknownNameError, match=str(path)):

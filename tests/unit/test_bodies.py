@@ -98,7 +98,7 @@ def test_a_text_that_was_signed_in_place_is_read_without_its_signature() -> None
 @pytest.mark.parametrize(
     ("parameters", "body", "text"),
     [
-        ("format=flowed", "This goes on \nin the next line.\nThis does not.\n", "This goes on in the next line.\nThis does not.\n"),
+        ("format=flowed", "This goes on \nhere.\nThis does not.\n", "This goes on here.\nThis does not.\n"),
         ("format=flowed; delsp=yes", "This is one wo \nrd.\n", "This is one word.\n"),
         ("Format=Flowed", "> quoted and \n> long\nown \n> other\n", "> quoted and long\nown \n> other\n"),
         ("format=flowed", ">> two \n> one\n", ">> two \n> one\n"),
@@ -137,7 +137,16 @@ def test_a_page_says_its_charset_itself() -> None:
     assert read(by_hand("Content-Type: text/html", body=page.encode("koi8-r"))).html == page
 
 
-INVITED = "BEGIN:VCALENDAR\nMETHOD:{method}\nBEGIN:VEVENT\nATTENDEE;CN=Ann;\n PARTSTAT={choice}:mailto:ann@acme.example\nSUMMARY;LANGUAGE=en:Demo of the pump\\, part 1\n{comment}END:VEVENT\nEND:VCALENDAR\n"
+INVITED = """\
+BEGIN:VCALENDAR
+METHOD:{method}
+BEGIN:VEVENT
+ATTENDEE;CN=Ann;
+ PARTSTAT={choice}:mailto:ann@acme.example
+SUMMARY;LANGUAGE=en:Demo of the pump\\, part 1
+{comment}END:VEVENT
+END:VCALENDAR
+"""
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,10 @@ def test_the_secret_is_kept_for_the_owner_alone_and_lasts(tmp_path: Path) -> Non
 
     assert stat.S_IMODE(kept.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
-    program = "from workers.correspondence import *; from uuid import UUID; print(message_id(Answered(412345678, UUID(int=7)), 'x.example'))"
+    program = (
+        "from uuid import UUID; from workers.correspondence import Answered, message_id;"
+        "print(message_id(Answered(412345678, UUID(int=7)), 'x.example'))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == ours
 
