@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.letters import bounce, letter
-from workers.inbound.parse import MAX_BYTES, Parsed, SetAside, parse
+from workers.inbound.mime import MAX_BYTES
+from workers.inbound.parse import Parsed, SetAside, parse
 
 HEAD = b"From: ann@acme.example\nTo: care@northwind.example\nSubject: Hello\n"
 ENCLOSED = b"Content-Type: message/rfc822\n\n"
