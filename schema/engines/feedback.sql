@@ -58,6 +58,7 @@ DECLARE
     v_wanted uuid[];
     v_contacts uuid[];
     v_free uuid[];
+    v_unknown uuid[];
 BEGIN
     IF action_status(p_tenant_id, 'feedback') IS NULL THEN
         RETURN;
@@ -101,6 +102,28 @@ BEGIN
                     WHERE w.contact_id IS NULL OR w.contact_id = ANY (v_contacts));
 
     RETURN QUERY SELECT 'busy', 'request', (coalesce(cardinality(v_claimed), 0) - cardinality(v_free))::bigint;
+
+    -- A word that nobody knows is never acted on: its requests wait, and say for what.
+    WITH unknown AS MATERIALIZED (
+        SELECT r.id, min(w.words) AS words FROM feedback_requests AS r
+        CROSS JOIN LATERAL (
+            SELECT format('nobody has said what the order status "%s" means', o.status) FROM orders AS o
+            WHERE o.id = r.order_id AND o.tenant_id = p_tenant_id AND o.status IS NOT NULL
+              AND word_meaning(p_tenant_id, 'order_status', o.status) IS NULL
+            UNION ALL
+            SELECT format('nobody has said what the case status "%s" means', k.status) FROM cases AS k
+            WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+              AND word_meaning(p_tenant_id, 'case_status', k.status) IS NULL
+        ) AS w (words)
+        WHERE r.id = ANY (v_free)
+        GROUP BY r.id
+    ), told AS MATERIALIZED (
+        SELECT u.id, set_item_aside(p_tenant_id, 'feedback', u.id, u.words) FROM unknown AS u
+    )
+    SELECT coalesce(array_agg(o.id), '{}') INTO v_unknown FROM told AS o;
+    RETURN QUERY SELECT l.measure, l.label, cardinality(v_unknown)::bigint
+                 FROM (VALUES ('due', 'waiting'), ('skipped', 'waits for a word that nobody has explained')) AS l (measure, label);
+    v_free := ARRAY(SELECT f.id FROM unnest(v_free) AS f (id) WHERE f.id <> ALL (v_unknown));
     RETURN QUERY SELECT * FROM step_in_halves('step_feedback', 'feedback', p_tenant_id, v_free, p_run);
 END
 $$;
@@ -117,10 +140,12 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH resolved AS (
-        SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.status AS order_status, o.delivered_at,
+        SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
                p.id AS contact_id, p.first_name,
+               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status) AS order_meaning,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
-                       AND k.status NOT IN ('closed', 'resolved', 'cancelled')) AS has_open_case
+                       AND word_meaning(p_tenant_id, 'case_status', k.status) IS DISTINCT FROM 'closed'
+                       AND NOT is_gone(to_jsonb(k))) AS has_open_case
         FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), r.client_id) AS p ON true
@@ -129,7 +154,7 @@ BEGIN
         SELECT s.*,
                CASE
                    WHEN s.has_open_case THEN 'open case on the order'
-                   WHEN s.delivered_at IS NULL OR s.order_status IN ('cancelled', 'returned', 'refunded')
+                   WHEN s.delivered_at IS NULL OR s.order_gone OR s.order_meaning IN ('cancelled', 'returned')
                        THEN 'order is no longer delivered'
                    WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
                    WHEN s.contact_id IS NULL THEN 'no contact with an address'

@@ -55,6 +55,19 @@ AS $$
     SELECT left(p_sqlstate, 2) IN ('08', '40', '53', '57', '58') OR p_sqlstate = '55P03'
 $$;
 
+-- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it.
+CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT coalesce(p_row ->> 'deleted_at', p_row ->> 'archived_at') IS NOT NULL
+        OR coalesce(p_row ->> 'is_deleted', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'is_archived', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'deleted', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'archived', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'active', 'true') IN ('false', '0')
+        OR coalesce(p_row ->> 'is_active', 'true') IN ('false', '0')
+$$;
+
 -- Whom to write to: the named contact if it has an address, else a primary contact of the client that has one. No row
 -- where nobody can be written to. It pins no search_path, because then each batch that calls it for every row would
 -- call a function instead of probing two indexes: PostgreSQL inlines it into its callers, which pin theirs.
@@ -64,16 +77,17 @@ LANGUAGE sql STABLE
 AS $$
     SELECT * FROM (
         SELECT c.id, c.first_name, c.email FROM public.contacts AS c
-        WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> ''
+        WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
         UNION ALL
         SELECT c.id, c.first_name, c.email FROM public.contacts AS c
         WHERE c.client_id = p_client_id AND c.tenant_id = p_tenant_id
-          AND c.is_primary AND c.email IS NOT NULL AND btrim(c.email) <> ''
+          AND c.is_primary AND c.email IS NOT NULL AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
     ) AS reachable
     LIMIT 1
 $$;
 
 REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), action_status(uuid, text), is_stopped(uuid, text), is_transient(text),
-    reachable_contact(uuid, uuid, uuid) FROM PUBLIC, anon, authenticated;
+    is_gone(jsonb), reachable_contact(uuid, uuid, uuid) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
+GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid) TO service_role;

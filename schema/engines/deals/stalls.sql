@@ -10,7 +10,7 @@ SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, 
        coalesce(d.next_follow_up_at, d.stalls_at,
            ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from
 FROM deals AS d
-WHERE d.stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
+WHERE NOT is_closed_stage(d.stage)
   AND d.auto_follow_up_enabled
   AND d.follow_up_ended_at IS NULL;
 
@@ -42,7 +42,7 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT p_active_at + make_interval(days => coalesce(
         (SELECT c.max_days_before_stale FROM deal_stage_config AS c
-         WHERE c.tenant_id = p_tenant_id AND c.stage = p_stage), 7))
+         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7))
 $$;
 
 -- Real activity (stage, value, probability, close date, description, or another last_activity_at) clears
@@ -68,6 +68,11 @@ BEGIN
         NEW.follow_up_ended_at := NULL;
     END IF;
     NEW.stalls_at := deal_stalls_at(NEW.tenant_id, NEW.stage, NEW.last_activity_at);
+    -- A word of the tenant's own can close a deal too; the index knows only the words that every CRM has.
+    IF word_meaning(NEW.tenant_id, 'deal_stage', NEW.stage) IN ('won', 'lost') THEN
+        NEW.stalls_at := NULL;
+        NEW.follow_up_ended_at := coalesce(NEW.follow_up_ended_at, fleet_now());
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -122,7 +127,7 @@ BEGIN
     FROM (
         SELECT o.id, deal_stalls_at(o.tenant_id, o.stage, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
         FROM deals AS o
-        WHERE o.tenant_id = v_tenant AND o.stage = v_stage
+        WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = folded_word(v_stage)
     ) AS n
     WHERE d.id = n.id AND d.stalls_at <> n.stalls_at;
     RETURN NULL;
@@ -133,8 +138,8 @@ CREATE OR REPLACE TRIGGER stage_limits_changed
     AFTER INSERT OR UPDATE OF max_days_before_stale OR DELETE ON deal_stage_config
     FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
 
--- The stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
--- however many deals are in it.
+-- The open stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
+-- however many deals are in it. Deals in a stage that nobody knows wait until somebody says what it means.
 CREATE OR REPLACE FUNCTION deal_stages_waiting(p_tenant_id uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -150,7 +155,8 @@ BEGIN
                     ORDER BY d.stage LIMIT 1)
             FROM stages AS s WHERE s.stage IS NOT NULL
         )
-        SELECT s.stage FROM stages AS s WHERE s.stage IS NOT NULL);
+        SELECT s.stage FROM stages AS s
+        WHERE s.stage IS NOT NULL AND word_meaning(p_tenant_id, 'deal_stage', s.stage) = 'open');
 END
 $$;
 
@@ -187,7 +193,7 @@ BEGIN
         FROM hours AS h WHERE h.hour < v_hour
     ), due AS (
         SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
-        LEFT JOIN config AS c ON c.stage = s.stage
+        LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(s.stage)
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
@@ -211,7 +217,7 @@ BEGIN
            d.next_follow_up_at
     FROM first AS f
     JOIN deals_in_follow_up AS d ON d.id = f.id
-    LEFT JOIN config AS c ON c.stage = d.stage
+    LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(d.stage)
     ORDER BY d.active_at;
 END
 $$;

@@ -28,7 +28,7 @@ BEGIN
             ) AS followed
             UNION ALL
             SELECT newly.* FROM unnest(v_stages) AS s (stage)
-            LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = s.stage
+            LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(s.stage)
             CROSS JOIN LATERAL (
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
@@ -45,7 +45,9 @@ END
 $$;
 
 -- The next step with each of these deals, which the caller has locked: a follow-up, the hand-over after the last one, or
--- the word that there is nobody to write to; state and outbox together.
+-- the word that there is nobody to write to; state and outbox together. A deal that was deleted or archived, or whose
+-- client was, or whose stage no longer means open, leaves the series without a word (follow_up_ended_at without
+-- stalled_at).
 CREATE OR REPLACE FUNCTION step_deals(p_tenant_id uuid, p_deals uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -53,6 +55,9 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_status constant text := action_status(p_tenant_id, 'deals');
+    v_open constant text[] := ARRAY(
+        SELECT s.stage FROM (SELECT DISTINCT d.stage::text AS stage FROM deals AS d WHERE d.id = ANY (p_deals)) AS s
+        WHERE word_meaning(p_tenant_id, 'deal_stage', s.stage) = 'open');
 BEGIN
     RETURN QUERY
     WITH decided AS (
@@ -64,21 +69,26 @@ BEGIN
                p.id AS contact_id, p.first_name,
                l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
                CASE
+                   WHEN r.gone THEN 'deal_gone'
                    WHEN p.id IS NULL THEN 'deal_no_contact'
                    WHEN d.follow_up_count < coalesce(c.max_follow_ups, 5) THEN 'deal_follow_up'
                    ELSE 'deal_handover'
                END AS template
         FROM deals_in_follow_up AS d
-        LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = d.stage
+        LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(d.stage)
         LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
         LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
+        CROSS JOIN LATERAL (
+            SELECT d.stage::text <> ALL (v_open) OR is_gone(to_jsonb(x)) OR coalesce(is_gone(to_jsonb(l)), false) AS gone
+            FROM deals AS x WHERE x.id = d.id
+        ) AS r
         WHERE d.id = ANY (p_deals)
     ), updated AS (
         UPDATE deals AS d SET
             -- A CRM may move updated_at with this very update; the deal's silence must not end by it.
             last_activity_at = coalesce(d.last_activity_at, e.active_at),
-            stalled_at = coalesce(d.stalled_at, v_now),
+            stalled_at = CASE WHEN e.template <> 'deal_gone' THEN coalesce(d.stalled_at, v_now) END,
             follow_up_count = CASE WHEN e.template = 'deal_follow_up' THEN e.step ELSE d.follow_up_count END,
             next_follow_up_at = CASE WHEN e.template = 'deal_follow_up' THEN e.next_at END,
             follow_up_ended_at = CASE WHEN e.template <> 'deal_follow_up' THEN v_now END
@@ -94,7 +104,7 @@ BEGIN
                -- A stall is named by the activity it followed: the next stall starts a new series.
                concat_ws(':', 'deal', e.id, extract(epoch FROM e.active_at), e.template,
                          CASE WHEN e.template = 'deal_follow_up' THEN e.step END), p_run
-        FROM decided AS e
+        FROM decided AS e WHERE e.template <> 'deal_gone'
         ORDER BY e.active_at
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
@@ -125,11 +135,15 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     RETURN QUERY
-    SELECT d.tenant_id, count(*) FROM deals_in_follow_up AS d
-    LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
-    WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
-      AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
-    GROUP BY d.tenant_id;
+    SELECT due.tenant_id, sum(due.n)::bigint FROM (
+        SELECT d.tenant_id, d.stage, count(*) AS n FROM deals_in_follow_up AS d
+        LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND folded_word(c.stage) = folded_word(d.stage)
+        WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+          AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+        GROUP BY d.tenant_id, d.stage
+    ) AS due
+    WHERE word_meaning(due.tenant_id, 'deal_stage', due.stage) = 'open'
+    GROUP BY due.tenant_id;
 END
 $$;
 
@@ -148,13 +162,15 @@ BEGIN
     SELECT * FROM (
         SELECT a.id,
                CASE
-                   WHEN d.id IS NULL THEN 'the deal is gone'
-                   WHEN d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') THEN 'the deal is closed'
+                   WHEN d.id IS NULL OR is_gone(to_jsonb(d)) THEN 'the deal is gone'
+                   WHEN m.meaning <> 'open' THEN 'the deal is closed'
+                   WHEN m.meaning IS NULL THEN format('nobody has said what the stage "%s" means', d.stage)
                    WHEN NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
                    WHEN d.stalled_at IS NULL THEN 'the deal is active again'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
+        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage) AS meaning) AS m
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal'
     ) AS judged
     WHERE judged.refusal IS NOT NULL;
