@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from workers.insight.footers import footer_start
 from workers.insight.html_text import html_to_text
 from workers.insight.quoting import part_lines
-from workers.insight.signature_lines import find_signature, footer_start
+from workers.insight.signature_lines import find_signature
 
 __all__ = ["Reply", "split_reply"]
 

@@ -19,10 +19,12 @@ from workers.insight.contact_words import (
     word_set,
     words_of,
 )
+from workers.insight.footers import footer_start
 from workers.insight.phone_numbers import Phone, find_phones
 from workers.insight.phrases import ANSWERS
 from workers.insight.reply import split_reply
-from workers.insight.signature_lines import find_signature, footer_start, is_prose
+from workers.insight.signature_features import is_prose
+from workers.insight.signature_lines import find_signature
 from workers.insight.signature_pieces import (
     HOUSE,
     MARKS,
