@@ -255,13 +255,33 @@ pieces = st.sampled_from(
         "+",
         "linkedin.com/in/",
         "é",
+        ",,",
+        "Acme GmbH,",
+        "Berlin",
+        "- ",
+        "–",
+        " " * 400,
+        "\u3000",
+        "x" * 400,
+        "I.A.",
+        "GmbH & Co.",
+        "at ",
+        "10115",
+        "Unit 2,",
     ]
 )
 
 
 @relaxed
 @given(
-    st.one_of(st.text(max_size=300), st.lists(pieces, max_size=15).map("\n".join), st.lists(pieces).map("".join)),
+    st.one_of(
+        st.text(max_size=300),
+        st.lists(st.one_of(pieces, st.lists(pieces, max_size=5).map(" ".join)), max_size=15).map("\n".join),
+        st.lists(pieces).map("".join),
+        st.lists(st.lists(pieces, max_size=5).map("".join), max_size=8).map(
+            lambda lines: "\n".join(["Thanks,", *lines])
+        ),
+    ),
     st.one_of(st.none(), st.text(max_size=40)),
     st.sampled_from([None, "US", "de", "XX", ""]),
 )

@@ -41,7 +41,8 @@ _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)"
 
 def is_prose(line: str) -> bool:
     """Say whether a line reads like a sentence rather than like a detail of a signature."""
-    return "prose" in shape_of(line[:LONGEST_LINE]) if line.strip() else False
+    shown = line[:LONGEST_LINE]
+    return bool(shown.strip()) and "prose" in shape_of(shown)
 
 
 def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None) -> list[tuple[str, ...]]:
@@ -145,7 +146,7 @@ _KISSES: Final = re.compile(r"[ ,.][xX]{1,3}\.?\s*$")
 
 @lru_cache(maxsize=_REMEMBERED)
 def shape_of(line: str) -> frozenset[str]:
-    """What one line looks like by itself."""
+    """What one line looks like by itself; it must not be blank."""
     text = line.strip()
     words = words_of(text)
     return frozenset({*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)})

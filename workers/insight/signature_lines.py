@@ -48,7 +48,8 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
     skipped = text[:-_CAP].replace("\r\n", "\n").count("\n") if isinstance(text, str) else 0
     end = footer_start(lines)
     first = max(0, end - _LAST_LINES)
-    shown = [(number, lines[number][:LONGEST_LINE]) for number in range(first, end) if lines[number].strip()]
+    cut = ((number, lines[number][:LONGEST_LINE]) for number in range(first, end))
+    shown = [(number, line) for number, line in cut if line.strip()]
     # A slogan below the signature is no part of it; without a signature above, it is the writer's text.
     kept = len(shown) - _trailer_length(shown)
     found = _signed(shown[:kept], lines, sender)

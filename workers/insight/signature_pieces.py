@@ -27,6 +27,7 @@ NAME_AND_FORM: Final = 2  # "Acme, Inc."
 _MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
 _ANGLE: Final = re.compile(r"<(?:mailto:|tel:)?([^<>\s]{3,200})>")
 _TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
+_ODD_SPACE: Final = re.compile(r"[^\S\t ]")  # no-break, ideographic and the like
 _SPLIT_BARS: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +// +")
 _DASH: Final = re.compile(r" +[–—] +")
 SPLIT: Final = re.compile(f"{_SPLIT_BARS.pattern}|{_DASH.pattern}")
@@ -46,8 +47,8 @@ def plain(line: str) -> str:
     """A line without Markdown, HTML and angle brackets; link targets stay beside their text."""
     line = _MARKDOWN_LINK.sub(r"\1 \2", line)
     line = _ANGLE.sub(lambda match: f" {match[1]}" if match[1] not in line[: match.start()] else "", line)
-    line = _TAG.sub(" ", line)
-    return line.replace("**", "").replace("\u00a0", " ").replace("\u200b", "").strip(" \t*_>")
+    line = _ODD_SPACE.sub(" ", _TAG.sub(" ", line))
+    return line.replace("**", "").replace("\u200b", "").strip(" \t*_>")
 
 
 def at_dash(text: str) -> tuple[str, str, str]:
@@ -120,13 +121,12 @@ def segments_of(text: str) -> list[str]:
     """Split at commas, keeping ", Inc." and the like with what they belong to."""
     parts: list[str] = []
     for part in (raw.strip(MARKS) for raw in text.split(",")):
+        if not part:
+            continue
         if parts and len(words_of(part)) <= NAME_AND_FORM and has_legal_form(f"x {part.split(maxsplit=1)[0]}"):
-            parts[-1] = (
-                f"{parts[-1]}, {part}."
-                if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
-                else f"{parts[-1]}, {part}"
-            )
-        elif part:
+            dot = "." if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".") else ""
+            parts[-1] = f"{parts[-1]}, {part}{dot}"
+        else:
             parts.append(part)
     return parts
 
