@@ -52,6 +52,12 @@ def _imap_urls(value: str | None) -> str | None:
     return value or None
 
 
+def _folder(value: Path | None) -> Path | None:
+    if value is not None and not value.is_dir():
+        raise ValueError(f"{value.absolute()} is no folder")
+    return value
+
+
 def _time_zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("must be a time zone such as UTC or Europe/Berlin")
@@ -96,6 +102,7 @@ class Settings(BaseSettings):
     web_search_url: HttpUrl = None
     web_search_key: Key | None = None
     fleet_home: Path = Path(".fleet")
+    fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
     fleet_reply_domain: str | None = Field(default=None, pattern=r"^[^@\s]+\.[^@\s]+$")

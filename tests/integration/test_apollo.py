@@ -17,7 +17,7 @@ from tests.provider_server import Call, ProviderServer, Said
 from workers import clock
 from workers.cli import app
 from workers.db.session import connect
-from workers.engines.lookups import ask_providers
+from workers.engines.enrichment.lookups import ask_providers
 from workers.providers import http
 from workers.providers.apollo import Apollo
 from workers.providers.base import Found, NoMatch, Outcome, Refused, Request, Unavailable
@@ -347,7 +347,7 @@ from uuid import UUID
 from datetime import datetime
 from workers import clock
 from workers.db.session import connect
-from workers.engines.lookups import ask_providers
+from workers.engines.enrichment.lookups import ask_providers
 with connect(sys.argv[1]) as connection, clock.at(datetime.fromisoformat(sys.argv[2])):
     for tenant in sys.argv[3:]:
         while ask_providers(connection, UUID(tenant), 100).due:

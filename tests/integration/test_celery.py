@@ -25,8 +25,9 @@ from tests.crm import NOW, Crm, days
 from tests.mail import free_port
 from workers import clock
 from workers.db.session import transaction
+from workers.engines.registry import all_engines, engine_named
 from workers.runtime import ledger
-from workers.runtime.slots import CATCH_UP_WINDOW, latest_slot
+from workers.runtime.slots import latest_slot
 from workers.runtime.tasks import _catch_up_task
 from workers.settings import settings
 
@@ -203,7 +204,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_is_replaced(fleet: Fleet, crm: C
     assert crm.templates() == {"deal_follow_up": 6}
 
 
-@pytest.mark.parametrize("engine", sorted(CATCH_UP_WINDOW))
+@pytest.mark.parametrize("engine", sorted(all_engines()))
 def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
     engine: str, crm: Crm, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,9 +214,9 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
     zone = settings().time_zone
     slot = latest_slot(engine, NOW + days(3), zone)
 
-    with clock.at(slot + CATCH_UP_WINDOW[engine]):
+    with clock.at(slot + engine_named(engine).catch_up):
         assert engine not in catch_up()
-    with clock.at(slot + CATCH_UP_WINDOW[engine] - timedelta(seconds=1)):
+    with clock.at(slot + engine_named(engine).catch_up - timedelta(seconds=1)):
         assert engine in catch_up()
         assert (f"workers.{engine}.run", {"trigger": "catch_up"}) in sent
         with transaction(crm.connection):
@@ -244,7 +245,7 @@ def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet)
         wait_for(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery"), "the messages")
 
     assert sorted(message["task"] for message in fleet.queued("engines")) == sorted(
-        [*(f"workers.{engine}.run" for engine in CATCH_UP_WINDOW), "workers.housekeeping.catch_up"]
+        [*(f"workers.{engine}.run" for engine in all_engines()), "workers.housekeeping.catch_up"]
     )
     assert {message["task"] for message in fleet.queued("delivery")} == {
         "workers.delivery.run",

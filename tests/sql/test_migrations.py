@@ -75,7 +75,7 @@ def test_an_empty_database_gets_everything_and_says_what_was_applied(empty_datab
         invalid = connection.execute("SELECT FROM pg_index WHERE NOT indisvalid").fetchall()
     assert [row["name"] for row in history] == [
         *KNOWN,
-        *(f"functions/{name}" for name in module.FUNCTION_FILES),
+        *module.function_files(),
     ]
     assert invalid == []
 
@@ -93,8 +93,8 @@ def test_migrating_again_changes_nothing(empty_database: str) -> None:
 def test_functions_written_over_and_over_stay_the_same(database_url: str) -> None:
     before = sorted(schema(database_url))  # grants are listed in the order they were given
     with connect(database_url) as connection:
-        connection.execute("DELETE FROM migration_history WHERE name LIKE 'functions/%'")
-    assert migrate(database_url).functions == list(module.FUNCTION_FILES)
+        connection.execute("DELETE FROM migration_history WHERE name ~ '^(functions|engines)/'")
+    assert migrate(database_url).functions == list(module.function_files())
     assert sorted(schema(database_url)) == before
 
 

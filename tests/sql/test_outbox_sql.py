@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, days
 from workers import clock
+from workers.engines.registry import all_engines
 
 MINUTE = timedelta(minutes=1)
 
@@ -31,7 +32,7 @@ def action(crm: Crm, id: int) -> dict[str, Any]:  # noqa: A002
 
 
 def verdict(crm: Crm, id: int) -> tuple[str | None, str | None]:  # noqa: A002
-    row = crm.one("SELECT verdict, reason FROM action_guards WHERE action_id = %s", id)
+    row = crm.one("SELECT verdict, reason FROM action_guards(ARRAY[%s::bigint])", id)
     return row["verdict"], row["reason"]
 
 
@@ -61,6 +62,9 @@ WANTED: list[tuple[str, dict[str, Any] | None, str | None]] = [
 ]
 
 
+ENGINE_OF = {engine.subject_type: engine.name for engine in all_engines().values()}
+
+
 def test_what_is_no_longer_wanted_does_not_leave(crm: Crm) -> None:
     tenant = crm.tenant()
     expected = {}
@@ -75,7 +79,7 @@ def test_what_is_no_longer_wanted_does_not_leave(crm: Crm) -> None:
             row = crm.insert("feedback_requests", tenant_id=tenant, order_id=crm.order(tenant), **values)
         else:
             row = crm.check(tenant, crm.client(tenant), **values)
-        mail = crm.action(tenant, subject_type=subject, subject_id=row)
+        mail = crm.action(tenant, engine=ENGINE_OF[subject], subject_type=subject, subject_id=row)
         expected[mail] = ("cancelled" if reason else None, reason)
     assert {mail: verdict(crm, mail) for mail in expected} == expected
     claimed = claim(crm, each=50)
@@ -305,10 +309,9 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
     tenant, other = crm.tenant(), crm.tenant()
     owner, stranger = crm.profile(tenant), crm.profile(other)
     order = crm.order(tenant)
-    request = crm.insert("feedback_requests", tenant_id=tenant, order_id=order, **REQUEST)
     task = crm.action(tenant, kind="task", assigned_to=owner)
     strange = crm.action(tenant, kind="task", assigned_to=stranger)
-    case = crm.action(tenant, kind="case", subject_type="feedback_request", subject_id=request)
+    case = crm.action(tenant, kind="case", priority="high", variables={"order_id": str(order)})
     unwanted = crm.action(tenant, kind="task", subject_type="deal", subject_id=crm.deal(tenant, stage="won"))
     for _ in range(2):
         with clock.at(NOW), crm.connection.transaction():
