@@ -70,7 +70,7 @@ _HONORIFICS: Final = frozenset(_DATA["honorifics"])
 _POST_FORMS: Final = (
     r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b",  # US: state and ZIP
     r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b",  # GB
-    r"(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} [^\W\d_]{3}",  # most of Europe: code, then town
+    r"(?:^|[,·|–-] ?|\b[A-Z]{1,2} ?- ?)\d{4,6} [^\W\d_]{3}",  # most of Europe: code, then town
     r"\b\d{4} [A-Z]{2} [^\W\d_]{3}",  # NL
     r"\b\d{3} \d{2} [^\W\d_]{3}",  # CZ, SE
     r"\b\d{2}-\d{3} [^\W\d_]{3}",  # PL
@@ -233,6 +233,7 @@ def is_street_like(text: str) -> bool:
     """Say whether a text looks like part of an address: a street and number, a postcode and town."""
     if not _DIGIT.search(text):
         return False
+    text = " ".join(text.split())  # "Austin, TX  78701"
     if _POST.search(text):
         return True
     for raw in text.casefold().split():

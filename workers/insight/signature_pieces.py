@@ -32,8 +32,11 @@ _SPLIT_BARS: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +
 _DASH: Final = re.compile(r" +[–—] +")
 SPLIT: Final = re.compile(f"{_SPLIT_BARS.pattern}|{_DASH.pattern}")
 MARKS: Final = " \t*_~`>,;:|•·–—-"
+# A label that is also a word needs its colon: "Site Manager", "In House Counsel", "Address Data Analyst".
 _LABEL: Final = re.compile(
-    r"^(?:e|w|a|e-?mail|mail|email|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress|direcci[oó]n|indirizzo|name|title|company|linkedin|in|courriel|correo|s[ií]tio|✉|🌐|📧|🏢|📍|🔗|@)\s*[:.)\]]?\s+(?=\S)|^(?:e-?mail|mail|web|website|address|adresse|linkedin|name|title|company|position)\s*:\s*|^[✉🌐📧🏢📍🔗]\ufe0f?\s*",
+    r"^(?:e|w|a|in|e-?mail|mail|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress"
+    r"|direcci[oó]n|indirizzo|name|title|position|company|linkedin|courriel|correo|s[ií]tio)\s*[:：]\s*"
+    r"|^[ewa@][.)\]]\s+|^(?:a|address|adresse|anschrift|adres|adress)\s+(?=\d)|^[@✉🌐📧🏢📍🔗]\ufe0f?\s*",
     re.IGNORECASE,
 )
 _BARE_LABELS: Final = frozenset({"linkedin", "website", "web", "e", "w", "email", "e-mail", "mail"})
@@ -61,7 +64,7 @@ def pieces_of(line: str) -> Iterator[str]:
     """The parts of a line that could be a field of their own, without contact details and labels."""
     rest = closing_rest(line)
     for raw in _parts(without_links(line if rest is None else rest)):
-        piece = _LABEL.sub("", raw.strip(" \t*_~`>|")).strip(MARKS)
+        piece = " ".join(_LABEL.sub("", raw.strip(" \t*_~`>|")).strip(MARKS).split())
         if piece and piece.casefold() not in _BARE_LABELS:
             yield piece
 
