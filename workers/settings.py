@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.errors import ConfigurationError
 
-# Read by the test suite and the benchmarks, not by the fleet; they may stand in the same environment.
+# Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"})
 _FILE = ".env"
 
