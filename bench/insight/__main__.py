@@ -63,7 +63,7 @@ def messages_per_second() -> dict[str, float]:
     }
     remembered = [
         found
-        for name in ("tokens", "sentiment", "reply", "quoting", "signature_lines", "contact_words", "phone_numbers")
+        for name in ("tokens", "sentiment", "reply", "quoting", "signature_lines", "signature_features", "footers", "contact_words", "phone_numbers")
         for found in vars(importlib.import_module(f"workers.insight.{name}")).values()
         if hasattr(found, "cache_clear") and found.cache_parameters()["maxsize"] in range(1, TEXTS_REMEMBERED + 1)
     ]

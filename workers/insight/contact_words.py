@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, THANKED, WISH_BEGINS, WISH_ENDS, load
+from workers.insight.phrases import CLOSINGS, KIND_WORDS, LONGEST_CLOSING, THANKED, WISH_BEGINS, WISH_ENDS, load
 from workers.insight.roles import fold, is_title_word
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "closing_rest",
     "has_legal_form",
     "is_department_like",
+    "is_kind_word",
     "is_name_like",
     "is_post_box",
     "is_street_like",
@@ -151,6 +152,13 @@ def _is_wish(bare: str) -> bool:
     """Whether a folded line is a wish for the day or the like: "Have a blessed day"."""
     longest = 48
     return len(bare) <= longest and bare.startswith(WISH_BEGINS) and bare.rpartition(" ")[2] in WISH_ENDS
+
+
+def is_kind_word(line: str) -> bool:
+    """Say whether a line only wishes the reader well ("Happy New Year!"): that is text, and signs nothing."""
+    longest = 60
+    text = line.strip(" \t*_-–—~")
+    return len(text) <= longest and text.casefold().startswith(KIND_WORDS)
 
 
 def is_name_like(text: str) -> bool:

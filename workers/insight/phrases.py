@@ -17,6 +17,7 @@ __all__ = [
     "HEADERS",
     "INTROS",
     "INVITATIONS",
+    "KIND_WORDS",
     "LONGEST_CLOSING",
     "NOTICE_WORDS",
     "NO_FAREWELLS",
@@ -52,6 +53,8 @@ NOTICE_WORDS: Final = tuple(_DATA["notice"])
 # "Have a wonderful weekend": how such wishes begin, and the words they end with.
 WISH_BEGINS: Final = tuple(f"{phrase} " for phrase in _DATA["wish_begins"])
 WISH_ENDS: Final = frozenset(_DATA["wish_ends"])
+# "Happy New Year!", "Hope this helps": how people begin what they wish; it is said to the reader and is no closing.
+KIND_WORDS: Final = tuple(_DATA["kind_words"])
 THANKED: Final = frozenset(_DATA["thanked"])
 # Closings that begin like this may be all that somebody has to say.
 NO_FAREWELLS: Final = tuple(_DATA["no_farewell"])

@@ -189,7 +189,7 @@ def _detail_shape(text: str) -> Iterator[str]:
 def is_office(text: str) -> bool:
     """Whether a line says who holds an office ("President: Howard Lim"): nobody signs like that."""
     office, colon, holder = text.partition(":")
-    return bool(colon and holder.strip()) and is_title_like(office)
+    return bool(colon and holder.strip()) and len(_PARTS.split(office)) == 1 and is_title_like(office)
 
 
 def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:

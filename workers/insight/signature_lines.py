@@ -8,9 +8,20 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from workers.insight.contact_words import EMAIL, URL, closing_rest, is_name_like, words_of
+from workers.insight.contact_words import (
+    EMAIL,
+    URL,
+    closing_rest,
+    is_kind_word,
+    is_name_like,
+    sender_tokens,
+    word_set,
+    words_of,
+)
 from workers.insight.footers import DELIMITER, RULER, footer_start
+from workers.insight.given_names import is_given_name
 from workers.insight.phrases import INVITATIONS, NO_FAREWELLS, load
+from workers.insight.roles import fold
 from workers.insight.signature_features import (
     LONGEST_LINE,
     NUMBER,
@@ -25,6 +36,7 @@ __all__ = ["find_signature"]
 _MOST_DELIMITED: Final = 20
 _LAST_LINES: Final = 120
 _CAP: Final = 200_000
+_OPEN: Final = STOPWORDS | word_set("open_ends")  # no sentence ends in such a word
 
 _WEIGHTS: Final[dict[str, float]] = load("signature_weights")["weights"]
 _THRESHOLD: Final[float] = load("signature_weights")["threshold"]
@@ -65,19 +77,30 @@ def _signed(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str 
     found = [number for number, _ in shown[cut:]]
     above = shown[:cut]
     features = line_features(above, lines, sender)
+    rows = [*[()] * (len(above) - len(features)), *features]
     best, total, start = (_THRESHOLD, 0.0, len(above))
     for index in range(len(above) - 1, len(above) - 1 - len(features), -1):
-        total += sum(_WEIGHTS.get(name, 0.0) for name in features[index - len(above)])
+        total += sum(_WEIGHTS.get(name, 0.0) for name in rows[index])
         if total > best:
             best, start = total, index
     start = _with_head(above, start)
-    while start < len(above) and is_office(above[start][1]):
+    while start < len(above) and _is_text(above, rows, start):
         start += 1
-    if not found and start < len(above) and not _is_anchored(features[start - len(above) :], above, start):
+    if not found and not _is_anchored(rows[start:], above, start, sender_tokens(sender)):
         start = len(above)
     if start == len(above) and not found and len(above) > 1:
-        start -= _is_farewell(above[-1][1]) or _is_initial(features[-1], above)
+        start -= _is_farewell(above[-1][1]) or _is_initial(rows[-1], above)
     return [number for number, _ in above[start:]] + found
+
+
+def _is_text(above: Sequence[tuple[int, str]], rows: Sequence[tuple[str, ...]], start: int) -> bool:
+    """Whether the first line found is still text: an office, a wish, or a name above the sender's own."""
+    line, row = above[start][1], rows[start]
+    if is_office(line) or is_kind_word(line):
+        return True
+    is_other = "name" in row and {"sender", "closing", "closing_name", *_DETAILS}.isdisjoint(row)
+    own_below = any("sender_only" in below for below in rows[start + 1 :])
+    return is_other and own_below and not line.rstrip().endswith(",")
 
 
 def _is_initial(row: tuple[str, ...], above: Sequence[tuple[int, str]]) -> bool:
@@ -131,23 +154,46 @@ def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:
 _DETAILS: Final = frozenset({"title", "company", "contact"})
 
 
-def _is_anchored(rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int) -> bool:
+def _is_anchored(
+    rows: Sequence[tuple[str, ...]], above: Sequence[tuple[int, str]], start: int, people: frozenset[str]
+) -> bool:
     """Telephone numbers and addresses alone sign nothing, nor do names that the line above announces."""
+    if not rows:
+        return False
     names = {name for row in rows for name in row}
-    announced = start > 0 and above[start - 1][1].rstrip().endswith(":")
+    announced = start > 0 and _announces(above[start - 1][1])
     # "Our new bank details: / Acme Ltd / IBAN …" names the sender's company and signs nothing.
-    sender = "sender_only" if announced else "sender"
-    if names & {"closing", "closing_name", sender, "signed"}:
+    if names & {"closing", "closing_name", "sender_only" if announced else "sender"}:
         return True
-    listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
     # Who only answers "Hi Ann, / Approved" signs nothing: a lone word is a name below something that was
     # said.
-    most_names = 2
-    said = any(len(words_of(line)) > most_names for _, line in above[:start])
-    only_names = (len(rows) > most_names and not names & _DETAILS) or all("title" in row for row in rows)
+    said = any(len(words_of(line)) > _MOST_NAMES for _, line in above[:start])
     if "initials" in names and said:
         return True
-    return "name" in names and said and not announced and not listed and not only_names
+    listed = start > 0 and above[start][0] == above[start - 1][0] + 1 and is_name_like(above[start - 1][1])
+    only_names = (len(rows) > _MOST_NAMES and not names & _DETAILS) or all("title" in row for row in rows)
+    if announced or not _may_be_sender(above[start][1], people):
+        return False
+    return "signed" in names or ("name" in names and said and not listed and not only_names)
+
+
+_MOST_NAMES: Final = 2
+
+
+def _announces(line: str) -> bool:
+    """Whether a line is not at its end: "The winner is", "Ship it to:"."""
+    text = line.rstrip()
+    words = words_of(text)
+    return text.endswith(":") or (text[-1].isalpha() and bool(words) and words[-1] in _OPEN)
+
+
+def _may_be_sender(line: str, people: frozenset[str]) -> bool:
+    """Whether a line without a part of the sender's name names him: by a nickname, or if he is not known."""
+    words = words_of(line)
+    if not words or not fold(words[0]).isascii():
+        return True  # a name in another script than the sender's address
+    known = 2  # parts of a name: one may be a mailbox or a company
+    return is_given_name(words[0]) and (len(words) == 1 or len(people) < known)
 
 
 def _delimited(shown: Sequence[tuple[int, str]]) -> int:
