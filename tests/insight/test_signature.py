@@ -201,6 +201,16 @@ def test_lists_of_officers_and_accounts_sign_nothing(body: str, sender: str) -> 
             {"name": "Ida Holt", "title": "Partner", "company": "Holt & Vance LLP"},
         ),
         ("Ida Holt\nHolt Foods & More", {"name": "Ida Holt", "company": "Holt Foods & More"}),
+        ("Ida Holt\nSite Manager\nPolar Ltd", {"name": "Ida Holt", "title": "Site Manager", "company": "Polar Ltd"}),
+        ("Ida Holt\nWeb Developer", {"name": "Ida Holt", "title": "Web Developer"}),
+        ("Ida Holt\nIn House Counsel", {"name": "Ida Holt", "title": "In House Counsel"}),
+        ("Ida Holt\nE-mail Marketing Manager", {"name": "Ida Holt", "title": "E-mail Marketing Manager"}),
+        ("Name: Ida Holt\nTitle: Buyer\nCompany : Polar", {"name": "Ida Holt", "title": "Buyer", "company": "Polar"}),
+        ("Ida Holt\nManager, Global Banking", {"name": "Ida Holt", "title": "Manager, Global Banking"}),
+        ("Ida Holt\nAnalyst\nCorporate Communications", {"name": "Ida Holt", "title": "Analyst"}),
+        ("Ida Holt\nLeiterin\nKundendienst Süd", {"name": "Ida Holt", "title": "Leiterin"}),
+        ("Ida Holt\nCommercial Division\nPolar Ltd", {"name": "Ida Holt", "company": "Polar Ltd"}),
+        ("Ida Holt\nHead of Department", {"name": "Ida Holt", "title": "Head of Department"}),
         ("Ida @ Polar Motors", {"name": "Ida", "company": "Polar Motors"}),
         ("Ida and the Polar crew", {"name": "Ida"}),
         ("Ida Holt\nBranch Manager, NMLS 123456", {"name": "Ida Holt", "title": "Branch Manager"}),
@@ -221,6 +231,8 @@ def test_each_line_goes_where_it_belongs(block: str, expected: dict[str, str]) -
         ["Tour Azur", "5 Terrasse Valmy", "92800 Puteaux Cedex"],
         ["P.O. Box 1200", "Sharjah, UAE"],
         ["7 Park Avenue, 3rd Floor", "New York, New York 10016"],
+        ["12 Station Road, York YO1 7PX"],
+        ["Am Markt 4", "D - 70565 Stuttgart"],
         ["300, boul. Laurier", "Québec (Québec) G1V 2M2"],
     ],
 )
@@ -229,6 +241,71 @@ def test_an_address_runs_over_lines(lines: list[str]) -> None:
     address = parse_signature(body, "Ida Holt <ida@polar.example>", "GB").address
     assert address is not None
     assert address.value == ", ".join(lines)
+
+
+def test_two_spaces_before_a_postcode_lose_no_address() -> None:
+    found = parse_signature(
+        "Done.\n\nRegards,\nIda Holt\n400 Canyon Drive\nAustin, TX  78701", "Ida Holt", "US"
+    ).address
+    assert found is not None
+    assert found.value == "400 Canyon Drive, Austin, TX 78701"
+
+
+@pytest.mark.parametrize(
+    ("line", "phone", "mobile"),
+    [
+        ("Tel:713-555-0182", "+17135550182", None),
+        ("T:+44 1792 496 031", "+441792496031", None),
+        ("p:908.555.0174 c:908.555.0175", "+19085550174", "+19085550175"),
+        ("O.+1.312.555.0160 / M:+1.312.555.0161", "+13125550160", "+13125550161"),
+        ("Office(212)555-0147\nMobile(646)555-0148", "+12125550147", "+16465550148"),
+        ("Fax:713-555-0183", None, None),
+        ("Order:4500123456", None, None),
+        ("Ref.713-555-0182", None, None),
+    ],
+)
+def test_a_number_glued_to_its_label_is_read(line: str, phone: str | None, mobile: str | None) -> None:
+    found = parse_signature(f"Done.\n\nRegards,\nIda Holt\n{line}", "Ida Holt", "US")
+    assert (found.phone and found.phone.value, found.mobile and found.mobile.value) == (phone, mobile)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "Happy New Year!",
+        "Hope this helps!",
+        "Merry Christmas and a happy New Year",
+        "Frohe Ostern",
+        "Royal Blue",
+        "Conference Room B",
+        "Take Your Time",
+        "CLOSED",
+        "Tom Baker",
+        "Tom Baker\n0117 496 0112",
+        "Polar Ltd\n7 Harbour Road\nBristol BS1 5TY",
+        "Sales Manager",
+    ],
+)
+def test_a_last_line_that_is_not_the_senders_signs_nothing(ending: str) -> None:
+    body = f"We talked about it with the others, and all agree with the plan.\n\n{ending}"
+    assert find_signature(body, "Ida Holt <ida.holt@corp.example>") == ()
+    assert find_signature(f"{body}\n\nIda", "Ida Holt <ida.holt@corp.example>")[-1] == body.count("\n") + 2
+    assert find_signature(f"{body}\n\nIda", "Ida Holt <ida.holt@corp.example>")[0] == body.count("\n") + 2
+
+
+@pytest.mark.parametrize("opening", ["The winner is", "For questions contact", "Please call", "Unser Gewinner heißt"])
+def test_a_name_that_the_line_above_announces_signs_nothing(opening: str) -> None:
+    assert find_signature(f"We have news for all of you.\n\n{opening}\nTom Baker\n0117 496 0112", None) == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["Acme GmbH,, Berlin", " " * 400, "Acme GmbH, \u3000", " " * 399 + "Thanks,", ",,,", "–"]
+)
+def test_odd_lines_in_a_signature_break_nothing(line: str) -> None:
+    body = f"All is well here.\n\nKind regards,\nIda Holt\n{line}\n0117 496 0112"
+    found = parse_signature(body, "Ida Holt", "GB")
+    assert found.name == Field("Ida Holt", 0.95)
+    assert found.phone is not None
 
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

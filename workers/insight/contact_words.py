@@ -18,6 +18,7 @@ __all__ = [
     "URL",
     "closing_rest",
     "has_legal_form",
+    "is_department",
     "is_department_like",
     "is_kind_word",
     "is_name_like",
@@ -208,7 +209,17 @@ def is_department_like(text: str) -> bool:
     return any(word in _DEPARTMENTS for word in words_of(text)) and not has_legal_form(text)
 
 
+def is_department(text: str) -> bool:
+    """Say whether a text says of itself that it is a department ("Commercial Division", "Legal Dept.")."""
+    words = words_of(text)
+    return len(words) > 1 and words[-1] in _DEPARTMENT_NOUNS and "," not in text and _OF.isdisjoint(words)
+
+
 _DEPARTMENTS: Final = frozenset(_DATA["departments"])
+_DEPARTMENT_NOUNS: Final = frozenset(_DATA["department_nouns"])
+_OF: Final = frozenset(
+    {"of", "der", "des", "du", "de", "del", "dell", "van", "för", "for", "at"}
+)  # "Head of Department"
 
 
 def has_legal_form(text: str) -> bool:

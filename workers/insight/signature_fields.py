@@ -7,6 +7,7 @@ from typing import Final
 from workers.insight.contact_words import (
     EMAIL,
     has_legal_form,
+    is_department,
     is_department_like,
     is_name_like,
     is_street_like,
@@ -172,7 +173,7 @@ class _Reader:
 
     def _is_title(self, text: str) -> bool:
         longest = 70
-        if len(text) >= longest or text[-1] in "?!" or ":" in text:
+        if len(text) >= longest or text[-1] in "?!" or ":" in text or is_department(text):
             return False
         joined = _JOINS_COMPANY.split(text, maxsplit=1)
         if len(joined) > 1 and is_title_like(joined[0]):

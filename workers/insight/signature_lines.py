@@ -94,13 +94,19 @@ def _signed(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str 
 
 
 def _is_text(above: Sequence[tuple[int, str]], rows: Sequence[tuple[str, ...]], start: int) -> bool:
-    """Whether the first line found is still text: an office, a wish, or a name above the sender's own."""
+    """Whether the first line found is still text: an office, a wish, what stands apart above the own name."""
     line, row = above[start][1], rows[start]
     if is_office(line) or is_kind_word(line):
         return True
-    is_other = "name" in row and {"sender", "closing", "closing_name", *_DETAILS}.isdisjoint(row)
-    own_below = any("sender_only" in below for below in rows[start + 1 :])
-    return is_other and own_below and not line.rstrip().endswith(",")
+    own = next((index for index in range(start + 1, len(rows)) if "sender_only" in rows[index]), start)
+    if own == start or any(not _CLOSES.isdisjoint(rows[index]) for index in range(start, own)):
+        return False
+    apart = above[own][0] > above[own - 1][0] + 1
+    return (apart or ("name" in row and _DETAILS.isdisjoint(row))) and not line.rstrip().endswith(",")
+
+
+_CLOSES: Final = frozenset({"closing", "closing_name", "sender"})
+_DETAILS: Final = frozenset({"title", "company", "contact"})
 
 
 def _is_initial(row: tuple[str, ...], above: Sequence[tuple[int, str]]) -> bool:
@@ -149,9 +155,6 @@ def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:
         if head & {"name", "signed"} and alone:
             start -= 1
     return start - 1 if start > 0 and closing_rest(above[start - 1][1]) == "" else start
-
-
-_DETAILS: Final = frozenset({"title", "company", "contact"})
 
 
 def _is_anchored(
