@@ -13,15 +13,21 @@ from workers.insight.phrases import (
     FOOTER_BEGINS,
     FOOTERS,
     NOTICE_WORDS,
+    TRACKERS,
 )
 
-__all__ = ["DELIMITER", "RULER", "footer_start"]
+__all__ = ["DELIMITER", "RULER", "footer_start", "is_picture"]
 
 DELIMITER: Final = re.compile(r"\s{0,4}(?:--|—|– ?–|-- ?\*)[ \t]*$")  # what announces a signature
 RULER: Final = re.compile(r"\s{0,4}[-_=*~]{3,}[ \t]*$")
 _LONGEST_LINE: Final = 400
 _LONGEST_PARAGRAPH: Final = 18  # lines
 _LAST_LINES: Final = 60
+# What trackers leave behind: Streak's dot, characters without width, and their pictures.
+_TRACES: Final = re.compile(r"[\s\u1427\u200b-\u200f\u2060\ufeff\u00ad\u034f\u180e]+")
+_PICTURE: Final = re.compile(
+    r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
+)
 _NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
 
 
@@ -42,10 +48,10 @@ def footer_start(lines: Sequence[str]) -> int:
         while paragraph > 0 and lines[paragraph - 1].strip() and end - paragraph < _LONGEST_PARAGRAPH:
             paragraph -= 1
         kept = end
-        while kept > paragraph and _is_footer_line(lines[kept - 1]):
+        while kept > paragraph and (_TRACES.fullmatch(lines[kept - 1]) or _is_footer_line(lines[kept - 1])):
             kept -= 1
         if kept == end:
-            kept = _notice_start(lines, paragraph, end)
+            kept = min(_notice_start(lines, paragraph, end), _tracker_start(lines, paragraph, end))
         if kept == end:
             break
         end = kept
@@ -56,6 +62,18 @@ def footer_start(lines: Sequence[str]) -> int:
         if end > paragraph:
             break
     return end if end < last else len(lines)
+
+
+def is_picture(line: str) -> bool:
+    """Say whether a line only stands for a picture: "[cid:image001.png@01DB]", "[image: logo]"."""
+    return _PICTURE.match(line.strip()) is not None
+
+
+def _tracker_start(lines: Sequence[str], paragraph: int, end: int) -> int:
+    """Where a tracker's notice begins that ends a paragraph: its picture, its links and its name; else `end`."""
+    start = next((number for number in range(paragraph, end) if is_picture(lines[number])), end)
+    named = any(tracker in line.casefold() for line in lines[start:end] for tracker in TRACKERS)
+    return start if named else end
 
 
 @lru_cache(maxsize=4_096)

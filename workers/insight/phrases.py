@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
+    "ABBREVIATIONS",
     "ANSWERS",
     "CLOSINGS",
     "CONFIDENTIAL",
@@ -14,6 +15,7 @@ __all__ = [
     "DIVIDERS",
     "FOOTERS",
     "FOOTER_BEGINS",
+    "FORWARDS",
     "HEADERS",
     "INTROS",
     "INVITATIONS",
@@ -21,7 +23,9 @@ __all__ = [
     "LONGEST_CLOSING",
     "NOTICE_WORDS",
     "NO_FAREWELLS",
+    "SAID",
     "THANKED",
+    "TRACKERS",
     "WISH_BEGINS",
     "WISH_ENDS",
     "WROTE",
@@ -37,9 +41,13 @@ def load(name: str) -> Any:
 _DATA: Final = load("mail_phrases")
 
 WROTE: Final = tuple(_DATA["wrote"])
+ABBREVIATIONS: Final = frozenset(_DATA["abbreviation"])  # their full stop ends no sentence
+TRACKERS: Final = tuple(_DATA["tracker"])
+SAID: Final = tuple(_DATA["said"])  # attribute a quote only right above its marks
 INTROS: Final = frozenset(_DATA["intro"])
 HEADERS: Final = {label: kind for kind, labels in _DATA["header"].items() for label in labels}
-DIVIDERS: Final = tuple(_DATA["divider"])
+FORWARDS: Final = tuple(_DATA["forward_divider"])
+DIVIDERS: Final = (*_DATA["divider"], *FORWARDS)
 DEVICES: Final = tuple(_DATA["device"])
 DEVICE_PROSE: Final = tuple(_DATA["device_prose"])
 DEVICE_WORDS: Final = frozenset(_DATA["device_words"])

@@ -39,7 +39,7 @@ def own_signature(text: str, sender: str | None) -> list[str]:
     reply = split_reply(text, sender=sender)
     block = reply.signature.split("\n") if reply.signature else []
     block = block[: footer_start(block)]
-    written = [line for line in reply.text.split("\n") if line.strip()]
+    written = [] if reply.forwarded else [line for line in reply.text.split("\n") if line.strip()]
     if not any(line.strip() for line in block):
         # The text may be a signature alone: then nothing of it is prose, and nearly everything tells a
         # detail.

@@ -4,7 +4,6 @@ A logistic regression scores each line of the mail's tail by its features; the s
 last one, whose scores add up highest. The weights are trained by training/signature.py.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,7 +17,7 @@ from workers.insight.contact_words import (
     word_set,
     words_of,
 )
-from workers.insight.footers import DELIMITER, RULER, footer_start
+from workers.insight.footers import DELIMITER, RULER, footer_start, is_picture
 from workers.insight.given_names import is_given_name
 from workers.insight.phrases import INVITATIONS, NO_FAREWELLS, load
 from workers.insight.roles import fold
@@ -135,13 +134,10 @@ def _is_trailer(line: str) -> bool:
     if not 1 < len(text) <= longest:
         return False
     slogan = (text[0], text[-1]) in _QUOTE_MARKS and not any(char.isdigit() for char in text)
-    return slogan or _PICTURE.match(text) is not None or text.casefold().startswith(INVITATIONS)
+    return slogan or is_picture(text) or text.casefold().startswith(INVITATIONS)
 
 
 _QUOTE_MARKS: Final = frozenset({('"', '"'), ("“", "”"), ("„", "“"), ("„", "”"), ("«", "»"), ("'", "'"), ("‘", "’")})
-_PICTURE: Final = re.compile(
-    r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
-)
 
 
 def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:

@@ -1,0 +1,215 @@
+"""The lines that say whose words follow: "On Tuesday, 4 March 2025 at 10:12, Ann Lee <ann@shop.example> wrote:".
+
+One is recognised by what it holds, not by a pattern per language: a verb of writing, a date, an address, a colon at
+its end. It may be wrapped over several lines, but it never reaches across a finished sentence.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from workers.insight.contact_words import word_set, words_of
+from workers.insight.phrases import ABBREVIATIONS, INTROS, SAID, WROTE
+
+__all__ = [
+    "DATE",
+    "attribution_length",
+    "ends_in_verb",
+    "is_quote_next",
+    "may_end_attribution",
+    "without_inline_attributions",
+]
+
+_LONGEST: Final = 400  # characters; longer is prose
+_MOST_LINES: Final = 6
+
+DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월")
+_STARTS_WITH_DATE: Final = re.compile(
+    r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
+)
+_ADDRESS: Final = re.compile(r"[<(\[] ?[^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100} ?[>)\]]|mailto:|&lt;")
+_FULL_DATE: Final = re.compile(
+    r"\b(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b"
+    r"|\b\d{1,2}(?:st|nd|rd|th)?[. ]{1,2}(?:de )?[^\W\d_]{3,10}[., ]{1,2}(?:de )?(?:19|20)\d\d\b"
+    r"|\b[^\W\d_]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d\b"
+)
+
+
+def _any_of(verbs: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(
+        "|".join(rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u3000" else re.escape(verb) for verb in verbs)
+    )
+
+
+_WROTE: Final = _any_of(WROTE)
+_SAID: Final = frozenset(SAID)
+_END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$|\bsays\.{3}$")
+_BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
+_LETTER: Final = re.compile(r"[^\W_]")
+_QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
+_BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
+# Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
+_SENTENCE_END: Final = re.compile(r"(?P<word>[^\W\d_]{2,})[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
+# Words that attributions do without, but for those that also belong to a date.
+_PROSE: Final = word_set("stopwords") - {"from", "um", "per", "der", "die", "das", "the"}
+_INLINE: Final = re.compile(
+    r"(?<=\S)\s+(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
+    r"(?:[^\W\d_]{2,12}\.?,?\s+)?(?:\d{1,4}[./\s,-]|[A-Z][a-z]{2,8}\.? \d))"
+)
+
+
+def may_end_attribution(lines: Sequence[str], at: int) -> bool:
+    """Whether an attribution may end in this line; cheap, because in most mails none does."""
+    line = lines[at].rstrip()
+    if "@" in line or line.endswith((":", "\uff1a", "*", "_", "-")) or "wrote:" in line.casefold():
+        return True
+    return bool(line) and is_quote_next(lines, at + 1)
+
+
+def ends_in_verb(line: str) -> bool:
+    """Whether a line, marked as a quote or not, ends like an attribution: "> Ann Lee wrote:"."""
+    return _END.search(line.strip()) is not None and _WROTE.search(line.casefold()) is not None
+
+
+def attribution_length(lines: Sequence[str], at: int) -> int:
+    """How many lines from here attribute a quote, wrapped ones and blank ones between them included; 0 if none do."""
+    for joined, length in _joined(lines, at):
+        # Behind an open bracket, "> wrote:" is its end and no quote.
+        quote_follows = not _is_open(joined) and is_quote_next(lines, at + length)
+        if _is_attribution(joined, quote_follows=quote_follows):
+            return 0 if _begins_later(lines, at, length, quote_follows=quote_follows) else length
+        if _END.search(joined):
+            return 0
+        if "@" in joined and joined[:3].casefold() == "on " and joined.casefold().find("wrote:") > 0:
+            # Yahoo on a telephone puts the quoted text on the attribution's own line.
+            return length
+    return 0
+
+
+def _joined(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
+    """What an attribution from this line on could be: the lines up to each next one in one, and how many they are."""
+    joined = ""
+    blanks = 0
+    for taken in range(min(_MOST_LINES, len(lines) - at) if _LETTER.search(lines[at]) else 0):
+        line = lines[at + taken].strip()
+        if not line:
+            blanks += 1
+            if blanks > 1 or ("@" not in joined and not DATE.search(joined)):
+                return
+            continue
+        longer = f"{joined} {line}" if joined else line
+        marked = taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined))
+        if marked or len(longer) > _LONGEST or _is_finished(joined, line):
+            return
+        joined = longer
+        yield joined, taken + 1
+
+
+def without_inline_attributions(lines: Sequence[str]) -> list[str]:
+    """Break each line in two in whose middle an attribution begins: "Fine with me. On 4 March 2025, Ann … wrote:"."""
+    broken: list[str] = []
+    for at, line in enumerate(lines):
+        start = 0 if _BARRED.match(line) else _inline_start(line, lines[at + 1 : at + _MOST_LINES])
+        broken.extend([line[:start], line[start:].lstrip()] if start else [line])
+    return broken
+
+
+def _inline_start(line: str, below: Sequence[str]) -> int:
+    for found in _INLINE.finditer(line[:_LONGEST]):
+        if _LETTER.search(line, 0, found.start()) is None:
+            continue
+        rest = [line[found.end() :], *below]
+        length = attribution_length(rest, 0)
+        joined = " ".join(rest[:length]).casefold()
+        if length and "@" in joined and DATE.search(joined) and _WROTE.search(joined):
+            return found.start()
+    return 0
+
+
+def _is_open(joined: str) -> bool:
+    return joined.count("<") > joined.count(">")
+
+
+def _is_finished(joined: str, line: str) -> bool:
+    """Whether a sentence ends in what was joined so far, before the line that would be next."""
+    return any(
+        found.end() <= len(joined) + 1 and found["word"].casefold() not in ABBREVIATIONS
+        for found in _SENTENCE_END.finditer(f"{joined} {line[:1]}")
+    )
+
+
+def _begins_later(lines: Sequence[str], at: int, length: int, *, quote_follows: bool) -> bool:
+    """Whether the first of these lines is still text, as the attribution below it is complete without it."""
+    for later in range(at + 1, at + length):
+        if not lines[later].strip():
+            continue
+        rest = " ".join(line.strip() for line in lines[later : at + length] if line.strip())
+        folded = rest.casefold()
+        begins = folded.split(maxsplit=1)[0] in INTROS or _STARTS_WITH_DATE.match(folded) is not None
+        apart = not lines[later - 1].strip()
+        if (apart or (begins and DATE.search(folded))) and _is_attribution(rest, quote_follows=quote_follows):
+            return True
+    return False
+
+
+def is_quote_next(lines: Sequence[str], at: int) -> bool:
+    """Whether the next line with text, from this one on, is marked as a quote."""
+    following = at
+    while following < len(lines) and not lines[following].strip():
+        following += 1
+    return following < len(lines) and _BARRED.match(lines[following]) is not None
+
+
+def _is_attribution(joined: str, *, quote_follows: bool) -> bool:
+    text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
+    if not text or (not quote_follows and "@" not in joined and not any(map(str.isdigit, joined))):
+        return False
+    verb = _WROTE.search(text) is not None
+    if verb and _ends_like_prose(text):
+        return False
+    if _END.search(joined) is None:
+        return _is_silent(text, verb=verb, quote_follows=quote_follows)
+    dated = DATE.search(text) is not None
+    addressed = _ADDRESS.search(text) is not None
+    starts_with_date = _STARTS_WITH_DATE.match(text) is not None
+    if quote_follows:
+        return verb or (dated and addressed) or _names_somebody(text, dated=dated, addressed=addressed)
+    if verb:
+        begins = text.split(maxsplit=1)[0].strip(",.") in INTROS
+        return (addressed and (dated or begins)) or (dated and (begins or starts_with_date))
+    return dated and addressed and starts_with_date
+
+
+def _is_silent(text: str, *, verb: bool, quote_follows: bool) -> bool:
+    """Whether lines without a colon at their end attribute what follows."""
+    dated = DATE.search(text) is not None
+    if not quote_follows:
+        # "On 4 March 2025 Ann Lee <ann@shop.example> wrote"
+        return verb and dated and _ADDRESS.search(text) is not None and text.endswith(WROTE)
+    if text.endswith((".", "!", "?")):
+        return False
+    if verb:
+        return dated or "@" in text or text.split(maxsplit=1)[0].strip(",.") in INTROS
+    if _STARTS_WITH_DATE.match(text) and "@" in text and text.endswith((">", ")")):
+        return True
+    return _names_somebody(text, dated=_FULL_DATE.search(text) is not None, addressed="@" in text)
+
+
+def _names_somebody(text: str, *, dated: bool, addressed: bool) -> bool:
+    """Whether a line above a quote is nothing but who and when: "Ann Lee, 4 March 2025", "Ann Lee said:"."""
+    most_words = 12
+    words = words_of(_ADDRESS.sub(" ", text))
+    if len(words) > most_words or not _PROSE.isdisjoint(words):
+        return False
+    return dated or addressed or (len(words) > 1 and words[-1] in _SAID)
+
+
+def _ends_like_prose(text: str) -> bool:
+    """A clause ("On Tuesday she wrote that two were coming:") ends neither in the verb nor in a name."""
+    found = re.search(r"\b(?:wrote|writes)\b", text)
+    if found is None:
+        return False
+    rest = text[found.end() :].strip(" :-*_")
+    if rest.startswith(("on ", "at ")) and DATE.search(rest):
+        return False
+    return bool(rest) and "@" not in rest and not rest.startswith(("in message", "in news"))
