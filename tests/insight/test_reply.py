@@ -31,6 +31,20 @@ QUOTE = "> Hello,\n>\n> did everything arrive?\n"
         "Ann Lee <ann@shop.example> 于2025年2月3日周一 09:01写道：",
         "2025年2月3日(月) 9:01 Ann Lee <ann@shop.example>:",
         "Ann Lee wrote:",
+        "Ann Lee <ann@shop.example>",
+        "Ann Lee <ann@shop.example>, 3 Feb 2025",
+        "Ann Lee, 3 Feb 2025, 09:01:",
+        "Ann Lee (Shop Ltd) @ 2025-02-03 09:01",
+        "From Ann Lee on Monday, 3 February 2025",
+        "* Ann Lee <ann@shop.example> [2025-02-03 09:01]:",
+        "2025-02-03 9:01 GMT+01:00 Ann Lee <ann@shop.example>:",
+        "Feb 3, 2025, 09:01 by ann@shop.example:",
+        "On Mon, 3 Feb 2025 at 09:01 Ann Lee <ann@shop.example> wrote",
+        "On Mon Feb 3 Ann Lee wrote",
+        "Am 03.02.25 um 09:01 schrieb Ann Lee",
+        "Ann Lee said:",
+        "In article <aa12@shop.example>, Ann Lee says...",
+        "On Mon, Feb 3, 2025 at 9:01 AM\n\nAnn Lee <ann@shop.example> wrote:",
     ],
 )
 def test_the_line_above_a_quote_is_not_the_reply(attribution: str) -> None:
@@ -51,12 +65,145 @@ def test_the_line_above_a_quote_is_not_the_reply(attribution: str) -> None:
         "-----Ursprüngliche Nachricht-----",
         "---------- Forwarded message ---------\nFrom: <ann@shop.example>\nDate: Mon\nTo: Bo",
         "Begin forwarded message:",
+        "Saatja: Ann Lee <ann@shop.example>\nSaadetud: esmaspäev, 3. veebruar 2025 09:01\nAdressaat: Bo\nTeema: x",
+        "Ó: Ann Lee <ann@shop.example>\nSent: Dé Luain 3 Feabhra 2025 09:01\nChuig: Bo\nÁbhar: x",
+        "Author: Ann Lee\nTo: Bo\nDate: 3 Feb 2025 09:01\nSubject: x",
+        "2025-02-03 9:01 GMT+01:00 Ann Lee <ann@shop.example>:",
+        "On 3 Feb 2025 at 09:01 Ann Lee <ann@shop.example> wrote",
+        "Feb 3, 2025, 09:01 by ann@shop.example:",
     ],
 )
 def test_everything_below_an_original_is_quoted(header: str) -> None:
     reply = split_reply(f"Please cancel it.\n\n{header}\n\nHello Bo,\n\nshall we renew?\n")
     assert reply.text == "Please cancel it."
     assert "shall we renew" in reply.quoted
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "> The installation can begin on any day of next week that suits you, as long as the\nsite is empty.\n>\n> Ann",
+        "> Ihr Vertrag verlängert sich zum 1. März um ein weiteres Jahr, wenn wir bis dahin nichts\nvon Ihnen hören.",
+        "> We invoice them together with the service hours that you booked in January and\nFebruary.\n> Is that right?",
+        "> See https://shop.example/reports/2025/02/service-visit-report-of-the-third-of-\nfebruary.pdf\n> Ann",
+    ],
+)
+def test_what_a_mail_program_wrapped_off_a_quote_is_no_answer(quote: str) -> None:
+    reply = split_reply(f"Agreed.\n\nOn 3 Feb 2025, Ann Lee wrote:\n{quote}")
+    assert reply.text == "Agreed."
+
+
+def test_an_answer_right_below_a_long_question_is_kept() -> None:
+    question = "> Which of the two colours that we showed you at the fair do you want to have for the door?"
+    assert split_reply(f"On 3 Feb 2025, Ann Lee wrote:\n{question}\nBlue.\n> How many?\nforty\n").text == "Blue.\nforty"
+
+
+@pytest.mark.parametrize(
+    ("text", "attribution"),
+    [
+        ("Thanks, that works.", "On Mon, Feb 3, 2025 at 9:01 AM Ann Lee <ann@shop.example> wrote:"),
+        ("No, we will not renew!", "On 3 Feb 2025, at 09:01, Ann Lee <ann@shop.example>\nwrote:"),
+        ("Passt so.", "Am Mo., 3. Feb. 2025 um 09:01 Uhr schrieb Ann Lee <ann@shop.example>:"),
+        ("ok for Tuesday", 'On Feb 3, 2025 9:01 AM, "Ann Lee" <ann@shop.example> wrote: Does Tuesday suit you?'),
+    ],
+)
+def test_text_before_an_attribution_on_its_line_is_kept(text: str, attribution: str) -> None:
+    assert split_reply(f"{text} {attribution}\n{QUOTE}").text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On Monday at 10:30 the driver came, on Tuesday at 9:15 he came again, and\nnobody had told us. We are tired.",
+        "On 3 February 2025 I wrote to bo@shop.example and asked for a lid.\nNobody answered. Then I called.",
+        "In January we paid 400, see the mail of <billing@shop.example>\nand in February we paid again. Why?",
+        "The price is fine\nthe date is not",
+        "4 March 2025 works",
+        "Leeds, 4 March 2025",
+        "Invoices: kim@acme.example",
+    ],
+)
+def test_no_attribution_reaches_up_into_the_text(text: str) -> None:
+    for attribution in ("On Mon, 3 Feb 2025 at 09:01, Ann Lee <ann@shop.example> wrote:", "Ann Lee wrote:"):
+        assert split_reply(f"{text}\n\n{attribution}\n{QUOTE}").text == text
+    assert split_reply(f"{text}\n\n> When, and where?").text == text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Name: Bo Roe\nPhone: 0113 496 0321\nDate: 3 February 2025, 09:00\nProblem: the door sticks",
+        "Company: Acme\nEmail: bo@acme.example\nDate of purchase: 03.02.2025 10:30\nModel: XR-20",
+        "From: 3 February\nTo: 7 February\n\nNobody is in.",
+    ],
+)
+def test_a_form_that_was_filled_in_is_no_header(form: str) -> None:
+    assert (
+        split_reply(f"My details:\n\n{form}\n\nOn 3 Feb 2025, Ann Lee wrote:\n{QUOTE}").text == f"My details:\n\n{form}"
+    )
+
+
+HEADERS = "From: Kim Roe <kim@acme.example>\nDate: 3 February 2025 at 09:01\nTo: Bo Roe\nSubject: Lamps"
+MARKED = "> " + HEADERS.replace("\n", "\n> ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"---------- Forwarded message ---------\n{HEADERS}\n\n\nTwo lamps are broken.\n\nRegards\nKim",
+        f"Sent from my iPhone\n\nBegin forwarded message:\n\n{HEADERS}\n\nTwo lamps are broken.",
+        f"Begin forwarded message:\n\n{MARKED}\n>\n> Two lamps are broken.",
+        f"Bo Roe\nAcme Ltd\n\n-------- Weitergeleitete Nachricht --------\n{HEADERS}\n\nTwo lamps are broken.",
+        f"________________________________\n{HEADERS}\n\nTwo lamps are broken.\n\nOn 1 Feb 2025, Bo wrote:\n> Well?",
+        f"-- Forwarded message ---\n{HEADERS}\n\n---- Forwarded message ----\n{HEADERS}\n\nTwo lamps are broken.",
+    ],
+)
+def test_a_complaint_that_is_passed_on_without_a_word_is_heard(body: str) -> None:
+    reply = split_reply(body, sender="Bo Roe <bo@acme.example>")
+    assert reply.text == "Two lamps are broken."
+    assert reply.forwarded
+    assert "Kim" not in reply.signature
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"On 3 Feb 2025, Ann Lee wrote:\n{QUOTE}",
+        f"-----Original Message-----\n{HEADERS.replace('acme', 'shop')}\n\nDid everything arrive?",
+    ],
+)
+def test_our_own_words_come_back_without_an_answer_as_no_text(body: str) -> None:
+    reply = split_reply(body, sender="Bo Roe <bo@acme.example>")
+    assert (reply.text, reply.forwarded) == ("", False)
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "\u1427",
+        "\u200b\u2060",
+        "[image: beacon]",
+        "[image: Mailtrack]\n<https://track.example/x>\nSender notified by\nMailtrack <https://track.example/y>",
+    ],
+)
+def test_what_a_tracker_leaves_is_not_the_reply(trace: str) -> None:
+    assert (
+        split_reply(f"I will sign it.\n\n{trace}\n\nOn 3 Feb 2025, Ann Lee wrote:\n{QUOTE}").text == "I will sign it."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ">>> URGENT <<<\n\nThe line has stopped.",
+        "We need:\n\n>>> 40 chairs\n>>> 10 tables\n\nWhen?",
+        "Go to\n>> Menu >> Export\nand send it.",
+        "The room had\n>30 degrees all day.",
+    ],
+)
+def test_marks_that_only_adorn_are_no_quote(text: str) -> None:
+    assert split_reply(text).text == text
+    assert split_reply(f"{text}\n\nOn 3 Feb 2025, Ann Lee wrote:\n{QUOTE}>> older words\n").text == text
 
 
 def test_answers_between_quotes_are_kept() -> None:

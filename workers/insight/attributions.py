@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from workers.insight.contact_words import word_set, words_of
-from workers.insight.phrases import ABBREVIATIONS, INTROS, SAID, WROTE
+from workers.insight.contact_words import word_set
+from workers.insight.phrases import ABBREVIATIONS, DATE_WORDS, INTROS, SAID, WROTE
 
 __all__ = [
     "DATE",
@@ -25,7 +25,7 @@ _MOST_LINES: Final = 6
 
 DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월")
 _STARTS_WITH_DATE: Final = re.compile(
-    r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[. ]{1,2}\w{3,})"
+    r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[., ]{1,2}\w{3,})"
 )
 _ADDRESS: Final = re.compile(r"[<(\[] ?[^<>()\[\]\s]{1,100}@[^<>()\[\]\s]{1,100} ?[>)\]]|mailto:|&lt;")
 _FULL_DATE: Final = re.compile(
@@ -42,7 +42,6 @@ def _any_of(verbs: Sequence[str]) -> re.Pattern[str]:
 
 
 _WROTE: Final = _any_of(WROTE)
-_SAID: Final = frozenset(SAID)
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$|\bsays\.{3}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _LETTER: Final = re.compile(r"[^\W_]")
@@ -51,6 +50,10 @@ _BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
 # Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
 _SENTENCE_END: Final = re.compile(r"(?P<word>[^\W\d_]{2,})[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
 # Words that attributions do without, but for those that also belong to a date.
+_NAME: Final = re.compile(r"[^\W\d_][^\s,;:()\[\]]*")
+_BETWEEN: Final = frozenset(
+    {"from", "by", "via", "von", "di", "da", "av", "af", "of", "van", "od", "przez", "per", "um", "kl"}
+)
 _PROSE: Final = word_set("stopwords") - {"from", "um", "per", "der", "die", "das", "the"}
 _INLINE: Final = re.compile(
     r"(?<=\S)\s+(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
@@ -71,12 +74,25 @@ def ends_in_verb(line: str) -> bool:
     return _END.search(line.strip()) is not None and _WROTE.search(line.casefold()) is not None
 
 
-def attribution_length(lines: Sequence[str], at: int) -> int:
-    """How many lines from here attribute a quote, wrapped ones and blank ones between them included; 0 if none do."""
+def attribution_length(lines: Sequence[str], at: int, *, answered: bool = True) -> int:
+    """Count the lines from here that attribute a quote, wrapped ones and blank ones between them included.
+
+    Args:
+        lines: The lines of a mail.
+        at: Where the attribution would begin.
+        answered: Whether something was said above. If not, "Leeds, 4 March 2025" above a quote is an answer to it
+            rather than who wrote it, and when.
+
+    Returns:
+        How many lines; 0 if none attribute anything.
+    """
     for joined, length in _joined(lines, at):
         # Behind an open bracket, "> wrote:" is its end and no quote.
         quote_follows = not _is_open(joined) and is_quote_next(lines, at + length)
         if _is_attribution(joined, quote_follows=quote_follows):
+            weak = not any(mark.search(joined.casefold()) for mark in (_END, _WROTE, _ADDRESS))
+            if weak and not answered:
+                return 0
             return 0 if _begins_later(lines, at, length, quote_follows=quote_follows) else length
         if _END.search(joined):
             return 0
@@ -146,7 +162,8 @@ def _begins_later(lines: Sequence[str], at: int, length: int, *, quote_follows: 
         rest = " ".join(line.strip() for line in lines[later : at + length] if line.strip())
         folded = rest.casefold()
         begins = folded.split(maxsplit=1)[0] in INTROS or _STARTS_WITH_DATE.match(folded) is not None
-        apart = not lines[later - 1].strip()
+        head = " ".join(line.strip() for line in lines[at:later]).casefold()
+        apart = not lines[later - 1].strip() and not (head.startswith("on ") and _FULL_DATE.search(head))
         if (apart or (begins and DATE.search(folded))) and _is_attribution(rest, quote_follows=quote_follows):
             return True
     return False
@@ -168,19 +185,19 @@ def _is_attribution(joined: str, *, quote_follows: bool) -> bool:
     if verb and _ends_like_prose(text):
         return False
     if _END.search(joined) is None:
-        return _is_silent(text, verb=verb, quote_follows=quote_follows)
+        return _is_silent(joined, text, verb=verb, quote_follows=quote_follows)
     dated = DATE.search(text) is not None
     addressed = _ADDRESS.search(text) is not None
     starts_with_date = _STARTS_WITH_DATE.match(text) is not None
     if quote_follows:
-        return verb or (dated and addressed) or _names_somebody(text, dated=dated, addressed=addressed)
+        return verb or (dated and addressed) or _is_who_and_when(joined)
     if verb:
         begins = text.split(maxsplit=1)[0].strip(",.") in INTROS
         return (addressed and (dated or begins)) or (dated and (begins or starts_with_date))
-    return dated and addressed and starts_with_date
+    return dated and starts_with_date and (addressed or ("@" in text and _is_who_and_when(joined)))
 
 
-def _is_silent(text: str, *, verb: bool, quote_follows: bool) -> bool:
+def _is_silent(joined: str, text: str, *, verb: bool, quote_follows: bool) -> bool:
     """Whether lines without a colon at their end attribute what follows."""
     dated = DATE.search(text) is not None
     if not quote_follows:
@@ -192,16 +209,27 @@ def _is_silent(text: str, *, verb: bool, quote_follows: bool) -> bool:
         return dated or "@" in text or text.split(maxsplit=1)[0].strip(",.") in INTROS
     if _STARTS_WITH_DATE.match(text) and "@" in text and text.endswith((">", ")")):
         return True
-    return _names_somebody(text, dated=_FULL_DATE.search(text) is not None, addressed="@" in text)
+    return _is_who_and_when(joined)
 
 
-def _names_somebody(text: str, *, dated: bool, addressed: bool) -> bool:
-    """Whether a line above a quote is nothing but who and when: "Ann Lee, 4 March 2025", "Ann Lee said:"."""
+def _is_who_and_when(joined: str) -> bool:
+    """Whether a line above a quote is nothing but a name with a date or an address: "Ann Lee, 4 March 2025".
+
+    "4 March 2025 works" may be the answer to what is quoted.
+    """
     most_words = 12
-    words = words_of(_ADDRESS.sub(" ", text))
-    if len(words) > most_words or not _PROSE.isdisjoint(words):
+    text = joined.rstrip(" :*_.")
+    bare = " ".join(word for word in _ADDRESS.sub(" ", text).split() if "@" not in word)
+    words = [word for word in _NAME.findall(bare) if word.casefold() not in DATE_WORDS]
+    if len(words) > most_words or not _PROSE.isdisjoint(map(str.casefold, words)):
         return False
-    return dated or addressed or (len(words) > 1 and words[-1] in _SAID)
+    if words and words[-1].casefold() in SAID:
+        return len(words) > 1
+    named = [word for word in words if word.casefold() not in INTROS | _BETWEEN]
+    addressed = _ADDRESS.search(joined) is not None
+    if not all(word[0].isupper() or not word[0].islower() for word in named):
+        return False
+    return addressed or ((bool(named) or "@" in text) and _FULL_DATE.search(text.casefold()) is not None)
 
 
 def _ends_like_prose(text: str) -> bool:

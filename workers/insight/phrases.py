@@ -9,6 +9,7 @@ __all__ = [
     "ANSWERS",
     "CLOSINGS",
     "CONFIDENTIAL",
+    "DATE_WORDS",
     "DEVICES",
     "DEVICE_PROSE",
     "DEVICE_WORDS",
@@ -43,7 +44,8 @@ _DATA: Final = load("mail_phrases")
 WROTE: Final = tuple(_DATA["wrote"])
 ABBREVIATIONS: Final = frozenset(_DATA["abbreviation"])  # their full stop ends no sentence
 TRACKERS: Final = tuple(_DATA["tracker"])
-SAID: Final = tuple(_DATA["said"])  # attribute a quote only right above its marks
+DATE_WORDS: Final = frozenset(_DATA["date_word"])  # months, days and what stands beside the hour
+SAID: Final = frozenset(_DATA["said"])  # attribute a quote only right above its marks
 INTROS: Final = frozenset(_DATA["intro"])
 HEADERS: Final = {label: kind for kind, labels in _DATA["header"].items() for label in labels}
 FORWARDS: Final = tuple(_DATA["forward_divider"])

@@ -61,14 +61,16 @@ def part_lines(lines: Sequence[str]) -> Parts:
             end = _quote_end(lines, at, _QUOTED)
             (own if _is_decoration(lines, at, end, quoted) else quoted).extend(range(at, end))
             at = end
-        elif not ending.isdisjoint(range(at, at + _ATTRIBUTION_LINES)) and (length := attribution_length(lines, at)):
+        elif not ending.isdisjoint(range(at, at + _ATTRIBUTION_LINES)) and (
+            length := attribution_length(lines, at, answered=_has_text(lines, own))
+        ):
             follows = _next_text(lines, at + length)
             quoted.extend(range(at, min(follows, count)))
             if follows < count and _BARRED.match(lines[follows]):
                 end = _quote_end(lines, follows, _BARRED)
                 quoted.extend(range(follows, end))
                 at = end
-            elif any(lines[number].strip() for number in own):
+            elif _has_text(lines, own):
                 quoted.extend(range(follows, count))
                 at = count
             else:
@@ -85,7 +87,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
             at += 1
     answers = _tagged(lines, quoted, _tags(lines, own))
     own, quoted = sorted({*own, *answers}), [number for number in quoted if number not in answers]
-    if quoted and not any(lines[number].strip() for number in own) and _only_marked(lines):
+    if quoted and not _has_text(lines, own) and _only_marked(lines):
         # A mail of nothing but unattributed quote marks: somebody wrote it, so it is kept as it stands.
         return Parts(tuple(range(count)), (), frozenset(code))
     return Parts(tuple(own), tuple(sorted(quoted)), frozenset(code))
@@ -165,6 +167,10 @@ def _is_broken_off(lines: Sequence[str], at: int, mark: re.Pattern[str]) -> bool
         return False
     goes_on = at + 1 < len(lines) and mark.match(lines[at + 1]) is not None
     return _UNFINISHED.search(above) is not None and (goes_on or line[0].islower())
+
+
+def _has_text(lines: Sequence[str], numbers: Sequence[int]) -> bool:
+    return any(lines[number].strip() for number in numbers)
 
 
 def _next_text(lines: Sequence[str], at: int) -> int:
