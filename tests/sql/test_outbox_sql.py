@@ -10,7 +10,6 @@ from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, days
 from workers import clock
-from workers.engines.registry import all_engines
 
 MINUTE = timedelta(minutes=1)
 
@@ -62,9 +61,6 @@ WANTED: list[tuple[str, dict[str, Any] | None, str | None]] = [
 ]
 
 
-ENGINE_OF = {engine.subject_type: engine.name for engine in all_engines().values()}
-
-
 def test_what_is_no_longer_wanted_does_not_leave(crm: Crm) -> None:
     tenant = crm.tenant()
     expected = {}
@@ -79,7 +75,7 @@ def test_what_is_no_longer_wanted_does_not_leave(crm: Crm) -> None:
             row = crm.insert("feedback_requests", tenant_id=tenant, order_id=crm.order(tenant), **values)
         else:
             row = crm.check(tenant, crm.client(tenant), **values)
-        mail = crm.action(tenant, engine=ENGINE_OF[subject], subject_type=subject, subject_id=row)
+        mail = crm.action(tenant, subject_type=subject, subject_id=row)
         expected[mail] = ("cancelled" if reason else None, reason)
     assert {mail: verdict(crm, mail) for mail in expected} == expected
     claimed = claim(crm, each=50)
