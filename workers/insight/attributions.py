@@ -13,10 +13,10 @@ from workers.insight.phrases import ABBREVIATIONS, DATE_WORDS, INTROS, SAID, WRO
 
 __all__ = [
     "DATE",
+    "attribution_ends",
     "attribution_length",
     "ends_in_verb",
     "is_quote_next",
-    "may_end_attribution",
     "without_inline_attributions",
 ]
 
@@ -35,13 +35,9 @@ _FULL_DATE: Final = re.compile(
 )
 
 
-def _any_of(verbs: Sequence[str]) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(rf"(?<!\w){re.escape(verb)}(?!\w)" if verb[0] < "\u3000" else re.escape(verb) for verb in verbs)
-    )
-
-
-_WROTE: Final = _any_of(WROTE)
+_WORD: Final = re.compile(r"\w+")
+_VERBS: Final = frozenset(verb for verb in WROTE if _WORD.fullmatch(verb) and verb[0] < "\u3000")
+_VERB_PHRASES: Final = tuple(verb for verb in WROTE if verb not in _VERBS)  # two words, or none between spaces
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$|\bsays\.{3}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _LETTER: Final = re.compile(r"[^\W_]")
@@ -55,23 +51,30 @@ _BETWEEN: Final = frozenset(
     {"from", "by", "via", "von", "di", "da", "av", "af", "of", "van", "od", "przez", "per", "um", "kl"}
 )
 _PROSE: Final = word_set("stopwords") - {"from", "um", "per", "der", "die", "das", "the"}
+_LAST_SIGNS: Final = (":", "\uff1a", "*", "_", "-")
 _INLINE: Final = re.compile(
     r"(?<=\S)\s+(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
     r"(?:[^\W\d_]{2,12}\.?,?\s+)?(?:\d{1,4}[./\s,-]|[A-Z][a-z]{2,8}\.? \d))"
 )
 
 
-def may_end_attribution(lines: Sequence[str], at: int) -> bool:
-    """Whether an attribution may end in this line; cheap, because in most mails none does."""
-    line = lines[at].rstrip()
-    if "@" in line or line.endswith((":", "\uff1a", "*", "_", "-")) or "wrote:" in line.casefold():
-        return True
-    return bool(line) and is_quote_next(lines, at + 1)
+def attribution_ends(lines: Sequence[str]) -> set[int]:
+    """The numbers of the lines in which an attribution may end; cheap, because in most mails none does."""
+    ends: set[int] = set()
+    quote_follows = False
+    for number in range(len(lines) - 1, -1, -1):
+        line = lines[number].rstrip()
+        if not line:
+            continue
+        if quote_follows or "@" in line or line.endswith(_LAST_SIGNS) or "wrote:" in line.casefold():
+            ends.add(number)
+        quote_follows = _BARRED.match(line) is not None
+    return ends
 
 
 def ends_in_verb(line: str) -> bool:
     """Whether a line, marked as a quote or not, ends like an attribution: "> Ann Lee wrote:"."""
-    return _END.search(line.strip()) is not None and _WROTE.search(line.casefold()) is not None
+    return _END.search(line.strip()) is not None and _has_verb(line.casefold())
 
 
 def attribution_length(lines: Sequence[str], at: int, *, answered: bool = True) -> int:
@@ -90,8 +93,7 @@ def attribution_length(lines: Sequence[str], at: int, *, answered: bool = True) 
         # Behind an open bracket, "> wrote:" is its end and no quote.
         quote_follows = not _is_open(joined) and is_quote_next(lines, at + length)
         if _is_attribution(joined, quote_follows=quote_follows):
-            weak = not any(mark.search(joined.casefold()) for mark in (_END, _WROTE, _ADDRESS))
-            if weak and not answered:
+            if not answered and not (_END.search(joined) or _ADDRESS.search(joined) or _has_verb(joined.casefold())):
                 return 0
             return 0 if _begins_later(lines, at, length, quote_follows=quote_follows) else length
         if _END.search(joined):
@@ -123,6 +125,8 @@ def _joined(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
 
 def without_inline_attributions(lines: Sequence[str]) -> list[str]:
     """Break each line in two in whose middle an attribution begins: "Fine with me. On 4 March 2025, Ann … wrote:"."""
+    if not any("@" in line for line in lines):
+        return list(lines)
     broken: list[str] = []
     for at, line in enumerate(lines):
         start = 0 if _BARRED.match(line) else _inline_start(line, lines[at + 1 : at + _MOST_LINES])
@@ -137,9 +141,13 @@ def _inline_start(line: str, below: Sequence[str]) -> int:
         rest = [line[found.end() :], *below]
         length = attribution_length(rest, 0)
         joined = " ".join(rest[:length]).casefold()
-        if length and "@" in joined and DATE.search(joined) and _WROTE.search(joined):
+        if length and "@" in joined and DATE.search(joined) and _has_verb(joined):
             return found.start()
     return 0
+
+
+def _has_verb(folded: str) -> bool:
+    return not _VERBS.isdisjoint(_WORD.findall(folded)) or any(phrase in folded for phrase in _VERB_PHRASES)
 
 
 def _is_open(joined: str) -> bool:
@@ -178,13 +186,15 @@ def is_quote_next(lines: Sequence[str], at: int) -> bool:
 
 
 def _is_attribution(joined: str, *, quote_follows: bool) -> bool:
+    ends = _END.search(joined) is not None
     text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
-    if not text or (not quote_follows and "@" not in joined and not any(map(str.isdigit, joined))):
+    may_be = quote_follows or ((ends or text.endswith(WROTE)) and ("@" in joined or any(map(str.isdigit, joined))))
+    if not text or not may_be:
         return False
-    verb = _WROTE.search(text) is not None
+    verb = _has_verb(text)
     if verb and _ends_like_prose(text):
         return False
-    if _END.search(joined) is None:
+    if not ends:
         return _is_silent(joined, text, verb=verb, quote_follows=quote_follows)
     dated = DATE.search(text) is not None
     addressed = _ADDRESS.search(text) is not None

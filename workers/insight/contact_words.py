@@ -99,6 +99,7 @@ def words_of(line: str) -> tuple[str, ...]:
     return tuple(word.casefold().rstrip(".") for word in _WORD.findall(line))
 
 
+@lru_cache(maxsize=1_024)
 def sender_tokens(sender: str | None) -> frozenset[str]:
     """The name parts of a sender such as `"Ward  Kim S" <kim.ward@example.com>`, in lower case.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from workers.insight.attributions import attribution_length, ends_in_verb, is_quote_next, may_end_attribution
+from workers.insight.attributions import attribution_ends, attribution_length, ends_in_verb, is_quote_next
 from workers.insight.mail_headers import is_groupwise, original_start
 
 __all__ = ["Parts", "part_lines", "without_marks"]
@@ -48,7 +48,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
     """
     lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
-    ending = {number for number in range(len(lines)) if may_end_attribution(lines, number)}
+    ending = attribution_ends(lines)
     own: list[int] = []
     quoted: list[int] = []
     at, count = 0, len(lines)
