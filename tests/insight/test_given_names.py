@@ -97,6 +97,8 @@ def test_a_given_name_is_found_however_it_is_written(value: str, name: str) -> N
     [
         "Dr.",
         "Mr. Holt",
+        "Mr Scott",
+        "Frau Martin",
         "Dr. Kowalczyk",
         "Herr Brandt",
         "Zhang Wei",

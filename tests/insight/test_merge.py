@@ -175,7 +175,8 @@ def test_a_value_of_another_kind_is_refused(field: str, value: str) -> None:
 def test_what_else_a_provider_says_is_kept_unless_a_program_could_run_it() -> None:
     found = {"title": "CTO", "sources": {"title": "https://acme.example/team"}, "seniority": "c_suite", "score": 0.9}
     assert storable(found) == found
-    assert storable({"seniority": "=1+1", "sources": {"title": "javascript:x"}, "title": 3}) == {}
+    hostile = {"seniority": "=1+1", "sources": {"title": "javascript:x", "phone": "https://acme.example"}, "title": 3}
+    assert storable(hostile) == {"sources": {"phone": "https://acme.example"}}
 
 
 def test_a_doubtful_match_fills_nothing_and_asks_a_person() -> None:

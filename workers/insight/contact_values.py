@@ -76,16 +76,17 @@ def storable(found: Mapping[str, object]) -> dict[str, object]:
     Args:
         found: Values by field, with other keys than a contact's beside them; a value may be a mapping of texts.
     """
-    return {key: value for key, value in found.items() if _is_storable(key, value)}
-
-
-def _is_storable(key: str, value: object) -> bool:
-    match value:
-        case str():
-            return fits(key, value) if key in CONTACT_FIELDS else _is_harmless(value)
-        case Mapping():
-            return all(not isinstance(text, str) or _is_harmless(text) for text in value.values())
-    return key not in CONTACT_FIELDS
+    kept: dict[str, object] = {}
+    for key, value in found.items():
+        match value:
+            case str():
+                if fits(key, value) if key in CONTACT_FIELDS else _is_harmless(value):
+                    kept[key] = value
+            case Mapping():
+                kept[key] = {name: text for name, text in value.items() if isinstance(text, str) and _is_harmless(text)}
+            case int() | float() | None if key not in CONTACT_FIELDS:
+                kept[key] = value
+    return kept
 
 
 def _is_harmless(value: str) -> bool:

@@ -16,7 +16,8 @@ _WORDS: Final = load("greeting_words")
 _NAMES: Final = frozenset(load("first_names")["names"])
 _PLACEHOLDERS: Final = frozenset(_WORDS["placeholders"])
 _ADDRESS_FORMS: Final = frozenset(_WORDS["address_forms"])
-_FAMILY_FIRST: Final = frozenset(_WORDS["family_first"])
+_BEFORE_FAMILY_NAMES: Final = frozenset(_WORDS["before_family_names"])
+_FAMILY_FIRST: Final = frozenset(_WORDS["family_first"])  # in Chinese, Korean, Vietnamese, Japanese, Hungarian
 _MAILBOXES: Final = word_set("mailbox_words")
 _COMPANY_WORDS: Final = word_set("company_words")
 
@@ -63,7 +64,10 @@ def greeted_as(first_name: str | None, company: str | None = None) -> str | None
     known = [is_given_name(word) for word in addressed]
     if len(words) == 1:
         return _cased(words[0]) if known[0] or _may_be_given(words[0], company) else None
-    # "Mr. Lee", "Kim Min-jun" and "Wanjiru Kamau" do not tell which word is the given name; "Ann and Bo" are two.
+    # "Mr. Scott" names a family; "Kim Min-jun" and "Wanjiru Kamau" do not tell which word is the given name; "Ann and
+    # Bo" are two.
+    if len(addressed) == 1 and not _BEFORE_FAMILY_NAMES.isdisjoint(map(_fold, words)):
+        return None
     if not known[0] or _is_family_first(addressed, known) or not _JOINERS.isdisjoint(words):
         return None
     given = next((place for place, is_known in enumerate(known) if not is_known), len(known))

@@ -150,7 +150,14 @@ def _with_head(above: Sequence[tuple[int, str]], start: int) -> int:
         alone = above[start - 2][0] < above[start - 1][0] - 1 or "name" not in shape_of(above[start - 2][1])
         if head & {"name", "signed"} and alone:
             start -= 1
+    if start > 0 and "name" in shape_of(above[start - 1][1]) and _is_part(above[start - 1][1], above[start][1]):
+        start -= 1  # "Dan" above "Dan Rivera"
     return start - 1 if start > 0 and closing_rest(above[start - 1][1]) == "" else start
+
+
+def _is_part(name: str, whole: str) -> bool:
+    words = words_of(whole)
+    return 0 < len(words_of(name)) < len(words) and set(words_of(name)) <= set(words)
 
 
 def _is_anchored(
