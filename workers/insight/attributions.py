@@ -33,8 +33,6 @@ _FULL_DATE: Final = re.compile(
     r"|\b\d{1,2}(?:st|nd|rd|th)?[. ]{1,2}(?:de )?[^\W\d_]{3,10}[., ]{1,2}(?:de )?(?:19|20)\d\d\b"
     r"|\b[^\W\d_]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d\b"
 )
-
-
 _WORD: Final = re.compile(r"\w+")
 _VERBS: Final = frozenset(verb for verb in WROTE if _WORD.fullmatch(verb) and verb[0] < "\u3000")
 _VERB_PHRASES: Final = tuple(verb for verb in WROTE if verb not in _VERBS)  # two words, or none between spaces
@@ -45,11 +43,11 @@ _QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
 _BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
 # Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
 _SENTENCE_END: Final = re.compile(r"(?P<word>[^\W\d_]{2,})[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
-# Words that attributions do without, but for those that also belong to a date.
 _NAME: Final = re.compile(r"[^\W\d_][^\s,;:()\[\]]*")
 _BETWEEN: Final = frozenset(
     {"from", "by", "via", "von", "di", "da", "av", "af", "of", "van", "od", "przez", "per", "um", "kl"}
 )
+# Words that attributions do without, but for those that also belong to a date.
 _PROSE: Final = word_set("stopwords") - {"from", "um", "per", "der", "die", "das", "the"}
 _LAST_SIGNS: Final = (":", "\uff1a", "*", "_", "-")
 _INLINE: Final = re.compile(
