@@ -24,6 +24,16 @@ from workers.insight.signature import parse_signature
 BASELINES = ("mailparser_reply", "quotequail", "vaderSentiment")
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "insight.json"
 ROUNDS = 5
+REMEMBERING = (
+    "tokens",
+    "sentiment",
+    "reply",
+    "mail_headers",
+    "footers",
+    "signature_features",
+    "contact_words",
+    "phone_numbers",
+)
 TEXTS_REMEMBERED = 4_096  # caches up to this size hold lines and texts, larger ones single words
 
 
@@ -63,7 +73,7 @@ def messages_per_second() -> dict[str, float]:
     }
     remembered = [
         found
-        for name in ("tokens", "sentiment", "reply", "quoting", "signature_lines", "contact_words", "phone_numbers")
+        for name in REMEMBERING
         for found in vars(importlib.import_module(f"workers.insight.{name}")).values()
         if hasattr(found, "cache_clear") and found.cache_parameters()["maxsize"] in range(1, TEXTS_REMEMBERED + 1)
     ]

@@ -104,6 +104,14 @@ def test_the_tone_escalates(name: str) -> None:
         assert "last note" in steps[-1].body
 
 
+@pytest.mark.parametrize("value", ["N/A", "bo@acme.example", "Sales Team", "Acme", "Mr. Quist"])
+def test_a_letter_to_somebody_without_a_name_begins_with_hello_alone(value: str) -> None:
+    for name in ("deal_follow_up", "quote_follow_up", "feedback_request", "compliance_reminder"):
+        body = render(name, FULL | {"first_name": value, "company": "Acme"}, "Northwind").body
+        assert body.splitlines()[0] == "Hello,"
+    assert "a personal call, or" in render("deal_handover", FULL | {"first_name": value}, "Northwind").body
+
+
 def test_the_last_follow_up_says_so_however_few_there_are() -> None:
     for name in ("deal_follow_up", "quote_follow_up"):
         assert "last note" in render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind").body

@@ -15,6 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
 from workers.correspondence import Answered, message_id
+from workers.insight.given_names import greeted_as
 from workers.resources import template_folders
 
 _LINE_END: Final = "\x1e"  # stands for a line end inside a value; no text that people write contains it
@@ -130,7 +131,7 @@ def _without_line_ends(value: Any) -> Any:  # JSON's own values, whatever they a
 @cache
 def _environment() -> SandboxedEnvironment:
     """Sandboxed, because templates are edited by people who are trusted with words and not with code."""
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=FileSystemLoader(template_folders()),
         undefined=StrictUndefined,
         autoescape=False,  # plain text, not HTML
@@ -138,3 +139,5 @@ def _environment() -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["greeted_as"] = greeted_as
+    return environment

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection
 from workers.engines.base import Tally
+from workers.insight.contact_values import storable
 from workers.insight.contact_words import sender_tokens
 from workers.insight.html_text import html_to_text
 from workers.insight.reply import split_reply
@@ -44,7 +45,8 @@ def _judge(row: dict[str, Any], region: str | None) -> dict[str, Any]:
     sender = f"{row['from_name'] or ''} <{row['from_address'] or ''}>".removesuffix("<>").strip() or None
     signature = parse_signature(body, sender=sender, region=region)
     # A colleague's signature, of a shared mailbox or a forwarded answer, says nothing of this contact.
-    said = {} if _is_somebody_else(signature, row["from_name"]) else dict(_fields(signature))
+    fields = [] if _is_somebody_else(signature, row["from_name"]) else _fields(signature)
+    said = {field: text for field, text in fields if storable({field: text})}
     role = infer_role(row["title"] or said.get("title") or "")
     context = {"is_decision_maker": role == "decision_maker", "role": role}
     return {
