@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
+from workers.insight.language import UNDERSTOOD
 from workers.insight.phrases import load
 from workers.insight.tokens import sentences_of
 
@@ -22,11 +23,12 @@ _DECIDED: Final[tuple[AnswerKind, ...]] = ("opt_out", "refusal", "acceptance")
 _READ: Final = 2_000  # characters: an answer says what it is at its beginning
 _LONGEST_SENTENCE: Final = 300
 _LONGEST_BARE: Final = 60
-_SHORT: Final = 150
+_SHORT: Final = 150  # the language of a shorter text that is not English is a guess
 _MILD: Final = 2  # so many mild expressions are as much as a strong one
 _LETTERS: Final = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "’": "'", "‘": "'", "´": "'", "`": "'"}
 )
+_NEAR: Final = 30  # characters before an expression in which a negation turns it
 _PART: Final = re.compile(r"<([A-Z]+)>")
 _WORD: Final = re.compile(r"[a-z]+")
 _ANSWERED: Final = re.compile(r"\s*(?:re|aw|antw|sv|vs|r|rif|wg|fwd?|odp|tr)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
@@ -42,8 +44,8 @@ class Answer:
     """What kind of answer a text is.
 
     Attributes:
-        kind: opt_out (write to me no more), refusal (we will not buy), acceptance (we will), question, other, or
-            unreadable: in a language of which only the first three are known, and none of them.
+        kind: opt_out (write to me no more), refusal (we will not buy), acceptance (we will), question, other; or
+            unreadable: no text at all, or one in a language of which only the first three are known, and none of them.
         evidence: the sentence that says so, as it was written; None for other and unreadable.
     """
 
@@ -113,7 +115,7 @@ def _phrases() -> _Phrases:
     )
 
 
-def kind_of_answer(text: str, subject: str, language: str | None) -> Answer:
+def kind_of_answer(text: str, subject: str, language: str) -> Answer:
     """Tell what kind of answer a text is; the same text always gets the same answer, and nothing is ever raised.
 
     Args:
@@ -132,48 +134,49 @@ def kind_of_answer(text: str, subject: str, language: str | None) -> Answer:
         for sentence in (own_subject[:_LONGEST_SENTENCE], *sentences_of(text[:_READ]))
         if sentence
     ]
-    decided: dict[AnswerKind, str] = {}
-    for whole in (text.strip(), own_subject):
-        if kind := _kind_of_whole(whole):
-            decided[kind] = whole
+    whole = text.strip() or own_subject
+    bare = _kind_of_whole(whole)
+    decided: dict[AnswerKind, str] = {bare: whole} if bare else {}
     for kind in _DECIDED:
-        for group in _groups(kind, text, language):
-            decided |= {kind: sentence for folded, sentence in reversed(sentences) if group.matches(folded)}
+        groups = _groups(kind, text, language)
+        said = (sentence for folded, sentence in sentences if any(group.matches(folded) for group in groups))
+        if evidence := next(said, None):
+            decided.setdefault(kind, evidence)
     if "opt_out" in decided:
         return Answer("opt_out", decided["opt_out"])
     if len(decided) == 1:
         return Answer(*decided.popitem())
     if decided:
         return Answer("other")
-    if not text.strip() or (language != "en" and any(map(str.isalpha, text))):
+    if not text.strip() or language not in UNDERSTOOD:
         return Answer("unreadable")
     asked = next((sentence for folded, sentence in sentences if _ASKS.search(folded)), None)
     return Answer("question", asked) if asked else Answer("other")
 
 
-def outrage(text: str, language: str | None) -> str | None:
+def outrage(text: str, language: str) -> str | None:
     """What shows that the writer is strongly unhappy, in German, French, Spanish, Dutch or Italian; else None.
 
     Args:
         text: what the customer wrote; its first 2,000 characters are read.
-        language: of the text; if it is none of the five, all of them are tried.
+        language: of the text; where it is none of the five, or a guess because the text is short, all are tried.
     """
     folded = _fold(text[:_READ])
     moods = _phrases().moods
-    for strong, mild in [moods[language]] if language in moods else moods.values():
+    for strong, mild in [moods[language]] if language in moods and len(text) > _SHORT else moods.values():
         for expressions, least in ((strong, 1), (mild, _MILD)):
             found = {
                 match[0]: None
                 for match in expressions.finditer(folded)
-                if not _NEGATED.search(folded, 0, match.start())
+                if not _NEGATED.search(folded, max(0, match.start() - _NEAR), match.start())
             }
             if len(found) >= least:
                 return ", ".join(found)
     return None
 
 
-def _groups(kind: AnswerKind, text: str, language: str | None) -> Sequence[_Group]:
-    """The phrases to try; of a short text that is not English the language is a guess, so all are."""
+def _groups(kind: AnswerKind, text: str, language: str) -> Sequence[_Group]:
+    """The phrases of the text's language, or of all where that is not sure."""
     groups = _phrases().groups[kind]
     if language in groups and (language == "en" or len(text) > _SHORT):
         return [groups[language]]
