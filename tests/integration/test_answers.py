@@ -92,7 +92,7 @@ def test_who_wants_no_more_mail_gets_none_and_a_person_hears_of_it(
     [task] = tasks(connection, crm)
     assert (task["title"], task["assigned_to"]) == ("Ann Archer <ann@acme.example> wants no more e-mail", there.owner)
     assert STOP in task["description"]
-    assert "2 planned e-mails" in task["description"]
+    assert "cancelled 2 e-mails" in task["description"]
 
 
 def test_stop_covers_the_mailbox_in_every_spelling_and_no_other_tenant(connection: Connection, crm: Crm) -> None:
