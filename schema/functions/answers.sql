@@ -37,16 +37,18 @@ $$;
 CREATE OR REPLACE FUNCTION suppress_writer(p_message inbound_messages, p_action scheduled_actions) RETURNS text[]
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    WITH mailbox AS (
-        SELECT c.email FROM contacts AS c WHERE c.id = p_message.contact_id AND c.tenant_id = p_message.tenant_id
-    ), folded AS (
-        SELECT regexp_replace(lower(m.email), '^([^+@]+)\+[^@]*@', '\1@') AS email FROM mailbox AS m
+    WITH writer AS (
+        SELECT regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox FROM contacts AS c
+        WHERE c.id = p_message.contact_id AND c.tenant_id = p_message.tenant_id
     ), suppressed AS (
         INSERT INTO suppressions (tenant_id, address, reason)
         SELECT DISTINCT p_message.tenant_id, lower(btrim(a.address)), 'wants no more mail'
-        FROM (SELECT coalesce(p_action.sent_to, p_action.recipient) AS address
-              UNION ALL SELECT f.email FROM folded AS f
-              UNION ALL SELECT c.email FROM folded AS f, contacts_with_address(p_message.tenant_id, f.email, f.email) AS c) AS a
+        FROM (SELECT coalesce(p_action.sent_to, c.email, p_action.recipient) AS address
+              FROM (SELECT) AS one
+              LEFT JOIN contacts AS c ON c.id = p_action.contact_id AND c.tenant_id = p_message.tenant_id
+              UNION ALL SELECT w.mailbox FROM writer AS w
+              UNION ALL SELECT c.email
+              FROM writer AS w, contacts_with_address(p_message.tenant_id, w.mailbox, w.mailbox) AS c) AS a
         WHERE btrim(a.address) <> ''
         ON CONFLICT (tenant_id, address) DO NOTHING
         RETURNING address

@@ -117,6 +117,30 @@ def test_stop_is_understood_in_other_languages(language: str, texts: list[str]) 
 
 
 @pytest.mark.parametrize(
+    "footer",
+    [
+        "Want to change how you receive these emails? You can update your preferences or unsubscribe from this list.",
+        "unsubscribe from this list | update subscription preferences | view in your browser",
+        "Unsubscribe",
+        "Don't want to receive these emails any more? Unsubscribe.",
+        "If you'd rather not receive our newsletter, just let us know.",
+        "You are receiving this mail because you signed up. Opt out.",
+        "Newsletter abbestellen",
+        "Sie möchten keine weiteren E-Mails erhalten? Abmelden",
+        "Wenn Sie keine E-Mails mehr erhalten möchten, klicken Sie hier.",
+        "Vous ne souhaitez plus recevoir nos e-mails ? Désabonnez-vous.",
+        "Se désinscrire",
+        "Si no desea recibir más correos, haga clic aquí.",
+        "Wilt u geen e-mails meer ontvangen? Klik hier.",
+        "Se non desidera più ricevere le nostre email, clicchi qui.",
+    ],
+)
+def test_the_footer_of_a_newsletter_that_a_customer_sends_silences_nobody(footer: str) -> None:
+    text = f"Dear friends,\n\nour new catalogue is out, and the spring offers start on Monday.\n\n{footer}\n"
+    assert kind(text, "News from Acme") != "opt_out"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Bitte nehmen Sie uns nicht aus dem Verteiler!",

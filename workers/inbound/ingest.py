@@ -190,6 +190,7 @@ def _without(text: str, sentence: str | None) -> str:
 
 
 def _mood(text: str, language: str) -> dict[str, Any]:
+    """How the writer feels, and about what; None where nobody can tell."""
     if text and language in UNDERSTOOD:
         mood = score_sentiment(text)
         return {"sentiment": mood.label, "score": mood.score, "issues": mood.key_issues}
