@@ -308,7 +308,7 @@ END
 $$;
 
 -- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
--- answers the unhappiest stays: thanks must not hide a complaint.
+-- answers the unhappiest stays: thanks must not hide a complaint. One that cannot be read has no sentiment.
 CREATE OR REPLACE FUNCTION feedback_answered(
     p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
 ) RETURNS void
@@ -330,6 +330,7 @@ BEGIN
         RETURN;
     END IF;
     v_unhappier := v_request.response_email_id IS NULL
+        OR (v_request.sentiment IS NULL AND v_sentiment IS NOT NULL)
         OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
     UPDATE feedback_requests SET
         status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,

@@ -51,7 +51,7 @@ $$;
 -- Stores a message and does what follows from it; the same message again changes nothing. Two workers with
 -- one message meet at the unique Message-ID: the second waits there, and finds it stored.
 -- p_message: the columns of inbound_messages, and "folded" (the sender) and "recipients";
--- p_judgement: how the writer feels, for what may be an answer, see apply_reply; p_bounce: see apply_bounce.
+-- p_judgement: what the writer wants and feels, see apply_reply; p_bounce: see apply_bounce.
 CREATE OR REPLACE FUNCTION ingest_message(
     p_fingerprint text, p_tenant_id uuid, p_message jsonb, p_answered jsonb, p_judgement jsonb, p_bounce jsonb
 ) RETURNS TABLE (outcome text, tenant_id uuid, inbound_id uuid, kind text, action_id bigint)
@@ -98,6 +98,9 @@ BEGIN
 
     IF v_id IS NOT NULL AND v_kind = 'reply' THEN
         PERFORM apply_reply(v_id, p_judgement);
+    ELSIF v_id IS NOT NULL AND v_kind = 'message' THEN
+        PERFORM heed_answer(m, NULL, p_judgement) FROM inbound_messages AS m
+        WHERE m.id = v_id AND m.contact_id IS NOT NULL;
     ELSIF v_id IS NOT NULL AND v_kind = 'bounce' THEN
         PERFORM apply_bounce(v_id, p_bounce);
     END IF;
@@ -108,7 +111,8 @@ $$;
 -- Tells the engine whose message a stored reply answers. The engine locks its subject's row before it cancels what is
 -- open about it: another worker that is following up at this moment has then written its action, and that one is
 -- cancelled too.
--- p_judgement: {"sentiment", "score", "issues": [...], "summary"}
+-- p_judgement: {"answer", "language", "language_name", "sentiment", "score", "issues": [...], "summary", "text"};
+-- sentiment and score are NULL where they cannot be told
 CREATE OR REPLACE FUNCTION apply_reply(p_inbound_id uuid, p_judgement jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -122,6 +126,7 @@ BEGIN
     IF EXISTS (SELECT FROM engines AS e WHERE e.name = v_action.engine) THEN
         EXECUTE format('SELECT %I($1, $2, $3)', v_action.engine || '_answered') USING v_message, v_action, p_judgement;
     END IF;
+    PERFORM heed_answer(v_message, v_action, p_judgement);
 END
 $$;
 
