@@ -1,0 +1,228 @@
+"""Bounces: what mail servers could not deliver, whom it was for and whose fault it was.
+
+Reports come as RFC 3464 wants them, with those fields in a plain text, or as a text alone (qmail, Exim, sendmail,
+Domino, IMail and many more), with the original enclosed, quoted below or left out.
+"""
+
+import re
+from dataclasses import dataclass
+from email.message import Message
+from typing import Final
+
+from workers.insight.addresses import fold_address
+from workers.insight.bounce_text import ADDRESS, command_in, entries, named_in, notice
+from workers.insight.delivery_report import Report, reports_in
+from workers.insight.failures import Fault, read_codes, whose_fault
+from workers.insight.message_parts import content_type, enclosed, header, own_parts, plain_text, text_of
+from workers.insight.phrases import load
+from workers.insight.ses_notices import Notice, Refusal, read_notice
+from workers.insight.wording import Phrases, fold_words
+
+__all__ = ["Bounce", "Failure", "read_bounce", "returned_message_ids"]
+
+_WORDS: Final = load("bounces")
+_DAEMONS: Final = frozenset(_WORDS["daemons"])
+_DAEMON_NAMES: Final = Phrases(_WORDS["daemon_names"])
+_UNDELIVERED: Final = Phrases(_WORDS["undelivered"])
+_DELAYED: Final = Phrases(_WORDS["delayed"])
+_STATUS_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_RETURNED_TYPES: Final = frozenset(
+    {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
+)
+_MESSAGE_ID: Final = re.compile(
+    r"^[ \t>]{0,10}message-id[ \t]*:\s{0,10}<?(?P<id>[^<>\s]{3,900})>?", re.IGNORECASE | re.MULTILINE
+)
+_TO: Final = re.compile(r"^to[ \t]*:[ \t]*(?P<value>[^\n]{1,400})", re.IGNORECASE | re.MULTILINE)
+_BEGINNING: Final = 3_000
+_MOST_SAID: Final = 300
+_MOST_FAILURES: Final = 20
+_MOST_IDS: Final = 100
+_DELAY: Final = Fault("moment", "delayed, and still being tried")
+_PASSED: Final = Fault("moment", "not delivered, and said to pass")
+_PROGRAM: Final = Fault("moment", "trouble at the receiver")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One recipient whom a message did not reach.
+
+    Attributes:
+        recipient: The address, folded; None if the report does not say.
+        fault: Whose fault it was, and why.
+        status: The enhanced status code ("5.1.1"), else the SMTP reply ("550"), or None.
+        said: What the server said, at most 300 characters.
+        delayed: It is still being tried.
+    """
+
+    recipient: str | None
+    fault: Fault
+    status: str | None
+    said: str
+    delayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """What a report says, and what it was recognised by; no failures if everything arrived."""
+
+    failures: tuple[Failure, ...]
+    reason: str
+
+
+def read_bounce(message: Message) -> Bounce | None:
+    """Read a mail as the report of a mail server.
+
+    A delivery status makes it one, whoever sent it; so does X-Failed-Recipients. Else a machine has to be the sender
+    (a daemon's name, no address at all, an empty return path, a multipart/report), and the text has to say that
+    something was not delivered. What a person encloses is not looked at: who forwards a bounce is a person; but a
+    gateway that encloses another's report in its own is read through.
+
+    Returns:
+        A `Bounce`, or None if it is no such report.
+    """
+    status = "\n\n".join(text_of(part) for part in own_parts(message) if content_type(part) in _STATUS_TYPES)
+    failed = header(message, "X-Failed-Recipients")
+    from_a_machine = _from_a_machine(message)
+    if not (status or failed or from_a_machine):
+        return None
+    told = read_notice(plain_text(message))
+    if told is not None:
+        refused = told.refusals if told.kind == "bounce" else ()
+        return Bounce(tuple(_from_refusal(refusal, told) for refusal in refused), f"notice of Amazon SES: {told.kind}")
+    text = notice(plain_text(message))
+    reports = reports_in(status) or reports_in(text)
+    if reports:
+        entry = entries(text) if len(reports) > 1 else {}
+        failures = [
+            _from_report(report, entry.get(report.recipient or "", text)) for report in reports if not report.success
+        ]
+        return Bounce(tuple(failures[:_MOST_FAILURES]), f"delivery report: {reports[0].action or 'no action'}")
+    if not (status or failed or _says_undelivered(message, text)):
+        return None
+    inner = next((read_bounce(mail) for mail in enclosed(message) if _from_a_machine(mail)), None)
+    if inner is not None:
+        return inner
+    reason = "delivery report" if status else "X-Failed-Recipients" if failed else f"From: {header(message, 'From')[:80]}"
+    return Bounce(tuple(_from_text(message, text)), reason)
+
+
+def returned_message_ids(message: Message) -> tuple[str, ...]:
+    """The Message-IDs of what a report carries back: enclosed, as headers alone, or quoted in its text.
+
+    Returns:
+        Each once, in angle brackets, those of enclosed mails before those in texts; at most 100.
+    """
+    told = read_notice(plain_text(message))
+    if told is not None:
+        return told.message_ids
+    parts = own_parts(message)[1:] or [message]
+    parts.sort(key=lambda part: content_type(part) not in _RETURNED_TYPES)
+    body = "\n".join(text_of(part) for part in parts)
+    return tuple(dict.fromkeys(f"<{match['id']}>" for match in _MESSAGE_ID.finditer(body)))[:_MOST_IDS]
+
+
+def _from_a_machine(message: Message) -> bool:
+    sender = header(message, "From") or header(message, "Sender")
+    address = fold_address(sender)
+    local = address.partition("@")[0].strip("<> \"'")
+    path = header(message, "Return-Path").replace(" ", "").casefold()
+    return (
+        "@" not in address
+        or local in _DAEMONS
+        or re.fullmatch(r"no[._-]?reply", local) is not None
+        or _DAEMON_NAMES.found_in(fold_words(sender.partition("<")[0]))
+        # The empty return path of RFC 5321, 4.5.5, also as some servers write it.
+        or path == "<>"
+        or path.startswith("<mailer-daemon")
+        or content_type(message) == "multipart/report"
+    )
+
+
+def _says_undelivered(message: Message, text: str) -> bool:
+    return _UNDELIVERED.found_in(_subject_and(text, message))
+
+
+def _subject_and(text: str, message: Message) -> str:
+    return fold_words(f"{header(message, 'Subject')} \n {text[:_BEGINNING]}")
+
+
+def _from_report(report: Report, entry: str) -> Failure:
+    said = report.diagnostic or entry
+    code, enhanced = read_codes(said)
+    status = enhanced or report.status
+    if report.action == "delayed":
+        return Failure(report.recipient, _DELAY, status, _shortened(said), delayed=True)
+    if report.origin == "x-unix":
+        # A delivery program's exit code and output: it stumbled, the address had been found.
+        return Failure(report.recipient, _PROGRAM, status, _shortened(said))
+    command = command_in(entry) or command_in(report.diagnostic)
+    if report.action == "failed" and (status or "").startswith("4.1."):
+        # It was tried for days, and is given up: what may pass has not passed.
+        code, enhanced = None, f"5{(status or '')[1:]}"
+    elif code is None and enhanced is None and report.origin not in ("", "smtp") and (status or "").endswith(".0.0"):
+        pass  # a server's own words need no code, and "5.0.0" is none
+    else:
+        enhanced = status
+    fault = whose_fault(code, enhanced, said, command=command)
+    if not fault.known and report.diagnostic:
+        told = whose_fault(code, enhanced, f"{report.comment} {entry}", command=command)
+        # What is told to people is more general than what a server said; it gives no address up.
+        fault = fault if told.whose == "address" else told
+    return Failure(report.recipient, fault, status, _shortened(said))
+
+
+def _from_refusal(refusal: Refusal, told: Notice) -> Failure:
+    code, enhanced = read_codes(refusal.said)
+    status = enhanced or refusal.status or None
+    fault = whose_fault(code, status, refusal.said)
+    if told.passing and fault.whose == "address":
+        fault = _PASSED
+    return Failure(refusal.recipient, fault, status, _shortened(refusal.said))
+
+
+def _from_text(message: Message, text: str) -> list[Failure]:
+    listed = entries(text)
+    recipients = _recipients(message, text, list(listed))[:_MOST_FAILURES]
+    delayed = _DELAYED.found_in(_subject_and(text, message))
+    failures = []
+    for recipient in recipients or [None]:
+        entry = listed.get(recipient or "", text) if len(recipients) > 1 else text
+        code, enhanced = read_codes(entry)
+        fault = _DELAY if delayed else whose_fault(code, enhanced, entry, command=command_in(entry))
+        status = enhanced or (str(code) if code else None)
+        failures.append(Failure(recipient, fault, status, _shortened(entry), delayed))
+    return failures
+
+
+def _recipients(message: Message, text: str, listed: list[str]) -> list[str]:
+    """Whom a report without fields is about, by the surest way that it offers."""
+    failed = [fold_address(address) for address in ADDRESS.findall(header(message, "X-Failed-Recipients"))]
+    if failed:
+        return list(dict.fromkeys(failed))
+    ours = {
+        fold_address(address)
+        for name in ("To", "From", "Delivered-To")
+        for address in ADDRESS.findall(header(message, name))
+    }
+    named = named_in(text)
+    others = [address for address in listed if address not in ours] or [
+        address for address in named if address not in ours
+    ][:1]
+    return others or _addressees(message) or listed or named[:1]
+
+
+def _addressees(message: Message) -> list[str]:
+    """To whom the original was addressed, if to one alone."""
+    for part in own_parts(message):
+        to = _TO.search(text_of(part)) if content_type(part) in _RETURNED_TYPES else None
+        found = {fold_address(address) for address in ADDRESS.findall(to["value"])} if to else set()
+        if len(found) == 1:
+            return list(found)
+    return []
+
+
+def _shortened(text: str) -> str:
+    """The server's words, from its reply on where there is one."""
+    line = " ".join(text.split())
+    reply = re.search(r"(?<![\w.])[45]\d\d[ -]", line)
+    return line[reply.start() if reply else 0 :][:_MOST_SAID]

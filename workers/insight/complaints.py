@@ -1,0 +1,47 @@
+"""Complaints: somebody told his provider that a mail of ours is spam (RFC 5965, and what came before it)."""
+
+import re
+from email.message import Message
+from typing import Final
+
+from workers.insight.addresses import fold_address
+from workers.insight.message_parts import content_type, enclosed, header, own_parts, plain_text, text_of
+from workers.insight.ses_notices import read_notice
+
+__all__ = ["read_complaint"]
+
+_FIELD: Final = re.compile(r"^(?P<name>[A-Za-z-]{3,40})[ \t]*:[ \t]*(?P<value>[^\n]{0,1000})", re.MULTILINE)
+_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
+# auth-failure (RFC 6591) and dmarc are a server's reports, virus a scanner's; not-spam takes a complaint back.
+_NO_COMPLAINTS: Final = frozenset({"auth-failure", "dmarc", "virus", "not-spam"})
+_MOST: Final = 100
+
+
+def read_complaint(message: Message) -> tuple[str, ...] | None:
+    """Whose complaint a mail reports, if it is such a report.
+
+    Returns:
+        The addresses that complained, folded: as reported, else the one to which the enclosed mail went. Empty if the
+        provider hides it: then the enclosed Message-ID has to tell. None if it is no complaint.
+    """
+    reports = [text_of(part) for part in own_parts(message) if content_type(part) == "message/feedback-report"]
+    originals = enclosed(message)
+    if not reports:
+        # Outlook.com's Junk Mail Reporting Program: the mail is enclosed, and a header of it names who complained.
+        told = [fold_address(header(mail, "X-HmXmrOriginalRecipient")) for mail in originals]
+        notice = read_notice(plain_text(message))
+        if notice is not None and notice.kind == "complaint":
+            told = [refusal.recipient for refusal in notice.refusals]
+        return tuple(address for address in told if "@" in address) or None
+    fields = [(match["name"].casefold(), match["value"].strip()) for match in _FIELD.finditer("\n".join(reports))]
+    kind = next((value.casefold() for name, value in fields if name == "feedback-type"), "abuse")
+    if kind in _NO_COMPLAINTS:
+        return None
+    told = [fold_address(found) for name, value in fields if name in _RECIPIENTS for found in _ADDRESS.findall(value)]
+    if not told:
+        sent_to = [_ADDRESS.findall(header(mail, "To")) for mail in originals]
+        told = [fold_address(addresses[0]) for addresses in sent_to if len(addresses) == 1]
+    return tuple(dict.fromkeys(told))[:_MOST]
+
+
+_RECIPIENTS: Final = frozenset({"original-rcpt-to", "removal-recipient", "redacted-address"})
