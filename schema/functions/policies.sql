@@ -10,7 +10,7 @@ BEGIN
         'feedback_requests', 'deal_stage_history', 'deal_stage_config', 'quotes', 'quote_activities', 'quote_outcomes',
         'contact_enrichment_queue', 'opportunity_signals', 'compliance_schedule', 'compliance_checks',
         'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs',
-        'tenant_mailboxes', 'inbound_messages', 'provider_usage', 'provider_limits', 'merge_decisions'
+        'tenant_mailboxes', 'inbound_messages', 'delivery_failures', 'provider_usage', 'provider_limits', 'merge_decisions'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -24,8 +24,9 @@ BEGIN
                            'USING (tenant_id = (SELECT current_tenant_id())) '
                            'WITH CHECK (tenant_id = (SELECT current_tenant_id()))', v_table);
         END IF;
-        -- The outbox is written by engines and decided by operators; nobody resets the own tenant's spending.
-        IF v_table IN ('scheduled_actions', 'provider_usage') THEN
+        -- The outbox is written by engines and decided by operators; nobody resets the own tenant's spending or
+        -- what mail servers said.
+        IF v_table IN ('scheduled_actions', 'provider_usage', 'delivery_failures') THEN
             EXECUTE format('GRANT SELECT ON %I TO authenticated', v_table);
         ELSIF v_table NOT IN ('engine_runs', 'provider_limits') THEN
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO authenticated', v_table);

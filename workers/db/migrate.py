@@ -26,7 +26,7 @@ from workers.resources import shipped
 # In the order in which they build on each other; adopt looks at rows and runs every time.
 FUNCTION_FILES: Final = (
     "core", "ledger", "feedback", "deals", "quotes", "enrichment", "providers", "compliance", "outbox", "status",
-    "inbound",
+    "inbound", "failures",
     "analytics", "policies",
 )  # fmt: skip
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Final
 
@@ -13,14 +14,14 @@ from workers.insight.message_parts import header
 from workers.insight.phrases import load
 from workers.insight.wording import Phrases, fold_words
 
-__all__ = ["is_away", "returns_on"]
+__all__ = ["is_away", "returns_on", "written_on"]
 
 _WORDS: Final = load("machine_mail")
 _SUBJECTS: Final = tuple(_WORDS["away_subjects"])
 _AWAY: Final = Phrases(_WORDS["away_texts"])
 _BACK: Final = Phrases(_WORDS["back"])
 _UNTIL: Final = Phrases(_WORDS["until"])
-_AFTER_CJK: Final = re.compile("|".join(_WORDS["after_cjk"]))
+_BEHIND: Final = re.compile("|".join(_WORDS["behind"]))
 _TOMORROW: Final = re.compile(r"(?<!\w)(?:" + "|".join(_WORDS["tomorrow"]) + r")(?!\w)")
 _REPLY_MARK: Final = re.compile(
     r"(?:(?:" + "|".join(_WORDS["reply_marks"]) + r")\s?(?:\[\d{1,3}\])?\s?[:\uff1a]\s{0,5}){1,9}"
@@ -30,8 +31,9 @@ _LOCALES: Final = (
 )  # fmt: skip
 _BEGINNING: Final = 1_500
 _BEFORE: Final = 45  # characters: a cue belongs to the date that soon follows it
-_AFTER: Final = 12
+_AFTER: Final = 30
 _LONGEST_ABSENCE: Final = timedelta(days=400)
+_SOON: Final = timedelta(days=90)
 _STALE: Final = timedelta(days=7)
 _APPLE_END: Final = re.compile(r"endDate=(\d{4})-(\d\d)-(\d\d)")
 
@@ -49,8 +51,8 @@ def returns_on(message: Message, text: str, sent_on: date) -> date | None:
     """The day that an absence note names: when its writer is back, or until when he is away.
 
     Read are dates in figures and words, in the languages of `_LOCALES` and in Japanese, Chinese and Korean, and days
-    of the week; of "3/4" the later reading counts. A date has to stand behind a word like "back" or "until", or to
-    end a range; of several the one behind "back" wins, then the latest.
+    of the week; of "3/4" the later reading of the next 90 days counts. A date has to stand beside a word like "back"
+    or "until", or to end a range; of several the one beside "back" wins, then the latest.
 
     Args:
         message: The mail, for its subject and Apple's X-Apple-Criteria.
@@ -66,18 +68,19 @@ def returns_on(message: Message, text: str, sent_on: date) -> date | None:
     content = f"{header(message, 'Subject')}\n{text[:_BEGINNING]}".casefold().replace("\u2019", "'")
     back: list[date] = []
     until: list[date] = []
-    for start, end, day in _dates(content, sent_on):
+    for start, end, day, ends_range in _dates(content, sent_on):
         before = fold_words(re.split(r"[.!?\n]\s", content[max(0, start - _BEFORE) : start])[-1])
-        after = content[end : end + _AFTER]
-        if _BACK.found_in(before) or _AFTER_CJK.search(after):
+        after = re.split(r"[.!?\n]", content[end : end + _AFTER])[0]
+        # Some languages put the verb, or the word for "until", behind the date.
+        if _BACK.found_in(before) or _BACK.found_in(fold_words(after)) or _BEHIND.search(after):
             back.append(day)
-        elif _UNTIL.found_in(before[-20:]) or re.match(r"\s?(?:-|–|—)\s?$", content[start - 3 : start]):
+        elif ends_range or _UNTIL.found_in(before[-20:]):
             until.append(day)
     return max(back or until, default=None)
 
 
-def _dates(content: str, sent_on: date) -> Iterator[tuple[int, int, date]]:
-    """The days that a text in lower case names: where it does, and which."""
+def _dates(content: str, sent_on: date) -> Iterator[tuple[int, int, date, bool]]:
+    """The days that a text in lower case names: from where to where, which, and whether it ends a range."""
     names = _names()
     for match in names["dates"].finditer(content):
         found = match.groupdict()
@@ -86,16 +89,20 @@ def _dates(content: str, sent_on: date) -> Iterator[tuple[int, int, date]]:
         year = found["year"] or found["year_behind"] or ""
         day = _possible(int(year) if year else 0, month, int(number), sent_on)
         if day:
-            yield match.start(), match.end(), day
+            yield match.start(), match.end(), day, bool(found["last"]) or _behind_dash(content, match)
     for match in _FIGURES.finditer(content):
         day = _in_figures(match, sent_on)
         if day:
-            yield match.start(), match.end(), day
+            yield match.start(), match.end(), day, _behind_dash(content, match)
     for match in names["weekdays"].finditer(content):
         ahead = (names["days"][match[0]] - sent_on.weekday() - 1) % 7 + 1
-        yield match.start(), match.end(), sent_on + timedelta(days=ahead)
+        yield match.start(), match.end(), sent_on + timedelta(days=ahead), False
     for match in _TOMORROW.finditer(content):
-        yield match.start(), match.end(), sent_on + timedelta(days=1)
+        yield match.start(), match.end(), sent_on + timedelta(days=1), False
+
+
+def _behind_dash(content: str, match: re.Match[str]) -> bool:
+    return content[max(0, match.start() - 2) : match.start()].rstrip()[-1:] in ("-", "–", "—")
 
 
 _FIGURES: Final = re.compile(
@@ -120,7 +127,9 @@ def _in_figures(match: re.Match[str], sent_on: date) -> date | None:
     readings = [_possible(year, two, one, sent_on)]
     if match["mark"] == "/":
         readings.append(_possible(year, one, two, sent_on))
-    return max((day for day in readings if day), default=None)
+    possible = [day for day in readings if day]
+    soon = [day for day in possible if day <= sent_on + _SOON]
+    return max(soon) if soon else min(possible, default=None)
 
 
 def _possible(year: int, month: int, day: int, sent_on: date) -> date | None:
@@ -165,8 +174,6 @@ def _names() -> dict[str, Any]:
 
 def written_on(message: Message) -> date | None:
     """The day of a mail's Date header, in its own zone."""
-    from email.utils import parsedate_to_datetime
-
     try:
         found: datetime = parsedate_to_datetime(header(message, "Date"))
     except (ValueError, TypeError, OverflowError, IndexError):

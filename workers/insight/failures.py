@@ -98,7 +98,9 @@ def whose_fault(code: int | None, enhanced: str | None, text: str, *, command: C
     for kind in _KINDS:
         if kind.codes & codes and (permanent or kind.fault.whose != "address"):
             return kind.fault
-    return _REFUSED if permanent and (code or enhanced) else _PASSING
+    if not permanent or (code is None and enhanced is None):
+        return _PASSING
+    return _SENDER if command in ("CONNECT", "MAIL") else _REFUSED
 
 
 def _is_certain(kind: _Kind, code: int | None, enhanced: str | None, command: Command | None, *, named: bool) -> bool:

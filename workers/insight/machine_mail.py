@@ -91,6 +91,8 @@ def classify_message(message: Message) -> Judgement:
     text = plain_text(message)
     if _is_receipt(message, text):
         return Judgement("auto_reply", "read receipt")
+    if any(content_type(part) == "message/feedback-report" for part in own_parts(message)):
+        return Judgement("auto_reply", "feedback report, and no complaint")
     bounce = read_bounce(message)
     if bounce is not None:
         return Judgement("bounce" if bounce.failures else "auto_reply", bounce.reason, bounce.failures)

@@ -12,6 +12,7 @@ __all__ = ["content_type", "enclosed", "header", "own_parts", "plain_text", "tex
 _LONGEST_HEADER: Final = 2_000
 _LONGEST_TEXT: Final = 60_000
 _MOST_PARTS: Final = 100
+_MOST_FIELDS: Final = 200
 _DEEPEST: Final = 12
 _MIME_LINES: Final = re.compile(
     r"^(?:--[^\s][^\n]{0,200}|content-[a-z-]{2,30}:[^\n]*(?:\n[ \t][^\n]*|\n(?:boundary|charset)=[^\n]*)*)$", re.IGNORECASE | re.MULTILINE
@@ -76,8 +77,7 @@ def text_of(part: Message) -> str:
     if children:
         blocks = []
         for child in children:
-            fields = [f"{name}: {header(child, name)}" for name in dict.fromkeys(_names(child))]
-            blocks.append("\n".join(fields) + "\n\n" + text_of(child))
+            blocks.append("\n".join(_fields(child)) + "\n\n" + text_of(child))
         return "\n\n".join(blocks)[:_LONGEST_TEXT]
     try:
         content: Any = part.get_payload(decode=True)
@@ -95,9 +95,9 @@ def _kind(part: Message) -> str:
     return "text/plain" if kind.startswith("multipart/") and not part.is_multipart() else kind
 
 
-def _names(part: Message) -> list[str]:
+def _fields(part: Message) -> list[str]:
     try:
-        return [str(name) for name in part.keys()[:_MOST_PARTS]]
+        return [_clean(f"{name}: {str(value)[:_LONGEST_HEADER]}") for name, value in part.items()[:_MOST_FIELDS]]
     except Exception:  # noqa: BLE001 - as above
         return []
 
