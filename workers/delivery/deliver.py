@@ -115,7 +115,7 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
             continue
         done.update(row["verdict"] for row in claimed if row["verdict"] is not None)
         sent, down = _send_claimed(
-            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings, blocked
+            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings, blocked=blocked
         )
         done += sent
         if down:
@@ -130,6 +130,7 @@ def _send_claimed(
     channel: Channel,
     claimed: list[dict[str, Any]],
     settings: Settings,
+    *,
     blocked: set[UUID],
 ) -> tuple[Counter[str], bool]:
     """Send claimed actions and settle each at once, so that a crash repeats one message and not a batch.

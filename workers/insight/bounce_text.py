@@ -4,12 +4,12 @@ import re
 from itertools import islice, pairwise
 from typing import Final
 
-from workers.insight.addresses import fold_address
+from workers.insight.addresses import ADDRESS, fold_address
 from workers.insight.failures import Command
 from workers.insight.phrases import load
 from workers.insight.wording import Phrases, fold_words
 
-__all__ = ["ADDRESS", "command_in", "entries", "named_in", "notice"]
+__all__ = ["command_in", "entries", "named_in", "notice"]
 
 _WORDS: Final = load("bounces")
 _RETURNED: Final = Phrases(_WORDS["returned"])
@@ -20,20 +20,20 @@ _COMMANDS: Final[tuple[tuple[Command, Phrases], ...]] = tuple(
 _LONGEST_LINE: Final = 120
 _BEGINNING: Final = 4_000
 _MOST_LINES: Final = 1_000
+_HEADERS: Final = 3  # lines that look like headers, one below the other, are headers
 _MOST_ENTRIES: Final = 100
 _MOST_NAMED: Final = 100
 
-ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
-# A line that begins with an address: "<ann@acme.example>: host …", "  * ann@acme.example", "ann@acme.example on Monday".
+_LISTED: Final = r"<?(?P<address>[^\s<>()\[\]\",;:@]{1,64}@[\w.-]{1,255})>?"
+# A line that begins with an address: "<ann@acme.example>: host …", "  * ann@acme.example", "ann@acme.example on …".
 _ENTRY: Final = re.compile(
-    r"^[ \t]{0,20}(?:[*>-]{1,3}[ \t]+)?(?:[\w.+-]{1,64}:\d{1,10}:)?<?(?P<address>[^\s<>()\[\]\",;:@]{1,64}@[\w.-]{1,255})>?"
-    r"[ \t]*(?:$|[:(;<]|\.\.\.|on )",
+    rf"^[ \t]{{0,20}}(?:[*>-]{{1,3}}[ \t]+)?(?:[\w.+-]{{1,64}}:\d{{1,10}}:)?{_LISTED}[ \t]*(?:$|[:(;<]|\.\.\.|on |--)",
     re.MULTILINE,
 )
 # The transcript of sendmail: perhaps the dialogue, then what it makes of it: "550 <ann@acme.example>... User unknown".
 _REFUSAL: Final = re.compile(
     r"^(?:>>>[^\n]{1,400}\n(?:<<<[^\n]{0,400}\n){1,20})?"
-    r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<?(?P<address>[^\s<>()\[\]\",;:@]{1,64}@[\w.-]{1,255})>?\.\.\. [^\n]{1,400}$",
+    rf"[45]\d\d (?:[45]\.\d{{1,3}}\.\d{{1,3}} )?{_LISTED}\.\.\. [^\n]{{1,400}}$",
     re.MULTILINE,
 )
 _DIALOGUE: Final = re.compile(
@@ -43,7 +43,9 @@ _DIALOGUE: Final = re.compile(
 _HEADER_LINE: Final = re.compile(
     r"(?:Return-Path|Received|From|To|Subject|Date|Message-ID|MIME-Version|X-[\w-]{1,60})[ \t]*:", re.IGNORECASE
 )
-_BEFORE_A_SENDER: Final = re.compile(r"(?:mail from|from|sender|sent by|postmaster)[ \t:]{0,3}\s{0,10}<?$", re.IGNORECASE)
+_BEFORE_A_SENDER: Final = re.compile(
+    r"(?:mail from|from|sender|sent by|postmaster)[ \t:]{0,3}\s{0,10}<?$", re.IGNORECASE
+)
 
 
 def notice(text: str) -> str:
@@ -51,11 +53,14 @@ def notice(text: str) -> str:
     lines = text.split("\n")[:_MOST_LINES]
     for number, line in enumerate(lines):
         words = fold_words(line[:_LONGEST_LINE])
-        block = lines[number : number + 3]
-        quotes = number and len(block) == 3 and all(_HEADER_LINE.match(below) for below in block)
-        if quotes or words in _RETURNED_LINES or _RETURNED.found_in(words):
+        if words in _RETURNED_LINES or _RETURNED.found_in(words) or (number and _begins_headers(lines, number)):
             return "\n".join(lines[:number])
     return "\n".join(lines)
+
+
+def _begins_headers(lines: list[str], number: int) -> bool:
+    block = lines[number : number + _HEADERS]
+    return len(block) == _HEADERS and all(_HEADER_LINE.match(line) for line in block)
 
 
 def entries(text: str) -> dict[str, str]:

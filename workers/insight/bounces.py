@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Final
 
-from workers.insight.addresses import fold_address
-from workers.insight.bounce_text import ADDRESS, command_in, entries, named_in, notice
+from workers.insight.addresses import addresses_in, fold_address
+from workers.insight.bounce_text import command_in, entries, named_in, notice
 from workers.insight.delivery_report import Report, reports_in
 from workers.insight.failures import Fault, read_codes, whose_fault
 from workers.insight.message_parts import content_type, enclosed, header, own_parts, plain_text, text_of
@@ -69,27 +69,32 @@ class Bounce:
     reason: str
 
 
-def read_bounce(message: Message) -> Bounce | None:
+def read_bounce(message: Message, text: str) -> Bounce | None:
     """Read a mail as the report of a mail server.
 
     A delivery status makes it one, whoever sent it; so does X-Failed-Recipients. Else a machine has to be the sender
     (a daemon's name, no address at all, an empty return path, a multipart/report), and the text has to say that
-    something was not delivered. What a person encloses is not looked at: who forwards a bounce is a person; but a
-    gateway that encloses another's report in its own is read through.
+    something was not delivered; of a no-reply address, which others have too, the mail has to carry the original or
+    a server's reply. What a person encloses is not looked at: who forwards a bounce is a person; but a gateway that
+    encloses another's report in its own is read through.
+
+    Args:
+        message: The mail, parsed.
+        text: What it says itself, as `plain_text` returns it.
 
     Returns:
         A `Bounce`, or None if it is no such report.
     """
-    status = "\n\n".join(text_of(part) for part in own_parts(message) if content_type(part) in _STATUS_TYPES)
-    failed = header(message, "X-Failed-Recipients")
-    from_a_machine = _from_a_machine(message)
-    if not (status or failed or from_a_machine):
-        return None
-    told = read_notice(plain_text(message))
+    told = read_notice(text)
     if told is not None:
         refused = told.refusals if told.kind == "bounce" else ()
         return Bounce(tuple(_from_refusal(refusal, told) for refusal in refused), f"notice of Amazon SES: {told.kind}")
-    text = notice(plain_text(message))
+    status = "\n\n".join(text_of(part) for part in own_parts(message) if content_type(part) in _STATUS_TYPES)
+    failed = header(message, "X-Failed-Recipients")
+    from_a_machine = _from_a_machine(message, text)
+    if not (status or failed or from_a_machine):
+        return None
+    text = notice(text)
     reports = reports_in(status) or reports_in(text)
     if reports:
         entry = entries(text) if len(reports) > 1 else {}
@@ -99,10 +104,12 @@ def read_bounce(message: Message) -> Bounce | None:
         return Bounce(tuple(failures[:_MOST_FAILURES]), f"delivery report: {reports[0].action or 'no action'}")
     if not (status or failed or _says_undelivered(message, text)):
         return None
-    inner = next((read_bounce(mail) for mail in enclosed(message) if _from_a_machine(mail)), None)
+    inner = _enclosed_bounce(message)
     if inner is not None:
         return inner
-    reason = "delivery report" if status else "X-Failed-Recipients" if failed else f"From: {header(message, 'From')[:80]}"
+    reason = (
+        "delivery report" if status else "X-Failed-Recipients" if failed else f"From: {header(message, 'From')[:80]}"
+    )
     return Bounce(tuple(_from_text(message, text)), reason)
 
 
@@ -121,15 +128,25 @@ def returned_message_ids(message: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"<{match['id']}>" for match in _MESSAGE_ID.finditer(body)))[:_MOST_IDS]
 
 
-def _from_a_machine(message: Message) -> bool:
+def _enclosed_bounce(message: Message) -> Bounce | None:
+    for mail in enclosed(message):
+        text = plain_text(mail)
+        bounce = read_bounce(mail, text) if _from_a_machine(mail, text) else None
+        if bounce is not None:
+            return bounce
+    return None
+
+
+def _from_a_machine(message: Message, text: str) -> bool:
     sender = header(message, "From") or header(message, "Sender")
     address = fold_address(sender)
     local = address.partition("@")[0].strip("<> \"'")
     path = header(message, "Return-Path").replace(" ", "").casefold()
+    if re.fullmatch(r"no[._-]?reply|do[._-]?not[._-]?reply", local):
+        return path == "<>" or bool(enclosed(message)) or read_codes(text)[0] is not None
     return (
         "@" not in address
         or local in _DAEMONS
-        or re.fullmatch(r"no[._-]?reply", local) is not None
         or _DAEMON_NAMES.found_in(fold_words(sender.partition("<")[0]))
         # The empty return path of RFC 5321, 4.5.5, also as some servers write it.
         or path == "<>"
@@ -182,7 +199,7 @@ def _from_refusal(refusal: Refusal, told: Notice) -> Failure:
 
 def _from_text(message: Message, text: str) -> list[Failure]:
     listed = entries(text)
-    recipients = _recipients(message, text, list(listed))[:_MOST_FAILURES]
+    recipients: list[str | None] = [*_recipients(message, text, list(listed))[:_MOST_FAILURES]]
     delayed = _DELAYED.found_in(_subject_and(text, message))
     failures = []
     for recipient in recipients or [None]:
@@ -190,20 +207,17 @@ def _from_text(message: Message, text: str) -> list[Failure]:
         code, enhanced = read_codes(entry)
         fault = _DELAY if delayed else whose_fault(code, enhanced, entry, command=command_in(entry))
         status = enhanced or (str(code) if code else None)
-        failures.append(Failure(recipient, fault, status, _shortened(entry), delayed))
+        said = entry if code else listed.get(recipient or "", text)
+        failures.append(Failure(recipient, fault, status, _shortened(said), delayed))
     return failures
 
 
 def _recipients(message: Message, text: str, listed: list[str]) -> list[str]:
     """Whom a report without fields is about, by the surest way that it offers."""
-    failed = [fold_address(address) for address in ADDRESS.findall(header(message, "X-Failed-Recipients"))]
+    failed = addresses_in(header(message, "X-Failed-Recipients"))
     if failed:
-        return list(dict.fromkeys(failed))
-    ours = {
-        fold_address(address)
-        for name in ("To", "From", "Delivered-To")
-        for address in ADDRESS.findall(header(message, name))
-    }
+        return failed
+    ours = {address for name in ("To", "From", "Delivered-To") for address in addresses_in(header(message, name))}
     named = named_in(text)
     others = [address for address in listed if address not in ours] or [
         address for address in named if address not in ours
@@ -215,9 +229,9 @@ def _addressees(message: Message) -> list[str]:
     """To whom the original was addressed, if to one alone."""
     for part in own_parts(message):
         to = _TO.search(text_of(part)) if content_type(part) in _RETURNED_TYPES else None
-        found = {fold_address(address) for address in ADDRESS.findall(to["value"])} if to else set()
+        found = addresses_in(to["value"]) if to else []
         if len(found) == 1:
-            return list(found)
+            return found
     return []
 
 

@@ -4,16 +4,16 @@ import re
 from email.message import Message
 from typing import Final
 
-from workers.insight.addresses import fold_address
+from workers.insight.addresses import addresses_in
 from workers.insight.message_parts import content_type, enclosed, header, own_parts, plain_text, text_of
 from workers.insight.ses_notices import read_notice
 
 __all__ = ["read_complaint"]
 
 _FIELD: Final = re.compile(r"^(?P<name>[A-Za-z-]{3,40})[ \t]*:[ \t]*(?P<value>[^\n]{0,1000})", re.MULTILINE)
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
 # auth-failure (RFC 6591) and dmarc are a server's reports, virus a scanner's; not-spam takes a complaint back.
 _NO_COMPLAINTS: Final = frozenset({"auth-failure", "dmarc", "virus", "not-spam"})
+_RECIPIENTS: Final = frozenset({"original-rcpt-to", "removal-recipient", "redacted-address"})
 _MOST: Final = 100
 
 
@@ -27,21 +27,22 @@ def read_complaint(message: Message) -> tuple[str, ...] | None:
     reports = [text_of(part) for part in own_parts(message) if content_type(part) == "message/feedback-report"]
     originals = enclosed(message)
     if not reports:
-        # Outlook.com's Junk Mail Reporting Program: the mail is enclosed, and a header of it names who complained.
-        told = [fold_address(header(mail, "X-HmXmrOriginalRecipient")) for mail in originals]
-        notice = read_notice(plain_text(message))
-        if notice is not None and notice.kind == "complaint":
-            told = [refusal.recipient for refusal in notice.refusals]
-        return tuple(address for address in told if "@" in address) or None
+        return _without_report(message, originals)
     fields = [(match["name"].casefold(), match["value"].strip()) for match in _FIELD.finditer("\n".join(reports))]
     kind = next((value.casefold() for name, value in fields if name == "feedback-type"), "abuse")
     if kind in _NO_COMPLAINTS:
         return None
-    told = [fold_address(found) for name, value in fields if name in _RECIPIENTS for found in _ADDRESS.findall(value)]
+    told = [found for name, value in fields if name in _RECIPIENTS for found in addresses_in(value)]
     if not told:
-        sent_to = [_ADDRESS.findall(header(mail, "To")) for mail in originals]
-        told = [fold_address(addresses[0]) for addresses in sent_to if len(addresses) == 1]
+        sent_to = [addresses_in(header(mail, "To")) for mail in originals]
+        told = [addresses[0] for addresses in sent_to if len(addresses) == 1]
     return tuple(dict.fromkeys(told))[:_MOST]
 
 
-_RECIPIENTS: Final = frozenset({"original-rcpt-to", "removal-recipient", "redacted-address"})
+def _without_report(message: Message, originals: list[Message]) -> tuple[str, ...] | None:
+    """Outlook.com's Junk Mail Reporting Program encloses the mail, and a header of it names who complained."""
+    told = [found for mail in originals for found in addresses_in(header(mail, "X-HmXmrOriginalRecipient"))]
+    notice = read_notice(plain_text(message))
+    if notice is not None and notice.kind == "complaint":
+        told = [refusal.recipient for refusal in notice.refusals]
+    return tuple(told) or None

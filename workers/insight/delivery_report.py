@@ -4,13 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from workers.insight.addresses import fold_address
+from workers.insight.addresses import addresses_in
 
-__all__ = ["Report", "address_in", "reports_in"]
+__all__ = ["Report", "reports_in"]
 
 _FIELD: Final = re.compile(r"^(?P<name>[A-Za-z][A-Za-z-]{2,40})[ \t]*:[ \t]*(?P<value>[^\n]{0,2000})$")
 _RECIPIENTS: Final = ("final-recipient", "original-recipient", "action", "status")
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
 _MOST: Final = 20
 _SUCCESS: Final = frozenset({"delivered", "relayed", "expanded", "deliverable"})
 
@@ -58,12 +57,6 @@ def reports_in(text: str) -> list[Report]:
     return found
 
 
-def address_in(value: str) -> str | None:
-    """The address in a field ("rfc822; <ann@acme.example>", "@relay.example:ann@acme.example"), folded; None without."""
-    found = _ADDRESS.findall(value)
-    return fold_address(found[-1].strip("'.")) if found else None
-
-
 def _fields(text: str) -> list[tuple[str, str]]:
     """The fields in their order, unfolded, names in lower case; ("", "") where a group ends."""
     found: list[tuple[str, str]] = []
@@ -79,12 +72,13 @@ def _fields(text: str) -> list[tuple[str, str]]:
 
 
 def _report(group: dict[str, str]) -> Report:
-    original, final = address_in(group.get("original-recipient", "")), address_in(group.get("final-recipient", ""))
+    # "rfc822; <ann@acme.example>", with a route before it ("@relay.example:ann@acme.example"), or no address at all.
+    original, final = (addresses_in(group.get(name, "")) for name in ("original-recipient", "final-recipient"))
     status = re.match(r"[245]\.\d{1,3}\.\d{1,4}\b", group.get("status", ""))
     diagnostic = re.match(r"(?:(?P<origin>[\w.-]{1,30})[ \t]*;)?(?P<words>.*)", group.get("diagnostic-code", ""))
     assert diagnostic is not None  # noqa: S101  # it matches everything
     return Report(
-        recipient=original or final,
+        recipient=next(iter([*original[-1:], *final[-1:]]), None),
         action=group.get("action", "").split(" ")[0].strip("();").casefold(),
         status=status[0] if status else None,
         diagnostic=diagnostic["words"].strip(),

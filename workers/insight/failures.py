@@ -25,7 +25,7 @@ _VAGUE: Final = frozenset({"5.1.351", "5.1.0"})
 _LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
 # "550-5.7.1 one half of it\n550 5.7.1 the other": the codes would stand between the words.
 _REPEATED_CODE: Final = re.compile(r"\b[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}\b)?")
-_CODE: Final = re.compile(r"(?<![\w.#/-])(?<!\w:)(?P<code>[45]\d\d)(?=[\s,;:-]|$)")
+_CODE: Final = re.compile(r"(?<![\w.#/-])(?<!\w:)(?P<code>[45][0-5]\d)(?=[\s,;:-]|$)")
 _ENHANCED: Final = re.compile(r"(?<![\w.])(?P<enhanced>[45]\.\d{1,3}\.\d{1,4})(?![\w.]*\d)")
 
 
@@ -45,7 +45,7 @@ class Fault:
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kind:
     fault: Fault
     codes: frozenset[str]
@@ -82,22 +82,23 @@ def whose_fault(code: int | None, enhanced: str | None, text: str, *, command: C
     codes = {str(code), enhanced}
     permanent = code // 100 == _PERMANENT if code is not None else enhanced is None or enhanced[0] == "5"
     said = [kind for kind in _KINDS if kind.words.found_in(words)]
-    for kind in said:
-        # What words and code say alike is so, whatever else was said.
-        if kind.fault.whose == "address" and permanent and kind.codes & codes:
-            return kind.fault
-    for kind in said:
-        if kind.fault.whose != "address":
-            return kind.fault
-        if not permanent:
-            return _PASSING
-        if command in ("CONNECT", "MAIL"):
-            return _SENDER  # nobody had named a recipient yet
-        named = _names_the_address(kind, text)
-        return kind.fault if _is_certain(kind, code, enhanced, command, named=named) else _DOUBTFUL
-    for kind in _KINDS:
-        if kind.codes & codes and (permanent or kind.fault.whose != "address"):
-            return kind.fault
+    coded = [kind for kind in _KINDS if kind.codes & codes]
+    # That an address is dead is so if words and codes say it alike, whatever else was said.
+    agreed = [kind for kind in said if kind in coded and kind.fault.whose == "address" and permanent]
+    kind = next(iter([*agreed, *said, *coded]), None)
+    if kind is None:
+        return _unexplained(code, enhanced, command, permanent=permanent)
+    if kind.fault.whose != "address":
+        return kind.fault
+    if not permanent:
+        return _PASSING
+    if command in ("CONNECT", "MAIL"):
+        return _SENDER  # nobody had named a recipient yet
+    certain = kind in coded or _is_certain(kind, code, enhanced, command, named=_names_the_address(kind, text))
+    return kind.fault if certain else _DOUBTFUL
+
+
+def _unexplained(code: int | None, enhanced: str | None, command: Command | None, *, permanent: bool) -> Fault:
     if not permanent or (code is None and enhanced is None):
         return _PASSING
     return _SENDER if command in ("CONNECT", "MAIL") else _REFUSED
@@ -113,11 +114,11 @@ def _is_certain(kind: _Kind, code: int | None, enhanced: str | None, command: Co
     Domains are looked up by the sender's own server: what it says of them is so.
     """
     subject = enhanced.split(".")[1] if enhanced else ""
-    if command == "RCPT" or kind.fault.cause != _NO_SUCH_ADDRESS:
-        return subject not in ("2", "7") or command == "RCPT"
+    if command == "RCPT":
+        return True
     if subject in ("2", "7"):
         return False
-    if subject == "1" and enhanced not in _VAGUE:
+    if kind.fault.cause != _NO_SUCH_ADDRESS or (subject == "1" and enhanced not in _VAGUE):
         return True
     return command is None and (named or (code is None and enhanced is None))
 

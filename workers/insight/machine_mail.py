@@ -1,6 +1,5 @@
 """Tell mail that machines send (auto-replies, absence notes, bounces, complaints, bulk) from what a person wrote."""
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from email.message import Message
@@ -20,6 +19,7 @@ Kind = Literal["reply", "auto_reply", "out_of_office", "bounce", "complaint", "b
 
 _WORDS: Final = load("machine_mail")
 _RECEIPT_SUBJECTS: Final = tuple(_WORDS["receipt_subjects"])
+_RECEIPT_BEGINNINGS: Final = tuple(_WORDS["receipt_beginnings"])
 _RECEIPT_TEXT: Final = Phrases(_WORDS["receipt_texts"])
 _COMPLAINED: Final = Fault("address", "reported as spam")
 _BEGINNING: Final = 600
@@ -86,31 +86,28 @@ def classify_message(message: Message) -> Judgement:
     """
     complained = read_complaint(message)
     if complained is not None:
-        failures = tuple(Failure(address, _COMPLAINED, None, "") for address in complained)
+        failures = tuple(Failure(address, _COMPLAINED, None, "") for address in complained or (None,))
         return Judgement("complaint", "feedback report", failures)
     text = plain_text(message)
     if _is_receipt(message, text):
         return Judgement("auto_reply", "read receipt")
-    if any(content_type(part) == "message/feedback-report" for part in own_parts(message)):
-        return Judgement("auto_reply", "feedback report, and no complaint")
-    bounce = read_bounce(message)
+    bounce = read_bounce(message, text)
     if bounce is not None:
         return Judgement("bounce" if bounce.failures else "auto_reply", bounce.reason, bounce.failures)
-    automatic = _automatic(message, text)
+    automatic = _automatic(message)
     if automatic:
         return _answer(message, text, automatic)
     bulk = _bulk(message)
-    if bulk:
-        return Judgement("bulk", bulk)
-    return Judgement("reply", "no sign of a machine")
+    return Judgement("bulk", bulk) if bulk else Judgement("reply", "no sign of a machine")
 
 
 def _is_receipt(message: Message, text: str) -> bool:
     if any(content_type(part) == "message/disposition-notification" for part in own_parts(message)):
         return True
-    # Some programs send the sentence alone.
-    subject = header(message, "Subject").casefold()
-    return subject.startswith(_RECEIPT_SUBJECTS) and _RECEIPT_TEXT.found_in(fold_words(text[:_BEGINNING]))
+    # Some programs send the sentence alone: "Your message … was read on …".
+    subject, words = header(message, "Subject").casefold(), fold_words(text[:_BEGINNING])
+    begins = subject.startswith(_RECEIPT_SUBJECTS) and words.startswith(_RECEIPT_BEGINNINGS)
+    return begins and _RECEIPT_TEXT.found_in(words)
 
 
 def _answer(message: Message, text: str, reason: str) -> Judgement:
@@ -122,10 +119,12 @@ def _answer(message: Message, text: str, reason: str) -> Judgement:
     return Judgement("out_of_office", reason, returns_on=returns_on(message, text, sent_on) if sent_on else None)
 
 
-def _automatic(message: Message, text: str) -> str:  # noqa: PLR0911 - a list of headers, each with its answer
+def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, each with its answer
     """The header that says a machine answered, or an empty text."""
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().casefold()
     precedence = header(message, "Precedence").casefold()
+    if any(content_type(part) == "message/feedback-report" for part in own_parts(message)):
+        return "feedback report, and no complaint"
     if submitted and submitted != "no":
         return f"Auto-Submitted: {submitted[:40]}"
     if flag := next((name for name in _FLAGS if header(message, name).casefold() not in _NO), ""):
@@ -136,16 +135,18 @@ def _automatic(message: Message, text: str) -> str:  # noqa: PLR0911 - a list of
         return "Return-Path: <>"
     if "mailbox rules agent" in header(message, "X-MS-Exchange-Generated-Message-Source").casefold():
         return "X-MS-Exchange-Generated-Message-Source"
-    if is_away(header(message, "Subject"), ""):
-        # Exchange sets these on its own notes, but some programs on everything: the subject has to agree.
-        suppress = {word.strip() for word in header(message, "X-Auto-Response-Suppress").casefold().split(",")}
-        if suppress & {"all", "oof", "autoreply"}:
-            return "X-Auto-Response-Suppress"
-        if header(message, "X-MS-Exchange-Inbox-Rules-Loop"):
-            return "X-MS-Exchange-Inbox-Rules-Loop"
-        if precedence in {"bulk", "junk"}:
-            return f"Precedence: {precedence}"
-    return ""
+    return _suspected(message, precedence) if is_away(header(message, "Subject"), "") else ""
+
+
+def _suspected(message: Message, precedence: str) -> str:
+    """The header that makes an automatic answer of what has the subject of an absence note."""
+    # Exchange sets these on its own notes, but some programs on everything.
+    suppress = {word.strip() for word in header(message, "X-Auto-Response-Suppress").casefold().split(",")}
+    if suppress & {"all", "oof", "autoreply"}:
+        return "X-Auto-Response-Suppress"
+    if header(message, "X-MS-Exchange-Inbox-Rules-Loop"):
+        return "X-MS-Exchange-Inbox-Rules-Loop"
+    return f"Precedence: {precedence}" if precedence in {"bulk", "junk"} else ""
 
 
 def _bulk(message: Message) -> str:

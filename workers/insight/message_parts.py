@@ -15,7 +15,8 @@ _MOST_PARTS: Final = 100
 _MOST_FIELDS: Final = 200
 _DEEPEST: Final = 12
 _MIME_LINES: Final = re.compile(
-    r"^(?:--[^\s][^\n]{0,200}|content-[a-z-]{2,30}:[^\n]*(?:\n[ \t][^\n]*|\n(?:boundary|charset)=[^\n]*)*)$", re.IGNORECASE | re.MULTILINE
+    r"^(?:--\S[^\n]{0,200}|content-[a-z-]{2,30}:[^\n]*(?:\n(?:[ \t]|boundary=|charset=)[^\n]*)*)$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NO_TEXT: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
 
@@ -54,7 +55,9 @@ def own_parts(message: Message) -> list[Message]:
 
 def enclosed(message: Message) -> list[Message]:
     """The mails that this one carries as parts of its own."""
-    return [mail for part in own_parts(message)[1:] if content_type(part) == "message/rfc822" for mail in _children(part)]
+    return [
+        mail for part in own_parts(message)[1:] if content_type(part) == "message/rfc822" for mail in _children(part)
+    ]
 
 
 def plain_text(message: Message) -> str:
@@ -72,12 +75,10 @@ def plain_text(message: Message) -> str:
 
 
 def text_of(part: Message) -> str:
-    """The text of a part, at most 60,000 characters; of a delivery status or an enclosed mail, its fields and bodies."""
+    """The text of a part, at most 60,000 characters; of a delivery status or an enclosed mail its fields too."""
     children = _children(part)
     if children:
-        blocks = []
-        for child in children:
-            blocks.append("\n".join(_fields(child)) + "\n\n" + text_of(child))
+        blocks = ["\n".join(_fields(child)) + "\n\n" + text_of(child) for child in children]
         return "\n\n".join(blocks)[:_LONGEST_TEXT]
     try:
         content: Any = part.get_payload(decode=True)

@@ -40,7 +40,11 @@ class Notice:
 def read_notice(text: str) -> Notice | None:
     """Read a mail's text as such a notice; None if it is none. Never raises."""
     start = text.lstrip()
-    if not start.startswith("{") or '"mail"' not in start or not ('"notificationType"' in start or '"eventType"' in start):
+    if (
+        not start.startswith("{")
+        or '"mail"' not in start
+        or not ('"notificationType"' in start or '"eventType"' in start)
+    ):
         return None
     try:
         told: Any = json.JSONDecoder().raw_decode(start)[0]

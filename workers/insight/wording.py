@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from workers.insight.addresses import ADDRESS
+
 __all__ = ["Phrases", "fold_words"]
 
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
 _LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
 _NO_WORD: Final = re.compile(r"[^\w@']+|_+")
 _WORD: Final = re.compile(r"\S+")
@@ -16,7 +17,7 @@ _FIRST_CJK: Final = "\u2e80"
 
 def fold_words(text: str) -> str:
     """The words of a text in lower case with single spaces between them; links are left out, addresses become @."""
-    text = _ADDRESS.sub(" @ ", _LINK.sub(" ", text.replace("\u2019", "'").casefold()))
+    text = ADDRESS.sub(" @ ", _LINK.sub(" ", text.replace("\u2019", "'").casefold()))
     return _NO_WORD.sub(" ", text).strip()
 
 
