@@ -90,6 +90,9 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
+    crm.insert(
+        "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
+    )
     crm.execute("INSERT INTO provider_usage VALUES (%s, 'apollo', %s, 1)", tenant, NOW)
     crm.execute(
         "INSERT INTO merge_decisions (tenant_id, queue_id, contact_id, field, proposed, decision, decided_at)"
