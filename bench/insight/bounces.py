@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.insight.scores import Evaluation, score
+from bench.insight.scores import ROOT, Evaluation, score
 from workers.inbound.parse import Parsed, SetAside, parse
 
 __all__ = ["Case", "cases", "evaluate", "given_up"]
 
-FOLDER = Path(os.environ.get("FLEET_BOUNCES_DIR", "../shared/data/bounces"))
+FOLDER = Path(os.environ.get("FLEET_BOUNCES_DIR") or ROOT.parent / "shared" / "data" / "bounces")
 # Complaints, absence notes and reports of success: nothing failed.
 _NO_FAILURES = frozenset({"feedback", "vacation", "delivered"})
 
@@ -49,7 +49,7 @@ def cases() -> list[Case]:
 
 def given_up(case: Case) -> tuple[bool, ...]:
     """For each failure of a message whether its address is given up; the labels name no address, so by number."""
-    failures = () if isinstance(case.mail, SetAside) or case.mail.judgement.kind != "bounce" else case.mail.judgement.failures
+    failures = case.mail.judgement.failures if isinstance(case.mail, Parsed) else ()
     number = sum(failure.fault.whose == "address" for failure in failures)
     surest = sorted(range(len(case.dead)), key=lambda position: not case.dead[position])
     return tuple(position in surest[:number] for position in range(len(case.dead)))
@@ -67,8 +67,11 @@ def evaluate() -> Evaluation:
     wrong = sum(bool(ours[position]) for position in live)
     aside = sum(isinstance(case.mail, SetAside) for case in found)
     people = sum(isinstance(case.mail, Parsed) and case.mail.judgement.kind == "reply" for case in found)
-    rows = [row for name, guess in (("fleet", ours), ("5.x.x", plain)) for row in score(name, truth, guess, ["dead address"])[:1]]
-    notes = [f"live addresses given up: {wrong} of {len(live)}; unreadable: {aside}, taken for a person's: {people} of {len(found)}"]
+    rows = [score(name, truth, guess, ["dead address"])[0] for name, guess in (("fleet", ours), ("5.x.x", plain))]
+    notes = [
+        f"live addresses given up: {wrong} of {len(live)}",
+        f"of {len(found)} messages {aside} are set aside and {people} taken for a person's",
+    ]
     return {"name": "bounces", "rows": rows, "notes": notes}
 
 

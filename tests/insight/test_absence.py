@@ -5,7 +5,7 @@ from email.message import Message
 
 import pytest
 
-from workers.insight.absence import is_away, returns_on
+from workers.insight.absence import returns_on
 from workers.insight.machine_mail import classify_message
 
 MONDAY = date(2026, 3, 2)
@@ -81,7 +81,9 @@ def test_a_day_that_is_none_is_not_invented(text: str) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        note("I am hiking until Friday and read no mail.", X_Apple_Action="vacation", Subject="Auto reply: your message"),
+        note(
+            "I am hiking until Friday and read no mail.", X_Apple_Action="vacation", Subject="Auto reply: your message"
+        ),
         note("Gone.", X_Apple_Action="VACATION", X_Apple_Criteria="{kind=VACATION,endDate=2026-03-06T14:59:59Z}"),
         note("Back on 6 March.", Auto_Submitted="auto-replied (vacation)"),
         note("Ich bin bis 6.3. im Urlaub.", Auto_Submitted="auto-replied"),
@@ -103,11 +105,7 @@ def test_a_note_without_date_header_has_no_day() -> None:
 
 
 def test_a_receipt_for_a_ticket_is_no_absence() -> None:
-    judgement = classify_message(note("We received your request and will answer by Friday.", Auto_Submitted="auto-replied"))
+    judgement = classify_message(
+        note("We received your request and will answer by Friday.", Auto_Submitted="auto-replied")
+    )
     assert (judgement.kind, judgement.returns_on) == ("auto_reply", None)
-
-
-def test_a_person_who_is_leaving_is_a_person() -> None:
-    assert classify_message(note("I am out of the office until Friday, please call my colleague.")).kind == "reply"
-    assert is_away("Out of office furniture", "")  # and the subject alone decides nothing:
-    assert classify_message(note("How much?", Subject="Out of office furniture")).kind == "reply"

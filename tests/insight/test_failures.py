@@ -9,7 +9,10 @@ from workers.insight.failures import Command, read_codes, whose_fault
 # What servers answer, written after the public documentation of the named systems.
 DEAD: list[tuple[Command | None, str]] = [
     ("RCPT", "550 5.1.1 <ann@acme.example>: Recipient address rejected: User unknown in virtual mailbox table"),
-    ("RCPT", "550-5.1.1 The email account that you tried to reach does not exist. Please try\n550 5.1.1 double-checking"),
+    (
+        "RCPT",
+        "550-5.1.1 The email account that you tried to reach does not exist. Please try\n550 5.1.1 double-checking",
+    ),
     (None, "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"),
     (None, "550 5.1.1 RESOLVER.ADR.RecipNotFound; not found"),
     ("RCPT", "550 5.4.1 Recipient address rejected: Access denied. AS(201806281) [mx.prod.protection.outlook.com]"),
@@ -44,7 +47,7 @@ SENDERS: list[tuple[Command | None, str]] = [
     ("RCPT", "550 5.7.1 Service unavailable; client [192.0.2.10] is listed by bl.blocklist.example"),
     ("MAIL", "550 5.7.606 Access denied, banned sending IP [192.0.2.1]"),
     ("RCPT", "450 4.7.1 Client host rejected: cannot find your reverse hostname, [192.0.2.1]"),
-    ("DATA", "550-5.7.26 Unauthenticated email from northwind.example is not accepted due to\n550 5.7.26 domain's DMARC policy."),
+    ("DATA", "550-5.7.26 Unauthenticated email is not accepted due to the\n550 5.7.26 domain's DMARC policy."),
     ("DATA", "550 5.7.1 Email rejected per SPF policy"),
     ("DATA", "554 5.7.1 Message blocked due to spam content in the message."),
     ("DATA", "554 5.7.9 Message not accepted for policy reasons."),
@@ -129,7 +132,10 @@ def test_a_code_alone_is_enough_and_a_cause_is_always_named() -> None:
 @pytest.mark.parametrize(
     ("said", "codes"),
     [
-        ("host mx.acme.example[192.0.2.222] said: 550 5.1.1 no such user (in reply to RCPT TO command)", (550, "5.1.1")),
+        (
+            "host mx.acme.example[192.0.2.222] said: 550 5.1.1 no such user (in reply to RCPT)",
+            (550, "5.1.1"),
+        ),
         ("550-5.7.26 one half\n550 5.7.26 the other", (550, "5.7.26")),
         ("sorry (#5.1.1)", (None, "5.1.1")),
         ("Connection to mx.acme.example[192.0.2.55] port 587: 450 4.4.1 later", (450, "4.4.1")),

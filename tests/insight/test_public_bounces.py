@@ -1,4 +1,4 @@
-"""The public set of real bounces, where it is: the figures that docs/explanation/judgement.md tells may not get worse."""
+"""The public set of real bounces, where it is: the figures in docs/explanation/judgement.md may not get worse."""
 
 import os
 
@@ -37,6 +37,8 @@ def test_every_message_is_read_and_none_is_taken_for_a_persons(found: list[Case]
 
 
 def test_whom_a_bounce_did_not_reach_is_known(found: list[Case]) -> None:
-    bounces = [case.mail.judgement for case in found if isinstance(case.mail, Parsed) and case.mail.judgement.kind == "bounce"]
+    bounces = [
+        case.mail.judgement for case in found if isinstance(case.mail, Parsed) and case.mail.judgement.kind == "bounce"
+    ]
 
     assert sum(judgement.recipient is not None for judgement in bounces) >= 0.98 * len(bounces)

@@ -1,7 +1,7 @@
 """If these fail, mail goes on to people who complained or left, or stops to those whose mailbox was full once."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -70,13 +70,18 @@ def test_a_report_without_a_sender_or_any_field_stops_mail_to_the_address(
 ) -> None:
     ask = sent(crm, tenant)
 
-    message = stored(
-        connection,
-        daemon(
-            "There was an error delivering your mail to <ann@acme.example>.\n\nmx.acme.example did not like our RCPT TO:\n"
-            f"550 5.1.1 user unknown\n\nMessage headers follow.\n\nTo: ann@acme.example\nMessage-ID: {ask.message_id}\n"
-        ),
-    )
+    report = f"""\
+There was an error delivering your mail to <ann@acme.example>.
+
+mx.acme.example did not like our RCPT TO:
+550 5.1.1 user unknown
+
+Message headers follow.
+
+To: ann@acme.example
+Message-ID: {ask.message_id}
+"""
+    message = stored(connection, daemon(report))
 
     assert (message.kind, message.action) == ("bounce", ask.action)
     assert suppressed(crm) == {"ann@acme.example": "no such address (5.1.1)"}
@@ -98,15 +103,19 @@ def test_headers_alone_with_a_part_that_has_none_say_which_message_it_was(
 @pytest.mark.parametrize(
     ("status", "said", "cause"),
     [
-        ("5.7.1", "Service unavailable; client [192.0.2.10] is listed by bl.blocklist.example", "server listed or blocked"),
+        (
+            "5.7.1",
+            "Service unavailable; client [192.0.2.10] is listed by bl.blocklist.example",
+            "server listed or blocked",
+        ),
         ("5.3.4", "Message size exceeds fixed limit", "message too large"),
         ("5.2.2", "Mailbox full", "mailbox full"),
     ],
 )
 def test_a_bounce_for_another_reason_is_explained_and_costs_no_address(
-    connection: Connection, crm: Crm, tenant: UUID, status: str, said: str, cause: str
+    connection: Connection, crm: Crm, status: str, said: str, cause: str
 ) -> None:
-    ask = sent(crm, tenant)
+    ask = sent(crm, northwind(crm))
 
     assert stored(connection, bounce(ask.message_id, "ann@acme.example", status, said=said)).kind == "bounce"
     assert suppressed(crm) == {}
@@ -123,7 +132,9 @@ def test_what_only_the_operator_can_mend_is_said_to_him(
     assert "sender not authenticated" in caplog.text
 
 
-@pytest.mark.parametrize("recipient", ["Original-Rcpt-To: <ann@acme.example>\n", "Original-Rcpt-To: hidden@x.example\n", ""])
+@pytest.mark.parametrize(
+    "recipient", ["Original-Rcpt-To: <ann@acme.example>\n", "Original-Rcpt-To: hidden@x.example\n", ""]
+)
 def test_who_reports_our_mail_as_spam_gets_no_more(
     connection: Connection, crm: Crm, tenant: UUID, recipient: str
 ) -> None:
@@ -149,14 +160,16 @@ def test_of_a_list_that_we_wrote_to_one_dead_member_stops_nothing(
     connection: Connection, crm: Crm, tenant: UUID
 ) -> None:
     ask = sent(crm, tenant, "team@acme.example")
-    full = "\nFinal-Recipient: rfc822; bob@acme.example\nAction: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 full\n"
-    raw = bounce(ask.message_id, "left@acme.example", "5.1.1").replace(b"no such user\n", b"no such user\n" + full.encode())
+    full = b"\nFinal-Recipient: rfc822; bob@acme.example\nAction: failed\nStatus: 5.2.2\n"
+    raw = bounce(ask.message_id, "left@acme.example", "5.1.1").replace(b"no such user\n", b"no such user\n" + full)
 
     assert stored(connection, raw).action == ask.action
     assert suppressed(crm) == {}
 
 
-def fails(connection: Connection, ask: Asked, at: datetime, *, status: str = "5.2.2", said: str = "Mailbox full") -> None:
+def fails(
+    connection: Connection, ask: Asked, at: datetime, *, status: str = "5.2.2", said: str = "Mailbox full"
+) -> None:
     with clock.at(at):
         outcome = ingest(connection, bounce(ask.message_id, "ann@acme.example", status, said=said), "test")
     assert isinstance(outcome, Stored)
@@ -204,9 +217,7 @@ def test_who_wrote_meanwhile_can_be_reached(connection: Connection, crm: Crm, te
     assert suppressed(crm) == {}
 
 
-def test_what_our_own_server_is_refused_for_adds_up_to_nothing(
-    connection: Connection, crm: Crm, tenant: UUID
-) -> None:
+def test_what_our_own_server_is_refused_for_adds_up_to_nothing(connection: Connection, crm: Crm, tenant: UUID) -> None:
     for number, ask in enumerate(three_messages(crm, tenant)):
         fails(connection, ask, NOW + days(10 * number), status="5.7.1", said="blocked using bl.blocklist.example")
     assert len(crm.rows("SELECT * FROM delivery_failures")) == 3
@@ -223,5 +234,5 @@ def test_an_absence_note_keeps_the_day_of_return_and_answers_nothing(
 
     assert stored(connection, note).kind == "out_of_office"
     [row] = crm.rows("SELECT headers FROM inbound_messages")
-    assert row["headers"]["returns_on"] == (datetime(2026, 3, 2) + timedelta(days=4)).date().isoformat()
+    assert row["headers"]["returns_on"] == "2026-03-06"
     assert crm.row("deals", ask.subject)["stalled_at"] is not None

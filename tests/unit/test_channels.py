@@ -125,7 +125,9 @@ def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
 
 
 @pytest.mark.parametrize("where", ["RCPT", "DATA"])
-@pytest.mark.parametrize("reply", ["450 try again later", "452 mailbox full", "552 5.2.2 over quota", "451 4.7.1 greylisted"])
+@pytest.mark.parametrize(
+    "reply", ["450 try again later", "452 mailbox full", "552 5.2.2 over quota", "451 4.7.1 greylisted"]
+)
 def test_what_may_pass_is_tried_again_and_the_next_message_goes_out(where: str, reply: str) -> None:
     (first, second), arrived = answered(where, reply)
 

@@ -18,10 +18,11 @@ from workers.insight.phrases import load
 from workers.insight.ses_notices import Notice, Refusal, read_notice
 from workers.insight.wording import Phrases, fold_words
 
-__all__ = ["Bounce", "Failure", "read_bounce", "returned_message_ids"]
+__all__ = ["Bounce", "Failure", "is_daemon", "read_bounce", "returned_message_ids"]
 
 _WORDS: Final = load("bounces")
 _DAEMONS: Final = frozenset(_WORDS["daemons"])
+_OFFICES: Final = frozenset(_WORDS["offices"])  # behind which a person may sit as well
 _DAEMON_NAMES: Final = Phrases(_WORDS["daemon_names"])
 _UNDELIVERED: Final = Phrases(_WORDS["undelivered"])
 _DELAYED: Final = Phrases(_WORDS["delayed"])
@@ -32,6 +33,7 @@ _RETURNED_TYPES: Final = frozenset(
 _MESSAGE_ID: Final = re.compile(
     r"^[ \t>]{0,10}message-id[ \t]*:\s{0,10}<?(?P<id>[^<>\s]{3,900})>?", re.IGNORECASE | re.MULTILINE
 )
+_NO_REPLY: Final = re.compile(r"no[._-]?reply|do[._-]?not[._-]?reply")
 _TO: Final = re.compile(r"^to[ \t]*:[ \t]*(?P<value>[^\n]{1,400})", re.IGNORECASE | re.MULTILINE)
 _BEGINNING: Final = 3_000
 _MOST_SAID: Final = 300
@@ -137,26 +139,37 @@ def _enclosed_bounce(message: Message) -> Bounce | None:
     return None
 
 
+def is_daemon(message: Message) -> bool:
+    """Whether a mail server itself is the sender, by its name or by naming no address (RFC 5321, 4.5.5)."""
+    sender = header(message, "From")
+    local = _local_part(sender)
+    return local in _DAEMONS or sender == "<>" or _DAEMON_NAMES.found_in(fold_words(sender.partition("<")[0]))
+
+
 def _from_a_machine(message: Message, text: str) -> bool:
     sender = header(message, "From") or header(message, "Sender")
-    address = fold_address(sender)
-    local = address.partition("@")[0].strip("<> \"'")
     path = header(message, "Return-Path").replace(" ", "").casefold()
-    if re.fullmatch(r"no[._-]?reply|do[._-]?not[._-]?reply", local):
-        return path == "<>" or bool(enclosed(message)) or read_codes(text)[0] is not None
+    null_path = path == "<>" or path.startswith("<mailer-daemon")  # the second is how some servers write the first
+    if _NO_REPLY.fullmatch(_local_part(sender)):
+        return null_path or bool(enclosed(message)) or read_codes(text)[0] is not None
     return (
-        "@" not in address
-        or local in _DAEMONS
-        or _DAEMON_NAMES.found_in(fold_words(sender.partition("<")[0]))
-        # The empty return path of RFC 5321, 4.5.5, also as some servers write it.
-        or path == "<>"
-        or path.startswith("<mailer-daemon")
+        is_daemon(message)
+        or null_path
+        or "@" not in sender
+        or _local_part(sender) in _OFFICES
         or content_type(message) == "multipart/report"
     )
 
 
+def _local_part(sender: str) -> str:
+    return fold_address(sender).partition("@")[0].strip("<> \"'")
+
+
 def _says_undelivered(message: Message, text: str) -> bool:
-    return _UNDELIVERED.found_in(_subject_and(text, message))
+    if _UNDELIVERED.found_in(_subject_and(text, message)):
+        return True
+    # In words that are not known: then a server's reply, or the mail that it gives back, has to speak.
+    return is_daemon(message) and (read_codes(text) != (None, None) or bool(enclosed(message)))
 
 
 def _subject_and(text: str, message: Message) -> str:

@@ -5,7 +5,7 @@ from email.message import Message
 from typing import Final
 
 from workers.insight.addresses import addresses_in
-from workers.insight.message_parts import content_type, enclosed, header, own_parts, plain_text, text_of
+from workers.insight.message_parts import content_type, enclosed, header, own_parts, text_of
 from workers.insight.ses_notices import read_notice
 
 __all__ = ["read_complaint"]
@@ -17,8 +17,12 @@ _RECIPIENTS: Final = frozenset({"original-rcpt-to", "removal-recipient", "redact
 _MOST: Final = 100
 
 
-def read_complaint(message: Message) -> tuple[str, ...] | None:
+def read_complaint(message: Message, text: str) -> tuple[str, ...] | None:
     """Whose complaint a mail reports, if it is such a report.
+
+    Args:
+        message: The mail, parsed.
+        text: What it says itself, as `plain_text` returns it.
 
     Returns:
         The addresses that complained, folded: as reported, else the one to which the enclosed mail went. Empty if the
@@ -27,7 +31,7 @@ def read_complaint(message: Message) -> tuple[str, ...] | None:
     reports = [text_of(part) for part in own_parts(message) if content_type(part) == "message/feedback-report"]
     originals = enclosed(message)
     if not reports:
-        return _without_report(message, originals)
+        return _without_report(text, originals)
     fields = [(match["name"].casefold(), match["value"].strip()) for match in _FIELD.finditer("\n".join(reports))]
     kind = next((value.casefold() for name, value in fields if name == "feedback-type"), "abuse")
     if kind in _NO_COMPLAINTS:
@@ -39,10 +43,10 @@ def read_complaint(message: Message) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(told))[:_MOST]
 
 
-def _without_report(message: Message, originals: list[Message]) -> tuple[str, ...] | None:
+def _without_report(text: str, originals: list[Message]) -> tuple[str, ...] | None:
     """Outlook.com's Junk Mail Reporting Program encloses the mail, and a header of it names who complained."""
     told = [found for mail in originals for found in addresses_in(header(mail, "X-HmXmrOriginalRecipient"))]
-    notice = read_notice(plain_text(message))
+    notice = read_notice(text)
     if notice is not None and notice.kind == "complaint":
         told = [refusal.recipient for refusal in notice.refusals]
     return tuple(told) or None

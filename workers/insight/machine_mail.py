@@ -6,7 +6,7 @@ from email.message import Message
 from typing import Final, Literal
 
 from workers.insight.absence import is_away, returns_on, written_on
-from workers.insight.bounces import Failure, read_bounce
+from workers.insight.bounces import Failure, is_daemon, read_bounce
 from workers.insight.complaints import read_complaint
 from workers.insight.failures import Fault
 from workers.insight.message_parts import content_type, header, own_parts, plain_text
@@ -84,11 +84,11 @@ def classify_message(message: Message) -> Judgement:
         A `Judgement`. Never raises; reads headers up to 2,000 characters, 100 parts, 12 levels and 60,000 characters
         of each text.
     """
-    complained = read_complaint(message)
+    text = plain_text(message)
+    complained = read_complaint(message, text)
     if complained is not None:
         failures = tuple(Failure(address, _COMPLAINED, None, "") for address in complained or (None,))
         return Judgement("complaint", "feedback report", failures)
-    text = plain_text(message)
     if _is_receipt(message, text):
         return Judgement("auto_reply", "read receipt")
     bounce = read_bounce(message, text)
@@ -105,9 +105,10 @@ def _is_receipt(message: Message, text: str) -> bool:
     if any(content_type(part) == "message/disposition-notification" for part in own_parts(message)):
         return True
     # Some programs send the sentence alone: "Your message … was read on …".
-    subject, words = header(message, "Subject").casefold(), fold_words(text[:_BEGINNING])
-    begins = subject.startswith(_RECEIPT_SUBJECTS) and words.startswith(_RECEIPT_BEGINNINGS)
-    return begins and _RECEIPT_TEXT.found_in(words)
+    if not header(message, "Subject").casefold().startswith(_RECEIPT_SUBJECTS):
+        return False
+    words = fold_words(text[:_BEGINNING])
+    return words.startswith(_RECEIPT_BEGINNINGS) and _RECEIPT_TEXT.found_in(words)
 
 
 def _answer(message: Message, text: str, reason: str) -> Judgement:
@@ -123,6 +124,8 @@ def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, e
     """The header that says a machine answered, or an empty text."""
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().casefold()
     precedence = header(message, "Precedence").casefold()
+    if is_daemon(message):
+        return f"From: {header(message, 'From')[:40]}"
     if any(content_type(part) == "message/feedback-report" for part in own_parts(message)):
         return "feedback report, and no complaint"
     if submitted and submitted != "no":
