@@ -34,7 +34,7 @@ _MESSAGE_ID: Final = re.compile(
     r"^[ \t>]{0,10}message-id[ \t]*:\s{0,10}<?(?P<id>[^<>\s]{3,900})>?", re.IGNORECASE | re.MULTILINE
 )
 _NO_REPLY: Final = re.compile(r"no[._-]?reply|do[._-]?not[._-]?reply")
-_TO: Final = re.compile(r"^to[ \t]*:[ \t]*(?P<value>[^\n]{1,400})", re.IGNORECASE | re.MULTILINE)
+_TO: Final = re.compile(r"^[ \t>]{0,10}to[ \t]*:[ \t]*(?P<value>[^\n]{1,400})", re.IGNORECASE | re.MULTILINE)
 _BEGINNING: Final = 3_000
 _MOST_SAID: Final = 300
 _MOST_FAILURES: Final = 20
@@ -99,10 +99,7 @@ def read_bounce(message: Message, text: str) -> Bounce | None:
     text = notice(text)
     reports = reports_in(status) or reports_in(text)
     if reports:
-        entry = entries(text) if len(reports) > 1 else {}
-        failures = [
-            _from_report(report, entry.get(report.recipient or "", text)) for report in reports if not report.success
-        ]
+        failures = _from_reports([report for report in reports if not report.success], message, text)
         return Bounce(tuple(failures[:_MOST_FAILURES]), f"delivery report: {reports[0].action or 'no action'}")
     if not (status or failed or _says_undelivered(message, text)):
         return None
@@ -176,29 +173,41 @@ def _subject_and(text: str, message: Message) -> str:
     return fold_words(f"{header(message, 'Subject')} \n {text[:_BEGINNING]}")
 
 
-def _from_report(report: Report, entry: str) -> Failure:
+def _from_reports(reports: list[Report], message: Message, text: str) -> list[Failure]:
+    if len(reports) == 1:
+        # One that names a file or a program instead of an address.
+        whom = reports[0].recipient or next(iter(_recipients(message, text, [])), None)
+        return [_from_report(reports[0], whom, text)]
+    listed = entries(text)
+    return [_from_report(report, report.recipient, listed.get(report.recipient or "", text)) for report in reports]
+
+
+def _from_report(report: Report, recipient: str | None, entry: str) -> Failure:
     said = report.diagnostic or entry
     code, enhanced = read_codes(said)
     status = enhanced or report.status
     if report.action == "delayed":
-        return Failure(report.recipient, _DELAY, status, _shortened(said), delayed=True)
-    if report.origin == "x-unix":
-        # A delivery program's exit code and output: it stumbled, the address had been found.
-        return Failure(report.recipient, _PROGRAM, status, _shortened(said))
-    command = command_in(entry) or command_in(report.diagnostic)
-    if report.action == "failed" and (status or "").startswith("4.1."):
-        # It was tried for days, and is given up: what may pass has not passed.
-        code, enhanced = None, f"5{(status or '')[1:]}"
-    elif code is None and enhanced is None and report.origin not in ("", "smtp") and (status or "").endswith(".0.0"):
-        pass  # a server's own words need no code, and "5.0.0" is none
+        fault = _DELAY
+    elif report.origin == "x-unix":
+        fault = _PROGRAM  # its exit code and output: it stumbled, the address had been found
     else:
-        enhanced = status
-    fault = whose_fault(code, enhanced, said, command=command)
-    if not fault.known and report.diagnostic:
-        told = whose_fault(code, enhanced, f"{report.comment} {entry}", command=command)
-        # What is told to people is more general than what a server said; it gives no address up.
-        fault = fault if told.whose == "address" else told
-    return Failure(report.recipient, fault, status, _shortened(said))
+        fault = _reported_fault(report, entry, code, status)
+    return Failure(recipient, fault, status, _shortened(said), delayed=fault is _DELAY)
+
+
+def _reported_fault(report: Report, entry: str, code: int | None, status: str | None) -> Fault:
+    said = report.diagnostic or entry
+    command = command_in(entry) or command_in(report.diagnostic)
+    if report.action == "failed" and status is not None and status.startswith("4.1."):
+        code, status = None, f"5{status[1:]}"  # it was tried for days and is given up: what may pass has not passed
+    if code is None and report.origin not in ("", "smtp") and status == "5.0.0":
+        status = None  # a server that speaks for itself needs no code, and this is none
+    fault = whose_fault(code, status, said, command=command)
+    if fault.known or not report.diagnostic:
+        return fault
+    # What is told to people is more general than what a server said: it may explain, and gives no address up.
+    told = whose_fault(code, status, f"{report.comment} {entry}", command=command)
+    return fault if told.whose == "address" else told
 
 
 def _from_refusal(refusal: Refusal, told: Notice) -> Failure:
@@ -239,9 +248,12 @@ def _recipients(message: Message, text: str, listed: list[str]) -> list[str]:
 
 
 def _addressees(message: Message) -> list[str]:
-    """To whom the original was addressed, if to one alone."""
-    for part in own_parts(message):
-        to = _TO.search(text_of(part)) if content_type(part) in _RETURNED_TYPES else None
+    """To whom the original was addressed, enclosed or quoted, if to one alone."""
+    whole = plain_text(message)
+    quoted = whole[len(notice(whole)) :]
+    enclosed_ones = [text_of(part) for part in own_parts(message) if content_type(part) in _RETURNED_TYPES]
+    for original in [*enclosed_ones, quoted]:
+        to = _TO.search(original)
         found = addresses_in(to["value"]) if to else []
         if len(found) == 1:
             return found
