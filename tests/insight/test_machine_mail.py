@@ -104,6 +104,21 @@ def test_no_bytes_make_it_raise(raw: bytes) -> None:
         classify_message(email.message_from_bytes(head + raw, policy=policy))
 
 
+def test_mail_inside_of_mail_inside_of_mail_is_read_so_far_and_no_further() -> None:
+    message = EmailMessage(policy=email.policy.compat32)
+    message["From"] = "MAILER-DAEMON@mx.example"
+    inner = message
+    for _ in range(2_000):
+        below = EmailMessage(policy=email.policy.compat32)
+        below["From"] = "MAILER-DAEMON@mx.example"
+        inner["Content-Type"] = "message/rfc822"
+        inner.set_payload([below])
+        inner = below
+    started = time.process_time()
+    assert classify_message(message).kind != "reply"
+    assert time.process_time() - started < 0.1
+
+
 @pytest.mark.parametrize("piece", ["re:", "re: [1]", "<", '"', "a@", "status: 5.", "\\", " "])
 def test_hostile_headers_stay_cheap(piece: str) -> None:
     message = EmailMessage(policy=email.policy.compat32)

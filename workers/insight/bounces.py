@@ -91,11 +91,13 @@ def read_bounce(message: Message, text: str) -> Bounce | None:
     if told is not None:
         refused = told.refusals if told.kind == "bounce" else ()
         return Bounce(tuple(_from_refusal(refusal, told) for refusal in refused), f"notice of Amazon SES: {told.kind}")
-    status = "\n\n".join(text_of(part) for part in own_parts(message) if content_type(part) in _STATUS_TYPES)
+    status = _status_of(message)
     failed = header(message, "X-Failed-Recipients")
     from_a_machine = _from_a_machine(message, text)
     if not (status or failed or from_a_machine):
         return None
+    if from_a_machine and not status:
+        status = "\n\n".join(_status_of(mail) for mail in enclosed(message) if is_daemon(mail)).strip()
     text = notice(text)
     reports = reports_in(status) or reports_in(text)
     if reports:
@@ -103,13 +105,8 @@ def read_bounce(message: Message, text: str) -> Bounce | None:
         return Bounce(tuple(failures[:_MOST_FAILURES]), f"delivery report: {reports[0].action or 'no action'}")
     if not (status or failed or _says_undelivered(message, text)):
         return None
-    inner = _enclosed_bounce(message)
-    if inner is not None:
-        return inner
-    reason = (
-        "delivery report" if status else "X-Failed-Recipients" if failed else f"From: {header(message, 'From')[:80]}"
-    )
-    return Bounce(tuple(_from_text(message, text)), reason)
+    known_by = "delivery report: no recipient" if status else "X-Failed-Recipients" if failed else ""
+    return Bounce(tuple(_from_text(message, text)), known_by or f"From: {header(message, 'From')[:80]}")
 
 
 def returned_message_ids(message: Message) -> tuple[str, ...]:
@@ -127,20 +124,15 @@ def returned_message_ids(message: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"<{match['id']}>" for match in _MESSAGE_ID.finditer(body)))[:_MOST_IDS]
 
 
-def _enclosed_bounce(message: Message) -> Bounce | None:
-    for mail in enclosed(message):
-        text = plain_text(mail)
-        bounce = read_bounce(mail, text) if _from_a_machine(mail, text) else None
-        if bounce is not None:
-            return bounce
-    return None
-
-
 def is_daemon(message: Message) -> bool:
     """Whether a mail server itself is the sender, by its name or by naming no address (RFC 5321, 4.5.5)."""
     sender = header(message, "From")
     local = _local_part(sender)
     return local in _DAEMONS or sender == "<>" or _DAEMON_NAMES.found_in(fold_words(sender.partition("<")[0]))
+
+
+def _status_of(message: Message) -> str:
+    return "\n\n".join(text_of(part) for part in own_parts(message) if content_type(part) in _STATUS_TYPES)
 
 
 def _from_a_machine(message: Message, text: str) -> bool:

@@ -74,11 +74,16 @@ def plain_text(message: Message) -> str:
     return ""
 
 
-def text_of(part: Message) -> str:
-    """The text of a part, at most 60,000 characters; of a delivery status or an enclosed mail its fields too."""
-    children = _children(part)
+def text_of(part: Message, depth: int = 0) -> str:
+    """The text of a part, at most 60,000 characters; of a delivery status or an enclosed mail its fields too.
+
+    Args:
+        part: The part.
+        depth: How many levels it lies below the one that was asked for; the twelfth is not read.
+    """
+    children = _children(part) if depth < _DEEPEST else []
     if children:
-        blocks = ["\n".join(_fields(child)) + "\n\n" + text_of(child) for child in children]
+        blocks = ["\n".join(_fields(child)) + "\n\n" + text_of(child, depth + 1) for child in children]
         return "\n\n".join(blocks)[:_LONGEST_TEXT]
     try:
         content: Any = part.get_payload(decode=True)
