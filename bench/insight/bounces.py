@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.insight.scores import ROOT, Evaluation, score
+from bench.insight.scores import Evaluation, score
 from workers.inbound.parse import Parsed, SetAside, parse
 
 __all__ = ["Case", "cases", "evaluate", "given_up"]
 
-FOLDER = Path(os.environ.get("FLEET_BOUNCES_DIR") or ROOT.parent / "shared" / "data" / "bounces")
+_SHARED = Path(__file__).resolve().parents[3] / "shared"
+FOLDER = Path(os.environ.get("FLEET_BOUNCES_DIR") or _SHARED / "data" / "bounces")
 # Complaints, absence notes and reports of success: nothing failed.
 _NO_FAILURES = frozenset({"feedback", "vacation", "delivered"})
 
