@@ -11,6 +11,7 @@ __all__ = ["content_type", "enclosed", "header", "own_parts", "plain_text", "tex
 
 _LONGEST_HEADER: Final = 2_000
 _LONGEST_TEXT: Final = 60_000
+_LONGEST_PAGE: Final = 20_000
 _MOST_PARTS: Final = 100
 _MOST_FIELDS: Final = 200
 _DEEPEST: Final = 12
@@ -62,16 +63,17 @@ def enclosed(message: Message) -> list[Message]:
 
 def plain_text(message: Message) -> str:
     """What the mail itself says: its text parts, or else its HTML as text; attachments are left out."""
-    for kind, read in (("text/plain", str), ("text/html", html_to_text)):
-        texts = [
-            read(_MIME_LINES.sub("", text_of(part)) if content_type(part) != kind else text_of(part))
-            for part in own_parts(message)
-            if _kind(part) == kind and not header(part, "Content-Disposition").casefold().startswith("attachment")
-        ]
-        text = "\n".join(text for text in texts if text.strip())
-        if text:
-            return text[:_LONGEST_TEXT]
-    return ""
+    own = [
+        part
+        for part in own_parts(message)
+        if not header(part, "Content-Disposition").casefold().startswith("attachment")
+    ]
+    texts = [_without_mime(part) for part in own if _kind(part) == "text/plain"]
+    text = "\n".join(text for text in texts if text.strip())
+    if text:
+        return text[:_LONGEST_TEXT]
+    pages = [html_to_text(text_of(part)[:_LONGEST_PAGE]) for part in own if _kind(part) == "text/html"]
+    return "\n".join(page for page in pages if page.strip())[:_LONGEST_TEXT]
 
 
 def text_of(part: Message, depth: int = 0) -> str:
@@ -93,6 +95,12 @@ def text_of(part: Message, depth: int = 0) -> str:
     if not isinstance(content, bytes):
         return ""
     return _decoded(content[: 4 * _LONGEST_TEXT], charset)[:_LONGEST_TEXT].replace("\r\n", "\n")
+
+
+def _without_mime(part: Message) -> str:
+    """The text of a part; of a multipart that has no parts what stands in it, less its MIME lines."""
+    text = text_of(part)
+    return text if content_type(part) == "text/plain" else _MIME_LINES.sub("", text)
 
 
 def _kind(part: Message) -> str:
