@@ -22,7 +22,7 @@ from workers.settings import settings
 
 # Nothing the developer's shell points to may be touched by a test.
 for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL"))]:
-    if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"):
+    if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"):
         del os.environ[variable]
 for variable in (
     "REDIS_URL", "SMTP_URL", "IMAP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY",

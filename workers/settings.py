@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from workers.errors import ConfigurationError
 
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
-_NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"})
+_NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.insight import answers, reply, roles, sentiment, signals, signature
+from bench.insight import answers, bounces, reply, roles, sentiment, signals, signature
 from bench.insight.scores import Evaluation, read
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
@@ -44,7 +44,7 @@ def main() -> None:
         sys.exit(f"bench.insight: {', '.join(missing)} not installed; `make bench-insight` installs what it needs")
     console = Console(width=110)
     evaluations: list[Evaluation] = [
-        judgement.evaluate() for judgement in (sentiment, signals, roles, reply, signature, answers)
+        judgement.evaluate() for judgement in (sentiment, signals, roles, reply, signature, answers, bounces)
     ]
     rates = messages_per_second()
     console.print(_table(evaluations))

@@ -26,6 +26,7 @@ USERS = {
             "scheduled_actions",
             "tenant_mailboxes",
             "inbound_messages",
+            "delivery_failures",
             "provider_usage",
             "merge_decisions",
             "operator_stops",

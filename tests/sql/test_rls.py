@@ -92,6 +92,9 @@ def company(crm: Crm, name: str) -> Company:
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'deal_stage', 'pitched', 'open')", tenant)
+    crm.insert(
+        "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
+    )
     crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10)", tenant)
     crm.execute(
         "INSERT INTO operator_stops (tenant_id, engine, reason, stopped_by) VALUES (%s, 'feedback', 'asked', 'us')",

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from workers.insight.failures import Command, Fault, read_codes, whose_fault
+
 _PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
 _CLOSING: Final = 421  # the reply after which the server closes the connection
 
@@ -25,16 +27,28 @@ class RetryLater:
 
     error: str
     channel_down: bool = False  # no other message would fare better now: leave the rest unclaimed
+    fault: Fault | None = None  # what the server said of this message, if it said anything
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The receiver will never take this message (SMTP 5xx)."""
+    """The receiver will never take this message: its address is dead, or it is refused itself."""
+
+    error: str
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The message is refused for a reason of the sender's (quota, blocklist, not permitted to send as …).
+
+    It is as good as before, and no other one of the same sender would fare better now.
+    """
 
     error: str
 
 
-Outcome = Sent | RetryLater | Rejected
+Outcome = Sent | RetryLater | Rejected | Blocked
 
 
 class Channel(Protocol):
@@ -115,7 +129,7 @@ class SmtpChannel:
             self._connection = None
 
     def send(self, message: EmailMessage, address: str) -> Outcome:
-        """Send one message; 5xx is final, everything else is worth another try."""
+        """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""
         try:
             connection = self._connected()
         except smtplib.SMTPAuthenticationError as error:
@@ -134,9 +148,11 @@ class SmtpChannel:
             connection.send_message(message, to_addrs=[address])
         except smtplib.SMTPRecipientsRefused as refused:
             code, text = next(iter(refused.recipients.values()))
-            return self._refused(code, text)
+            return self._refused(code, text, "RCPT")
+        except smtplib.SMTPSenderRefused as error:
+            return self._refused(error.smtp_code, error.smtp_error, "MAIL")
         except smtplib.SMTPResponseException as error:
-            return self._refused(error.smtp_code, error.smtp_error)
+            return self._refused(error.smtp_code, error.smtp_error, "DATA")
         except (smtplib.SMTPNotSupportedError, ValueError) as error:
             return Rejected(f"cannot be sent as it is: {error}")
         except (OSError, smtplib.SMTPException) as error:
@@ -145,11 +161,17 @@ class SmtpChannel:
             return RetryLater(f"{type(error).__name__}: {error}")
         return Sent()
 
-    def _refused(self, code: int, text: bytes | str) -> Outcome:
+    def _refused(self, code: int, text: bytes | str, command: Command) -> Outcome:
+        message = f"{code} {_text(text)}"
+        fault = whose_fault(code, read_codes(message)[1], _text(text), command=command)
         if code in (-1, _CLOSING):
             self._lost()
-        message = f"{code} {_text(text)}"
-        return Rejected(message) if code // 100 == _PERMANENT else RetryLater(message)
+            return RetryLater(message, fault=fault)
+        if fault.whose == "sender":
+            return Blocked(message)
+        if fault.whose == "moment" or code // 100 != _PERMANENT:
+            return RetryLater(message, fault=fault)
+        return Rejected(message, fault)
 
     def _connected(self) -> smtplib.SMTP:
         if self._connection is None:

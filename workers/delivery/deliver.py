@@ -18,8 +18,18 @@ from workers import clock
 from workers.backoff import next_attempt
 from workers.correspondence import Answered, reply_address
 from workers.db.session import Connection, transaction
-from workers.delivery.channels import Channel, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
+from workers.delivery.channels import (
+    Blocked,
+    Channel,
+    MaildirChannel,
+    Outcome,
+    Rejected,
+    RetryLater,
+    Sent,
+    SmtpChannel,
+)
 from workers.delivery.render import SenderError, Text, compose, render
+from workers.insight.failures import Fault, read_codes
 from workers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -29,6 +39,8 @@ _PER_TENANT: Final = 10
 _LEASE: Final = timedelta(minutes=10)
 # What is not sent by half of the lease goes back: nobody else may have taken it over meanwhile.
 _SENDING: Final = _LEASE / 2
+# A tenant whose mail is refused for its own sake is not tried again before that.
+_HOLD: Final = timedelta(minutes=15)
 # Then the pass ends, and the next minute's goes on: well under the limit at which Celery kills a task.
 _BUDGET: Final = timedelta(minutes=10)
 
@@ -88,6 +100,7 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
     # A process may lose its lease and go on: what it reports of an earlier pass must not settle a later one.
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     done: Counter[str] = Counter()
+    blocked: set[UUID] = set()
     after: UUID | None = None
     end = time.monotonic() + _BUDGET.total_seconds()
     while time.monotonic() < end:
@@ -102,7 +115,7 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
             continue
         done.update(row["verdict"] for row in claimed if row["verdict"] is not None)
         sent, down = _send_claimed(
-            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings
+            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings, blocked=blocked
         )
         done += sent
         if down:
@@ -112,11 +125,19 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
 
 
 def _send_claimed(
-    connection: Connection, owner: str, channel: Channel, claimed: list[dict[str, Any]], settings: Settings
+    connection: Connection,
+    owner: str,
+    channel: Channel,
+    claimed: list[dict[str, Any]],
+    settings: Settings,
+    *,
+    blocked: set[UUID],
 ) -> tuple[Counter[str], bool]:
     """Send claimed actions and settle each at once, so that a crash repeats one message and not a batch.
 
-    When the channel is down, or the lease half over, the rest goes back as it was, at no cost of an attempt.
+    When the channel is down, or the lease half over, the rest goes back as it was, at no cost of an attempt. A tenant
+    whose mail is refused for a reason of its own joins `blocked`: the rest of its mail waits, and the others' goes
+    out. If a second tenant's is refused as well, the channel is what both have in common.
 
     Returns:
         How many ended up in which status, and whether the channel is down.
@@ -124,19 +145,26 @@ def _send_claimed(
     done: Counter[str] = Counter()
     end = time.monotonic() + _SENDING.total_seconds()
     for position, row in enumerate(claimed):
-        outcome, message_id = _send(channel, row, settings)
-        down = isinstance(outcome, RetryLater) and outcome.channel_down
+        held = row["tenant_id"] in blocked
+        outcome, message_id = (_HELD, None) if held else _send(channel, row, settings)
+        if isinstance(outcome, Blocked) and not held:
+            blocked.add(row["tenant_id"])
+            logger.warning("mail of tenant %s is refused for the sender's sake: %s", row["tenant_id"], outcome.error)
+        down = (isinstance(outcome, RetryLater) and outcome.channel_down) or len(blocked) > 1
         results = [_settlement(row, outcome, message_id, settings)]
         if down or time.monotonic() > end:
             results += [_unsent(rest) for rest in claimed[position + 1 :]]
         with transaction(connection):
             connection.execute("SELECT settle_emails(%s, %s)", [owner, Jsonb(results)])
         done.update(result["status"] for result in results)
-        if isinstance(outcome, RetryLater) and down:
+        if isinstance(outcome, RetryLater | Blocked) and down:
             logger.warning("delivery stops for now: %s", outcome.error)
         if len(results) > 1 or down:
             return done, down
     return done, False
+
+
+_HELD: Final = Blocked("the tenant's mail is refused at present")
 
 
 def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, str | None]:
@@ -174,13 +202,23 @@ def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, s
     match outcome:
         case Sent():
             return result | {"status": "sent"}
-        case Rejected(error):
-            return result | {"status": "failed", "error": error}
+        case Blocked(error):
+            return _unsent(row) | {"error": error, "run_at": (clock.now() + _HOLD).isoformat()}
+        case Rejected(error, fault):
+            return result | {"status": "failed", "error": error, "failure": _failure(error, fault)}
         case RetryLater(error, channel_down=True):
             # Not this message's failure: however long the channel is away, no message dies of it.
             return _unsent(row) | {"error": error}
-        case RetryLater(error) if row["attempts"] >= settings.fleet_max_attempts:
-            return result | {"status": "dead", "error": error}
+        case RetryLater(error, fault=fault) if row["attempts"] >= settings.fleet_max_attempts:
+            return result | {"status": "dead", "error": error, "failure": _failure(error, fault)}
         case RetryLater(error):
             again = next_attempt(clock.now(), row["attempts"], random.random())  # noqa: S311  # jitter, no secret
             return result | {"status": "scheduled", "error": error, "run_at": again.isoformat()}
+
+
+def _failure(error: str, fault: Fault | None) -> dict[str, Any] | None:
+    """What a mail server's final answer is noted as; None if it never said anything."""
+    if fault is None:
+        return None
+    code, enhanced = read_codes(error)
+    return {"whose": fault.whose, "cause": fault.cause, "status": enhanced or (str(code) if code else None)}

@@ -1,5 +1,6 @@
 """The one door for mail, whoever brings it: files, IMAP, or a program that calls `ingest`."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,10 +14,13 @@ from workers.db.session import Connection, transaction
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
+from workers.insight.bounces import Failure
 from workers.insight.language import UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
 from workers.settings import settings
+
+logger = logging.getLogger(__name__)
 
 # What one message's content, or a CRM's own rule about it, provokes. Everything else is nobody's message.
 _REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError, psycopg.errors.RaiseException)
@@ -35,7 +39,7 @@ class Stored:
     Attributes:
         tenant: whose it is.
         message: its id in inbound_messages.
-        kind: reply (it answers an action), message, auto_reply, out_of_office, bounce or bulk.
+        kind: reply (it answers an action), message, auto_reply, out_of_office, bounce, complaint or bulk.
         action: what it answers, or could not deliver.
     """
 
@@ -144,8 +148,19 @@ def _read(raw: bytes) -> _Read | SetAside:
         ),
         answered=Jsonb([{"action": sent.action, "tenant": str(sent.tenant)} for sent in answered]),
         judgement=Jsonb(_judgement(parsed) if judged.kind == "reply" else {}),
-        bounce=Jsonb({"hard": judged.hard, "recipient": judged.recipient, "status": judged.status}),
+        bounce=Jsonb({"failures": [_failure(failure) for failure in judged.failures]}),
     )
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "recipient": failure.recipient,
+        "whose": failure.fault.whose,
+        "cause": failure.fault.cause,
+        "status": failure.status,
+        "said": failure.said,
+        "delayed": failure.delayed,
+    }
 
 
 def _spellings(address: str) -> tuple[str, str]:
@@ -219,10 +234,21 @@ def _store(connection: Connection, source: str, message: _Read | SetAside, tenan
     assert row is not None  # noqa: S101  # the function returns one row
     match row["outcome"]:
         case "stored":
+            _warn(parsed, row["tenant_id"])
             return Stored(row["tenant_id"], row["inbound_id"], row["kind"], row["action_id"])
         case "duplicate":
             return Duplicate(row["tenant_id"], parsed.message_id)
     return set_aside(connection, source, _refused(parsed, "unknown tenant: no mailbox is listed for its recipients"))
+
+
+def _warn(parsed: Parsed, tenant: UUID) -> None:
+    """Say what only the operator can mend: a mail server refuses mail for the sender's sake."""
+    for failure in parsed.judgement.failures:
+        if failure.fault.whose == "sender":
+            logger.warning(
+                "mail of tenant %s to %s came back for the sender's sake: %s (%s)",
+                tenant, failure.recipient, failure.fault.cause, failure.said,
+            )  # fmt: skip
 
 
 def _store_alone(connection: Connection, source: str, message: _Read | SetAside, tenant: UUID | None) -> Outcome:
