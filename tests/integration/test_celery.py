@@ -54,7 +54,7 @@ class Fleet:
 
     def __init__(self, database_url: str, redis_url: str, home: Path) -> None:
         self.home = home
-        self.redis = redis.Redis.from_url(redis_url)
+        self.redis = redis.Redis.from_url(redis_url.replace("redis+socket:", "unix:").replace("virtual_host=", "db="))
         self.redis.flushdb()
         self.environment = os.environ | {
             "DATABASE_URL": database_url, "REDIS_URL": redis_url, "FLEET_HOME": str(home),
@@ -114,7 +114,7 @@ class Fleet:
 @pytest.fixture
 def fleet(servers: Servers, database_url: str, tmp_path: Path, worker_id: str) -> Iterator[Fleet]:
     number = 1 + int(worker_id.removeprefix("gw")) % 15 if worker_id != "master" else 1
-    fleet = Fleet(database_url, f"{servers.valkey.rpartition('/')[0]}/{number}", tmp_path / "fleet")
+    fleet = Fleet(database_url, f"{servers.valkey}?virtual_host={number}", tmp_path / "fleet")
     with closing(fleet.redis), closing(fleet.client):
         yield fleet
 
