@@ -33,6 +33,8 @@ def connect(url: str) -> Iterator[Connection]:
             connect_timeout=10,
             application_name="p1-fleet",
         )
+    except psycopg.ProgrammingError:  # its words may quote the password
+        raise DatabaseUnavailableError("the database's URL cannot be read: is DATABASE_URL right?") from None
     except psycopg.OperationalError as error:
         place = conninfo_to_dict(url)
         reason = next(line for line in str(error).splitlines() if line.strip()).split("failed: ")[-1].strip()
