@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -13,6 +13,16 @@ from workers.db.revisions import KNOWN, VERSION_TABLE
 from workers.errors import DatabaseUnavailableError, SchemaMismatchError
 
 Connection = psycopg.Connection[dict[str, Any]]
+
+# What the database says of a row that it will not take. Whatever else it says (a lost connection, a deadlock, a
+# timeout) is no fault of the row.
+REFUSALS: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.InternalError,
+    psycopg.ProgrammingError,
+    psycopg.errors.ProgramLimitExceeded,
+)
 
 
 @contextmanager

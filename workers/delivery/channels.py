@@ -130,7 +130,11 @@ class SmtpChannel:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             # Whatever keeps the connection from coming about, even a 5xx greeting, says nothing of the message.
             return RetryLater(f"cannot use {self._place}: {error}", channel_down=True)
-        return self._hand_over(connection, message, address)
+        try:
+            return self._hand_over(connection, message, address)
+        except BaseException:  # the dialogue broke off somewhere: the next message needs a new one
+            self._lost()
+            raise
 
     def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str) -> Outcome:
         try:
