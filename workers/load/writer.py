@@ -81,7 +81,7 @@ class Writer:
             if len(drafts) > 1:
                 half = len(drafts) // 2
                 return self._insert(table, file, drafts[:half]) | self._insert(table, file, drafts[half:])
-            reason = f"the database refuses the row: {str(error).strip().splitlines()[0]}"
+            reason = f"the database refuses the row: {error.diag.message_primary or type(error).__name__}"
             self._report.reject(table, Problem(file, drafts[0].line, reason))
             return set()
         inserted = {row["id"] for row in rows}
