@@ -3,7 +3,7 @@
 from celery.schedules import crontab
 
 
-def _engine(name: str, cron: str, *, expires: int) -> dict[str, object]:
+def engine_line(name: str, cron: str, *, expires: int = 3600) -> dict[str, object]:
     """Return one engine's entry.
 
     After `expires` seconds without a worker a message is dropped, so that an outage leaves no backlog to
@@ -18,11 +18,11 @@ def _engine(name: str, cron: str, *, expires: int) -> dict[str, object]:
 
 
 BEAT_SCHEDULE: dict[str, dict[str, object]] = {
-    "feedback": _engine("feedback", "0 9 * * *", expires=3600),
-    "deals": _engine("deals", "0 8,14 * * *", expires=3600),
-    "quotes": _engine("quotes", "0 10 * * *", expires=3600),
-    "enrichment": _engine("enrichment", "*/30 * * * *", expires=1500),
-    "compliance": _engine("compliance", "0 7 * * 1", expires=3600),
+    "feedback": engine_line("feedback", "0 9 * * *"),
+    "deals": engine_line("deals", "0 8,14 * * *"),
+    "quotes": engine_line("quotes", "0 10 * * *"),
+    "enrichment": engine_line("enrichment", "*/30 * * * *", expires=1500),
+    "compliance": engine_line("compliance", "0 7 * * 1"),
     "delivery": {
         "task": "workers.delivery.run",
         "schedule": crontab.from_string("* * * * *"),

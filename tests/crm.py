@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from workers import clock
 from workers.db.session import Connection, transaction
-from workers.engines.registry import engine_named
+from workers.engines.registry import all_engines, engine_named
 from workers.runtime.dispatch import Report, run_engine
 
 # A Monday morning; tests that do not say otherwise happen then.
@@ -94,7 +94,9 @@ class Crm:
 
     def action(self, tenant: UUID, **values: Any) -> int:
         """Put an e-mail, due now, straight into the outbox."""
-        defaults = {"tenant_id": tenant, "engine": "deals", "kind": "email", "template": "deal_follow_up"}
+        owners = {engine.subject_type: engine.name for engine in all_engines().values()}
+        engine = owners.get(values.get("subject_type", "none"), "deals")
+        defaults = {"tenant_id": tenant, "engine": engine, "kind": "email", "template": "deal_follow_up"}
         defaults |= {"subject_type": "none", "subject_id": uuid4(), "recipient": "ann@acme.example"}
         defaults |= {"run_at": NOW, "dedupe_key": str(uuid4())}
         action: Any = self.insert("scheduled_actions", **defaults | values)

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from celery import Celery
 
-from beat_schedule import BEAT_SCHEDULE
 from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
 from workers.runtime.tasks import register as register_engines
+from workers.runtime.timetable import timetable
 from workers.settings import redis_url, settings, usable_home
 
 _TASK_TIME_LIMIT: Final = 30 * 60
@@ -41,7 +41,7 @@ def _configuration() -> dict[str, Any]:
         "redis_backend_health_check_interval": 25,
         "result_expires": 24 * 3600,
         "timezone": chosen.fleet_timezone,
-        "beat_schedule": BEAT_SCHEDULE,
+        "beat_schedule": timetable(),
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
         # Named here, so that a worker without --queues serves both.
         "task_queues": {"engines": {}, "delivery": {}},

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from workers import urls
 from workers.errors import ConfigurationError
 
-# Read by the test suite and the benchmarks, not by the fleet; they may stand in the same environment.
+# Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"})
 _FILE = ".env"
 
@@ -69,6 +69,12 @@ def _mail_server(url: str, *schemes: str) -> str:
 
 def _words(value: str | None) -> list[str]:
     return re.split(r"[\s,]+", value.strip(" ,")) if value else []
+
+
+def _folder(value: Path | None) -> Path | None:
+    if value is not None and not value.is_dir():
+        raise ValueError(f"{value.absolute()} is no folder")
+    return value
 
 
 def _time_zone(value: str) -> str:
@@ -119,6 +125,7 @@ class Settings(BaseSettings):
     web_search_url: HttpUrl = None
     web_search_key: Key | None = None
     fleet_home: Path = Path(".fleet")
+    fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
     fleet_reply_domain: str | None = Field(default=None, pattern=r"^[^@\s]+\.[^@\s]+$")

@@ -25,7 +25,7 @@ from rich.console import Console
 from workers.db.embedded import EmbeddedServers
 from workers.db.migrate import migrate
 from workers.db.session import connect, transaction
-from workers.engines.registry import ENGINES
+from workers.engines.registry import all_engines
 from workers.errors import FleetError
 from workers.load.demo import is_empty, load_demo
 from workers.resources import shipped
@@ -168,7 +168,7 @@ def _first_round_shown(chosen: Settings, flower_port: int, out: Console) -> None
 
 
 def _first_round(app: Celery) -> list[dict[str, Any]]:
-    sent = [app.send_task(f"workers.{name}.run") for name in ENGINES]
+    sent = [app.send_task(f"workers.{name}.run") for name in all_engines()]
     return [result.get(timeout=_FIRST_ROUND_SECONDS) for result in sent]
 
 

@@ -56,10 +56,10 @@ def messages_per_second() -> dict[str, float]:
     lines and texts is forgotten before each round, or the second round would only look things up.
     """
     kinds = {
-        "a sentence or two": [(case["text"], None) for case in read("sentiment_second", None)],
-        "mails, quotes and all": [(case["body"], case["sender"]) for case in read("replies_second", None)],
-        "mails with signatures": [(case["text"], case["sender"]) for case in read("signatures_second", None)],
-        "mails with signals": [(case["text"], None) for case in read("signals_second", None)],
+        "a sentence or two": [(case["text"], None) for case in read("sentiment_second")],
+        "mails, quotes and all": [(case["body"], case["sender"]) for case in read("replies_second")],
+        "mails with signatures": [(case["text"], case["sender"]) for case in read("signatures_second")],
+        "mails with signals": [(case["text"], None) for case in read("signals_second")],
     }
     remembered = [
         found

@@ -1,4 +1,4 @@
--- What every other file stands on: the clock, the caller's tenant, and a tenant's wish for an engine.
+-- What every other file stands on: the clock, the caller's tenant, a tenant's wish for an engine, and whom to write to.
 
 -- The fleet's clock: the session's fleet.now if it has one, else the transaction's time.
 CREATE OR REPLACE FUNCTION fleet_now() RETURNS timestamptz
@@ -35,6 +35,25 @@ AS $$
     SELECT left(p_sqlstate, 2) IN ('08', '40', '53', '57', '58') OR p_sqlstate = '55P03'
 $$;
 
-REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text), is_transient(text) FROM PUBLIC, anon, authenticated;
+-- Whom to write to: the named contact if it has an address, else a primary contact of the client that has one. No row
+-- where nobody can be written to. It pins no search_path, because then each batch that calls it for every row would
+-- call a function instead of probing two indexes: PostgreSQL inlines it into its callers, which pin theirs.
+CREATE OR REPLACE FUNCTION reachable_contact(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid)
+RETURNS TABLE (id uuid, first_name text, email text)
+LANGUAGE sql STABLE
+AS $$
+    SELECT * FROM (
+        SELECT c.id, c.first_name, c.email FROM public.contacts AS c
+        WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> ''
+        UNION ALL
+        SELECT c.id, c.first_name, c.email FROM public.contacts AS c
+        WHERE c.client_id = p_client_id AND c.tenant_id = p_tenant_id
+          AND c.is_primary AND c.email IS NOT NULL AND btrim(c.email) <> ''
+    ) AS reachable
+    LIMIT 1
+$$;
+
+REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text), is_transient(text),
+    reachable_contact(uuid, uuid, uuid) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), current_tenant_id() TO authenticated, service_role, anon;
-GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_transient(text) TO service_role;
+GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid) TO service_role;

@@ -105,144 +105,23 @@ BEGIN
 END
 $$;
 
--- Stops what a stored reply answers. The subject's row is locked before its actions are read: an engine that
--- is following up at this moment has then written its action, and that one is cancelled too.
+-- Tells the engine whose message a stored reply answers. The engine locks its subject's row before it cancels what is
+-- open about it: another worker that is following up at this moment has then written its action, and that one is
+-- cancelled too.
 -- p_judgement: {"sentiment", "score", "issues": [...], "summary"}
 CREATE OR REPLACE FUNCTION apply_reply(p_inbound_id uuid, p_judgement jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_now constant timestamptz := fleet_now();
     v_message inbound_messages;
     v_action scheduled_actions;
 BEGIN
     SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
     SELECT * INTO STRICT v_action FROM scheduled_actions
     WHERE id = v_message.action_id AND tenant_id = v_message.tenant_id;
-
-    CASE v_action.subject_type
-        WHEN 'feedback_request' THEN
-            PERFORM answer_feedback(v_message, v_action, p_judgement);
-        WHEN 'quote' THEN
-            UPDATE quotes AS q SET
-                responded_at = coalesce(q.responded_at, v_now),
-                next_follow_up_at = NULL,
-                follow_up_ended_at = coalesce(q.follow_up_ended_at, v_now)
-            WHERE q.id = v_action.subject_id AND q.tenant_id = v_message.tenant_id;
-            IF FOUND THEN
-                INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
-                VALUES (v_message.tenant_id, v_action.subject_id, 'response', p_judgement ->> 'summary',
-                        jsonb_build_object('inbound_message_id', p_inbound_id, 'from', v_message.from_address,
-                                           'sentiment', p_judgement ->> 'sentiment'), v_now);
-            END IF;
-        WHEN 'deal' THEN
-            -- The series is named as well: of a deal whose last activity nobody ever wrote down, the trigger
-            -- takes the first instant for a note and not for an activity.
-            UPDATE deals AS d SET
-                last_activity_at = greatest(d.last_activity_at, v_now), stalled_at = NULL, next_follow_up_at = NULL,
-                follow_up_count = 0, follow_up_ended_at = NULL
-            WHERE d.id = v_action.subject_id AND d.tenant_id = v_message.tenant_id;
-        WHEN 'compliance_check' THEN
-            UPDATE compliance_checks AS c SET status = 'in_progress'
-            WHERE c.id = v_action.subject_id AND c.tenant_id = v_message.tenant_id
-              AND c.status IN ('pending', 'awaiting_response', 'overdue');
-        ELSE
-            NULL;
-    END CASE;
-
-    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = 'the customer answered'
-    WHERE a.tenant_id = v_message.tenant_id AND a.subject_type = v_action.subject_type
-      AND a.subject_id = v_action.subject_id AND a.status IN ('suggested', 'scheduled')
-      AND a.template <> 'service_recovery';  -- an answer calls for that one and does not end it
-END
-$$;
-
--- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
--- answers the unhappiest stays: thanks must not hide a complaint.
-CREATE OR REPLACE FUNCTION answer_feedback(
-    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
-) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-    v_sentiment constant text := p_judgement ->> 'sentiment';
-    v_score constant numeric := (p_judgement ->> 'score')::numeric;
-    v_request feedback_requests;
-    v_unhappier boolean;
-BEGIN
-    SELECT * INTO v_request FROM feedback_requests
-    WHERE id = p_action.subject_id AND tenant_id = p_message.tenant_id
-    FOR NO KEY UPDATE;
-    IF v_request.id IS NULL THEN
-        RETURN;
+    IF EXISTS (SELECT FROM engines AS e WHERE e.name = v_action.engine) THEN
+        EXECUTE format('SELECT %I($1, $2, $3)', v_action.engine || '_answered') USING v_message, v_action, p_judgement;
     END IF;
-    v_unhappier := v_request.response_email_id IS NULL
-        OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
-    UPDATE feedback_requests SET
-        status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,
-        responded_at = coalesce(responded_at, v_now),
-        response_email_id = CASE WHEN v_unhappier THEN p_message.id ELSE response_email_id END,
-        sentiment = CASE WHEN v_unhappier THEN v_sentiment ELSE sentiment END,
-        sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
-        response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
-    WHERE id = v_request.id;
-    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
-       AND NOT v_request.service_recovery_triggered THEN
-        PERFORM recover_service(p_message, v_request.id, p_judgement);
-    END IF;
-END
-$$;
-
--- Opens a case for an unhappy customer, and a next action for the client's owner (else for who is responsible
--- at all). A CRM has rules of its own: if it refuses the case, the next action says so.
-CREATE OR REPLACE FUNCTION recover_service(p_message inbound_messages, p_request_id uuid, p_judgement jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_context record;
-    v_case uuid;
-    v_error text;
-BEGIN
-    SELECT f.tenant_id, f.order_id, l.id AS client_id, l.company_name, c.id AS contact_id, o.order_number,
-           nullif(concat_ws(' ', c.first_name, c.last_name), '') AS customer, coalesce(w.id, r.id) AS owner_id
-    INTO STRICT v_context
-    FROM feedback_requests AS f
-    LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
-    LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
-    LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
-    LEFT JOIN LATERAL (
-        SELECT p.id FROM profiles AS p
-        WHERE p.tenant_id = f.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
-        LIMIT 1
-    ) AS r ON true
-    WHERE f.id = p_request_id;
-
-    BEGIN
-        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
-        VALUES (v_context.tenant_id, v_context.order_id, v_context.client_id, v_context.contact_id,
-                'Unhappy with order ' || coalesce(v_context.order_number, v_context.order_id::text),
-                p_judgement ->> 'summary', 'open', 'high', 'fleet', 'service_recovery')
-        RETURNING id INTO v_case;
-    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
-        v_error := SQLERRM;
-    END;
-    UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
-
-    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
-                                   contact_id, assigned_to, run_at, status, dedupe_key)
-    SELECT v_context.tenant_id, 'feedback', 'task', 'service_recovery',
-           jsonb_build_object('order_number', v_context.order_number, 'company', v_context.company_name,
-                              'customer', coalesce(v_context.customer, p_message.from_address),
-                              'sentiment', p_judgement ->> 'sentiment', 'issues', p_judgement -> 'issues',
-                              'summary', p_judgement ->> 'summary', 'case_error', v_error),
-           'feedback_request', p_request_id, v_context.client_id, v_context.contact_id, v_context.owner_id, fleet_now(),
-           s.status, 'service_recovery:' || p_request_id
-    FROM action_status(v_context.tenant_id, 'feedback') AS s (status)
-    WHERE s.status IS NOT NULL
-    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;
 END
 $$;
 
@@ -318,11 +197,9 @@ $$;
 
 REVOKE ALL ON FUNCTION mailbox_tenant(text[]), inbound_tenant(text[], jsonb), answered_action(uuid, jsonb),
     contacts_with_address(uuid, text, text), ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
-    answer_feedback(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb),
     apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
     imap_position(text, bigint), advance_imap_position(text, bigint, bigint) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION mailbox_tenant(text[]), inbound_tenant(text[], jsonb), answered_action(uuid, jsonb),
     contacts_with_address(uuid, text, text), ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
-    answer_feedback(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb),
     apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
     imap_position(text, bigint), advance_imap_position(text, bigint, bigint) TO service_role;

@@ -32,8 +32,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- What belongs to no tenant yet, and how far mailboxes are read: the workers' alone.
-    FOREACH v_table IN ARRAY ARRAY['inbound_rejects', 'imap_folders'] LOOP
+    -- The registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers' alone.
+    FOREACH v_table IN ARRAY ARRAY['engines', 'inbound_rejects', 'imap_folders'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
@@ -81,13 +81,11 @@ BEGIN
     -- Views look through the caller's own eyes; those of the machinery are for the workers alone.
     FOREACH v_table IN ARRAY ARRAY[
         'deals_in_follow_up', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
-        'quote_decision_times', 'signal_action_rates', 'compliance_completion_rates', 'compliance_entities', 'action_guards'
+        'quote_decision_times', 'signal_action_rates', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
     ] LOOP
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT ON %I TO service_role', v_table);
-        IF v_table <> 'action_guards' THEN
-            EXECUTE format('GRANT SELECT ON %I TO authenticated', v_table);
-        END IF;
+        EXECUTE format('GRANT SELECT ON %I TO authenticated', v_table);
     END LOOP;
     -- FOR UPDATE through the view takes the locks of the deals beneath it.
     GRANT SELECT, UPDATE ON deals_in_follow_up TO service_role;

@@ -282,7 +282,7 @@ def test_a_hard_bounce_ends_mail_to_the_address_and_says_so_on_the_action(connec
     assert (row["address"], row["reason"]) == ("ann+crm@acme.example", "hard bounce 5.1.1")
     actions = {row["id"]: row for row in crm.actions()}
     assert actions[sent.action]["reason"] == "hard bounce 5.1.1"
-    assert crm.one("SELECT verdict FROM action_guards WHERE action_id = %s", following)["verdict"] == "skipped"
+    assert crm.one("SELECT verdict FROM action_guards(ARRAY[%s::bigint])", following)["verdict"] == "skipped"
 
 
 def test_a_soft_bounce_changes_nothing(connection: Connection, crm: Crm) -> None:

@@ -262,6 +262,7 @@ def test_the_example_names_exactly_the_settings_with_their_defaults() -> None:
 def test_the_example_with_every_line_uncommented_is_valid() -> None:
     example = (ROOT / ".env.example").read_text()
     Path(".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", example, flags=re.MULTILINE))
+    Path("engines").mkdir()
 
     assert settings().smtp_url == "smtp://user:secret@mail.example:587?starttls=required"
     assert settings().imap_urls == ["imaps://care%40fleet.example:secret@imap.example:993/INBOX"]

@@ -9,7 +9,6 @@ from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
 from workers.correspondence import Answered, message_id
+from workers.resources import template_folders
 
 _LINE_END: Final = "\x1e"  # stands for a line end inside a value; no text that people write contains it
 _LINE_ENDS: Final = re.compile(rf"[ \t]*{_LINE_END}[ \t{_LINE_END}]*")
@@ -53,7 +53,7 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Tex
     the filter `lines`. A blank value counts as missing.
 
     Args:
-        template: the name of a file under templates/, without its ending.
+        template: the name of a file in one of the template folders, without its ending.
         variables: what the engine wrote into the action.
         tenant_name: who the message comes from.
 
@@ -184,7 +184,7 @@ def _lines(text: str) -> str:
 def _environment() -> SandboxedEnvironment:
     """Sandboxed, because templates are edited by people who are trusted with words and not with code."""
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(template_folders()),
         undefined=StrictUndefined,
         autoescape=False,  # plain text, not HTML
         trim_blocks=True,

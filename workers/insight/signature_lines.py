@@ -1,7 +1,7 @@
 """Find a mail's signature: which of its last lines close and sign it.
 
 A logistic regression scores each line of the mail's tail; the signature is the run of lines, up to the last one,
-whose scores add up highest. The weights are trained by bench/insight/train_signature.py.
+whose scores add up highest. The weights are trained by training/signature.py.
 """
 
 import re

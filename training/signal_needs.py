@@ -1,6 +1,6 @@
 """Write beside every signal pattern the words without which it cannot match.
 
-    python -m bench.insight.signal_needs
+    python -m training.signal_needs
 
 Run it after a change to the patterns in ``workers/insight/data/signal_patterns.json``. A pattern's needs are
 sets of letters: of each set at least one must occur inside some word of a sentence, or the pattern is not tried.
@@ -16,9 +16,9 @@ from re import _constants as codes  # type: ignore[attr-defined]  # the only par
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-from bench.insight.scores import DATA, ROOT
+from training import DATA, WEIGHTS
 
-OUT = ROOT / "workers" / "insight" / "data" / "signal_patterns.json"
+OUT = WEIGHTS / "signal_patterns.json"
 PART = re.compile(r"<([A-Z]+)>")
 KEPT = 4
 

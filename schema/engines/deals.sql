@@ -6,7 +6,9 @@ CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
 SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, d.owner_id,
        coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
        d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
-       date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour
+       date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour,
+       coalesce(d.next_follow_up_at, d.stalls_at,
+           ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from
 FROM deals AS d
 WHERE d.stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
   AND d.auto_follow_up_enabled
@@ -131,6 +133,27 @@ CREATE OR REPLACE TRIGGER stage_limits_changed
     AFTER INSERT OR UPDATE OF max_days_before_stale OR DELETE ON deal_stage_config
     FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
 
+-- The stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
+-- however many deals are in it.
+CREATE OR REPLACE FUNCTION deal_stages_waiting(p_tenant_id uuid) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN ARRAY(
+        WITH RECURSIVE stages AS (
+            SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                    WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
+                    ORDER BY d.stage LIMIT 1) AS stage
+            UNION ALL
+            SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                    WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
+                    ORDER BY d.stage LIMIT 1)
+            FROM stages AS s WHERE s.stage IS NOT NULL
+        )
+        SELECT s.stage FROM stages AS s WHERE s.stage IS NOT NULL);
+END
+$$;
+
 -- Stalled deals that are due for a step (a follow-up, or the hand-over after the last one), the longest
 -- silent first. Reads per stage, and per hour at which follow-ups became due, only as many rows as the limit
 -- asks for, and never those that still wait. The plan costs more than its execution and must not depend on the
@@ -147,20 +170,12 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
+    v_stages constant text[] := deal_stages_waiting(p_tenant_id);
 BEGIN
     RETURN QUERY
     WITH RECURSIVE config AS MATERIALIZED (
         SELECT c.stage, c.max_days_before_stale, c.max_follow_ups FROM deal_stage_config AS c
         WHERE c.tenant_id = p_tenant_id
-    ), stages AS (
-        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
-                ORDER BY d.stage LIMIT 1) AS stage
-        UNION ALL
-        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
-                ORDER BY d.stage LIMIT 1)
-        FROM stages AS s WHERE s.stage IS NOT NULL
     ), hours AS (
         SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
@@ -171,7 +186,7 @@ BEGIN
                 ORDER BY d.follow_up_hour LIMIT 1)
         FROM hours AS h WHERE h.hour < v_hour
     ), due AS (
-        SELECT n.id, n.active_at FROM stages AS s
+        SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
         LEFT JOIN config AS c ON c.stage = s.stage
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
@@ -179,7 +194,6 @@ BEGIN
               AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
             ORDER BY d.active_at LIMIT p_limit
         ) AS n
-        WHERE s.stage IS NOT NULL
         UNION ALL
         SELECT f.id, f.active_at FROM hours AS h
         CROSS JOIN LATERAL (
@@ -212,22 +226,14 @@ DECLARE
     v_now constant timestamptz := fleet_now();
     v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
     v_status constant text := action_status(p_tenant_id, 'deals');
+    v_stages constant text[] := deal_stages_waiting(p_tenant_id);
 BEGIN
     IF v_status IS NULL THEN
         RETURN;
     END IF;
 
     RETURN QUERY
-    WITH RECURSIVE stages AS (
-        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
-                ORDER BY d.stage LIMIT 1) AS stage
-        UNION ALL
-        SELECT (SELECT d.stage FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
-                ORDER BY d.stage LIMIT 1)
-        FROM stages AS s WHERE s.stage IS NOT NULL
-    ), claimed AS MATERIALIZED (
+    WITH claimed AS MATERIALIZED (
         SELECT * FROM (
             SELECT * FROM (
                 SELECT d.* FROM deals_in_follow_up AS d
@@ -237,7 +243,7 @@ BEGIN
                 FOR NO KEY UPDATE SKIP LOCKED
             ) AS followed
             UNION ALL
-            SELECT newly.* FROM stages AS s
+            SELECT newly.* FROM unnest(v_stages) AS s (stage)
             LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = s.stage
             CROSS JOIN LATERAL (
                 SELECT d.* FROM deals_in_follow_up AS d
@@ -246,7 +252,6 @@ BEGIN
                 ORDER BY d.active_at LIMIT p_limit
                 FOR NO KEY UPDATE SKIP LOCKED
             ) AS newly
-            WHERE s.stage IS NOT NULL
         ) AS due
         LIMIT p_limit
     ), decided AS (
@@ -255,11 +260,10 @@ BEGIN
                -- From the full hour: a run that starts seconds earlier than this one did must find it due.
                date_trunc('hour', v_now, 'UTC') + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
                extract(day FROM v_now - d.active_at)::integer AS days_silent,
-               coalesce(direct.id, fallback.id) AS contact_id,
-               coalesce(direct.first_name, fallback.first_name) AS first_name,
+               p.id AS contact_id, p.first_name,
                l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
                CASE
-                   WHEN coalesce(direct.id, fallback.id) IS NULL THEN 'deal_no_contact'
+                   WHEN p.id IS NULL THEN 'deal_no_contact'
                    WHEN d.follow_up_count < coalesce(c.max_follow_ups, 5) THEN 'deal_follow_up'
                    ELSE 'deal_handover'
                END AS template
@@ -267,14 +271,7 @@ BEGIN
         LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = d.stage
         LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
         LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
-        LEFT JOIN contacts AS direct ON direct.id = d.contact_id AND direct.tenant_id = p_tenant_id
-            AND btrim(direct.email) <> ''
-        LEFT JOIN LATERAL (
-            SELECT p.id, p.first_name FROM contacts AS p
-            WHERE direct.id IS NULL AND p.client_id = d.client_id AND p.tenant_id = p_tenant_id
-              AND p.is_primary AND p.email IS NOT NULL AND btrim(p.email) <> ''
-            LIMIT 1
-        ) AS fallback ON true
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
     ), updated AS (
         UPDATE deals AS d SET
             -- A CRM may move updated_at with this very update; the deal's silence must not end by it.
@@ -306,8 +303,92 @@ BEGIN
 END
 $$;
 
+-- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's
+-- days then decide.
+CREATE OR REPLACE FUNCTION deals_due_tenants() RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT DISTINCT d.tenant_id FROM deals_in_follow_up AS d WHERE d.due_from <= v_now;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION deals_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT d.tenant_id, count(*) FROM deals_in_follow_up AS d
+    LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
+    WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+      AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+    GROUP BY d.tenant_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT min(d.due_from) FROM deals_in_follow_up AS d WHERE d.due_from > fleet_now()
+$$;
+
+-- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off.
+CREATE OR REPLACE FUNCTION deals_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT * FROM (
+        SELECT a.id,
+               CASE
+                   WHEN d.id IS NULL THEN 'the deal is gone'
+                   WHEN d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') THEN 'the deal is closed'
+                   WHEN NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
+                   WHEN d.stalled_at IS NULL THEN 'the deal is active again'
+               END AS refusal
+        FROM scheduled_actions AS a
+        LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
+        WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal'
+    ) AS judged
+    WHERE judged.refusal IS NOT NULL;
+END
+$$;
+
+-- A follow-up counts when it is written; what becomes of its message changes nothing about the deal.
+CREATE OR REPLACE FUNCTION deals_settled(p_actions bigint[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+$$;
+
+-- An answer is activity of the deal. The series is named as well: of a deal whose last activity nobody ever wrote
+-- down, the trigger takes the first instant for a note and not for an activity.
+CREATE OR REPLACE FUNCTION deals_answered(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    UPDATE deals AS d SET
+        last_activity_at = greatest(d.last_activity_at, fleet_now()), stalled_at = NULL, next_follow_up_at = NULL,
+        follow_up_count = 0, follow_up_ended_at = NULL
+    WHERE d.id = p_action.subject_id AND d.tenant_id = p_message.tenant_id;
+    PERFORM cancel_open_actions(p_action, 'the customer answered');
+END
+$$;
+
 REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(), deal_stalls_at(uuid, text, timestamptz),
-    update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(),
-    get_stalled_deals(uuid, integer), run_deals_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), run_deals_batch(uuid, integer, bigint) TO service_role;
+    update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
+    get_stalled_deals(uuid, integer), run_deals_batch(uuid, integer, bigint), deals_due_tenants(), deals_due_count(),
+    deals_next_due(), deals_guard(bigint[]), deals_settled(bigint[]),
+    deals_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer), deal_stages_waiting(uuid) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), run_deals_batch(uuid, integer, bigint), deals_due_tenants(),
+    deals_due_count(), deals_next_due(), deals_guard(bigint[]), deals_settled(bigint[]),
+    deals_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+
+SELECT register_engine('deals');

