@@ -9,6 +9,7 @@ import pytest
 from tests.apollo import KEY, apollo_says
 from tests.conftest import Servers
 from tests.fleet import Fleet
+from tests.mail import MailServer
 from tests.provider_server import ProviderServer
 from workers.providers import http
 from workers.settings import settings
@@ -30,4 +31,11 @@ def apollo(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
         monkeypatch.setenv("APOLLO_API_KEY", KEY)
         monkeypatch.setenv("APOLLO_URL", server.url)
         settings.cache_clear()
+        yield server
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server that takes everything, until a test tells it otherwise."""
+    with MailServer() as server:
         yield server

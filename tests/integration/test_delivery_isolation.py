@@ -1,7 +1,6 @@
 """If these fail, one hostile message, task or receiver keeps everybody else's mail back, or uses up its tries."""
 
 from collections import Counter
-from collections.abc import Iterator
 from email.message import EmailMessage
 from itertools import count
 from typing import Any, Self
@@ -13,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm
 from tests.mail import MailServer
+from tests.outbox import VARIABLES
 from workers import clock
 from workers.db.session import Connection
 from workers.delivery import render as rendering
@@ -20,10 +20,6 @@ from workers.delivery.channels import Channel, Outcome, Sent
 from workers.delivery.deliver import channel_for, deliver
 from workers.settings import Settings
 
-HARMLESS = {
-    "deal": "Ten licences", "stage": "lead", "company": "Acme", "first_name": "Ann", "owner_name": None,
-    "days_silent": 12, "step": 1, "max_steps": 5,
-}  # fmt: skip
 DEEP: Any = "bottom"
 for _ in range(300):
     DEEP = [DEEP]
@@ -36,14 +32,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a template that includes itself": {"template": "snake"},
     "a template that is none": {"template": "../" * 100},
     "variables that are no variables": {"variables": Jsonb(["deal"])},
-    "a variable without a bottom": {"template": "deep", "variables": Jsonb(HARMLESS | {"deal": DEEP})},
+    "a variable without a bottom": {"template": "deep", "variables": Jsonb(VARIABLES | {"deal": DEEP})},
 }
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +55,7 @@ def run(connection: Connection, channel: Channel, settings: Settings) -> Counter
 
 
 def harmless(crm: Crm, tenants: list[UUID], number: int = 50, **values: Any) -> list[int]:
-    return [crm.action(tenant, variables=Jsonb(HARMLESS), **values) for _ in range(number) for tenant in tenants]
+    return [crm.action(tenant, variables=Jsonb(VARIABLES), **values) for _ in range(number) for tenant in tenants]
 
 
 def row_of(crm: Crm, action: int) -> dict[str, Any]:
@@ -79,7 +69,7 @@ def test_a_hostile_message_is_named_and_the_hundred_of_two_tenants_leave(
 ) -> None:
     tenants = [crm.tenant("Northwind"), crm.tenant("Southwind")]
     first = harmless(crm, tenants, 2)
-    hostile = crm.action(tenants[0], **{"variables": Jsonb(HARMLESS)} | trick)
+    hostile = crm.action(tenants[0], **{"variables": Jsonb(VARIABLES)} | trick)
     ids = first + harmless(crm, tenants, 48)
     settings = Settings(smtp_url=server.url)
 
@@ -114,7 +104,7 @@ def test_a_receiver_whose_words_no_database_can_hold_is_quoted_all_the_same(
     connection: Connection, crm: Crm, server: MailServer
 ) -> None:
     tenants = [crm.tenant("Northwind"), crm.tenant("Southwind")]
-    hostile = crm.action(tenants[0], variables=Jsonb(HARMLESS), recipient="bob@acme.example")
+    hostile = crm.action(tenants[0], variables=Jsonb(VARIABLES), recipient="bob@acme.example")
     harmless(crm, tenants)
     server.answer_recipient = lambda address: "550 no \x00 such " + "user" * 50 if "bob" in address else None
     settings = Settings(smtp_url=server.url)
@@ -196,7 +186,7 @@ def test_a_hostile_task_is_named_and_the_hundred_of_two_tenants_are_filed(
     connection: Connection, crm: Crm, trick: dict[str, Any]
 ) -> None:
     tenants = [crm.tenant("Northwind"), crm.tenant("Southwind")]
-    hostile = crm.action(tenants[0], kind="task", **{"variables": Jsonb(HARMLESS)} | trick)
+    hostile = crm.action(tenants[0], kind="task", **{"variables": Jsonb(VARIABLES)} | trick)
     ids = harmless(crm, tenants, kind="task", template="deal_handover")
     settings = Settings()
 
