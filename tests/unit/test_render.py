@@ -301,8 +301,17 @@ def test_any_text_is_an_address_or_a_value_error(local: str, rest: str) -> None:
         bytes(message)
 
 
-def test_a_domain_with_umlauts_is_written_as_every_server_understands_it() -> None:
-    assert str(letter(address="ann@bücher.example")["To"]) == "ann@xn--bcher-kva.example"
+@pytest.mark.parametrize(
+    ("domain", "written"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("groß.example", "xn--gro-7ka.example"),  # another domain than gross.example
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("日本語。jp", "xn--wgv71a119e.jp"),
+    ],
+)
+def test_a_domain_of_any_alphabet_is_written_as_every_server_understands_it(domain: str, written: str) -> None:
+    assert str(letter(address=f"ann@{domain}")["To"]) == f"ann@{written}"
 
 
 @pytest.mark.parametrize("sender", ["", "nobody", "care@", "Care <care@@fleet.example>"])

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
+import idna
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -158,7 +159,8 @@ def _address(spec: str, name: str = "") -> Address:
     local, at, domain = spec.rpartition("@")
     if not (local and at and domain):
         raise ValueError("it needs a name, an @ and a domain")
-    domain = domain.encode("idna").decode("ascii")
+    if not domain.isascii():  # IDNA 2008: the standard library's codec turns groß.example into gross.example
+        domain = idna.encode(domain, uts46=True).decode("ascii")
     if not (_NAME.fullmatch(local) and _DOMAIN.fullmatch(domain)) or "=?" in local:
         raise ValueError("it contains what no address has outside quotes")
     return Address(name, username=local, domain=domain)
