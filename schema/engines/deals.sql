@@ -93,7 +93,7 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
-    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, auth.uid(), greatest(0, extract(day FROM v_now - coalesce(
+    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
         (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id AND h.tenant_id = NEW.tenant_id),
         NEW.created_at))));
     RETURN NULL;

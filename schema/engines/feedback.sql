@@ -8,7 +8,11 @@ AS $$
 BEGIN
     IF NEW.delivered_at IS NOT NULL AND NEW.tenant_id IS NOT NULL THEN
         INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
-        VALUES (NEW.tenant_id, NEW.id, NEW.client_id, NEW.contact_id, NEW.delivered_at, NEW.delivered_at + interval '7 days')
+        -- A client or contact of another tenant is none: what the CRM writes is never refused because of it.
+        VALUES (NEW.tenant_id, NEW.id,
+                (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
+                (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
+                NEW.delivered_at, NEW.delivered_at + interval '7 days')
         ON CONFLICT (tenant_id, order_id) DO UPDATE
             SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
             WHERE feedback_requests.status = 'pending'

@@ -2,7 +2,7 @@
 
 -- The next number of the tenant's year, Q-YYYY-0001 and on. The counter's row lock makes fifty sessions
 -- queue up, and a session that rolls back gives its number back: no clash and no gap.
-CREATE OR REPLACE FUNCTION generate_quote_number(p_tenant_id uuid) RETURNS text
+CREATE OR REPLACE FUNCTION next_quote_number(p_tenant_id uuid) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
@@ -21,11 +21,24 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION number_new_quote() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+-- SECURITY DEFINER, as all that users call here: counters, outcomes and activities are evidence, which they add to by
+-- these functions alone.
+CREATE OR REPLACE FUNCTION generate_quote_number(p_tenant_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
-    NEW.quote_number := generate_quote_number(NEW.tenant_id);
+    IF NOT may_act_for(p_tenant_id) THEN
+        RAISE EXCEPTION 'no tenant %', p_tenant_id USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN next_quote_number(p_tenant_id);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION number_new_quote() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    NEW.quote_number := next_quote_number(NEW.tenant_id);
     RETURN NEW;
 END
 $$;
@@ -35,7 +48,7 @@ CREATE OR REPLACE TRIGGER quote_numbered
     FOR EACH ROW WHEN (NEW.quote_number IS NULL) EXECUTE FUNCTION number_new_quote();
 
 CREATE OR REPLACE FUNCTION log_new_quote() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
     INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
@@ -50,13 +63,13 @@ CREATE OR REPLACE TRIGGER quote_created
 
 -- Marks a draft as sent and plans the first follow-up three days later.
 CREATE OR REPLACE FUNCTION send_quote(p_quote_id uuid) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_quote quotes;
 BEGIN
-    SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id FOR NO KEY UPDATE;
+    SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id AND may_act_for(tenant_id) FOR NO KEY UPDATE;
     IF v_quote.id IS NULL THEN
         RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
     ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered') THEN
@@ -77,7 +90,7 @@ $$;
 
 -- Counts a view by the customer; the first one turns sent into viewed. Returns the views so far.
 CREATE OR REPLACE FUNCTION record_quote_view(p_quote_id uuid, p_metadata jsonb DEFAULT '{}') RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -85,7 +98,7 @@ DECLARE
 BEGIN
     UPDATE quotes SET view_count = view_count + 1, viewed_at = coalesce(viewed_at, v_now),
                       status = CASE status WHEN 'sent' THEN 'viewed' ELSE status END
-    WHERE id = p_quote_id AND status NOT IN ('draft', 'pending_approval')
+    WHERE id = p_quote_id AND status NOT IN ('draft', 'pending_approval') AND may_act_for(tenant_id)
     RETURNING * INTO v_quote;
     IF v_quote.id IS NULL THEN
         RAISE EXCEPTION 'no sent quote %', p_quote_id USING ERRCODE = 'no_data_found';
@@ -103,7 +116,7 @@ CREATE OR REPLACE FUNCTION record_quote_outcome(
     p_competitor text DEFAULT NULL, p_competitor_amount numeric DEFAULT NULL, p_notes text DEFAULT NULL,
     p_learnings jsonb DEFAULT '{}'
 ) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -122,7 +135,7 @@ BEGIN
             ELSE status
         END,
         responded_at = coalesce(responded_at, v_now), next_follow_up_at = NULL
-    WHERE id = p_quote_id
+    WHERE id = p_quote_id AND may_act_for(tenant_id)
     RETURNING * INTO v_quote;
     IF v_quote.id IS NULL THEN
         RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
@@ -130,7 +143,7 @@ BEGIN
     INSERT INTO quote_outcomes (tenant_id, quote_id, outcome, primary_reason, secondary_reasons, competitor,
                                 our_amount, competitor_amount, learnings, recorded_at, recorded_by)
     VALUES (v_quote.tenant_id, p_quote_id, p_outcome, p_primary_reason, coalesce(p_secondary_reasons, '{}'), p_competitor,
-            v_quote.total_amount, p_competitor_amount, coalesce(p_learnings, '{}'), v_now, (SELECT auth.uid()))
+            v_quote.total_amount, p_competitor_amount, coalesce(p_learnings, '{}'), v_now, claimed_user())
     ON CONFLICT (tenant_id, quote_id) DO UPDATE SET
         outcome = excluded.outcome, primary_reason = excluded.primary_reason,
         secondary_reasons = excluded.secondary_reasons, competitor = excluded.competitor,
@@ -342,7 +355,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION generate_quote_number(uuid), number_new_quote(), log_new_quote(), send_quote(uuid),
+REVOKE ALL ON FUNCTION next_quote_number(uuid), generate_quote_number(uuid), number_new_quote(), log_new_quote(), send_quote(uuid),
     record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer), run_quotes_batch(uuid, integer, bigint), quotes_due_tenants(),

@@ -58,6 +58,7 @@ class Company:
     tenant: UUID
     user: UUID
     ids: dict[str, list[UUID]]
+    named: dict[str, UUID]
 
 
 def company(crm: Crm, name: str) -> Company:
@@ -90,6 +91,11 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
+    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10)", tenant)
+    crm.execute(
+        "INSERT INTO operator_stops (tenant_id, engine, reason, stopped_by) VALUES (%s, 'feedback', 'asked', 'us')",
+        tenant,
+    )
     crm.execute("INSERT INTO provider_usage VALUES (%s, 'apollo', %s, 1)", tenant, NOW)
     crm.execute(
         "INSERT INTO merge_decisions (tenant_id, queue_id, contact_id, field, proposed, decision, decided_at)"
@@ -103,6 +109,7 @@ def company(crm: Crm, name: str) -> Company:
             "tenant": [tenant], "quote": [quote, decided], "schedule": [schedule], "check": [check], "deal": [deal],
             "other": [client, contact, vendor, order, queue, signal, user, message],
         },
+        {"client": client, "contact": contact, "deal": deal, "quote": quote, "schedule": schedule, "queue": queue},
     )  # fmt: skip
 
 
@@ -160,7 +167,7 @@ def test_every_function_pins_its_search_path_and_none_is_for_everyone(crm: Crm) 
     assert [row["name"] for row in rows if row["name"] in INLINED and row["for_users"]] == []
     public = [row["name"] for row in rows if row["grants"] is None or any(g.startswith("=") for g in row["grants"])]
     assert public == []
-    assert {row["name"] for row in rows if row["for_anyone"]} <= {"fleet_now", "current_tenant_id"}
+    assert {row["name"] for row in rows if row["for_anyone"]} <= {"fleet_now", "claimed_user", "current_tenant_id"}
     assert [row["name"] for row in rows if row["is_trigger"] and row["for_users"]] == []
 
 
