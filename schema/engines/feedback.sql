@@ -45,25 +45,25 @@ BEGIN
 END
 $$;
 
--- One batch of one tenant: claims due requests, decides each, and settles state and outbox together.
--- Returns counts as (measure, label, n) with the measures due, acted, skipped, action, and busy: claimed,
--- but left for a later round because another worker holds the contact.
+-- One batch of one tenant: expires, claims what is due, and takes the next step with it. Returns counts as (measure, label,
+-- n) with the measures due, acted, skipped, action, and busy: claimed, but left for a later round because another worker
+-- holds the contact.
 CREATE OR REPLACE FUNCTION run_feedback_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_status constant text := action_status(p_tenant_id, 'feedback');
     v_claimed uuid[];
     v_wanted uuid[];
     v_contacts uuid[];
-    v_expired bigint;
+    v_free uuid[];
 BEGIN
-    IF v_status IS NULL THEN
+    IF action_status(p_tenant_id, 'feedback') IS NULL THEN
         RETURN;
     END IF;
 
+    RETURN QUERY
     WITH expired AS (
         SELECT r.id FROM feedback_requests AS r
         WHERE r.tenant_id = p_tenant_id AND r.status = 'sent' AND r.expires_at <= v_now
@@ -72,13 +72,16 @@ BEGIN
     ), updated AS (
         UPDATE feedback_requests AS r SET status = 'expired' FROM expired AS e WHERE r.id = e.id RETURNING r.id
     )
-    SELECT count(*) INTO v_expired FROM updated;
+    SELECT 'due', 'expiry', count(*) FROM updated
+    UNION ALL SELECT 'acted', 'expired', count(*) FROM updated;
 
     WITH claimed AS MATERIALIZED (
         SELECT r.id, r.order_id, r.contact_id, r.client_id FROM feedback_requests AS r
         WHERE r.tenant_id = p_tenant_id AND r.status = 'pending' AND r.scheduled_for <= v_now
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = r.id AND x.engine = 'feedback' AND x.tenant_id = p_tenant_id)
         ORDER BY r.scheduled_for LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF r SKIP LOCKED
     )
     SELECT array_agg(c.id), array_agg(p.id) INTO v_claimed, v_wanted
     FROM claimed AS c
@@ -87,24 +90,41 @@ BEGIN
 
     -- "Asked in the last 30 days" is a fact about the contact, so the contact is locked too: two workers
     -- with two orders of one contact must not both find that nobody asked. Whoever comes second leaves
-    -- the request for the next round. The lock is taken before the statement below takes its snapshot.
+    -- the request for the next round. The lock is taken before the step takes its snapshot.
     WITH locked AS (
         SELECT c.id FROM contacts AS c WHERE c.id = ANY (v_wanted)
         ORDER BY c.id
         FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT coalesce(array_agg(l.id), '{}') INTO v_contacts FROM locked AS l;
+    SELECT array_agg(l.id) INTO v_contacts FROM locked AS l;
+    v_free := ARRAY(SELECT w.request_id FROM unnest(v_claimed, v_wanted) AS w (request_id, contact_id)
+                    WHERE w.contact_id IS NULL OR w.contact_id = ANY (v_contacts));
 
+    RETURN QUERY SELECT 'busy', 'request', (coalesce(cardinality(v_claimed), 0) - cardinality(v_free))::bigint;
+    RETURN QUERY SELECT * FROM step_in_halves('step_feedback', 'feedback', p_tenant_id, v_free, p_run);
+END
+$$;
+
+-- The next step with each of these requests, which the caller has locked together with their contacts: the question goes
+-- out, or the request is skipped with the reason.
+CREATE OR REPLACE FUNCTION step_feedback(p_tenant_id uuid, p_requests uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_status constant text := action_status(p_tenant_id, 'feedback');
+BEGIN
     RETURN QUERY
     WITH resolved AS (
         SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.status AS order_status, o.delivered_at,
-               w.contact_id, p.first_name,
+               p.id AS contact_id, p.first_name,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
                        AND k.status NOT IN ('closed', 'resolved', 'cancelled')) AS has_open_case
-        FROM unnest(v_claimed, v_wanted) AS w (request_id, contact_id)
-        JOIN feedback_requests AS r ON r.id = w.request_id
+        FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
-        LEFT JOIN contacts AS p ON p.id = w.contact_id
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), r.client_id) AS p ON true
+        WHERE r.id = ANY (p_requests)
     ), judged AS (
         SELECT s.*,
                CASE
@@ -118,7 +138,6 @@ BEGIN
                        THEN 'contact was asked in the last 30 days'
                END AS refusal
         FROM resolved AS s
-        WHERE s.contact_id IS NULL OR s.contact_id = ANY (v_contacts)
     ), decided AS (
         -- Of several orders of one contact in this very batch only the first is asked about.
         SELECT j.*,
@@ -149,9 +168,6 @@ BEGIN
         RETURNING template
     )
     SELECT 'due', 'request', count(*) FROM decided
-    UNION ALL SELECT 'due', 'expiry', v_expired
-    UNION ALL SELECT 'busy', 'request', coalesce(cardinality(v_claimed), 0) - count(*) FROM decided
-    UNION ALL SELECT 'acted', 'expired', v_expired
     UNION ALL SELECT 'acted', 'asked', count(*) FROM decided WHERE reason IS NULL
     UNION ALL SELECT 'skipped', d.reason, count(*) FROM decided AS d WHERE d.reason IS NOT NULL GROUP BY d.reason
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
@@ -306,12 +322,13 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer),
-    run_feedback_batch(uuid, integer, bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(),
+    run_feedback_batch(uuid, integer, bigint), step_feedback(uuid, uuid[], bigint), feedback_due_tenants(),
+    feedback_due_count(), feedback_next_due(),
     feedback_guard(bigint[]), feedback_settled(bigint[]), feedback_answered(inbound_messages, scheduled_actions, jsonb),
     recover_service(inbound_messages, uuid, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint), feedback_due_tenants(),
-    feedback_due_count(), feedback_next_due(), feedback_guard(bigint[]), feedback_settled(bigint[]),
+GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint),
+    step_feedback(uuid, uuid[], bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(), feedback_guard(bigint[]), feedback_settled(bigint[]),
     feedback_answered(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb)
     TO service_role;
 

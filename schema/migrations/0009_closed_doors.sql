@@ -33,6 +33,17 @@ CREATE TABLE operator_stops (
     UNIQUE NULLS NOT DISTINCT (tenant_id, engine)
 );
 
+-- Items that the host, or their own content, does not let an engine take its step with: tried again a day later, and
+-- listed until they succeed.
+CREATE TABLE items_aside (
+    tenant_id uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    engine    text NOT NULL REFERENCES engines (name),
+    item_id   uuid NOT NULL,
+    error     text NOT NULL,
+    aside_at  timestamptz NOT NULL,
+    PRIMARY KEY (item_id, engine, tenant_id)
+);
+
 -- What one tenant may make the fleet do in 24 hours, where the operator allows more or less than everybody has.
 CREATE TABLE tenant_quotas (
     tenant_id uuid PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,

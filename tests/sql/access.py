@@ -46,8 +46,8 @@ VIEWS = {
 }  # fmt: skip
 # The machinery: nobody but the workers, or the owner alone.
 CLOSED = {
-    "engine_runs", "engines", "provider_limits", "inbound_rejects", "imap_folders", "fleet_schema_version",
-    "fleet_core_additions", "migration_history",
+    "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
+    "fleet_schema_version", "fleet_core_additions", "migration_history",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

@@ -184,6 +184,8 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
     internal = {
         "engine_runs",
         "engines",
+        "items_aside",
+        "items_resting",
         "migration_history",
         "fleet_schema_version",
         "fleet_core_additions",

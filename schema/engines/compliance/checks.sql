@@ -50,16 +50,15 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
-    v_status constant text := action_status(p_tenant_id, 'compliance');
     v_schedule record;
     v_schedules bigint := 0;
     v_refused bigint := 0;
     v_passed bigint := 0;
     v_busy bigint;
+    v_claimed uuid[];
     v_error text;
 BEGIN
-    IF v_status IS NULL THEN
+    IF action_status(p_tenant_id, 'compliance') IS NULL THEN
         RETURN;
     END IF;
 
@@ -75,8 +74,11 @@ BEGIN
             v_passed := v_passed + catch_up_compliance_schedule(v_schedule.id);
             PERFORM create_compliance_checks_from_schedule(v_schedule.id);
             PERFORM advance_compliance_schedule(v_schedule.id);
-        EXCEPTION WHEN invalid_parameter_value THEN
-            GET STACKED DIAGNOSTICS v_error = MESSAGE_TEXT;
+        EXCEPTION WHEN OTHERS THEN
+            IF is_transient(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            v_error := SQLERRM;
             UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
             v_refused := v_refused + 1;
         END;
@@ -87,16 +89,37 @@ BEGIN
     WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
       AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day');
 
-    RETURN QUERY
-    WITH claimed AS MATERIALIZED (
-        SELECT c.* FROM compliance_checks AS c
+    v_claimed := ARRAY(
+        SELECT c.id FROM compliance_checks AS c
         WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = c.id AND x.engine = 'compliance' AND x.tenant_id = p_tenant_id)
         ORDER BY c.next_step_at LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
-    ), examined AS (
+        FOR NO KEY UPDATE OF c SKIP LOCKED);
+
+    RETURN QUERY VALUES
+        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_schedules - v_refused),
+        ('skipped', 'schedule refused, see its last_error', v_refused),
+        ('skipped', 'period passed before it was checked, the latest one is', v_passed);
+    RETURN QUERY SELECT * FROM step_in_halves('step_compliance', 'compliance', p_tenant_id, v_claimed, p_run);
+END
+$$;
+
+-- The next step with each of these checks, which the caller has locked: completed, waived, reminded, overdue, escalated.
+CREATE OR REPLACE FUNCTION step_compliance(p_tenant_id uuid, p_checks uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    v_status constant text := action_status(p_tenant_id, 'compliance');
+BEGIN
+    RETURN QUERY
+    WITH examined AS (
         SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, o.id) AS responsible_id,
                f.missing, f.errors
-        FROM claimed AS c
+        FROM compliance_checks AS c
         LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
             SELECT n.* FROM compliance_entities AS n
             WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
@@ -115,6 +138,7 @@ BEGIN
             FROM (SELECT q.field, nullif(btrim(coalesce(e.document ->> q.field, e.document -> 'attributes' ->> q.field)), '') AS value
                   FROM unnest(c.required_fields) AS q (field)) AS r
         ) AS f
+        WHERE c.id = ANY (p_checks)
     ), decided AS (
         SELECT x.*, p.id AS reminder_contact_id, p.first_name, vendor.email AS vendor_email,
                CASE
@@ -169,12 +193,7 @@ BEGIN
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     )
-    SELECT 'due', 'schedule', v_schedules
-    UNION ALL SELECT 'busy', 'schedule', v_busy
-    UNION ALL SELECT 'due', 'check', count(*) FROM decided
-    UNION ALL SELECT 'acted', 'schedule', v_schedules - v_refused
-    UNION ALL SELECT 'skipped', 'schedule refused, see its last_error', v_refused WHERE v_refused > 0
-    UNION ALL SELECT 'skipped', 'period passed before it was checked, the latest one is', v_passed WHERE v_passed > 0
+    SELECT 'due', 'check', count(*) FROM decided
     UNION ALL SELECT 'acted', d.step, count(*) FROM decided AS d GROUP BY d.step
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
 END
@@ -260,12 +279,14 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),
-    run_compliance_batch(uuid, integer, bigint), compliance_due_tenants(), compliance_due_count(), compliance_next_due(),
+    run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint), compliance_due_tenants(),
+    compliance_due_count(), compliance_next_due(),
     compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
     compliance_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer)
     TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), compliance_due_tenants(), compliance_due_count(),
+GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint),
+    compliance_due_tenants(), compliance_due_count(),
     compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
     compliance_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
 
