@@ -280,7 +280,9 @@ def test_the_message_id_depends_on_tenant_and_action_alone() -> None:
     [
         "ann", "ann@", "@acme.example", "ann@acme..example", "a b@acme.example", "ann@acme.example, bob@acme.example",
         "Ann <ann@acme.example>", "ann@acme.example\r\nBcc: all@acme.example", "ann@acme.example\x00",
-        "änn@acme.example", ";",
+        "änn@acme.example", ";", "(" * 3000 + "@acme.example", '"\\"' * 2000 + "@acme.example",
+        "a" * 99_999 + "@acme.example",
+        f"ann@{'ü' * 200}.example", "ann@[127.0.0.1]", '"ann"@acme.example',
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(address: str) -> None:

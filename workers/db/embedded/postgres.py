@@ -38,7 +38,7 @@ def start(folder: Path, reached: Path) -> tuple[Server, str]:
         FleetError: it does not start, or the folder belongs to somebody else.
     """
     account = _account()
-    programs = _programs(account)
+    programs = programs_folder(account)
     private_folder(folder, account)
     # What a stranger's process has by now keeps PostgreSQL from starting, so no file may go on naming it.
     stop_leftover(folder / "postmaster.pid", "postgres", _STOPS)
@@ -119,8 +119,12 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _programs(account: Account | None) -> Path:
-    """Return the folder of PostgreSQL's programs: the package's, or a copy where the account cannot reach that."""
+def programs_folder(account: Account | None = None) -> Path:
+    """Return the folder of PostgreSQL's programs: the package's, or a copy where the account cannot reach that.
+
+    Raises:
+        FleetError: the package is not installed.
+    """
     package = find_spec(_MODULE)
     if package is None or package.origin is None:
         raise FleetError(f"the package {_PACKAGE} is missing: install the fleet again, or set DATABASE_URL")
