@@ -12,9 +12,10 @@ $$;
 
 -- Refuses a row that names another tenant's row, in the words in which one that does not exist is refused: nobody
 -- learns what there is. A reference that stood there before stays, and is ignored by whoever reads it: a row from
--- before must not stop its tenant. Arguments: column, table it refers to, and so on in pairs.
+-- before must not stop its tenant. Volatile, to see what the same statement has written. Arguments: column, table it
+-- refers to, and so on in pairs.
 CREATE OR REPLACE FUNCTION check_same_tenant() RETURNS trigger
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_row constant jsonb := to_jsonb(NEW);

@@ -222,8 +222,8 @@ def test_a_server_that_dies_in_the_middle_of_a_batch_and_comes_back() -> None:
 def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> None:
     with MailServer(password="pass/word@1") as server:  # noqa: S106  # a test's own
         place = server.url.removeprefix("smtp://")
-        (wrong,) = send(f"smtp://care:guess@{place}", letter(1))
-        assert send(f"smtp://care:pass%2Fword%401@{place}", letter(2)) == [Sent()]
+        (wrong,) = send(f"smtp://care:guess@{place}?starttls=off", letter(1))
+        assert send(f"smtp://care:pass%2Fword%401@{place}?starttls=off", letter(2)) == [Sent()]
 
     assert isinstance(wrong, RetryLater)
     assert wrong.channel_down
@@ -233,10 +233,21 @@ def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> Non
 
 def test_a_login_where_the_server_knows_none_is_no_fault_of_the_message() -> None:
     with MailServer() as server:
+        (outcome,) = send(f"{server.url.replace('//', '//care:secret@')}?starttls=off", letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_password_is_not_sent_to_a_server_without_tls() -> None:
+    with MailServer(password="secret") as server:  # noqa: S106  # a test's own
         (outcome,) = send(server.url.replace("//", "//care:secret@"), letter())
 
     assert isinstance(outcome, RetryLater)
     assert outcome.channel_down
+    assert "STARTTLS" in outcome.error
+    assert (server.logins, server.received) == ([], [])
 
 
 def test_where_starttls_is_required_and_not_offered_nothing_is_sent() -> None:

@@ -8,9 +8,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
+from workers.urls import starttls
 
 _PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
 _CLOSING: Final = 421  # the reply after which the server closes the connection
@@ -73,8 +74,10 @@ class MaildirChannel:
         self._folder = folder
 
     def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # customers' names and addresses are nobody else's business
         for name in ("tmp", "new", "cur"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
+            (self._folder / name).mkdir(exist_ok=True)
         return self
 
     def __exit__(
@@ -103,8 +106,7 @@ class MaildirChannel:
 class SmtpChannel:
     """Sends over SMTP; one connection serves a batch and is opened again when it is lost.
 
-    The URL: smtp://user:password@host:587 (STARTTLS where the server offers it; ?starttls=required insists)
-    or smtps://user:password@host:465.
+    The URL: smtps://user:password@host:465, or smtp://host:587, where `urls.starttls` says what becomes of TLS.
     """
 
     _TIMEOUT_SECONDS = 30
@@ -112,7 +114,7 @@ class SmtpChannel:
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
-        self._starttls_required = parse_qs(self._url.query).get("starttls") == ["required"]
+        self._starttls = starttls(self._url)
         self._connection: smtplib.SMTP | None = None
 
     def __enter__(self) -> Self:
@@ -141,7 +143,11 @@ class SmtpChannel:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             # Whatever keeps the connection from coming about, even a 5xx greeting, says nothing of the message.
             return RetryLater(f"cannot use {self._place}: {error}", channel_down=True)
-        return self._hand_over(connection, message, address)
+        try:
+            return self._hand_over(connection, message, address)
+        except BaseException:  # the dialogue broke off somewhere: the next message needs a new one
+            self._lost()
+            raise
 
     def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str) -> Outcome:
         try:
@@ -194,13 +200,13 @@ class SmtpChannel:
         return smtplib.SMTP(host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
 
     def _secure(self, connection: smtplib.SMTP) -> None:
-        if self._url.scheme == "smtps":
+        if self._url.scheme == "smtps" or self._starttls == "off":
             return
         connection.ehlo_or_helo_if_needed()
         if connection.has_extn("starttls"):
             connection.starttls(context=ssl.create_default_context())
-        elif self._starttls_required:
-            raise smtplib.SMTPException("it offers no STARTTLS, and SMTP_URL requires it")
+        elif self._starttls == "required":
+            raise smtplib.SMTPException("it offers no STARTTLS, and SMTP_URL requires it (a password does, too)")
 
     def _lost(self) -> None:
         if self._connection is not None:
