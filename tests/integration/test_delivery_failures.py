@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.crm import NOW, Crm
-from tests.integration.test_delivery import run, write
+from tests.outbox import run, write
 from tests.mail import MailServer
 from workers.db.session import Connection
 

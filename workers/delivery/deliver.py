@@ -156,7 +156,7 @@ def _send_claimed(
             if isinstance(outcome, Blocked) and not held:
                 blocked.add(row["tenant_id"])
                 logger.warning(
-                    "mail of tenant %s is refused for the sender's sake: %s", row["tenant_id"], outcome.error
+                    "mail of tenant %s is refused for its own sake: %s", row["tenant_id"], outcome.error
                 )
             down = (isinstance(outcome, RetryLater) and outcome.channel_down) or len(blocked) > 1
             done += _settle(connection, owner, _settlement(row, outcome, message_id, settings))
