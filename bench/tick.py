@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from bench.servers import filled_database
-from workers.engines.registry import ENGINES
+from workers.engines.registry import all_engines
 from workers.runtime.dispatch import run_engine
 
 _TICKS = 30
@@ -15,7 +15,7 @@ def measure(server: str) -> list[dict[str, Any]]:
     """Return the median and the slowest tick of each engine in milliseconds, ledger included."""
     rows = []
     with filled_database(server, "tick") as (_, connection):
-        for engine in ENGINES.values():
+        for engine in all_engines().values():
             times = []
             for _ in range(_TICKS):
                 started = time.perf_counter()

@@ -51,7 +51,7 @@ def by_hand(*lines: str, body: str | bytes = "Yes, that suits us. Please go ahea
     return "".join(f"{line}\n" for line in head).encode() + b"\n" + text
 
 
-def bounce(about: str, address: str, status: str, *, action: str = "failed") -> bytes:
+def bounce(about: str, address: str, status: str, *, action: str = "failed", said: str = "no such user") -> bytes:
     """Return the report of a mail server about the message with that Message-ID."""
     number = next(_NUMBER)
     return f"""\
@@ -78,7 +78,7 @@ Reporting-MTA: dns; mx.northwind.example
 Final-Recipient: rfc822; {address}
 Action: {action}
 Status: {status}
-Diagnostic-Code: smtp; {status.replace(".", "")[:1]}50 {status} no such user
+Diagnostic-Code: smtp; {status.replace(".", "")[:1]}50 {status} {said}
 
 --b{number}
 Content-Type: message/rfc822

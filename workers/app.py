@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from celery import Celery
 
-from beat_schedule import BEAT_SCHEDULE
 from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
 from workers.runtime.tasks import register as register_engines
+from workers.runtime.timetable import timetable
 from workers.settings import redis_url, settings, usable_home
 
 _TASK_TIME_LIMIT: Final = 30 * 60
@@ -37,11 +37,11 @@ def _configuration() -> dict[str, Any]:
         "visibility_timeout": _VISIBILITY_TIMEOUT,
         "broker_connection_retry_on_startup": True,
         "redis_socket_timeout": 30,
-        "redis_socket_keepalive": True,
+        "redis_socket_keepalive": not broker.startswith("redis+socket:"),  # a connection of the machine has none
         "redis_backend_health_check_interval": 25,
         "result_expires": 24 * 3600,
         "timezone": chosen.fleet_timezone,
-        "beat_schedule": BEAT_SCHEDULE,
+        "beat_schedule": timetable(),
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
         # Named here, so that a worker without --queues serves all of them.
         "task_queues": {"engines": {}, "delivery": {}, "inbound": {}},

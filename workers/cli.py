@@ -138,8 +138,9 @@ def status(as_json: Json = False) -> None:
         )  # fmt: skip
     out.print(table)
     out.print("actions: " + (", ".join(f"{n} {name}" for name, n in current["actions"].items()) or "none yet"))
-    for refused in current["refused_schedules"]:
-        out.print(f"compliance schedule {refused['schedule_id']}: {refused['error']}", style="red", markup=False)
+    for refused in current["refused"]:
+        line = f"{refused['engine']}, {refused['tenant_name']}: {refused['what']}: {refused['error']}"
+        out.print(line, style="red", markup=False)
 
 
 @app.command()
@@ -232,7 +233,7 @@ def migrate() -> None:
     from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
 
     done = migrations.migrate(direct_database_url())
-    names = done.revisions + [f"functions/{name}" for name in done.functions]
+    names = done.revisions + done.functions
     out.print(
         f"applied {', '.join(names)} in {done.seconds:.1f} s" if names else "nothing to do, the schema is current"
     )

@@ -19,3 +19,7 @@ class SchemaMismatchError(FleetError):
 
 class UnknownNameError(FleetError):
     """An engine or tenant that does not exist was asked for."""
+
+
+class EngineError(FleetError):
+    """An engine is not whole; the message names the engine and the missing part."""

@@ -1,1 +1,1 @@
-"""What judgement is worth: labelled sets, baselines, figures, and the trainers of its weights."""
+"""What judgement is worth: labelled sets, baselines and figures."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.insight import reply, roles, sentiment, signals, signature
+from bench.insight import answers, bounces, reply, roles, sentiment, signals, signature
 from bench.insight.scores import Evaluation, read
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
@@ -24,6 +24,16 @@ from workers.insight.signature import parse_signature
 BASELINES = ("mailparser_reply", "quotequail", "vaderSentiment")
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "insight.json"
 ROUNDS = 5
+REMEMBERING = (
+    "tokens",
+    "sentiment",
+    "reply",
+    "mail_headers",
+    "footers",
+    "signature_features",
+    "contact_words",
+    "phone_numbers",
+)
 TEXTS_REMEMBERED = 4_096  # caches up to this size hold lines and texts, larger ones single words
 
 
@@ -34,7 +44,7 @@ def main() -> None:
         sys.exit(f"bench.insight: {', '.join(missing)} not installed; `make bench-insight` installs what it needs")
     console = Console(width=110)
     evaluations: list[Evaluation] = [
-        judgement.evaluate() for judgement in (sentiment, signals, roles, reply, signature)
+        judgement.evaluate() for judgement in (sentiment, signals, roles, reply, signature, answers, bounces)
     ]
     rates = messages_per_second()
     console.print(_table(evaluations))
@@ -56,14 +66,14 @@ def messages_per_second() -> dict[str, float]:
     lines and texts is forgotten before each round, or the second round would only look things up.
     """
     kinds = {
-        "a sentence or two": [(case["text"], None) for case in read("sentiment_second", None)],
-        "mails, quotes and all": [(case["body"], case["sender"]) for case in read("replies_second", None)],
-        "mails with signatures": [(case["text"], case["sender"]) for case in read("signatures_second", None)],
-        "mails with signals": [(case["text"], None) for case in read("signals_second", None)],
+        "a sentence or two": [(case["text"], None) for case in read("sentiment_second")],
+        "mails, quotes and all": [(case["body"], case["sender"]) for case in read("replies_second")],
+        "mails with signatures": [(case["text"], case["sender"]) for case in read("signatures_second")],
+        "mails with signals": [(case["text"], None) for case in read("signals_second")],
     }
     remembered = [
         found
-        for name in ("tokens", "sentiment", "reply", "quoting", "signature_lines", "contact_words", "phone_numbers")
+        for name in REMEMBERING
         for found in vars(importlib.import_module(f"workers.insight.{name}")).values()
         if hasattr(found, "cache_clear") and found.cache_parameters()["maxsize"] in range(1, TEXTS_REMEMBERED + 1)
     ]

@@ -1,7 +1,6 @@
 """Score `split_reply`: on how many mails is the new text exact, but for its signature?"""
 
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from training import PUBLIC
 from workers.insight.html_text import html_to_text
 from workers.insight.reply import split_reply
 
@@ -28,9 +28,9 @@ def evaluate() -> dict[str, Any]:
     Returns:
         `{"name", "rows", "notes"}`; precision, recall and F1 of a row are all the share of exact mails.
     """
-    sets = {"own": _read(DATA / "replies.jsonl"), "second": _read(DATA / "replies_second.jsonl")}
-    folder = Path(os.environ.get("FLEET_JUDGEMENT_DIR", "../shared/data/judgement"))
-    public = folder / "replies" / "discourse.jsonl"
+    names = {"own": "replies", "second": "replies_second", "third": "replies_third"}
+    sets = {label: _read(DATA / f"{name}.jsonl") for label, name in names.items()}
+    public = PUBLIC / "replies" / "discourse.jsonl"
     notes = ["A reply is exact if its words are, with or without the signature that belongs to it."]
     if public.exists():
         sets["public (discourse)"] = _read(public)

@@ -30,7 +30,7 @@ _KEYWORDS = {
 def evaluate() -> Evaluation:
     """Compare the fleet with keywords found anywhere in the title and with whole keywords, on both sets."""
     rows: list[Row] = []
-    for name, cases in {"held": read("roles"), "second": read("roles_second", None)}.items():
+    for name, cases in {"own": read("roles"), "second": read("roles_second")}.items():
         truth = [[case["role"]] for case in cases]
         titles = [case["title"].lower() for case in cases]
         words = [set(re.findall(r"\w+", title)) for title in titles]

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).resolve().parent / "data"
 
 
@@ -21,11 +20,9 @@ class Evaluation(TypedDict):
     notes: list[str]
 
 
-def read(name: str, split: str | None = "held") -> list[dict[str, Any]]:
-    """The labelled cases of ``data/NAME.jsonl``, of one half or (None) of both."""
-    lines = (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    cases: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return [case for case in cases if split is None or case["split"] == split]
+def read(name: str) -> list[dict[str, Any]]:
+    """The labelled cases of ``data/NAME.jsonl``."""
+    return [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def score(

@@ -1,7 +1,6 @@
 """Score signatures: the lines that sign a mail, and the fields they hold."""
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.insight.reply import LANGUAGES
-from bench.insight.signature_samples import Sample, make_samples
+from training import PUBLIC
+from training.signature_samples import Sample, make_samples
 from workers.insight.quoting import part_lines
 from workers.insight.signature import find_signature, parse_signature
 
@@ -31,16 +31,16 @@ def evaluate() -> dict[str, Any]:
         `{"name", "rows", "notes"}`. The rows "false alarms" hold in `recall` the share of unsigned mails in which
         a system sees a signature (lower is better), and in `n` the number of those mails.
     """
-    notes = ["own, second: written here and not trained on; public: Enron mails (mailgun/forge, CC BY 3.0)."]
+    notes = ["own, second, third: written here and not trained on; public: Enron mails (mailgun/forge, CC BY 3.0)."]
     rows: list[dict[str, Any]] = []
-    for label, name in {"own": "signatures", "second": "signatures_second"}.items():
+    names = {"own": "signatures", "second": "signatures_second", "third": "signatures_third"}
+    for label, name in names.items():
         mails = [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text("utf-8").splitlines()]
         rows.extend(_own_rows(label, mails, notes))
-    folder = Path(os.environ.get("FLEET_JUDGEMENT_DIR", "../shared/data/judgement"))
-    if (folder / "signatures" / "forge.jsonl").exists():
+    if (PUBLIC / "signatures" / "forge.jsonl").exists():
         rows.extend(_public_rows(notes))
     else:
-        notes.append(f"No public set: {folder / 'signatures' / 'forge.jsonl'} is missing.")
+        notes.append(f"No public set: {PUBLIC / 'signatures' / 'forge.jsonl'} is missing.")
     return {"name": "signature", "rows": rows, "notes": notes}
 
 
@@ -58,7 +58,7 @@ def _own_rows(label: str, mails: Sequence[dict[str, Any]], notes: list[str]) -> 
 
 
 def _public_rows(notes: list[str]) -> Iterator[dict[str, Any]]:
-    trainer = import_module("bench.insight.train_signature")
+    trainer = import_module("training.signature")
     samples: list[Sample] = trainer.load_forge()
     if find_spec("sklearn"):
         made = make_samples(trainer.MADE, trainer.SEED)

@@ -28,15 +28,16 @@ $$;
 CREATE OR REPLACE FUNCTION actions_by_subject(p_tenant_id uuid, p_sender text, p_subject text) RETURNS SETOF bigint
 LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
 AS $$
-    WITH sent AS (
-        SELECT a.id, a.subject_type, a.subject_id, a.sent_at, a.sent_subject,
-               g.verdict IS DISTINCT FROM 'cancelled' AS is_open
-        FROM scheduled_actions AS a
-        LEFT JOIN action_guards AS g ON g.action_id = a.id
+    WITH written AS (
+        SELECT a.* FROM scheduled_actions AS a
         WHERE p_subject IS NOT NULL AND a.tenant_id = p_tenant_id AND a.kind = 'email' AND a.status = 'sent'
           AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = p_sender
           AND a.sent_at > fleet_now() - interval '90 days'
           AND (a.sent_subject IS NULL OR lower(regexp_replace(btrim(a.sent_subject), '\s+', ' ', 'g')) = p_subject)
+    ), sent AS (
+        SELECT w.*, g.verdict IS DISTINCT FROM 'cancelled' AS is_open
+        FROM written AS w
+        JOIN action_guards(ARRAY(SELECT id FROM written)) AS g ON g.action_id = w.id
     )
     SELECT (array_agg(s.id ORDER BY s.sent_at DESC, s.id DESC))[1] FROM sent AS s
     WHERE s.is_open OR (s.sent_subject IS NOT NULL AND NOT EXISTS (SELECT FROM sent AS o WHERE o.is_open))

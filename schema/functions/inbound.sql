@@ -6,7 +6,7 @@
 -- Message-ID that was used before gets one of its own.
 -- p_message: the columns of inbound_messages; "senders", see inbound_sender; "recipients"; "lists", the addresses of
 -- the lists it came through; "subject_answered", see actions_by_subject, or null;
--- p_judgement: how the writer feels, for what may be an answer, see apply_reply; p_bounce: see apply_bounce.
+-- p_judgement: what the writer wants and feels, see apply_reply; p_bounce: see apply_bounce.
 CREATE OR REPLACE FUNCTION ingest_message(
     p_fingerprint text, p_tenant_id uuid, p_message jsonb, p_answered jsonb, p_judgement jsonb, p_bounce jsonb
 ) RETURNS TABLE (outcome text, tenant_id uuid, inbound_id uuid, kind text, action_id bigint)
@@ -18,7 +18,7 @@ DECLARE
     v_action bigint := answered_action(v_tenant, p_answered);
     v_kind text := p_message ->> 'kind';
     v_sender record;
-    v_matches bigint[];
+    v_matches bigint[] := '{}';
     v_why text;
     v_message_id text := p_message ->> 'message_id';
     v_stored inbound_messages;
@@ -56,9 +56,6 @@ BEGIN
         ELSIF v_kind = 'unplaced' THEN
             v_why := 'several';
         END IF;
-    END IF;
-    IF v_kind = 'reply' AND p_judgement ->> 'summary' IS NULL THEN
-        v_why := 'unreadable';
     END IF;
 
     FOR v_attempt IN 1 .. 2 LOOP
@@ -98,212 +95,83 @@ BEGIN
 
     IF v_id IS NOT NULL AND v_kind = 'reply' THEN
         PERFORM apply_reply(v_id, p_judgement);
-    ELSIF v_id IS NOT NULL AND v_kind = 'bounce' THEN
+    ELSIF v_id IS NOT NULL AND v_kind IN ('message', 'unplaced') THEN
+        PERFORM heed_answer(m, NULL, p_judgement) FROM inbound_messages AS m
+        WHERE m.id = v_id AND m.contact_id IS NOT NULL;
+    ELSIF v_id IS NOT NULL AND v_kind IN ('bounce', 'complaint') THEN
         PERFORM apply_bounce(v_id, p_bounce);
     END IF;
-    IF v_id IS NOT NULL AND v_why IS NOT NULL THEN
-        PERFORM hand_over_message(v_id, coalesce(v_action, v_matches[1]), v_why, p_judgement ->> 'summary');
+    IF v_id IS NOT NULL AND v_kind = 'unplaced' THEN
+        PERFORM file_answer_task('answer_unplaced', m, a, p_judgement || jsonb_build_object('why', v_why))
+        FROM inbound_messages AS m, scheduled_actions AS a
+        WHERE m.id = v_id AND a.id = coalesce(v_action, v_matches[1]);
     END IF;
     RETURN QUERY SELECT CASE WHEN v_id IS NULL THEN 'duplicate' ELSE 'stored' END, v_tenant, v_id, v_kind, v_action;
 END
 $$;
 
--- Asks a person about a message that cannot be placed or read: the client's owner, else who is responsible at all.
--- One stranger is asked about once for each message of ours, however often he writes.
--- p_why: stranger, several or unreadable, see the template unplaced_answer.
-CREATE OR REPLACE FUNCTION hand_over_message(p_inbound_id uuid, p_action_id bigint, p_why text, p_summary text)
-RETURNS void
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-AS $$
-    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
-                                   contact_id, assigned_to, run_at, status, dedupe_key)
-    SELECT m.tenant_id, a.engine, 'task', 'unplaced_answer',
-           jsonb_build_object('why', p_why, 'customer', coalesce(m.from_name, m.from_address),
-                              'company', l.company_name, 'title', m.subject, 'summary', p_summary),
-           'inbound_message', m.id, l.id, m.contact_id, coalesce(w.id, r.id), fleet_now(), 'scheduled',
-           CASE p_why WHEN 'stranger' THEN format('stranger:%s:%s', a.id, folded_address(m.from_address))
-                      ELSE format('%s:%s', p_why, m.id) END
-    FROM inbound_messages AS m
-    JOIN scheduled_actions AS a ON a.id = p_action_id AND a.tenant_id = m.tenant_id
-    LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = m.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = m.tenant_id
-    LEFT JOIN LATERAL (
-        SELECT p.id FROM profiles AS p
-        WHERE p.tenant_id = m.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
-        LIMIT 1
-    ) AS r ON true
-    WHERE m.id = p_inbound_id
-    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
-$$;
-
--- Stops what a stored reply answers. The subject's row is locked before its actions are read: an engine that
--- is following up at this moment has then written its action, and that one is cancelled too.
--- p_judgement: {"sentiment", "score", "issues": [...], "summary"}
+-- Tells the engine whose message a stored reply answers. The engine locks its subject's row before it cancels what is
+-- open about it: another worker that is following up at this moment has then written its action, and that one is
+-- cancelled too.
+-- p_judgement: {"answer", "language", "language_name", "sentiment", "score", "issues": [...], "summary", "text"};
+-- sentiment and score are NULL where they cannot be told
 CREATE OR REPLACE FUNCTION apply_reply(p_inbound_id uuid, p_judgement jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_now constant timestamptz := fleet_now();
     v_message inbound_messages;
     v_action scheduled_actions;
 BEGIN
     SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
     SELECT * INTO STRICT v_action FROM scheduled_actions
     WHERE id = v_message.action_id AND tenant_id = v_message.tenant_id;
-
-    CASE v_action.subject_type
-        WHEN 'feedback_request' THEN
-            PERFORM answer_feedback(v_message, v_action, p_judgement);
-        WHEN 'quote' THEN
-            UPDATE quotes AS q SET
-                responded_at = coalesce(q.responded_at, v_now),
-                next_follow_up_at = NULL,
-                follow_up_ended_at = coalesce(q.follow_up_ended_at, v_now)
-            WHERE q.id = v_action.subject_id AND q.tenant_id = v_message.tenant_id;
-            IF FOUND THEN
-                INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
-                VALUES (v_message.tenant_id, v_action.subject_id, 'response', p_judgement ->> 'summary',
-                        jsonb_build_object('inbound_message_id', p_inbound_id, 'from', v_message.from_address,
-                                           'sentiment', p_judgement ->> 'sentiment'), v_now);
-            END IF;
-        WHEN 'deal' THEN
-            -- The series is named as well: of a deal whose last activity nobody ever wrote down, the trigger
-            -- takes the first instant for a note and not for an activity.
-            UPDATE deals AS d SET
-                last_activity_at = greatest(d.last_activity_at, v_now), stalled_at = NULL, next_follow_up_at = NULL,
-                follow_up_count = 0, follow_up_ended_at = NULL
-            WHERE d.id = v_action.subject_id AND d.tenant_id = v_message.tenant_id;
-        WHEN 'compliance_check' THEN
-            UPDATE compliance_checks AS c SET status = 'in_progress'
-            WHERE c.id = v_action.subject_id AND c.tenant_id = v_message.tenant_id
-              AND c.status IN ('pending', 'awaiting_response', 'overdue');
-        ELSE
-            NULL;
-    END CASE;
-
-    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = 'the customer answered'
-    WHERE a.tenant_id = v_message.tenant_id AND a.subject_type = v_action.subject_type
-      AND a.subject_id = v_action.subject_id AND a.status IN ('suggested', 'scheduled')
-      AND a.template <> 'service_recovery';  -- an answer calls for that one and does not end it
-END
-$$;
-
--- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
--- answers the unhappiest stays: thanks must not hide a complaint.
-CREATE OR REPLACE FUNCTION answer_feedback(
-    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
-) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-    v_sentiment constant text := p_judgement ->> 'sentiment';
-    v_score constant numeric := (p_judgement ->> 'score')::numeric;
-    v_request feedback_requests;
-    v_unhappier boolean;
-BEGIN
-    SELECT * INTO v_request FROM feedback_requests
-    WHERE id = p_action.subject_id AND tenant_id = p_message.tenant_id
-    FOR NO KEY UPDATE;
-    IF v_request.id IS NULL THEN
-        RETURN;
+    IF EXISTS (SELECT FROM engines AS e WHERE e.name = v_action.engine) THEN
+        EXECUTE format('SELECT %I($1, $2, $3)', v_action.engine || '_answered') USING v_message, v_action, p_judgement;
     END IF;
-    v_unhappier := v_request.response_email_id IS NULL
-        OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
-    UPDATE feedback_requests SET
-        status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,
-        responded_at = coalesce(responded_at, v_now),
-        response_email_id = CASE WHEN v_unhappier THEN p_message.id ELSE response_email_id END,
-        sentiment = CASE WHEN v_unhappier THEN v_sentiment ELSE sentiment END,
-        sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
-        response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
-    WHERE id = v_request.id;
-    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
-       AND NOT v_request.service_recovery_triggered THEN
-        PERFORM recover_service(p_message, v_request.id, p_judgement);
-    END IF;
+    PERFORM heed_answer(v_message, v_action, p_judgement);
 END
 $$;
 
--- Opens a case for an unhappy customer, and a next action for the client's owner (else for who is responsible
--- at all). A CRM has rules of its own: if it refuses the case, the next action says so.
-CREATE OR REPLACE FUNCTION recover_service(p_message inbound_messages, p_request_id uuid, p_judgement jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_context record;
-    v_case uuid;
-    v_error text;
-BEGIN
-    SELECT f.tenant_id, f.order_id, l.id AS client_id, l.company_name, c.id AS contact_id, o.order_number,
-           nullif(concat_ws(' ', c.first_name, c.last_name), '') AS customer, coalesce(w.id, r.id) AS owner_id
-    INTO STRICT v_context
-    FROM feedback_requests AS f
-    LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
-    LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
-    LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
-    LEFT JOIN LATERAL (
-        SELECT p.id FROM profiles AS p
-        WHERE p.tenant_id = f.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
-        LIMIT 1
-    ) AS r ON true
-    WHERE f.id = p_request_id;
-
-    BEGIN
-        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
-        VALUES (v_context.tenant_id, v_context.order_id, v_context.client_id, v_context.contact_id,
-                'Unhappy with order ' || coalesce(v_context.order_number, v_context.order_id::text),
-                p_judgement ->> 'summary', 'open', 'high', 'fleet', 'service_recovery')
-        RETURNING id INTO v_case;
-    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
-        v_error := SQLERRM;
-    END;
-    UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
-
-    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
-                                   contact_id, assigned_to, run_at, status, dedupe_key)
-    SELECT v_context.tenant_id, 'feedback', 'task', 'service_recovery',
-           jsonb_build_object('order_number', v_context.order_number, 'company', v_context.company_name,
-                              'customer', coalesce(v_context.customer, p_message.from_address),
-                              'sentiment', p_judgement ->> 'sentiment', 'issues', p_judgement -> 'issues',
-                              'summary', p_judgement ->> 'summary', 'case_error', v_error),
-           'feedback_request', p_request_id, v_context.client_id, v_context.contact_id, v_context.owner_id, fleet_now(),
-           s.status, 'service_recovery:' || p_request_id
-    FROM action_status(v_context.tenant_id, 'feedback') AS s (status)
-    WHERE s.status IS NOT NULL
-    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;
-END
-$$;
-
--- A hard bounce: the action keeps why it did not arrive, and its address is written to no more. A report that
--- names none of our messages is believed only about the tenant's own contacts.
--- p_bounce: {"hard", "recipient" (folded), "status"}
+-- A bounce or a complaint: the action keeps why it did not arrive, and what failed is noted, which suppresses what is
+-- dead (see failures.sql). Whoever is named beside the address that we wrote to is its owner's business. A report that
+-- names none of our messages is believed only about the tenant's own contacts. A delay is no failure yet.
+-- p_bounce: {"failures": [{"recipient" (folded), "whose", "cause", "status", "said", "delayed"}]}
 CREATE OR REPLACE FUNCTION apply_bounce(p_inbound_id uuid, p_bounce jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_reason constant text := concat_ws(' ', 'hard bounce', p_bounce ->> 'status');
     v_message inbound_messages;
     v_sent_to text;
 BEGIN
-    IF NOT coalesce((p_bounce ->> 'hard')::boolean, false) THEN
-        RETURN;
-    END IF;
     SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
-    UPDATE scheduled_actions AS a SET reason = v_reason
-    WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id
-    RETURNING nullif(lower(btrim(a.sent_to)), '') INTO v_sent_to;
+    SELECT nullif(lower(btrim(a.sent_to)), '') INTO v_sent_to FROM scheduled_actions AS a
+    WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id;
 
-    INSERT INTO suppressions (tenant_id, address, reason)
-    SELECT v_message.tenant_id, v_sent_to, v_reason WHERE v_sent_to IS NOT NULL
-    UNION
-    SELECT v_message.tenant_id, lower(btrim(c.email)), v_reason
-    FROM contacts_with_address(v_message.tenant_id, p_bounce ->> 'recipient', p_bounce ->> 'recipient') AS c
-    WHERE v_sent_to IS NULL
-    ON CONFLICT (tenant_id, address) DO NOTHING;
+    WITH failures AS (
+        SELECT f.* FROM jsonb_to_recordset(p_bounce -> 'failures')
+            AS f (recipient text, whose text, cause text, status text, said text, delayed boolean)
+        WHERE NOT f.delayed
+    ), addressed AS (
+        -- Of several that one message brought about, the one of its address counts, else the mildest.
+        (SELECT v_sent_to AS address, f.* FROM failures AS f WHERE v_sent_to IS NOT NULL
+         ORDER BY f.recipient = regexp_replace(v_sent_to, '^([^+@]+)\+[^@]*@', '\1@') DESC NULLS LAST, f.whose = 'address'
+         LIMIT 1)
+        UNION ALL
+        SELECT DISTINCT ON (c.email) lower(btrim(c.email)), f.* FROM failures AS f
+        CROSS JOIN LATERAL contacts_with_address(v_message.tenant_id, f.recipient, f.recipient) AS c
+        WHERE v_sent_to IS NULL
+    ), explained AS (
+        UPDATE scheduled_actions AS a
+        SET reason = CASE v_message.kind WHEN 'bounce' THEN 'not delivered: ' ELSE '' END
+            || d.cause || coalesce(' (' || d.status || ')', '')
+        FROM addressed AS d
+        WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id
+    )
+    INSERT INTO delivery_failures (
+        tenant_id, address, action_id, inbound_message_id, whose, cause, status, said, failed_at)
+    SELECT v_message.tenant_id, d.address, v_message.action_id, p_inbound_id, d.whose, d.cause, d.status, d.said,
+           v_message.received_at
+    FROM addressed AS d;
 END
 $$;
 
@@ -348,13 +216,9 @@ AS $$
         uid_validity = excluded.uid_validity, polled_at = excluded.polled_at
 $$;
 
-REVOKE ALL ON FUNCTION ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), hand_over_message(uuid, bigint, text, text),
-    apply_reply(uuid, jsonb), answer_feedback(inbound_messages, scheduled_actions, jsonb),
-    recover_service(inbound_messages, uuid, jsonb), apply_bounce(uuid, jsonb),
-    set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
+REVOKE ALL ON FUNCTION ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
+    apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
     imap_position(text, bigint), advance_imap_position(text, bigint, bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), hand_over_message(uuid, bigint, text, text),
-    apply_reply(uuid, jsonb), answer_feedback(inbound_messages, scheduled_actions, jsonb),
-    recover_service(inbound_messages, uuid, jsonb), apply_bounce(uuid, jsonb),
-    set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
+GRANT EXECUTE ON FUNCTION ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
+    apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
     imap_position(text, bigint), advance_imap_position(text, bigint, bigint) TO service_role;

@@ -65,59 +65,21 @@ AS $$
           AND (status = 'succeeded' OR (status = 'running' AND lease_until > clock_timestamp())))
 $$;
 
--- The tenants for whom an engine has due work now. Every branch is a range of one index that leads with
--- the due instant, so the cost grows with what is due and not with how many tenants there are. A tenant
--- may be named in vain (its stage limits are longer than the shortest); its batch is then empty.
+-- The tenants for whom an engine, that is not off for them nor stopped by the operator, has due work now. Only the engine's own tables are read:
+-- a lock on another engine's stops nobody here. A tenant may be named in vain; its batch is then empty.
 CREATE OR REPLACE FUNCTION due_tenants(p_engine text) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
 BEGIN
-    RETURN QUERY
-    SELECT t.tenant_id FROM (
-        SELECT r.tenant_id FROM feedback_requests AS r
-        WHERE p_engine = 'feedback' AND r.due_at <= v_now
-        UNION
-        SELECT d.tenant_id FROM deals AS d
-        WHERE p_engine = 'deals'
-          AND d.stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
-          AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL
-          AND coalesce(d.next_follow_up_at, d.stalls_at,
-                  ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') <= v_now
-        UNION
-        SELECT q.tenant_id FROM quotes AS q
-        WHERE p_engine = 'quotes' AND q.due_at <= v_now
-        UNION
-        SELECT e.tenant_id FROM contact_enrichment_queue AS e
-        WHERE p_engine = 'enrichment' AND e.status = 'pending'
-          AND (e.source NOT IN ('apollo', 'web_search') OR e.extracted_data IS NOT NULL)
-        UNION
-        SELECT e.tenant_id FROM contact_enrichment_queue AS e
-        WHERE p_engine = 'enrichment' AND e.status = 'pending'
-          AND e.source IN ('apollo', 'web_search') AND e.extracted_data IS NULL
-          AND coalesce(e.retry_at, '1970-01-01 00:00:00+00') <= v_now
-        UNION
-        SELECT m.tenant_id FROM inbound_messages AS m
-        WHERE p_engine = 'enrichment' AND m.processed_at IS NULL AND m.kind IN ('reply', 'message')
-        UNION
-        SELECT s.tenant_id FROM opportunity_signals AS s
-        WHERE p_engine = 'enrichment' AND NOT s.actioned AND s.action_taken IS NULL AND s.signal_strength >= 0.8
-          AND (s.contact_id IS NOT NULL OR s.client_id IS NOT NULL)
-        UNION
-        SELECT e.tenant_id FROM contact_enrichment_queue AS e
-        WHERE p_engine = 'enrichment' AND e.status = 'processing' AND coalesce(e.claimed_at, e.created_at) <= v_now - interval '30 minutes'
-        UNION
-        SELECT s.tenant_id FROM compliance_schedule AS s
-        WHERE p_engine = 'compliance' AND s.is_active AND s.notify_at <= v_now
-        UNION
-        SELECT c.tenant_id FROM compliance_checks AS c
-        WHERE p_engine = 'compliance' AND c.next_step_at <= v_now
-    ) AS t
-    WHERE NOT EXISTS (
-        SELECT FROM engine_settings AS s
-        WHERE s.tenant_id = t.tenant_id AND s.engine = p_engine AND s.mode = 'off')
-    ORDER BY t.tenant_id;
+    IF NOT EXISTS (SELECT FROM engines AS e WHERE e.name = p_engine) THEN
+        RAISE EXCEPTION 'engine % is not in the database: run `fleet db migrate`', p_engine
+            USING ERRCODE = 'undefined_object';
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT t.id FROM %I() AS t (id)'
+        ' WHERE NOT EXISTS (SELECT FROM engine_settings AS s'
+        '                   WHERE s.tenant_id = t.id AND s.engine = $1 AND s.mode = ''off'')'
+        ' AND NOT is_stopped(t.id, $1) ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
 END
 $$;
 

@@ -1,52 +1,84 @@
 -- The outbox: claim with a lease, refuse what is no longer wanted, settle. Engines write scheduled_actions,
 -- delivery reads them here; no other road leads from one to the other.
 
--- Why an action must not leave any more, and what it becomes: skipped (cannot be sent) or cancelled (no
--- longer wanted). NULL where nothing speaks against it. One definition for every kind of action.
-CREATE OR REPLACE VIEW action_guards WITH (security_invoker = true) AS
-SELECT a.id AS action_id, address.value AS address,
-       CASE
-           WHEN a.subject_type = 'deal' AND (d.id IS NULL OR d.stalled_at IS NULL
-                OR d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') OR NOT d.auto_follow_up_enabled)
-               THEN 'cancelled'
-           WHEN a.subject_type = 'quote' AND (q.id IS NULL OR q.outcome IS NOT NULL OR q.status NOT IN ('sent', 'viewed'))
-               THEN 'cancelled'
-           WHEN a.subject_type = 'feedback_request' AND a.kind = 'email' AND (f.id IS NULL OR f.status <> 'sent')
-               THEN 'cancelled'
-           WHEN a.subject_type = 'compliance_check' AND (c.id IS NULL OR c.status IN ('completed', 'waived'))
-               THEN 'cancelled'
-           WHEN a.subject_type = 'opportunity_signal' AND (o.id IS NULL OR o.actioned) THEN 'cancelled'
-           WHEN a.kind = 'email' AND (address.value IS NULL OR s.address IS NOT NULL) THEN 'skipped'
-       END AS verdict,
-       CASE
-           WHEN a.subject_type = 'deal' AND d.id IS NULL THEN 'the deal is gone'
-           WHEN a.subject_type = 'deal' AND d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') THEN 'the deal is closed'
-           WHEN a.subject_type = 'deal' AND NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
-           WHEN a.subject_type = 'deal' AND d.stalled_at IS NULL THEN 'the deal is active again'
-           WHEN a.subject_type = 'quote' AND q.id IS NULL THEN 'the quote is gone'
-           WHEN a.subject_type = 'quote' AND q.outcome IS NOT NULL THEN 'the quote has an outcome'
-           WHEN a.subject_type = 'quote' AND q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
-           WHEN a.subject_type = 'feedback_request' AND a.kind = 'email' AND f.status IS DISTINCT FROM 'sent'
-               THEN 'the request is ' || coalesce(f.status, 'gone')
-           WHEN a.subject_type = 'compliance_check' AND (c.id IS NULL OR c.status IN ('completed', 'waived'))
-               THEN 'the check is ' || coalesce(c.status, 'gone')
-           WHEN a.subject_type = 'opportunity_signal' AND (o.id IS NULL OR o.actioned)
-               THEN 'the signal is ' || CASE WHEN o.id IS NULL THEN 'gone' ELSE 'dealt with' END
-           WHEN a.kind = 'email' AND address.value IS NULL THEN 'no address'
-           WHEN a.kind = 'email' AND s.address IS NOT NULL THEN 'address is suppressed: ' || s.reason
-       END AS reason
-FROM scheduled_actions AS a
-LEFT JOIN deals AS d ON a.subject_type = 'deal' AND d.id = a.subject_id AND d.tenant_id = a.tenant_id
-LEFT JOIN quotes AS q ON a.subject_type = 'quote' AND q.id = a.subject_id AND q.tenant_id = a.tenant_id
-LEFT JOIN feedback_requests AS f
-    ON a.subject_type = 'feedback_request' AND f.id = a.subject_id AND f.tenant_id = a.tenant_id
-LEFT JOIN compliance_checks AS c
-    ON a.subject_type = 'compliance_check' AND c.id = a.subject_id AND c.tenant_id = a.tenant_id
-LEFT JOIN opportunity_signals AS o
-    ON a.subject_type = 'opportunity_signal' AND o.id = a.subject_id AND o.tenant_id = a.tenant_id
-LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
-CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS value) AS address
-LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(address.value);
+-- For each of these actions the address it would go to and, where something speaks against it, why it must not leave
+-- and what it becomes: cancelled (its engine says that it is no longer wanted) or skipped (it cannot be sent). Only the
+-- engines concerned are asked, and an action whose engine is not in the registry goes nowhere.
+CREATE OR REPLACE FUNCTION action_guards(p_actions bigint[])
+RETURNS TABLE (action_id bigint, address text, verdict text, reason text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 50
+AS $$
+DECLARE
+    v_engine text;
+    v_unwanted jsonb := '{}';  -- {action: reason}
+BEGIN
+    FOR v_engine IN
+        SELECT e.name FROM engines AS e
+        WHERE e.name IN (SELECT a.engine FROM scheduled_actions AS a WHERE a.id = ANY (p_actions))
+    LOOP
+        EXECUTE format('SELECT $1 || coalesce(jsonb_object_agg(g.action_id, g.reason), ''{}'') FROM %I($2) AS g',
+                       v_engine || '_guard') INTO v_unwanted USING v_unwanted, p_actions;
+    END LOOP;
+    RETURN QUERY
+    SELECT a.id, destination.address,
+           CASE WHEN refusal.unwanted IS NOT NULL THEN 'cancelled' WHEN refusal.unsendable IS NOT NULL THEN 'skipped' END,
+           coalesce(refusal.unwanted, refusal.unsendable)
+    FROM scheduled_actions AS a
+    LEFT JOIN engines AS e ON e.name = a.engine
+    LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
+    CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
+    LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(destination.address)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN e.name IS NULL THEN format('there is no engine %s', a.engine)
+                    ELSE v_unwanted ->> a.id::text END AS unwanted,
+               CASE WHEN a.kind <> 'email' THEN NULL
+                    WHEN destination.address IS NULL THEN 'no address'
+                    WHEN length(destination.address) > 320 THEN 'the address is longer than any address'
+                    WHEN s.address IS NOT NULL THEN 'address is suppressed: ' || s.reason END AS unsendable
+    ) AS refusal
+    WHERE a.id = ANY (p_actions);
+END
+$$;
+
+-- Tells each engine which of its actions have just reached an end (sent, refused, failed, cancelled) or were revived
+-- by an operator, in the transaction that settles them: state and outbox agree at every moment.
+CREATE OR REPLACE FUNCTION tell_engines() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_engine text;
+    v_actions bigint[];
+BEGIN
+    FOR v_engine, v_actions IN
+        SELECT n.engine, array_agg(n.id) FROM settled AS n
+        JOIN claimed AS o ON o.id = n.id
+        JOIN engines AS e ON e.name = n.engine
+        WHERE n.status <> o.status
+          AND (n.status IN ('sent', 'skipped', 'failed', 'dead', 'cancelled')
+               OR n.status = 'scheduled' AND o.status IN ('failed', 'dead'))
+        GROUP BY n.engine
+    LOOP
+        EXECUTE format('SELECT %I($1)', v_engine || '_settled') USING v_actions;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER actions_settled
+    AFTER UPDATE ON scheduled_actions
+    REFERENCING OLD TABLE AS claimed NEW TABLE AS settled
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_engines();
+
+-- Cancels what is still open about an action's subject, but for the templates to keep.
+CREATE OR REPLACE FUNCTION cancel_open_actions(
+    p_action scheduled_actions, p_reason text, p_keep text[] DEFAULT '{}'
+) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = p_reason
+    WHERE a.tenant_id = p_action.tenant_id AND a.subject_type = p_action.subject_type
+      AND a.subject_id = p_action.subject_id AND a.status IN ('suggested', 'scheduled') AND a.template <> ALL (p_keep)
+$$;
 
 -- A time zone that does not exist is refused where it is written: read by claim_emails, it would stop the
 -- mail of every tenant.
@@ -112,7 +144,6 @@ CREATE OR REPLACE FUNCTION claim_emails(
     tenant_name text, from_name text, from_address text, attempts integer
 )
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-SET join_collapse_limit = 16 SET from_collapse_limit = 16  -- action_guards alone joins nine tables
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -124,7 +155,7 @@ BEGIN
         WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id > v_tenant
         ORDER BY a.tenant_id LIMIT 1;
         EXIT WHEN v_tenant IS NULL;
-        CONTINUE WHEN EXISTS (
+        CONTINUE WHEN is_stopped(v_tenant, NULL) OR EXISTS (
             SELECT FROM tenant_delivery AS y
             WHERE y.tenant_id = v_tenant
               AND (y.paused OR (v_now AT TIME ZONE y.time_zone)::time < y.window_start
@@ -132,19 +163,34 @@ BEGIN
         v_claimed := v_claimed || ARRAY(
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
-            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed))
+            ORDER BY a.run_at, a.id
+            LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, 'messages'))
             FOR NO KEY UPDATE SKIP LOCKED);
     END LOOP;
 
     RETURN QUERY
-    WITH updated AS (
+    WITH guarded AS MATERIALIZED (
+        SELECT g.*, a.tenant_id, row_number() OVER (PARTITION BY a.tenant_id, s.stranger ORDER BY a.run_at, a.id) AS place, s.stranger
+        FROM action_guards(v_claimed) AS g
+        JOIN scheduled_actions AS a ON a.id = g.action_id
+        CROSS JOIN LATERAL (SELECT g.verdict IS NULL AND is_new_recipient(a.tenant_id, g.address) AS stranger) AS s
+    ), judged AS (
+        -- Strangers beyond the day's quota wait for the next hour, behind whoever comes meanwhile.
+        SELECT g.action_id, g.address,
+               CASE WHEN over.quota THEN 'scheduled' ELSE g.verdict END AS verdict,
+               CASE WHEN over.quota THEN 'the day''s quota of new recipients is used up' ELSE g.reason END AS reason
+        FROM guarded AS g
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN g.stranger THEN g.place > quota_left(g.tenant_id, 'recipients') ELSE false END AS quota) AS over
+    ), updated AS (
         UPDATE scheduled_actions AS a SET
             status = coalesce(g.verdict, 'sending'),
             reason = g.reason,
+            run_at = CASE WHEN g.verdict = 'scheduled' THEN v_now + interval '1 hour' ELSE a.run_at END,
             attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
             lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
             lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
-        FROM action_guards AS g
+        FROM judged AS g
         WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
         RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
     )
@@ -157,9 +203,10 @@ END
 $$;
 
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
--- unsent marks what was claimed but never tried; its attempt is given back.
+-- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
+-- suppresses a dead address (see failures.sql).
 -- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "run_at",
---              "unsent"}]
+--              "unsent", "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -168,14 +215,20 @@ AS $$
             status = r.status, last_error = coalesce(r.error, a.last_error), run_at = coalesce(r.run_at, a.run_at),
             sent_at = CASE WHEN r.status = 'sent' THEN fleet_now() END,
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
+            new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
             message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
             lease_owner = NULL, lease_until = NULL
-        FROM jsonb_to_recordset(p_results)
-            AS r (id bigint, status text, error text, address text, message_id text, subject text,
-                  run_at timestamptz, unsent boolean)
+        FROM jsonb_to_recordset(p_results) AS r (
+            id bigint, status text, error text, address text, message_id text, subject text, run_at timestamptz,
+            unsent boolean, failure jsonb)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
-        RETURNING a.id
+        RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
+    ), noted AS (
+        INSERT INTO delivery_failures (tenant_id, address, action_id, whose, cause, status, said, failed_at)
+        SELECT u.tenant_id, u.address, u.id, u.failure ->> 'whose', u.failure ->> 'cause', u.failure ->> 'status', u.error,
+               fleet_now()
+        FROM updated AS u WHERE u.failure IS NOT NULL AND u.address IS NOT NULL
     )
     SELECT count(*)::integer FROM updated
 $$;
@@ -185,33 +238,32 @@ $$;
 CREATE OR REPLACE FUNCTION claim_internal(p_limit integer, p_per_tenant integer)
 RETURNS TABLE (action_id bigint, kind text, verdict text, template text, variables jsonb, tenant_name text)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-SET join_collapse_limit = 16 SET from_collapse_limit = 16  -- action_guards alone joins nine tables
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_claimed bigint[];
 BEGIN
-    RETURN QUERY
-    WITH claimed AS MATERIALIZED (
-        SELECT due.id, due.kind, t.name AS tenant_name
-        FROM unnest(ARRAY['task', 'case']) AS k (kind)
+    v_claimed := ARRAY(
+        SELECT due.id FROM unnest(ARRAY['task', 'case']) AS k (kind)
         CROSS JOIN LATERAL tenants_with_actions(k.kind) AS w (tenant_id)
-        JOIN tenants AS t ON t.id = w.tenant_id
         CROSS JOIN LATERAL (
-            SELECT a.id, a.kind FROM scheduled_actions AS a
+            SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = k.kind AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
-            ORDER BY a.run_at, a.id LIMIT p_per_tenant
+            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, quota_left(w.tenant_id, 'tasks'))
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS due
-        LIMIT p_limit
+        LIMIT p_limit);
+    RETURN QUERY
+    WITH guarded AS MATERIALIZED (
+        SELECT * FROM action_guards(v_claimed)
     ), refused AS (
         UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason
-        FROM claimed AS c JOIN action_guards AS g ON g.action_id = c.id
-        WHERE a.id = c.id AND g.verdict IS NOT NULL
+        FROM guarded AS g WHERE a.id = ANY (v_claimed) AND g.action_id = a.id AND g.verdict IS NOT NULL
     )
-    SELECT a.id, a.kind, g.verdict, a.template, a.variables, c.tenant_name
-    FROM claimed AS c
-    JOIN scheduled_actions AS a ON a.id = c.id
-    JOIN action_guards AS g ON g.action_id = c.id
+    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name
+    FROM guarded AS g
+    JOIN scheduled_actions AS a ON a.id = g.action_id
+    JOIN tenants AS t ON t.id = a.tenant_id
     ORDER BY a.id;
 END
 $$;
@@ -229,27 +281,23 @@ DECLARE
 BEGIN
     BEGIN
         WITH filed AS (
-            SELECT a.id, a.tenant_id, a.kind, a.template, a.subject_type, a.subject_id, r.title, r.body,
-                   p.id AS assignee_id, l.id AS client_id, c.id AS contact_id
+            SELECT a.id, a.tenant_id, a.kind, a.template, a.priority, r.title, r.body,
+                   p.id AS assignee_id, l.id AS client_id, c.id AS contact_id, o.id AS order_id
             FROM jsonb_to_recordset(p_texts) AS r (id bigint, title text, body text)
             JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
             -- Who is gone since the action was written is left out.
             LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
             LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
             LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
+            LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id
         ), new_tasks AS (
             INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at)
-            SELECT f.tenant_id, f.title, f.body, 'open',
-                   CASE WHEN f.template IN ('compliance_escalation', 'service_recovery') THEN 'high' ELSE 'medium' END,
-                   f.assignee_id, v_now + interval '1 day'
+            SELECT f.tenant_id, f.title, f.body, 'open', f.priority, f.assignee_id, v_now + interval '1 day'
             FROM filed AS f WHERE f.kind = 'task'
         ), new_cases AS (
             INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
-            SELECT f.tenant_id, q.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', 'high', 'fleet', f.template
-            FROM filed AS f
-            LEFT JOIN feedback_requests AS q
-                ON f.subject_type = 'feedback_request' AND q.id = f.subject_id AND q.tenant_id = f.tenant_id
-            WHERE f.kind = 'case'
+            SELECT f.tenant_id, f.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', f.priority, 'fleet', f.template
+            FROM filed AS f WHERE f.kind = 'case'
         ), settled AS (
             UPDATE scheduled_actions AS a SET status = 'sent', sent_at = v_now, attempts = a.attempts + 1
             FROM filed AS f WHERE a.id = f.id
@@ -299,11 +347,13 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
+REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
+    check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenants_with_actions(text), recover_actions(integer),
+GRANT EXECUTE ON FUNCTION action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
+    tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     TO service_role;

@@ -7,49 +7,49 @@ CREATE OR REPLACE FUNCTION fleet_engine_status() RETURNS TABLE (
 )
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
 BEGIN
+    FOR engine IN SELECT e.name FROM engines AS e ORDER BY e.name LOOP
+        EXECUTE format(
+            'SELECT coalesce(sum(c.n), 0) FROM %I() AS c'
+            ' WHERE NOT EXISTS (SELECT FROM engine_settings AS s'
+            '                   WHERE s.tenant_id = c.tenant_id AND s.engine = $1 AND s.mode = ''off'')',
+            engine || '_due_count') INTO due USING engine;
+        SELECT r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
+        INTO last_run_id, last_trigger, last_status, last_started_at, last_finished_at, last_due, last_acted, last_actions,
+             last_failures
+        FROM engine_runs AS r WHERE r.engine = fleet_engine_status.engine ORDER BY r.id DESC LIMIT 1;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+-- The next instant at which anything of an engine falls due; NULL: never, as things are.
+CREATE OR REPLACE FUNCTION engine_next_due(p_engine text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_next timestamptz;
+BEGIN
+    EXECUTE format('SELECT %I()', p_engine || '_next_due') INTO v_next;
+    RETURN v_next;
+END
+$$;
+
+-- What engines cannot do until a person mends it: whose it is, what it is, and the reason.
+CREATE OR REPLACE FUNCTION fleet_refused() RETURNS TABLE (engine text, tenant_name text, what text, error text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    FOR engine IN
+        SELECT e.name FROM engines AS e WHERE to_regprocedure(e.name || '_refused()') IS NOT NULL ORDER BY e.name
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT $1, t.name, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
+            engine || '_refused') USING engine;
+    END LOOP;
     RETURN QUERY
-    WITH due AS (
-        SELECT 'feedback' AS engine, f.tenant_id FROM feedback_requests AS f WHERE f.due_at <= v_now
-        UNION ALL
-        SELECT 'deals', d.tenant_id FROM deals_in_follow_up AS d
-        LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
-        WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
-          AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
-        UNION ALL
-        SELECT 'quotes', q.tenant_id FROM quotes AS q WHERE q.due_at <= v_now
-        UNION ALL
-        SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n
-        WHERE n.status = 'pending'
-          AND (n.source NOT IN ('apollo', 'web_search') OR n.extracted_data IS NOT NULL
-               OR coalesce(n.retry_at, '1970-01-01 00:00:00+00') <= v_now)
-        UNION ALL
-        SELECT 'enrichment', n.tenant_id FROM contact_enrichment_queue AS n
-        WHERE n.status = 'processing' AND coalesce(n.claimed_at, n.created_at) <= v_now - interval '30 minutes'
-        UNION ALL
-        SELECT 'enrichment', m.tenant_id FROM inbound_messages AS m
-        WHERE m.processed_at IS NULL AND m.kind IN ('reply', 'message')
-        UNION ALL
-        SELECT 'enrichment', o.tenant_id FROM opportunity_signals AS o
-        WHERE NOT o.actioned AND o.action_taken IS NULL AND o.signal_strength >= 0.8
-          AND (o.contact_id IS NOT NULL OR o.client_id IS NOT NULL)
-        UNION ALL
-        SELECT 'compliance', k.tenant_id FROM compliance_checks AS k WHERE k.next_step_at <= v_now
-        UNION ALL
-        SELECT 'compliance', s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
-    )
-    SELECT e.engine, (
-               SELECT count(*) FROM due AS u
-               WHERE u.engine = e.engine AND NOT EXISTS (
-                   SELECT FROM engine_settings AS o
-                   WHERE o.tenant_id = u.tenant_id AND o.engine = u.engine AND o.mode = 'off')),
-           r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
-    FROM unnest(ARRAY['feedback', 'deals', 'quotes', 'enrichment', 'compliance']) AS e (engine)
-    LEFT JOIN LATERAL (
-        SELECT x.* FROM engine_runs AS x WHERE x.engine = e.engine ORDER BY x.id DESC LIMIT 1
-    ) AS r ON true;
+    SELECT x.engine, t.name, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
+    ORDER BY x.aside_at DESC LIMIT 100;
 END
 $$;
 
@@ -59,13 +59,6 @@ AS $$
     SELECT a.status, count(*) FROM scheduled_actions AS a GROUP BY a.status ORDER BY a.status
 $$;
 
--- Schedules that could not make their checks, with the reason: someone has to mend them.
-CREATE OR REPLACE FUNCTION fleet_refused_schedules() RETURNS TABLE (schedule_id uuid, last_error text)
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT s.id, s.last_error FROM compliance_schedule AS s WHERE s.is_active AND s.last_error IS NOT NULL ORDER BY s.id
-$$;
-
 -- Actions for a person's eyes, newest first: what waits for approval, what failed, or any other status.
 CREATE OR REPLACE FUNCTION list_actions(p_status text, p_limit integer) RETURNS TABLE (
     action_id bigint, tenant_name text, engine text, kind text, template text, variables jsonb, address text,
@@ -73,14 +66,17 @@ CREATE OR REPLACE FUNCTION list_actions(p_status text, p_limit integer) RETURNS 
 )
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
+    WITH listed AS MATERIALIZED (
+        SELECT * FROM scheduled_actions AS x
+        WHERE p_status IS NULL OR x.status = p_status
+        ORDER BY x.id DESC LIMIT p_limit
+    )
     SELECT a.id, t.name, a.engine, a.kind, a.template, a.variables, g.address, a.status, a.reason, a.attempts,
            a.last_error, a.run_at
-    FROM scheduled_actions AS a
+    FROM listed AS a
     JOIN tenants AS t ON t.id = a.tenant_id
-    JOIN action_guards AS g ON g.action_id = a.id
-    WHERE p_status IS NULL OR a.status = p_status
+    JOIN action_guards(ARRAY(SELECT l.id FROM listed AS l)) AS g ON g.action_id = a.id
     ORDER BY a.id DESC
-    LIMIT p_limit
 $$;
 
 -- The actions one run wrote, with the address each would go to and what the guards say: the dry run's view.
@@ -90,10 +86,9 @@ CREATE OR REPLACE FUNCTION actions_of_run(p_run bigint) RETURNS TABLE (
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT a.id, t.name, a.kind, a.template, a.variables, g.address, g.verdict, g.reason
-    FROM scheduled_actions AS a
+    FROM action_guards(ARRAY(SELECT x.id FROM scheduled_actions AS x WHERE x.run_id = p_run)) AS g
+    JOIN scheduled_actions AS a ON a.id = g.action_id
     JOIN tenants AS t ON t.id = a.tenant_id
-    JOIN action_guards AS g ON g.action_id = a.id
-    WHERE a.run_id = p_run
     ORDER BY a.id
 $$;
 
@@ -108,7 +103,7 @@ AS $$
     ORDER BY t.name, t.id
 $$;
 
-REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_refused_schedules(),
+REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), engine_next_due(text), fleet_refused(),
     list_actions(text, integer), actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_refused_schedules(),
+GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), engine_next_due(text), fleet_refused(),
     list_actions(text, integer), actions_of_run(bigint), list_tenants() TO service_role;

@@ -110,7 +110,7 @@ def test_every_type_has_a_rule() -> None:
 
 
 def test_no_shortcut_hides_a_signal() -> None:
-    data = Path(__file__).resolve().parents[2] / "bench" / "insight" / "data" / "train_signals.txt"
+    data = Path(__file__).resolve().parents[2] / "training" / "data" / "signals.txt"
     for line in data.read_text(encoding="utf-8").splitlines():
         sentence = line.partition("|")[2][:300]
         every = "".join(f"{letter} " for rule in rules().values() for letter in [*rule.triggers, *rule.words])

@@ -1,320 +1,248 @@
-"""If these fail, a customer who answered is written to again, because nobody saw what he answers."""
+"""If these fail, who said stop is written to again, or an answer that nobody could read is taken for a happy one."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
 from tests.crm import NOW, Crm, days
-from tests.inbound import REPLIES, SECRET, Asked, followed_up, is_answered, northwind, stored, take, written
-from tests.letters import HAPPY, OURS, UNHAPPY, by_hand, letter
+from tests.letters import HAPPY, OURS, UNHAPPY, letter
 from workers import clock
-from workers.correspondence import Answered, message_id, reference, reply_address
+from workers.correspondence import Answered, message_id
 from workers.db.session import Connection
 from workers.delivery.channels import MaildirChannel
 from workers.delivery.deliver import deliver
-from workers.inbound.ingest import Aside, Outcome, Stored
+from workers.inbound.ingest import Stored, ingest
 from workers.settings import Settings, settings
 
-RELAYED = "<0102019a-77aa-4c1e-000000@eu-west-1.relay.example>"
+STOP = "Please take me off your list and do not write to me any more."
+CZECH = "Byli jsme velmi spokojeni, ale jedna krabice chyběla."
+GERMAN_COMPLAINT = "Eine Katastrophe: die Hälfte kam kaputt an, und niemand meldet sich."
 
 
-@pytest.fixture
-def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A secret for reply addresses, too."""
-    monkeypatch.setenv("FLEET_REPLY_SECRET", SECRET)
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+class Scene(NamedTuple):
+    """A tenant, its service person, an owner with a client, and what we sent to the client's Ann."""
+
+    tenant: UUID
+    owner: UUID
+    client: UUID
+    contact: UUID
+    subject: UUID
+    sent: str
 
 
-# How an answer names the message it answers, <{local}@{domain}>; {cut} is {local} folded behind its first dot.
-NAMED = {
-    "in the usual way": "In-Reply-To: <{local}@{domain}>\nReferences: <{local}@{domain}>",
-    "in its thread alone": "References: <1@acme.example> <{local}@{domain}> <2@acme.example>",
-    "without brackets": "In-Reply-To: {local}@{domain}",
-    "without brackets among others": "References: 1@acme.example {local}@{domain} 2@acme.example",
-    "in quotation marks": 'In-Reply-To: "{local}@{domain}"',
-    "folded in its middle": "In-Reply-To: <{cut}@{domain}>",
-    "folded before its @": "References: <1@acme.example>\n <{local}\n\t@{domain}>",
-    "folded without brackets": "In-Reply-To: {cut}@{domain}",
-    "with comments": "In-Reply-To: (Olive's message of Monday) <{local}@{domain}> (really)",
-    "with words before it": "In-Reply-To: Your message of Mon, 2 Mar 2026 <{local}@{domain}>",
-    "as an encoded word": "References: =?us-ascii?Q?=3C{local}@{domain}=3E?=",
-    "with a relay's domain": "In-Reply-To: <{local}@relay.example>",
-    "in a relay's header": f"In-Reply-To: {RELAYED}\nX-Original-In-Reply-To: <{{local}}@{{domain}}>",
-    "in a relay's thread": f"References: {RELAYED}\nX-Relay-References: {RELAYED} <{{local}}@{{domain}}>",
-}
+def scene(crm: Crm, about: str = "deal", *, email: str = "ann@acme.example") -> Scene:
+    tenant = crm.tenant()
+    crm.execute("INSERT INTO tenant_mailboxes (address, tenant_id) VALUES (%s, %s)", OURS, tenant)
+    crm.profile(tenant, role="service", full_name="Sam Service")
+    owner = crm.profile(tenant)
+    client = crm.client(tenant, owner_id=owner)
+    contact = crm.contact(tenant, client, email=email)
+    values: dict[str, Any] = {"client_id": client, "contact_id": contact}
+    if about == "deal":
+        subject, engine = crm.deal(tenant, stalled_at=NOW - days(3), **values), "deals"
+    elif about == "quote":
+        subject, engine = crm.quote(tenant, **values), "quotes"
+    else:
+        order = crm.order(tenant, delivered_at=NOW - days(8), **values)
+        subject, engine = crm.one("SELECT id FROM feedback_requests WHERE order_id = %s", order)["id"], "feedback"
+        crm.update("feedback_requests", subject, status="sent", sent_at=NOW - days(1), expires_at=NOW + days(29))
+    action = crm.action(
+        tenant, engine=engine, subject_type=about, subject_id=subject, status="sent", attempts=1, sent_to=email,
+        sent_at=NOW - days(1), recipient=None, **values,
+    )  # fmt: skip
+    return Scene(tenant, owner, client, contact, subject, message_id(Answered(action, tenant), "northwind.example"))
 
 
-@pytest.mark.parametrize("way", NAMED)
-def test_an_answer_is_known_by_the_message_it_names(connection: Connection, crm: Crm, way: str) -> None:
-    ask = followed_up(crm)
-    written(crm, ask.tenant, "deal", crm.deal(ask.tenant), sent_at=NOW)  # a later one, so that nothing is guessed
-
-    local, _, domain = ask.message_id.strip("<>").partition("@")
-
-    for name in (local, local.upper()):
-        named = NAMED[way].format(local=name, domain=domain, cut=name.replace(".", ".\n ", 1))
-        reply = stored(connection, by_hand(named))
-        assert (reply.kind, reply.action) == ("reply", ask.action)
-    assert is_answered(crm, ask)
+def take(connection: Connection, text: str, *, answers: str | None = None, **values: Any) -> Stored:
+    with clock.at(NOW):
+        outcome = ingest(connection, letter(text, answers=[answers] if answers else [], **values), "test")
+    assert isinstance(outcome, Stored), outcome
+    return outcome
 
 
-def test_the_message_that_is_answered_is_the_latest_of_its_thread(connection: Connection, crm: Crm) -> None:
-    first = followed_up(crm)
-    second = written(crm, first.tenant, "quote", first.subject, sent_at=NOW)
-
-    assert stored(connection, letter(answers=[first.message_id, second.message_id])).action == second.action
-    thread = [f"References: {first.message_id} {second.message_id}"]
-    assert stored(connection, by_hand(*thread)).action == second.action
+def tasks(connection: Connection, crm: Crm) -> list[dict[str, Any]]:
+    """Deliver, and return the tasks that people have got."""
+    with clock.at(NOW):
+        deliver(connection, MaildirChannel(Path(settings().fleet_home) / "mail"), Settings())
+    return crm.rows("SELECT * FROM tasks ORDER BY title")
 
 
-@pytest.mark.usefixtures("secret")
-def test_an_answer_is_known_by_its_signed_address(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm, crm.tenant())
-    address = reply_address(Answered(ask.action, ask.tenant), REPLIES, SECRET)
-
-    for headers in (
-        f"To: {address}",
-        f"To: {address.upper()}",
-        f"Delivered-To: {address}",
-        f"X-Envelope-To: <{address}>",
-    ):
-        reply = stored(connection, by_hand(headers))
-        assert (reply.tenant, reply.kind, reply.action) == (ask.tenant, "reply", ask.action)
+def suppressed(crm: Crm) -> set[str]:
+    return {row["address"] for row in crm.rows("SELECT address FROM suppressions")}
 
 
-@pytest.mark.parametrize(
-    "quote",
-    [
-        "> Kind regards,\n> Northwind\n>\n> Ref: {}\n",
-        "-----Original Message-----\nFrom: Northwind\n\nKind regards\n\nRef: {}\n",
-        "> ref:  {}\n",
-    ],
-)
-def test_an_answer_is_known_by_the_text_that_it_quotes(connection: Connection, crm: Crm, quote: str) -> None:
-    ask = followed_up(crm)
-    body = "Yes, please.\n\nOn Mon, 2 Mar 2026, Northwind wrote:\n" + quote.format(reference(ask.action))
-
-    reply = stored(connection, by_hand(f"In-Reply-To: {RELAYED}", "Subject: your message", body=body))
-    assert (reply.kind, reply.action) == ("reply", ask.action)
-
-
-def test_an_answer_in_html_is_known_by_the_text_that_it_quotes(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm)
-    page = f"<p>Yes, please.</p><blockquote>Kind regards<br>Ref:&nbsp;{reference(ask.action).upper()}</blockquote>"
-
-    reply = stored(connection, by_hand("Content-Type: text/html", "Subject: your message", body=page))
-    assert (reply.kind, reply.action) == ("reply", ask.action)
-
-
-def sent(connection: Connection, settings: Settings) -> str:
-    """Deliver what is due and return the one mail that left."""
-    mail = Path(settings.fleet_home) / "mail"
-    with clock.at(NOW - days(1)):
-        deliver(connection, MaildirChannel(mail), settings)
-    (raw,) = [path.read_text() for path in (mail / "new").iterdir()]
-    return raw
-
-
-def due_request(crm: Crm) -> None:
-    tenant = northwind(crm)
-    crm.order(tenant, contact_id=crm.contact(tenant, crm.client(tenant)), delivered_at=NOW - days(8))
-    crm.run("feedback", at=NOW - days(1))
-
-
-@pytest.mark.usefixtures("secret")
-def test_a_sent_message_can_be_answered_at_the_address_it_gives(connection: Connection, crm: Crm) -> None:
-    due_request(crm)
-    raw = sent(connection, Settings(fleet_reply_domain=REPLIES))
-    (address,) = [line.removeprefix("Reply-To: ") for line in raw.splitlines() if line.startswith("Reply-To: ")]
-
-    assert address.endswith(f"@{REPLIES}")
-    assert stored(connection, letter(HAPPY, to=address)).kind == "reply"
-
-
-def test_a_sent_message_can_be_answered_by_quoting_it(connection: Connection, crm: Crm) -> None:
-    due_request(crm)
-    text = sent(connection, settings()).partition("\n\n")[2]
-    quoted = "".join(f"> {line}\n" for line in text.splitlines())
-
-    assert stored(connection, by_hand("Subject: Hello", body=f"{HAPPY}\n\n{quoted}")).kind == "reply"
-
-
-def test_an_answer_whose_ids_a_relay_replaced_is_known_by_its_subject(connection: Connection, crm: Crm) -> None:
-    due_request(crm)
-    (subject,) = [line[9:] for line in sent(connection, settings()).splitlines() if line.startswith("Subject: ")]
-    answers = {
-        f"Re: {subject}": "reply",
-        f"AW: [EXTERN] Re: {subject.upper()}": "reply",
-        "Re: something else": "message",
-        subject: "message",  # no answer by its subject
-        f"Fwd: {subject}": "message",
-    }
-
-    for line, kind in answers.items():
-        assert stored(connection, by_hand(f"Subject: {line}", f"In-Reply-To: {RELAYED}")).kind == kind, line
-
-
-@pytest.mark.parametrize(
-    "mail",
-    [
-        by_hand("Subject: Re: your message"),  # a subject alone answers nothing
-        by_hand(f"In-Reply-To: {RELAYED}", "From: Bob <bob@acme.example>"),  # another was written to
-        by_hand(f"In-Reply-To: {RELAYED}", "Auto-Submitted: auto-replied"),
-        by_hand(f"In-Reply-To: {RELAYED}", "Precedence: bulk"),
-        by_hand(f"In-Reply-To: {RELAYED}", "Authentication-Results: mx.northwind.example; dmarc=fail"),
-    ],
-)
-def test_a_subject_answers_nothing_by_itself(connection: Connection, crm: Crm, mail: bytes) -> None:
-    ask = followed_up(crm)
-
-    assert stored(connection, mail).action is None
-    assert not is_answered(crm, ask)
-
-
-def test_an_answer_to_one_of_several_is_placed_by_a_person(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm)
-    owner = crm.profile(ask.tenant, role="service")
-    written(crm, ask.tenant, "deal", crm.deal(ask.tenant, stalled_at=NOW), sent_at=NOW - days(2))
-
-    message = stored(connection, by_hand(f"In-Reply-To: {RELAYED}"))
-    assert (message.kind, message.action) == ("unplaced", None)
-    assert not is_answered(crm, ask)
-    [task] = crm.actions(template="unplaced_answer")
-    assert (task["kind"], task["status"], task["assigned_to"]) == ("task", "scheduled", owner)
-    assert task["variables"]["why"] == "several"
-
-
-@pytest.mark.parametrize(
-    "over",
-    [
-        "UPDATE quotes SET outcome = 'won'",
-        "UPDATE scheduled_actions SET sent_at = sent_at - interval '91 days'",
-        "UPDATE scheduled_actions SET sent_subject = 'Another matter'",
-    ],
-)
-def test_what_is_over_is_not_answered_by_a_subject(connection: Connection, crm: Crm, over: str) -> None:
-    followed_up(crm)
-    crm.execute(over)
-
-    message = stored(connection, by_hand(f"In-Reply-To: {RELAYED}"))
-    assert (message.kind, message.action) == ("message", None)
-
-
-def test_what_was_never_sent_cannot_be_answered(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm, status="scheduled", attempts=0, sent_to=None, sent_at=None)
-
-    assert stored(connection, letter(answers=[ask.message_id])).kind == "message"
-
-
-def test_a_message_that_answers_nothing_changes_nothing(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm)
-
-    assert stored(connection, letter("About that quote of yours: yes!")).kind == "message"
-    assert not is_answered(crm, ask)
-
-
-# Whose it is
-
-
-def test_an_answer_whose_mailbox_is_unknown_finds_its_tenant(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm, crm.tenant())
-
-    assert stored(connection, letter(to="shared@fleet.example", answers=[ask.message_id])).tenant == ask.tenant
-
-
-def test_what_is_answered_counts_more_than_a_mailbox_that_somebody_else_lists(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm, crm.tenant())
-    northwind(crm, "Southwind", OURS)
-
-    reply = stored(connection, letter(answers=[ask.message_id]))
-    assert (reply.tenant, reply.kind) == (ask.tenant, "reply")
-
-
-RIVAL = "To: care@southwind.example"
-
-
-@pytest.mark.parametrize(
-    "passed_on",
-    [
-        lambda ask: by_hand(RIVAL, "Subject: Fwd: your message", f"References: {ask.message_id}"),
-        lambda ask: by_hand(RIVAL, body=f"Can you beat that?\n\n> Ref: {reference(ask.action)}\n"),
-        lambda ask: by_hand(RIVAL, "Content-Type: message/rfc822", body=f"Message-ID: {ask.message_id}\n\nHello\n"),
-    ],
-)
-def test_what_a_customer_passes_on_to_another_tenant_is_for_that_one(
-    connection: Connection, crm: Crm, passed_on: Callable[[Asked], bytes]
+@pytest.mark.parametrize("about", ["deal", "quote", "feedback_request"])
+def test_who_wants_no_more_mail_gets_none_and_a_person_hears_of_it(
+    connection: Connection, crm: Crm, about: str
 ) -> None:
-    ask = followed_up(crm)
-    southwind = northwind(crm, "Southwind", "care@southwind.example")
+    there = scene(crm, about)
+    planned = crm.action(there.tenant, contact_id=there.contact, recipient=None, status="suggested")
+    elsewhere = crm.action(there.tenant, recipient="ANN@acme.example", run_at=NOW + days(1))
+    others = crm.action(there.tenant, recipient="bob@acme.example", run_at=NOW + days(1))
 
-    message = stored(connection, passed_on(ask))
-    assert (message.tenant, message.kind, message.action) == (southwind, "message", None)
-    assert not is_answered(crm, ask)
-
-
-def test_a_tenants_own_mailbox_is_told_nothing_of_another_tenants_messages(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm)
-    southwind = northwind(crm, "Southwind", "care@southwind.example")
-
-    outcome: Outcome = take(connection, letter(UNHAPPY, answers=[ask.message_id]), southwind)
-    assert isinstance(outcome, Stored)
-    assert (outcome.tenant, outcome.kind, outcome.action) == (southwind, "message", None)
-    assert not is_answered(crm, ask)
-
-
-# What nobody but us can have made
+    take(connection, STOP, answers=there.sent)
+    assert suppressed(crm) == {"ann@acme.example"}
+    actions = {row["id"]: row for row in crm.actions()}
+    assert [actions[number]["status"] for number in (planned, elsewhere, others)] == [
+        "cancelled", "cancelled", "scheduled",
+    ]  # fmt: skip
+    assert actions[planned]["reason"] == "the customer wants no more mail"
+    [task] = tasks(connection, crm)
+    assert (task["title"], task["assigned_to"]) == ("Ann Archer <ann@acme.example> wants no more e-mail", there.owner)
+    assert STOP in task["description"]
+    assert "cancelled 2 e-mails" in task["description"]
 
 
-def test_a_message_id_that_nobody_signed_answers_nothing(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm)
-    name, _, domain = ask.message_id.strip("<>").partition("@")
-    forged = [f"<action.{ask.action}.{ask.tenant.hex}@{domain}>"]  # as earlier releases made them
-    forged += [f"<{name[:-1]}{'a' if name[-1] != 'a' else 'b'}@{domain}>", f"<{name[:-16]}{'a' * 16}@{domain}>"]
-    forged += [message_id(Answered(ask.action + 1, ask.tenant), domain)]
+def test_stop_covers_the_mailbox_in_every_spelling_and_no_other_tenant(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, email="Ann+Sales@acme.example")
+    crm.contact(there.tenant, there.client, email="ann@ACME.example", is_primary=False)
+    elsewhere = crm.tenant("Southwind")
+    kept = crm.action(elsewhere, recipient="ann@acme.example", run_at=NOW + days(1))
 
-    for identifier in forged:
-        message = stored(connection, letter(UNHAPPY, answers=[identifier]))
-        assert (message.kind, message.action) == ("message", None), identifier
-    assert not is_answered(crm, ask)
-    assert isinstance(take(connection, letter(to="x@y.example", answers=[forged[0]])), Aside)
+    take(connection, STOP, answers=there.sent)
+    assert suppressed(crm) == {"ann@acme.example", "ann+sales@acme.example"}
+    assert {row["id"]: row["status"] for row in crm.actions()}[kept] == "scheduled"
+    assert {row["tenant_id"] for row in crm.rows("SELECT tenant_id FROM suppressions")} == {there.tenant}
 
 
-def test_a_message_of_an_earlier_release_is_answered_by_the_id_it_was_sent_under(
-    connection: Connection, crm: Crm
+def test_a_fresh_unsubscribe_from_a_contact_counts(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "quote")
+
+    assert take(connection, "Unsubscribe").kind == "message"
+    assert suppressed(crm) == {"ann@acme.example"}
+    [action] = crm.actions(template="opt_out")
+    assert (action["engine"], action["assigned_to"], action["client_id"]) == ("quotes", there.owner, there.client)
+
+
+def test_a_contact_nobody_wrote_to_can_unsubscribe_as_well(connection: Connection, crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.execute("INSERT INTO tenant_mailboxes (address, tenant_id) VALUES (%s, %s)", OURS, tenant)
+    crm.contact(tenant)
+
+    take(connection, "Unsubscribe")
+    assert suppressed(crm) == {"ann@acme.example"}
+    assert [task["title"] for task in tasks(connection, crm)] == ["Ann Archer <ann@acme.example> wants no more e-mail"]
+
+
+def test_a_stranger_unsubscribes_nobody(connection: Connection, crm: Crm) -> None:
+    scene(crm)
+
+    take(connection, STOP, sender="Zoe <zoe@elsewhere.example>")
+    assert suppressed(crm) == set()
+    assert crm.actions(kind="task") == []
+
+
+def test_who_says_stop_twice_makes_one_task(connection: Connection, crm: Crm) -> None:
+    there = scene(crm)
+
+    for text in (STOP, "STOP!"):
+        take(connection, text, answers=there.sent)
+    assert len(crm.actions(template="opt_out")) == 1
+
+
+def test_our_own_footer_below_an_answer_is_no_opt_out(connection: Connection, crm: Crm) -> None:
+    there = scene(crm)
+
+    take(
+        connection,
+        "Let us talk on Friday.\n\nOn Mon, 2 Mar 2026, Northwind wrote:\n> Still interested?\n> Unsubscribe\n",
+        answers=there.sent,
+    )
+    assert suppressed(crm) == set()
+
+
+@pytest.mark.parametrize("about", ["deal", "quote", "feedback_request"])
+def test_an_answer_that_cannot_be_read_reaches_a_person(connection: Connection, crm: Crm, about: str) -> None:
+    there = scene(crm, about)
+
+    take(connection, CZECH, answers=there.sent)
+    [task] = tasks(connection, crm)
+    assert task["title"] == "Read what Ann Archer <ann@acme.example> answered in Czech"
+    assert (task["assigned_to"], task["priority"]) == (there.owner, "high")
+    assert CZECH in task["description"]
+    assert about.replace("_", " ") in task["description"]
+    assert str(there.subject) in task["description"]
+    assert suppressed(crm) == set()
+
+
+def test_an_answer_that_cannot_be_read_is_neither_happy_nor_neutral(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "feedback_request")
+
+    reply = take(connection, CZECH, answers=there.sent)
+    request = crm.row("feedback_requests", there.subject)
+    assert (request["status"], request["sentiment"], request["sentiment_score"]) == ("responded", None, None)
+    assert (request["response_email_id"], request["response_summary"]) == (
+        reply.message, f"Not read (Czech): {CZECH}",
+    )  # fmt: skip
+    assert crm.rows("SELECT * FROM cases") == []
+
+
+def test_an_answer_that_is_read_later_says_more(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "feedback_request")
+
+    take(connection, CZECH, answers=there.sent)
+    take(connection, HAPPY, answers=there.sent)
+    take(connection, CZECH, answers=there.sent)
+    assert crm.row("feedback_requests", there.subject)["sentiment"] == "positive"
+
+
+def test_an_empty_answer_reaches_a_person(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "feedback_request")
+
+    take(connection, "\nOn Mon, 2 Mar 2026, Northwind wrote:\n> Was everything all right?\n", answers=there.sent)
+    assert crm.row("feedback_requests", there.subject)["sentiment"] is None
+    [task] = tasks(connection, crm)
+    assert "it holds no text" in task["description"]
+
+
+def test_outrage_in_another_language_recovers_the_customer_once(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "feedback_request")
+
+    take(connection, GERMAN_COMPLAINT, answers=there.sent)
+    assert crm.row("feedback_requests", there.subject)["sentiment"] == "negative"
+    assert len(crm.rows("SELECT * FROM cases")) == 1
+    assert [row["template"] for row in crm.actions(kind="task")] == ["service_recovery"]
+
+
+def test_outrage_about_a_quote_reaches_a_person_too(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "quote")
+
+    take(connection, GERMAN_COMPLAINT, answers=there.sent)
+    [task] = tasks(connection, crm)
+    assert "It sounds like a complaint." in task["description"]
+
+
+def test_a_refusal_in_another_language_is_named_to_the_person_who_reads_it(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "quote")
+
+    take(connection, "Wir haben leider kein Interesse.", answers=there.sent)
+    [task] = tasks(connection, crm)
+    assert "It looks like a refusal." in task["description"]
+
+
+def test_who_complains_and_says_stop_is_heard_in_both(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "feedback_request")
+
+    take(connection, f"{UNHAPPY}\n{STOP}", answers=there.sent)
+    assert sorted(row["template"] for row in crm.actions(kind="task")) == ["opt_out", "service_recovery"]
+
+
+def test_an_english_answer_that_is_understood_makes_no_such_task(connection: Connection, crm: Crm) -> None:
+    there = scene(crm, "quote")
+
+    take(connection, "We will decide on Friday.", answers=there.sent)
+    take(connection, "👍", answers=there.sent)
+    assert crm.actions(kind="task") == []
+
+
+@pytest.mark.parametrize(("mode", "status"), [("review", "suggested"), ("off", "scheduled")])
+def test_a_customer_who_waits_is_told_of_in_every_mode(
+    connection: Connection, crm: Crm, mode: str, status: str
 ) -> None:
-    ask = followed_up(crm)
-    unsigned = f"<action.{ask.action}.{ask.tenant.hex}@northwind.example>"
-    crm.execute("UPDATE scheduled_actions SET message_id = %s", unsigned)
+    there = scene(crm)
+    crm.mode(there.tenant, "deals", mode)
 
-    assert stored(connection, letter(answers=[unsigned])).action == ask.action
-
-
-def test_a_message_sent_by_another_machine_is_answered_by_the_id_it_was_sent_under(
-    connection: Connection, crm: Crm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    ask = followed_up(crm)
-    crm.execute("UPDATE scheduled_actions SET message_id = %s", ask.message_id)
-    monkeypatch.setenv("FLEET_HOME", str(tmp_path / "another"))
-    settings.cache_clear()
-
-    assert stored(connection, letter(answers=[ask.message_id])).action == ask.action
-
-
-@pytest.mark.usefixtures("secret")
-def test_a_forged_or_altered_address_answers_nothing(connection: Connection, crm: Crm) -> None:
-    ask = followed_up(crm)
-    right = reply_address(Answered(ask.action, ask.tenant), REPLIES, SECRET)
-    token = right.removeprefix("reply+").partition("@")[0]
-    forged = [reply_address(Answered(ask.action, ask.tenant), REPLIES, "another secret of ours")]
-    forged += [
-        right.replace(token, token[:place] + ("b" if token[place] != "b" else "c") + token[place + 1 :])
-        for place in range(len(token))
-    ]
-
-    for address in forged:
-        reply = stored(connection, letter(UNHAPPY, to=f"{address}, {OURS}"))
-        assert (reply.kind, reply.action) == ("message", None), address
-    assert not is_answered(crm, ask)
+    take(connection, CZECH, answers=there.sent)
+    assert [row["status"] for row in crm.actions(template="answer_unread")] == [status]

@@ -1,89 +1,28 @@
 """If these fail, Apollo is paid twice, asked against its limits, or what it says is lost."""
 
 import re
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.crm import NOW, Crm, days
+from tests.apollo import ANN, KEY, apollo_says, queue, spent, waiting
+from tests.crm import NOW, Crm
 from tests.provider_server import Call, ProviderServer, Said
 from workers import clock
 from workers.cli import app
 from workers.db.session import connect
-from workers.engines.lookups import ask_providers
+from workers.engines.enrichment.lookups import ask_providers
 from workers.providers import http
 from workers.providers.apollo import Apollo
 from workers.providers.base import Found, NoMatch, Outcome, Refused, Request, Unavailable
 from workers.settings import settings
 
-KEY = "right-key"
-ANN = {
-    "id": "64a", "first_name": "Ann", "last_name": "Archer", "title": "CTO", "email": "ann@acme.example",
-    "linkedin_url": "http://www.linkedin.com/in/annarcher",
-    "organization": {"name": "Acme", "primary_phone": {"number": "+1 555-0100"}},
-    "contact": {"phone_numbers": [
-        {"sanitized_number": "+15550100", "type": "work_hq"}, {"sanitized_number": "+4581234567", "type": "mobile"},
-    ]},
-}  # fmt: skip
-
-
-def person(details: dict[str, str]) -> dict[str, Any] | None:
-    """What this Apollo knows: everybody at acme.example."""
-    return ANN | {"email": details["email"]} if details.get("email", "").endswith("@acme.example") else None
-
-
-def apollo_says(call: Call, left: dict[str, str] | None = None) -> Said:
-    """Answer as the real one does."""
-    if call.headers.get("x-api-key") != KEY:
-        return Said(401, {"error": "Invalid access credentials.", "error_code": "API_KEY_INVALID"})
-    matches = [person(details) for details in call.payload["details"]]
-    found = sum(match is not None for match in matches)
-    body = {
-        "status": "success", "error_code": None, "error_message": None, "matches": matches,
-        "total_requested_enrichments": len(matches), "unique_enriched_records": found,
-        "missing_records": len(matches) - found, "credits_consumed": found,
-    }  # fmt: skip
-    return Said(200, body, left or {"x-minute-requests-left": "99", "x-hourly-requests-left": "399"})
-
-
-@pytest.fixture
-def apollo(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
-    """An Apollo that the fleet's settings point to; nobody waits between quick tries."""
-    monkeypatch.setattr(http, "_FIRST_PAUSE_SECONDS", 0.001)
-    with ProviderServer(apollo_says) as server:
-        monkeypatch.setenv("APOLLO_API_KEY", KEY)
-        monkeypatch.setenv("APOLLO_URL", server.url)
-        settings.cache_clear()
-        yield server
-
 
 def lookup(server: ProviderServer, *requests: Request, key: str = KEY) -> list[Outcome]:
     with clock.at(NOW):
         return list(Apollo(server.url, key).lookup(requests or [Request("ann@acme.example")]).outcomes)
-
-
-def waiting(crm: Crm, tenant: UUID, number: int, domain: str = "acme.example") -> list[UUID]:
-    """Queue people for Apollo, each a contact of his own."""
-    rows = []
-    for n in range(number):
-        contact = crm.contact(tenant, email=f"p{n}@{domain}", first_name=None)
-        rows.append(crm.enrichment(tenant, contact_id=contact, source="apollo", extracted_data=None))
-    return rows
-
-
-def queue(crm: Crm, row: UUID) -> dict[str, Any]:
-    return crm.row("contact_enrichment_queue", row)
-
-
-def spent(crm: Crm) -> list[int]:
-    return [row["credits"] for row in crm.rows("SELECT credits FROM provider_usage ORDER BY day")]
 
 
 def unavailable(outcome: Outcome) -> Unavailable:
@@ -272,7 +211,7 @@ def test_hostile_values_cannot_reach_the_database(crm: Crm, apollo: ProviderServ
     }  # fmt: skip
     apollo.script = [Said(200, {"matches": [hostile], "credits_consumed": "many"})]
     crm.run("enrichment")
-    assert queue(crm, row)["extracted_data"] == {"first_name": "Ann", "title": "C" * 300}
+    assert queue(crm, row)["extracted_data"] == {"first_name": "Ann"}
     assert queue(crm, row)["status"] == "completed"
     assert spent(crm) == [1]
 
@@ -314,125 +253,6 @@ def test_who_has_neither_address_nor_name_is_not_asked_about(apollo: ProviderSer
     assert [len(call.payload["details"]) for call in apollo.calls] == [2]
 
 
-@pytest.mark.parametrize(
-    ("header", "wait"),
-    [
-        ("x-minute-requests-left", timedelta(minutes=1)),
-        ("x-hourly-requests-left", timedelta(hours=1)),
-        ("x-24-hour-requests-left", timedelta(days=1)),
-        ("x-daily-requests-left", timedelta(days=1)),
-    ],
-)
-def test_an_empty_window_closes_apollo_for_everybody_until_it_ends(
-    crm: Crm, apollo: ProviderServer, header: str, wait: timedelta
-) -> None:
-    waiting(crm, crm.tenant(), 11)
-    other = waiting(crm, crm.tenant(), 1)[0]
-    apollo.answer = lambda call: apollo_says(call, {header: "0"})
-
-    crm.run("enrichment")
-
-    assert len(apollo.calls) == 1
-    waits = crm.rows("SELECT DISTINCT retry_at, error_message FROM contact_enrichment_queue WHERE status = 'pending'")
-    assert [row["retry_at"] for row in waits] == [NOW + wait]
-    assert "no calls left" in waits[0]["error_message"]
-    apollo.answer = apollo_says
-    crm.run("enrichment", at=NOW + wait)
-    assert queue(crm, other)["status"] == "completed"
-
-
-WORKER = """
-import sys
-from uuid import UUID
-from datetime import datetime
-from workers import clock
-from workers.db.session import connect
-from workers.engines.lookups import ask_providers
-with connect(sys.argv[1]) as connection, clock.at(datetime.fromisoformat(sys.argv[2])):
-    for tenant in sys.argv[3:]:
-        while ask_providers(connection, UUID(tenant), 100).due:
-            pass
-"""
-
-
-def test_processes_share_what_is_left_of_a_window(crm: Crm, apollo: ProviderServer, database_url: str) -> None:
-    """Apollo allows six calls a minute; two processes with ten calls' worth of work make six, and get no 429."""
-    tenants = [crm.tenant(), crm.tenant()]
-    for tenant in tenants:
-        waiting(crm, tenant, 50)
-    lock, made = threading.Lock(), [0]
-
-    def limited(call: Call) -> Said:
-        with lock:
-            made[0] += 1
-            left = 6 - made[0]
-        if left < 0:
-            return Said(429, {})
-        return apollo_says(call, {"x-minute-requests-left": str(left)})
-
-    apollo.answer = limited
-    with clock.at(NOW):  # the first call of the window: from here on everybody knows what is left
-        ask_providers(crm.connection, tenants[0], 100)
-
-    command = [sys.executable, "-c", WORKER, database_url, NOW.isoformat()]
-    processes = [subprocess.Popen([*command, str(tenant)], stderr=subprocess.PIPE, text=True) for tenant in tenants]
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-
-    assert made == [6]
-    counts = {
-        row["status"]: row["n"]
-        for row in crm.rows("SELECT status, count(*) AS n FROM contact_enrichment_queue GROUP BY 1")
-    }
-    assert counts == {"pending": 100}
-    assert crm.one("SELECT count(*) AS n FROM contact_enrichment_queue WHERE extracted_data IS NOT NULL")["n"] == 60
-    assert sum(spent(crm)) == 60
-
-
-def test_the_daily_budget_is_kept_and_the_rest_waits_for_tomorrow(
-    crm: Crm, apollo: ProviderServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FLEET_APOLLO_DAILY_CREDITS", "15")
-    settings.cache_clear()
-    tenant, other = crm.tenant(), crm.tenant()
-    rows = waiting(crm, tenant, 25)
-    theirs = waiting(crm, other, 2)
-
-    crm.run("enrichment")
-
-    states = [queue(crm, row) for row in rows]
-    assert sum(state["status"] == "completed" for state in states) == 15
-    left = [state for state in states if state["status"] == "pending"]
-    assert {state["error_message"] for state in left} == {"apollo waits: the daily budget of 15 credits is used up"}
-    assert {state["retry_at"] for state in left} == {NOW.replace(hour=0) + days(1)}
-    assert {queue(crm, row)["status"] for row in theirs} == {"completed"}  # a budget is a tenant's own
-    assert crm.due_tenants("enrichment") == set()
-    crm.run("enrichment", at=NOW.replace(hour=0) + days(1))
-    assert {queue(crm, row)["status"] for row in rows} == {"completed"}
-
-
-def test_people_whom_apollo_does_not_know_cost_nothing(
-    crm: Crm, apollo: ProviderServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FLEET_APOLLO_DAILY_CREDITS", "10")
-    settings.cache_clear()
-    tenant = crm.tenant()
-    waiting(crm, tenant, 20, "nowhere.example")
-    row = waiting(crm, tenant, 1)[0]
-    crm.run("enrichment")
-    assert queue(crm, row)["status"] == "completed"
-    assert spent(crm) == [1]
-
-
-def test_a_budget_of_nothing_asks_nothing(crm: Crm, apollo: ProviderServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLEET_APOLLO_DAILY_CREDITS", "0")
-    settings.cache_clear()
-    waiting(crm, crm.tenant(), 3)
-    assert crm.run("enrichment").tally.due == 3
-    assert apollo.calls == []
-
-
 def test_what_a_lost_worker_had_claimed_comes_back_and_its_late_answer_is_not_heard(
     crm: Crm, apollo: ProviderServer
 ) -> None:
@@ -467,7 +287,8 @@ def test_switched_off_for_a_tenant_nobody_is_asked(crm: Crm, apollo: ProviderSer
 
 def test_another_tenants_contact_is_not_asked_about(crm: Crm, apollo: ProviderServer) -> None:
     theirs = crm.contact(crm.tenant())
-    row = crm.enrichment(crm.tenant(), contact_id=theirs, source="apollo", extracted_data=None)
+    with crm.unchecked():
+        row = crm.enrichment(crm.tenant(), contact_id=theirs, source="apollo", extracted_data=None)
     crm.run("enrichment")
     assert apollo.calls == []
     assert re.search("no contact", queue(crm, row)["error_message"])

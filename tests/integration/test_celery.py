@@ -1,122 +1,28 @@
 """If these fail, the timetable rings and nobody comes, or two come; real beat, workers and Flower are started."""
 
-import json
 import os
-import shelve
 import signal
 import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.error import URLError
-from uuid import uuid4
 
 import pytest
-import redis
-from celery import Celery
 
-from tests.conftest import Servers
 from tests.crm import NOW, Crm, days
+from tests.fleet import CELERY, Fleet, wait_for
 from tests.mail import free_port
 from workers import clock
 from workers.db.session import transaction
+from workers.engines.registry import all_engines, engine_named
 from workers.runtime import ledger
-from workers.runtime.slots import CATCH_UP_WINDOW, latest_slot
+from workers.runtime.slots import latest_slot
 from workers.runtime.tasks import _catch_up_task
 from workers.settings import settings
 
-T = TypeVar("T")
 ENGINES_ONLY = "--queues=engines"  # as in the Procfile
-CELERY = [sys.executable, "-m", "celery", "-A", "workers.app"]
-
-
-def late_morning() -> str:
-    """A zone in which it is between eleven and twelve: every daily slot is past, and young enough to catch up."""
-    east = 11 - datetime.now(UTC).hour
-    return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
-
-
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 40) -> T:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} seconds"
-        time.sleep(0.05)
-    return value
-
-
-class Fleet:
-    """The environment of real processes, with a broker database of this test's own."""
-
-    def __init__(self, database_url: str, redis_url: str, home: Path) -> None:
-        self.home = home
-        self.redis = redis.Redis.from_url(redis_url)
-        self.redis.flushdb()
-        self.environment = os.environ | {
-            "DATABASE_URL": database_url, "REDIS_URL": redis_url, "FLEET_HOME": str(home),
-            "FLEET_TIMEZONE": late_morning(), "COLUMNS": "200",
-        }  # fmt: skip
-        self.client = Celery("client", broker=redis_url, backend=redis_url, set_as_current=False)
-        self.client.conf.task_default_queue = "engines"
-
-    @contextmanager
-    def process(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a celery command in a process group of its own; whatever it starts ends with the block."""
-        home = self.home / str(uuid4())
-        home.mkdir(parents=True)
-        with (home / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*CELERY, *arguments], env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
-        try:
-            yield process
-        except BaseException:
-            sys.stderr.write((home / "log").read_text())
-            raise
-        finally:
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-    @contextmanager
-    def worker(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        name = f"{uuid4().hex}@test"
-        with self.process("worker", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *arguments) as process:
-            wait_for(lambda: self.client.control.ping([name], timeout=0.3), "the worker's first answer")
-            yield process
-
-    def send(self, name: str, task_id: str | None = None, **kwargs: Any) -> str:
-        task_id = task_id or str(uuid4())
-        self.client.send_task(name, kwargs=kwargs, task_id=task_id)
-        return task_id
-
-    def result(self, task_id: str) -> Any:
-        """What a task returned."""
-        stored = wait_for(lambda: self.redis.get(f"celery-task-meta-{task_id}"), f"the end of {task_id}")
-        assert isinstance(stored, bytes)
-        meta = json.loads(stored)
-        assert meta["status"] == "SUCCESS", meta
-        return meta["result"]
-
-    def queued(self, queue: str) -> list[dict[str, Any]]:
-        messages = self.redis.lrange(queue, 0, -1)
-        assert isinstance(messages, list)
-        return [json.loads(message)["headers"] for message in messages]
-
-
-@pytest.fixture
-def fleet(servers: Servers, database_url: str, tmp_path: Path, worker_id: str) -> Iterator[Fleet]:
-    number = 1 + int(worker_id.removeprefix("gw")) % 15 if worker_id != "master" else 1
-    fleet = Fleet(database_url, f"{servers.valkey.rpartition('/')[0]}/{number}", tmp_path / "fleet")
-    with closing(fleet.redis), closing(fleet.client):
-        yield fleet
 
 
 def stalled(crm: Crm, number: int = 3) -> None:
@@ -203,7 +109,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_is_replaced(fleet: Fleet, crm: C
     assert crm.templates() == {"deal_follow_up": 6}
 
 
-@pytest.mark.parametrize("engine", sorted(CATCH_UP_WINDOW))
+@pytest.mark.parametrize("engine", sorted(all_engines()))
 def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
     engine: str, crm: Crm, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,9 +119,9 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
     zone = settings().time_zone
     slot = latest_slot(engine, NOW + days(3), zone)
 
-    with clock.at(slot + CATCH_UP_WINDOW[engine]):
+    with clock.at(slot + engine_named(engine).catch_up):
         assert engine not in catch_up()
-    with clock.at(slot + CATCH_UP_WINDOW[engine] - timedelta(seconds=1)):
+    with clock.at(slot + engine_named(engine).catch_up - timedelta(seconds=1)):
         assert engine in catch_up()
         assert (f"workers.{engine}.run", {"trigger": "catch_up"}) in sent
         with transaction(crm.connection):
@@ -231,24 +137,17 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
 
 
 def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet) -> None:
-    schedule = fleet.home / "celerybeat-schedule"
-    with fleet.process("beat"):
-        # What the file holds by now is beat's business; when it stops, it has written down every entry.
-        wait_for(lambda: any(file.stat().st_size for file in fleet.home.glob("celerybeat-schedule*")), "a note")
-    assert fleet.queued("engines") == []
-    with shelve.open(str(schedule), writeback=True) as memory:  # noqa: S301  # beat's own file
-        for entry in memory["entries"].values():
-            entry.last_run_at -= timedelta(days=8)
-
-    with fleet.process("beat"):
-        wait_for(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery") and fleet.queued("inbound"), "all")
+    with fleet.beat_after_an_outage():
+        wait_for(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery"), "the messages")
+        wait_for(lambda: fleet.queued("inbound"), "the visit to the mailboxes")
 
     assert sorted(message["task"] for message in fleet.queued("engines")) == sorted(
-        [*(f"workers.{engine}.run" for engine in CATCH_UP_WINDOW), "workers.housekeeping.catch_up"]
+        [*(f"workers.{engine}.run" for engine in all_engines()), "workers.housekeeping.catch_up"]
     )
     assert {message["task"] for message in fleet.queued("delivery")} == {"workers.delivery.run"}
     assert {message["task"] for message in fleet.queued("inbound")} == {"workers.inbound.poll"}
-    assert all(message["expires"] for message in fleet.queued("engines"))
+    engines = [message for message in fleet.queued("engines") if message["task"] != "workers.housekeeping.catch_up"]
+    assert all(message["expires"] for message in engines)
 
 
 def test_flower_answers(fleet: Fleet) -> None:

@@ -127,7 +127,9 @@ def test_deals_are_followed_up_handed_over_and_left_alone(demo: Crm) -> None:
     assert counted(demo, left.format("(follow_up_ended_at IS NOT NULL)::text"))["true"] > 5
     assert demo.one("SELECT count(*) AS n FROM deal_stage_velocity")["n"] > 10
     # One of those written to has asked to be left alone: delivery refuses that message.
-    refused = demo.rows("SELECT DISTINCT reason FROM action_guards WHERE verdict IS NOT NULL")
+    refused = demo.rows(
+        "SELECT DISTINCT reason FROM action_guards(ARRAY(SELECT id FROM scheduled_actions)) WHERE verdict IS NOT NULL"
+    )
     assert [row["reason"] for row in refused] == ["address is suppressed: unsubscribed"]
 
 

@@ -85,11 +85,8 @@ def test_no_mail_costs_more_than_200_milliseconds_and_100_megabytes(name: str) -
         tracemalloc.stop()
 
 
-@settings(
-    max_examples=max(300, settings().max_examples),  # 10,000 with --hypothesis-profile=fuzz
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@pytest.mark.fuzz
+@settings(suppress_health_check=list(HealthCheck))
 @given(raw=hostile_mails())
 def test_no_hostile_mail_raises_or_stops_its_neighbours(connection: Connection, crm: Crm, raw: bytes) -> None:
     if not crm.rows("SELECT FROM tenant_mailboxes"):

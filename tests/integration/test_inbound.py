@@ -181,7 +181,7 @@ def test_a_mail_that_trips_us_up_is_named_and_its_neighbours_are_read(
         outcomes = ingest_batch(connection, [(f"{n}", raw) for n, raw in enumerate(mails)])
     if part == "split_reply":  # it answered, whatever it says
         assert [getattr(outcome, "kind", None) for outcome in outcomes] == ["reply"] * 3
-        assert len(crm.actions(template="unplaced_answer")) == 1
+        assert len(crm.actions(template="answer_unread")) == 1
     else:
         assert [type(outcome) for outcome in outcomes] == [Stored, Aside, Stored]
         assert [(row["source"], row["reason"]) for row in crm.read("list_set_aside", 10)] == [

@@ -31,7 +31,7 @@ def action(crm: Crm, id: int) -> dict[str, Any]:  # noqa: A002
 
 
 def verdict(crm: Crm, id: int) -> tuple[str | None, str | None]:  # noqa: A002
-    row = crm.one("SELECT verdict, reason FROM action_guards WHERE action_id = %s", id)
+    row = crm.one("SELECT verdict, reason FROM action_guards(ARRAY[%s::bigint])", id)
     return row["verdict"], row["reason"]
 
 
@@ -305,10 +305,9 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
     tenant, other = crm.tenant(), crm.tenant()
     owner, stranger = crm.profile(tenant), crm.profile(other)
     order = crm.order(tenant)
-    request = crm.insert("feedback_requests", tenant_id=tenant, order_id=order, **REQUEST)
     task = crm.action(tenant, kind="task", assigned_to=owner)
     strange = crm.action(tenant, kind="task", assigned_to=stranger)
-    case = crm.action(tenant, kind="case", subject_type="feedback_request", subject_id=request)
+    case = crm.action(tenant, kind="case", priority="high", variables={"order_id": str(order)})
     unwanted = crm.action(tenant, kind="task", subject_type="deal", subject_id=crm.deal(tenant, stage="won"))
     for _ in range(2):
         with clock.at(NOW), crm.connection.transaction():

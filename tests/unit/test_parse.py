@@ -134,7 +134,7 @@ def test_an_address_inside_a_quoted_name_is_no_recipient() -> None:
 def test_a_report_without_a_sender_is_a_report(sender: str) -> None:
     report = bounce("<1@x.example>", "ann@acme.example", "5.1.1")
     mail = read(report.replace(b"From: MAILER-DAEMON@mx.northwind.example", f"From: {sender}".encode()))
-    assert (mail.senders, mail.judgement.kind) == ((), "bounce")
+    assert (mail.senders[0].address, mail.judgement.kind) == ("<>", "bounce")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.runtime.slots import CATCH_UP_WINDOW, latest_slot
+from workers.engines.registry import all_engines, engine_named
+from workers.runtime.slots import latest_slot
 
-ENGINES = sorted(CATCH_UP_WINDOW)
+ENGINES = sorted(all_engines())
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 zones = st.sampled_from(
     [ZoneInfo("UTC"), BERLIN, NEW_YORK, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")]
@@ -69,4 +70,4 @@ def test_a_missed_slot_is_given_up_before_the_next_one_comes(engine: str) -> Non
     }
     shortest = min(later - earlier for earlier, later in zip(sorted(slots), sorted(slots)[1:], strict=False))
 
-    assert timedelta(0) < CATCH_UP_WINDOW[engine] < shortest
+    assert timedelta(0) < engine_named(engine).catch_up < shortest

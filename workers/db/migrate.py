@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 from alembic import command, op
 from alembic.config import Config
+from psycopg import sql
 from psycopg.errors import DuplicateTable, LockNotAvailable, ObjectInUse
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
@@ -21,14 +22,11 @@ from workers.db.check import missing
 from workers.db.revisions import KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
 from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError
-from workers.resources import shipped
+from workers.resources import engine_sql, shipped
 
-# In the order in which they build on each other; adopt looks at rows and runs every time.
-FUNCTION_FILES: Final = (
-    "core", "ledger", "feedback", "deals", "quotes", "enrichment", "providers", "compliance", "outbox", "status",
-    "correspondence", "inbound",
-    "analytics", "policies",
-)  # fmt: skip
+# Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
+_BEFORE_ENGINES: Final = ("core", "isolation", "words", "engines", "ledger", "quotas", "outbox")
+_AFTER_ENGINES: Final = ("status", "correspondence", "inbound", "answers", "failures", "analytics", "policies")
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
 
@@ -40,6 +38,16 @@ class Migration:
     revisions: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+
+def function_files() -> dict[str, Path]:
+    """Return every file that defines functions, triggers, views or policies, by its name in the history, in order."""
+    core = {name: shipped("schema") / "functions" / f"{name}.sql" for name in (*_BEFORE_ENGINES, *_AFTER_ENGINES)}
+    files = {f"functions/{name}": core[name] for name in _BEFORE_ENGINES}
+    for engine, paths in engine_sql().items():
+        for path in paths:
+            files[f"engines/{engine}" if path.stem == engine else f"engines/{engine}/{path.stem}"] = path
+    return files | {f"functions/{name}": core[name] for name in _AFTER_ENGINES}
 
 
 def run_migration_sql(name: str, *, transactional: bool = True) -> None:
@@ -107,10 +115,10 @@ def migrate(url: str) -> Migration:
             for path in sorted(_migrations().glob("*.sql")):
                 if "CONCURRENTLY" in path.read_text() and "rollback" not in path.name:
                     _run_one_by_one(connection, path.read_text())
-        for name in FUNCTION_FILES:
-            path = shipped("schema") / "functions" / f"{name}.sql"
+        for name, path in function_files().items():
             # Policies name every table, so a new revision brings them up to date too.
-            if _apply_functions(connection, path, force=damaged or (name == "policies" and bool(done.revisions))):
+            stale = damaged or (name == "functions/policies" and bool(done.revisions))
+            if _apply_functions(connection, name, path, force=stale):
                 done.functions.append(name)
         with connection.transaction():
             connection.execute((shipped("schema") / "functions" / "adopt.sql").read_bytes())
@@ -123,10 +131,7 @@ def pending(connection: Connection) -> list[str]:
     current = _current_revision(connection)
     missing = list(KNOWN[KNOWN.index(current) + 1 :]) if current in KNOWN else list(KNOWN)
     known = _applied_checksums(connection) if current else {}
-    for name in FUNCTION_FILES:
-        path = shipped("schema") / "functions" / f"{name}.sql"
-        if known.get(f"functions/{name}") != _checksum(path):
-            missing.append(f"functions/{name}")
+    missing += [name for name, path in function_files().items() if known.get(name) != _checksum(path)]
     return missing
 
 
@@ -164,10 +169,8 @@ def rollback(url: str) -> None:
 
 def _drop_functions(connection: Connection) -> None:
     """Drop the triggers, views and functions that the function files define, last defined first."""
-    text = "".join((shipped("schema") / "functions" / f"{name}.sql").read_text() for name in FUNCTION_FILES)
-    for trigger, table in re.findall(
-        r"^CREATE OR REPLACE TRIGGER (\w+)\s.*?\bON (\w+)\s+FOR EACH", text, re.MULTILINE | re.DOTALL
-    ):
+    text = "".join(path.read_text() for path in function_files().values())
+    for trigger, table in re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE):
         connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
     for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
@@ -240,8 +243,7 @@ def _plain_connection(url: str) -> psycopg.Connection[Any]:
     return psycopg.connect(url, prepare_threshold=None, options=options)
 
 
-def _apply_functions(connection: Connection, path: Path, *, force: bool) -> bool:
-    name = f"functions/{path.stem}"
+def _apply_functions(connection: Connection, name: str, path: Path, *, force: bool) -> bool:
     checksum = _checksum(path)
     if not force and _applied_checksums(connection).get(name) == checksum:
         return False
@@ -269,7 +271,7 @@ def _current_revision(connection: Connection) -> str | None:
     row = connection.execute("SELECT to_regclass(%s) AS present", [VERSION_TABLE]).fetchone()
     if row is None or row["present"] is None:
         return None
-    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  # a constant
+    row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))).fetchone()
     return row["version_num"] if row else None
 
 

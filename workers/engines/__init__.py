@@ -1,1 +1,1 @@
-"""The five engines: each claims, decides and settles one bounded batch of one tenant in one transaction."""
+"""The engines, one room each: a module or a folder that says what the engine promises and declares it as ENGINE."""

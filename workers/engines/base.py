@@ -1,10 +1,13 @@
-"""What an engine is to the runtime, and what a batch reports."""
+"""What an engine is to the fleet, and what a batch reports."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 from uuid import UUID
+
+from psycopg import sql
 
 from workers.db.session import Connection
 
@@ -58,16 +61,45 @@ class Tally:
 Batch = Callable[[Connection, UUID, int, int], Tally]
 # (connection outside any transaction, tenant, most rows to settle at once) -> what was done
 Fetch = Callable[[Connection, UUID, int], Tally]
+# How an action is carried out: written to somebody, or filed among the tenant's own tasks or cases.
+Kind = Literal["email", "task", "case"]
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine: its name in the timetable and the ledger, and its batch.
+    """An engine, as its module in this folder (or in FLEET_ENGINES_DIR) declares it under the name ENGINE.
 
-    `fetch` comes before each batch and is for what must not happen while locks are held: asking the outside world.
-    It opens its own short transactions.
+    Celery runs it as workers.NAME.run; its rules are the SQL of schema/engines/NAME.sql.
+
+    Attributes:
+        name: in the timetable, the ledger and the registry of the database; the module's own name.
+        batch: claims, decides and settles one bounded batch of one tenant in one transaction.
+        catch_up: a missed slot younger than this is still worth working; an older one waits for the next.
+        subject_type: what its actions are about.
+        templates: the texts it writes, each with how it is carried out.
+        fetch: comes before each batch and is for what must not happen while locks are held: asking the outside
+            world. It opens its own short transactions.
+        cron: its line of the timetable, for an engine that beat_schedule.py does not name.
     """
 
     name: str
     batch: Batch
+    catch_up: timedelta
+    subject_type: str
+    templates: Mapping[str, Kind]
     fetch: Fetch | None = None
+    cron: str | None = None
+
+
+def sql_batch(function: str) -> Batch:
+    """Return the batch of an engine that decides by comparing columns: one SQL function, no row leaves the server.
+
+    Args:
+        function: its name; it takes tenant, limit and run, and returns rows of (measure, label, n).
+    """
+    statement = sql.SQL("SELECT * FROM {}(%s, %s, %s)").format(sql.Identifier(function))
+
+    def batch(connection: Connection, tenant: UUID, limit: int, run: int) -> Tally:
+        return Tally.from_rows(connection.execute(statement, [tenant, limit, run]))
+
+    return batch

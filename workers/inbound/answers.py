@@ -68,18 +68,16 @@ def candidates(parsed: Parsed) -> list[Candidate]:
     By its headers: what it replies to, its thread from the end, what relays keep under other names, and the signed
     address that it was sent to. Then by its text and what it encloses; for a mail server's report that is as good.
     """
-    is_report = parsed.judgement.kind == "bounce"
+    is_report = parsed.judgement.kind in ("bounce", "complaint")
     was_passed_on = _unmarked(parsed.subject)[0] in _FORWARD_MARKS
     found = list(_candidates(read_message_ids("\n".join(parsed.answers)), direct=not was_passed_on))
     if secret := settings().fleet_reply_secret:
         tokens = (read_reply_address(address, secret) for address in (*parsed.delivered_to, *parsed.to))
         found += [Candidate(*sent, name=None, genuine=True, direct=True) for sent in tokens if sent]
-    found += _candidates(read_message_ids(parsed.enclosed), direct=is_report)
+    found += _candidates(read_message_ids(f"{' '.join(parsed.returned_ids)} {parsed.enclosed}"), direct=is_report)
     text, page = parsed.text[:_MOST_QUOTED], (parsed.html or "")[:_MOST_QUOTED]
     for quoted in (parsed.enclosed, text, page):
         found += [Candidate(action, None, None, genuine=True, direct=is_report) for action in read_references(quoted)]
-    if is_report:
-        found += _candidates(read_message_ids(text), direct=True)
     return list(dict.fromkeys(found))
 
 

@@ -55,7 +55,8 @@ def read_bodies(message: Message) -> Bodies:
         if inside or part.get_content_type() == "text/rfc822-headers":
             enclosed.append(_as_written(part))
         content = _content(part)
-        filled = filled or bool(content.strip())
+        # A report may have nothing else to say.
+        filled = filled or bool(content.strip()) or (part.is_multipart() and part.get_content_maintype() == "message")
         kind = parameters(part)
         if inside or not content or not _is_shown(part, kind) or len(texts) + len(pages) + len(replies) >= _MOST_TEXTS:
             continue

@@ -12,24 +12,26 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from workers.db.session import Connection, transaction
+from workers.db.session import REFUSALS, Connection, transaction
 from workers.inbound.answers import answered_subject, candidates, senders
 from workers.inbound.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
+from workers.insight.answers import kind_of_answer, outrage
+from workers.insight.bounces import Failure
+from workers.insight.language import UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
 
 logger = logging.getLogger(__name__)
 
-# By class of SQLSTATE, as is_transient in core.sql has it: the server or the moment, and no message's own fault.
-_TRANSIENT: Final = ("08", "53", "57", "58")
-_LOCKED_OUT: Final = "40"  # two workers with the same messages in another order; one of them goes again
-_PROGRAMMING: Final = "42"
-_FORBIDDEN: Final = "42501"
+# Two workers with the same messages in another order; one of them goes again.
+_LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
 _MOST_JUDGED: Final = 20_000
+_FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
+_OUTRAGED: Final = -0.8  # the score of who is strongly unhappy in a language of which no more is understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class Stored:
     Attributes:
         tenant: whose it is.
         message: its id in inbound_messages.
-        kind: reply (it answers an action), message, own, unplaced, auto_reply, out_of_office, bounce or bulk.
+        kind: reply (it answers an action), message, own, unplaced, auto_reply, out_of_office, bounce,
+            complaint or bulk.
         action: what it answers, or could not deliver.
     """
 
@@ -116,9 +119,7 @@ def ingest_batch(
     try:
         with transaction(connection):
             return [_store(connection, source, message, tenant) for source, message in read]
-    except psycopg.Error as error:
-        if not (_is_locked_out(error) or _is_its_own(error)):
-            raise
+    except (*REFUSALS, *_LOCKED_OUT):
         return [_store_alone(connection, source, message, tenant) for source, message in read]
 
 
@@ -157,7 +158,7 @@ def _told(parsed: Parsed, mailbox: str | None) -> _Read:
     addresses = (*([mailbox] if mailbox else []), *parsed.delivered_to, *parsed.to)
     answered = candidates(parsed)
     subject = answered_subject(parsed, answered)
-    is_answer = bool(answered or subject) and (judged.kind == "reply" or (judged.kind == "bulk" and parsed.lists))
+    may_be_a_persons = judged.kind == "reply" or bool(judged.kind == "bulk" and parsed.lists)
     return _Read(
         parsed,
         message=Jsonb(
@@ -181,9 +182,20 @@ def _told(parsed: Parsed, mailbox: str | None) -> _Read:
             }
         ),
         answered=Jsonb([one._asdict() | {"tenant": one.tenant and str(one.tenant)} for one in answered]),
-        judgement=Jsonb(_judgement(parsed) if is_answer else {}),
-        bounce=Jsonb({"hard": judged.hard, "recipient": judged.recipient, "status": judged.status}),
+        judgement=Jsonb(_judgement(parsed) if may_be_a_persons else {}),
+        bounce=Jsonb({"failures": [_failure(failure) for failure in judged.failures]}),
     )
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "recipient": failure.recipient,
+        "whose": failure.fault.whose,
+        "cause": failure.fault.cause,
+        "status": failure.status,
+        "said": failure.said,
+        "delayed": failure.delayed,
+    }
 
 
 def _spellings(address: str) -> tuple[str, str]:
@@ -192,21 +204,49 @@ def _spellings(address: str) -> tuple[str, str]:
 
 
 def _judgement(parsed: Parsed) -> dict[str, Any]:
-    """What the writer's own words say; without a summary if there are none, or none that can be read."""
-    sender = parsed.senders[0] if parsed.senders else None
-    shown = f"{sender.name} <{sender.address}>" if sender and sender.name else sender and sender.address
+    """What the writer wants and feels; what cannot be told is missing, and never taken for fine."""
     try:
-        words = split_reply(parsed.text[:_MOST_JUDGED], (parsed.html or "")[:_MOST_JUDGED], shown).text
-        mood = score_sentiment(words)
+        return _judged(parsed)
     except Exception:
+        # It answers something, whatever it says: that much still counts, and a person reads the rest.
         logger.exception("an answer cannot be judged: %s", parsed.message_id)
-        return {"sentiment": None, "score": None, "issues": [], "summary": None}
+        unread = {"answer": "unreadable", "language": "und", "language_name": language_name("und")}
+        return unread | {"sentiment": None, "score": None, "issues": [], "summary": None, "text": ""}
+
+
+def _judged(parsed: Parsed) -> dict[str, Any]:
+    sender = parsed.senders[0]
+    shown = f"{sender.name} <{sender.address}>" if sender.name else sender.address
+    words = split_reply(parsed.text[:_MOST_JUDGED], (parsed.html or "")[:_MOST_JUDGED], shown).text
+    language = detect_language(words)
+    answer = kind_of_answer(words, parsed.subject, language)
+    # That somebody wants no more mail is no complaint about what was delivered.
+    about_us = _without(words, answer.evidence) if answer.kind == "opt_out" else words
+    summary = _shortened(words) or None
+    if answer.kind == "unreadable":
+        summary = f"Not read ({language_name(language)}): {summary}" if summary else "Not read: there is no text"
     return {
-        "sentiment": mood.label,
-        "score": mood.score,
-        "issues": mood.key_issues,
-        "summary": _shortened(words) or None,
+        "answer": answer.kind,
+        "language": language,
+        "language_name": language_name(language),
+        **_mood(about_us, language),
+        "summary": summary,
+        "text": "\n".join(words.splitlines()[:_FIRST_LINES])[:_LONGEST_SHOWN],
     }
+
+
+def _without(text: str, sentence: str | None) -> str:
+    return " ".join(text.split()).replace(" ".join((sentence or "").split()), "").strip()
+
+
+def _mood(text: str, language: str) -> dict[str, Any]:
+    """How the writer feels, and about what; None where nobody can tell."""
+    if text and language in UNDERSTOOD:
+        mood = score_sentiment(text)
+        return {"sentiment": mood.label, "score": mood.score, "issues": mood.key_issues}
+    if outrage(text, language):
+        return {"sentiment": "negative", "score": _OUTRAGED, "issues": []}
+    return {"sentiment": None, "score": None, "issues": []}
 
 
 def _shortened(text: str) -> str:
@@ -229,10 +269,21 @@ def _store(connection: Connection, source: str, message: _Read | SetAside, tenan
     assert row is not None  # noqa: S101  # the function returns one row
     match row["outcome"]:
         case "stored":
+            _warn(parsed, row["tenant_id"])
             return Stored(row["tenant_id"], row["inbound_id"], row["kind"], row["action_id"])
         case "duplicate":
             return Duplicate(row["tenant_id"], parsed.message_id)
     return set_aside(connection, source, _refused(parsed, "unknown tenant: no mailbox is listed for its recipients"))
+
+
+def _warn(parsed: Parsed, tenant: UUID) -> None:
+    """Say what only the operator can mend: a mail server refuses mail for the sender's sake."""
+    for failure in parsed.judgement.failures:
+        if failure.fault.whose == "sender":
+            logger.warning(
+                "mail of tenant %s to %s came back for the sender's sake: %s (%s)",
+                tenant, failure.recipient, failure.fault.cause, failure.said,
+            )  # fmt: skip
 
 
 def _store_alone(connection: Connection, source: str, message: _Read | SetAside, tenant: UUID | None) -> Outcome:
@@ -240,30 +291,22 @@ def _store_alone(connection: Connection, source: str, message: _Read | SetAside,
         try:
             with transaction(connection):
                 return _store(connection, source, message, tenant)
-        except psycopg.Error as error:
-            if _is_locked_out(error) and attempt < _ATTEMPTS:
-                continue
-            if isinstance(message, SetAside) or not _is_its_own(error):
-                raise  # nothing of the message's own is in that row, or it is nobody's message
+        except _LOCKED_OUT:
+            if attempt == _ATTEMPTS:
+                raise
+        except REFUSALS as error:
+            if isinstance(message, SetAside) or _is_ours(error):
+                raise  # nothing of the message's own is in that row, or the installation is at fault
             reason = f"the database refuses it: {str(error).strip().splitlines()[0]}"
             with transaction(connection):
                 return set_aside(connection, source, _refused(message.parsed, reason))
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_locked_out(error: psycopg.Error) -> bool:
-    return (error.sqlstate or "").startswith(_LOCKED_OUT)
-
-
-def _is_its_own(error: psycopg.Error) -> bool:
-    """Whether one message's content, or a CRM's own rule about it, provokes an error, and not the installation."""
-    state = error.sqlstate
-    if state is None:
-        return isinstance(error, psycopg.DataError)
-    if state.startswith((*_TRANSIENT, _LOCKED_OUT)) or state == _FORBIDDEN:
-        return False
-    # A statement of ours that the database does not understand is ours; one inside a trigger is the CRM's.
-    return not state.startswith(_PROGRAMMING) or error.diag.context is not None
+def _is_ours(error: psycopg.Error) -> bool:
+    """Whether a function or a right is missing: the statement itself fails, and no trigger of a CRM's in it."""
+    denied = isinstance(error, psycopg.errors.InsufficientPrivilege)
+    return isinstance(error, psycopg.ProgrammingError) and (denied or error.diag.context is None)
 
 
 def _refused(parsed: Parsed, reason: str) -> SetAside:

@@ -3,19 +3,21 @@
 import hashlib
 from codecs import BOM_UTF8
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
-from typing import Any, Final
+from typing import Final
 
 from workers.inbound.bodies import Bodies, read_bodies
 from workers.inbound.charsets import clean
 from workers.inbound.headers import Headers, Mailbox
 from workers.inbound.mime import MAX_BYTES, HostileError, read_parts
+from workers.insight.bounces import returned_message_ids
 from workers.insight.machine_mail import Judgement, classify_message
 
 _MOST_REFERENCES: Final = 100
 _LONGEST_KEPT: Final = 1_000
+_NO_SENDER: Final = Mailbox("<>", None)  # the null reverse-path of RFC 5321, 4.5.5
 # What tells a repeated mail from another one under the same Message-ID.
 _DIGESTED: Final = 1_000_000
 _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a text
@@ -43,9 +45,10 @@ class Parsed:
         references: The thread's Message-IDs, the eldest first, at most the last 100.
         answers: Where the headers name what it answers, the likeliest first: In-Reply-To, the thread from its end,
             and what relays keep in headers of their own.
+        returned_ids: For a bounce or a complaint, the Message-IDs of the mails that it carries back.
         enclosed: What enclosed mails and reports say, as written.
-        senders: The sender, and who else may be the writer if that is a list or group. Empty for a mail server's
-            report without an address.
+        senders: The sender, and who else may be the writer if that is a list or group; "<>" for a machine that names
+            no address.
         to: The addresses in To and Cc.
         delivered_to: Where the mail servers put it.
         lists: The lists or groups that it came through.
@@ -54,8 +57,8 @@ class Parsed:
         sent_at: The Date header in UTC; None if it is missing or no date.
         text: The plain-text body, attachments and enclosed mails excluded, at most 1,000,000 characters.
         html: The HTML body, or None, likewise.
-        headers: Headers of use by their lower-case names, why the mail was judged as it was, and how it was decoded if
-            not as labelled.
+        headers: Headers of use by their lower-case names, why the mail was judged as it was, for an absence note the
+            day of return that it names, and how the mail was decoded if not as labelled.
         raw_size: Bytes.
         judgement: What kind of mail it is.
     """
@@ -66,6 +69,7 @@ class Parsed:
     in_reply_to: str | None
     references: tuple[str, ...]
     answers: tuple[str, ...]
+    returned_ids: tuple[str, ...]
     enclosed: str
     senders: tuple[Mailbox, ...]
     to: tuple[str, ...]
@@ -138,8 +142,10 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
     subject = headers.text("Subject")
     judgement = _judgement(message, subject, bodies)
     senders = tuple(dict.fromkeys(filter(None, map(headers.mailbox, _SENDERS))))
-    if not senders and judgement.kind != "bounce":  # many a mail server reports without an address
-        raise _UnreadableError("broken: no sender")
+    if not senders:
+        if judgement.kind == "reply":
+            raise _UnreadableError("broken: no sender")
+        senders = (_NO_SENDER,)
     if bodies.text is None:
         raise _UnreadableError("broken: no body")
     in_reply_to = headers.message_ids("In-Reply-To")
@@ -151,6 +157,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         in_reply_to=next(iter(in_reply_to), None),
         references=tuple(references),
         answers=(*in_reply_to[:_MOST_REFERENCES], *reversed(references), *_kept_by_relays(headers)),
+        returned_ids=returned_message_ids(message) if judgement.kind in ("bounce", "complaint") else (),
         enclosed=clean(bodies.enclosed),
         senders=senders,
         to=headers.addresses("To", "Cc"),
@@ -162,7 +169,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         sent_at=headers.date("Date"),
         text=bodies.text,
         html=bodies.html,
-        headers=_kept(headers) | {"judged_by": judgement.reason} | _note(bodies),
+        headers=_kept(headers) | _notes(judgement, bodies),
         raw_size=len(raw),
         judgement=judgement,
     )
@@ -175,9 +182,7 @@ def _judgement(message: Message, subject: str, bodies: Bodies) -> Judgement:
     judgement = classify_message(message)
     if bodies.is_calendar_reply and judgement.kind in ("auto_reply", "bulk"):
         return Judgement("reply", "text/calendar METHOD:REPLY")  # a machine wrote it down, a person chose
-    said = ((field.name, getattr(judgement, field.name)) for field in fields(judgement))
-    texts: dict[str, Any] = {name: clean(value) for name, value in said if isinstance(value, str)}
-    return replace(judgement, **texts)
+    return judgement
 
 
 def _digest(raw: bytes) -> str:
@@ -195,5 +200,10 @@ def _kept(headers: Headers) -> dict[str, str]:
     return {name.lower(): clean(headers.first(name)[:_LONGEST_KEPT]) for name in _KEPT if name in headers}
 
 
-def _note(bodies: Bodies) -> dict[str, str]:
-    return {"decoded": "; ".join(bodies.notes)[:_LONGEST_KEPT]} if bodies.notes else {}
+def _notes(judgement: Judgement, bodies: Bodies) -> dict[str, str]:
+    notes = {"judged_by": clean(judgement.reason)}
+    if judgement.returns_on:
+        notes["returns_on"] = judgement.returns_on.isoformat()
+    if bodies.notes:
+        notes["decoded"] = "; ".join(bodies.notes)[:_LONGEST_KEPT]
+    return notes

@@ -1,14 +1,14 @@
 """Reading CSV files as people have them: whichever delimiter, with or without a BOM, with bad lines."""
 
 import csv
-import os
 import re
+import stat
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +19,10 @@ from workers.load.report import Problem
 _DELIMITERS: Final = ",;\t|"
 # A quoted field may run over several lines; a quote nobody closed must not swallow the rest of the file.
 _MOST_LINES_PER_ROW: Final = 100
+_LARGEST_FILE: Final = 1_000_000_000  # bytes
+_LONGEST_ROW: Final = 1_000_000  # characters
+_MOST_COLUMNS: Final = 1_000
+_LONGEST_ADDRESS: Final = 320
 _YEARS: Final = range(1900, 2201)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
@@ -160,7 +164,7 @@ class Row:
             RowError: it does not look like one.
         """
         value = self.text(column)
-        if value is not None and not _ADDRESS.fullmatch(value):
+        if value is not None and (len(value) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(value)):
             raise RowError(f"{column} {quoted(value)} is not an e-mail address")
         return value
 
@@ -180,19 +184,18 @@ class CsvFile:
             optional: columns that mean something, to recognise the delimiter by.
 
         Raises:
-            FileError: it is empty, not text in UTF-8, or lacks a required column.
+            FileError: it is no plain file, empty, too large, not text in UTF-8, or lacks a required column.
             FleetError: it cannot be read at all.
         """
         self.name = path.name
         try:
-            self._raw = path.open("rb")
-            self.size = os.fstat(self._raw.fileno()).st_size
+            self._raw, self.size = _opened(path)
             start = self._raw.peek(2)[:2]
         except OSError as error:
             raise FleetError(f"cannot read {path}: {error.strerror}") from None
         # What is not UTF-8 comes through as lone surrogates, so that only its own row is refused.
         self._text = TextIOWrapper(self._raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        self._lines = enumerate(self._text, start=1)
+        self._lines = self._numbered()
         self._pushed_back: deque[tuple[int, str]] = deque()
         try:
             self.columns = self._read_header(start, required, optional)
@@ -218,6 +221,9 @@ class CsvFile:
             number, text = line
             if not text.strip():
                 continue
+            if len(text) > _LONGEST_ROW:
+                yield Problem(self.name, number, f"the line has more than {_LONGEST_ROW:,} characters")
+                continue
             fields = self._record(number, text)
             if isinstance(fields, Problem):
                 yield fields
@@ -232,11 +238,26 @@ class CsvFile:
             line = self._next_line()
         if line is None:
             raise FileError("the file is empty")
-        known = {*required, *optional}
+        columns = self._columns(line[1], {*required, *optional})
+        if len(line[1]) > _LONGEST_ROW or len(columns) > _MOST_COLUMNS:
+            raise FileError(f"the header has more than {_MOST_COLUMNS:,} columns or {_LONGEST_ROW:,} characters")
+        missing = [column for column in required if column not in columns]
+        if missing:
+            raise FileError(
+                f"there is no column {' and no column '.join(missing)}: "
+                f"the header must name {', '.join(required)} and may name {', '.join(optional) or 'nothing else'}"
+            )
+        twice = sorted({column for column in columns if column and columns.count(column) > 1})
+        if twice:
+            raise FileError(f"the header names the column {twice[0]} twice")
+        return columns
+
+    def _columns(self, header: str, known: set[str]) -> tuple[str, ...]:
+        """Split the header by the delimiter that brings out most of the known columns, and keep that."""
         best: tuple[str, ...] = ()
         for delimiter in _DELIMITERS:
             try:
-                fields = next(csv.reader([line[1]], delimiter=delimiter))
+                fields = next(csv.reader([header], delimiter=delimiter))
             except csv.Error:
                 continue
             columns = tuple("_".join(field.split()).casefold() for field in fields)
@@ -244,16 +265,17 @@ class CsvFile:
                 best, self._delimiter = columns, delimiter
         while best and not best[-1]:  # a trailing delimiter in the header
             best = best[:-1]
-        missing = [column for column in required if column not in best]
-        if missing:
-            raise FileError(
-                f"there is no column {' and no column '.join(missing)}: "
-                f"the header must name {', '.join(required)} and may name {', '.join(optional) or 'nothing else'}"
-            )
-        twice = sorted({column for column in best if column and best.count(column) > 1})
-        if twice:
-            raise FileError(f"the header names the column {twice[0]} twice")
         return best
+
+    def _numbered(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines with their numbers; of one that is too long no more than tells so."""
+        number = 0
+        while line := self._text.readline(_LONGEST_ROW + 1):
+            number += 1
+            rest = line
+            while len(rest) > _LONGEST_ROW and not rest.endswith(("\n", "\r")):
+                rest = self._text.readline(_LONGEST_ROW + 1)
+            yield number, line
 
     def _next_line(self) -> tuple[int, str] | None:
         return self._pushed_back.popleft() if self._pushed_back else next(self._lines, None)
@@ -264,8 +286,12 @@ class CsvFile:
 
         def feed() -> Iterator[str]:
             yield text
+            length = len(text)
             while len(taken) < _MOST_LINES_PER_ROW - 1 and (line := self._next_line()) is not None:
                 taken.append(line)
+                length += len(line[1])
+                if length > _LONGEST_ROW:
+                    return
                 yield line[1]
 
         try:
@@ -289,6 +315,21 @@ class CsvFile:
         if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
             return "the line is not valid UTF-8"
         return None
+
+
+def _opened(path: Path) -> tuple[BufferedReader, int]:
+    """Open a file and return it with its size; what never ends (a device, a pipe) is not even opened.
+
+    Raises:
+        FileError: it is no plain file, whatever links lead there, or too large.
+        OSError: it cannot be opened.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError("it is no plain file")
+    if found.st_size > _LARGEST_FILE:
+        raise FileError(f"the file has more than {_LARGEST_FILE:,} bytes: split it")
+    return path.open("rb"), found.st_size
 
 
 def quoted(value: str) -> str:

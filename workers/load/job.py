@@ -1,7 +1,6 @@
 """One load under way: a file is read in chunks, every line becomes rows or a problem."""
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,8 @@ from workers.load.report import LoadReport, Problem, Progress
 from workers.load.writer import Draft, Writer
 
 _CHUNK_ROWS: Final = 1000
+_CHUNK_CHARACTERS: Final = 10_000_000
+_MOST_PROBLEMS: Final = 10_000
 
 
 class Job:
@@ -60,6 +61,10 @@ class Job:
                         self.report.reject(table, problem)
                 handle([row for row in chunk if isinstance(row, Row)])
                 self._progress(path.name, source.position, source.size)
+                if len(self.report.problems) - before >= _MOST_PROBLEMS:
+                    reason = f"{_MOST_PROBLEMS:,} lines cannot be loaded: the rest of the file was not read"
+                    self.report.problems.append(Problem(path.name, chunk[-1].line, reason))
+                    break
             self._progress(path.name, source.size, source.size)
         # Found by one check after the other; a reader goes through the file from top to bottom.
         self.report.problems[before:] = sorted(self.report.problems[before:], key=lambda problem: problem.line)
@@ -77,6 +82,14 @@ class Job:
 
 
 def _chunks(source: CsvFile) -> Iterator[list[Row | Problem]]:
-    items = iter(source)
-    while chunk := list(islice(items, _CHUNK_ROWS)):
+    """Yield the lines in lists that a statement can bear, however long they are."""
+    chunk: list[Row | Problem] = []
+    characters = 0
+    for item in source:
+        chunk.append(item)
+        characters += sum(map(len, item.values.values())) if isinstance(item, Row) else 0
+        if len(chunk) == _CHUNK_ROWS or characters > _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk

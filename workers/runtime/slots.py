@@ -1,21 +1,11 @@
 """Slots of the timetable: pure calendar arithmetic over Celery's own reading of the crons."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from celery.schedules import crontab
 
-from beat_schedule import BEAT_SCHEDULE
-
-# A missed slot younger than this is still worth working; an older one waits for the next.
-CATCH_UP_WINDOW: Final = {
-    "feedback": timedelta(hours=12),
-    "deals": timedelta(hours=5),
-    "quotes": timedelta(hours=12),
-    "enrichment": timedelta(minutes=25),
-    "compliance": timedelta(days=3),
-}
+from workers.runtime.timetable import timetable
 
 
 def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
@@ -26,7 +16,7 @@ def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
         now: timezone-aware.
         zone: the zone in which the cron's hours are read (FLEET_TIMEZONE).
     """
-    cron = BEAT_SCHEDULE[engine]["schedule"]
+    cron = timetable()[engine]["schedule"]
     assert isinstance(cron, crontab)  # noqa: S101  # for the type checker
     day = now.astimezone(zone).date()
     while True:

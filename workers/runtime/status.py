@@ -4,8 +4,9 @@ from typing import Any
 
 from workers import clock
 from workers.db.session import Connection, transaction
+from workers.engines.registry import all_engines
 from workers.runtime import ledger
-from workers.runtime.slots import CATCH_UP_WINDOW, latest_slot
+from workers.runtime.slots import latest_slot
 from workers.settings import settings
 
 
@@ -15,16 +16,16 @@ def fleet_status(connection: Connection) -> dict[str, Any]:
     with transaction(connection):
         rows = {row["engine"]: row for row in connection.execute("SELECT * FROM fleet_engine_status()")}
         actions = connection.execute("SELECT status, n FROM fleet_action_counts()").fetchall()
-        refused = connection.execute("SELECT schedule_id, last_error FROM fleet_refused_schedules()").fetchall()
+        refused = connection.execute("SELECT * FROM fleet_refused()").fetchall()
         engines = []
-        for name in CATCH_UP_WINDOW:
-            slot = latest_slot(name, now, zone)
+        for engine in all_engines().values():
+            slot = latest_slot(engine.name, now, zone)
             state = "worked"
-            if not ledger.slot_is_taken(connection, name, slot):
-                state = "to be caught up" if now - slot < CATCH_UP_WINDOW[name] else "missed"
-            engines.append({**rows[name], "latest_slot": slot, "slot_state": state})
+            if not ledger.slot_is_taken(connection, engine.name, slot):
+                state = "to be caught up" if now - slot < engine.catch_up else "missed"
+            engines.append({**rows[engine.name], "latest_slot": slot, "slot_state": state})
     return {
         "engines": engines,
         "actions": {row["status"]: row["n"] for row in actions},
-        "refused_schedules": [{"schedule_id": row["schedule_id"], "error": row["last_error"]} for row in refused],
+        "refused": refused,
     }

@@ -10,12 +10,12 @@ from celery import Celery, Task
 from workers import clock
 from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.base import Engine
-from workers.engines.registry import ENGINES
+from workers.engines.registry import all_engines
 from workers.errors import DatabaseUnavailableError
 from workers.runtime import ledger
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import Trigger
-from workers.runtime.slots import CATCH_UP_WINDOW, latest_slot
+from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
 
 # Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
@@ -41,7 +41,7 @@ class Sender(Protocol):
 
 def register(app: Celery) -> None:
     """Give the app one task per engine, workers.ENGINE.run, and the housekeeping."""
-    for engine in ENGINES.values():
+    for engine in all_engines().values():
         app.task(_engine_task(engine, app.send_task), name=f"workers.{engine.name}.run", bind=True, **RETRY)
     app.task(_catch_up_task(app.send_task), name="workers.housekeeping.catch_up", **RETRY)
 
@@ -94,13 +94,13 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
             require_current_schema(connection)
             with transaction(connection):
                 ledger.close_lost_runs(connection)
-            for engine, window in CATCH_UP_WINDOW.items():
-                slot = latest_slot(engine, now, chosen.time_zone)
+            for engine in all_engines().values():
+                slot = latest_slot(engine.name, now, chosen.time_zone)
                 with transaction(connection):
-                    wanted = now - slot < window and not ledger.slot_is_taken(connection, engine, slot)
+                    wanted = now - slot < engine.catch_up and not ledger.slot_is_taken(connection, engine.name, slot)
                 if wanted:
-                    send(f"workers.{engine}.run", kwargs={"trigger": "catch_up"})
-                    started.append(engine)
+                    send(f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
+                    started.append(engine.name)
         return started
 
     return catch_up

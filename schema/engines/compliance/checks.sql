@@ -1,0 +1,293 @@
+-- Compliance: one check per duty, target and period, from its reminder to its escalation. Nothing that was due can
+-- fall out of sight.
+
+-- Records that a check need not be fulfilled; a waiver without a reason is refused. SECURITY DEFINER: results of checks
+-- are evidence, which users add to and do not rewrite.
+CREATE OR REPLACE FUNCTION waive_compliance_check(p_check_id uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF nullif(btrim(p_reason), '') IS NULL THEN
+        RAISE EXCEPTION 'a waiver needs a reason' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    UPDATE compliance_checks SET status = 'waived', waived_reason = btrim(p_reason),
+                                 completed_at = fleet_now(), completed_by = claimed_user()
+    WHERE id = p_check_id AND status NOT IN ('completed', 'waived') AND may_act_for(tenant_id);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no open compliance check %', p_check_id USING ERRCODE = 'no_data_found';
+    END IF;
+END
+$$;
+
+-- Checks that wait for a step of the fleet: a reminder, becoming overdue, or the escalation. The longest
+-- waiting first.
+CREATE OR REPLACE FUNCTION get_compliance_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    check_id uuid, schedule_id uuid, compliance_type text, entity_type text, entity_id uuid, entity_name text,
+    status text, due_at timestamptz, days_until_due integer, reminder_count integer, missing_fields text[]
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 20
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT c.id, c.schedule_id, c.compliance_type, c.entity_type, c.entity_id, c.entity_name, c.status, c.due_at,
+           ceil(extract(epoch FROM c.due_at - v_now) / 86400)::integer, c.reminder_count, c.missing_fields
+    FROM compliance_checks AS c
+    WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
+    ORDER BY c.next_step_at
+    LIMIT p_limit;
+END
+$$;
+
+-- One batch of one tenant: create the checks of due schedules, then take one step with each due check.
+-- A schedule that fails (an unknown filter key) keeps its error, is tried again a day later at the
+-- earliest, and never stops the others.
+CREATE OR REPLACE FUNCTION run_compliance_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_schedule record;
+    v_schedules bigint := 0;
+    v_refused bigint := 0;
+    v_passed bigint := 0;
+    v_busy bigint;
+    v_claimed uuid[];
+    v_error text;
+BEGIN
+    IF action_status(p_tenant_id, 'compliance') IS NULL THEN
+        RETURN;
+    END IF;
+
+    FOR v_schedule IN
+        SELECT s.id FROM compliance_schedule AS s
+        WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
+          AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
+        ORDER BY s.notify_at LIMIT 20
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        v_schedules := v_schedules + 1;
+        BEGIN
+            v_passed := v_passed + catch_up_compliance_schedule(v_schedule.id);
+            PERFORM create_compliance_checks_from_schedule(v_schedule.id);
+            PERFORM advance_compliance_schedule(v_schedule.id);
+        EXCEPTION WHEN OTHERS THEN
+            IF is_transient(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            v_error := SQLERRM;
+            UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
+            v_refused := v_refused + 1;
+        END;
+    END LOOP;
+
+    -- Still due: another worker is writing their checks, and will be glad of help with them.
+    SELECT count(*) INTO v_busy FROM compliance_schedule AS s
+    WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
+      AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day');
+
+    v_claimed := ARRAY(
+        SELECT c.id FROM compliance_checks AS c
+        WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = c.id AND x.engine = 'compliance' AND x.tenant_id = p_tenant_id)
+        ORDER BY c.next_step_at LIMIT p_limit
+        FOR NO KEY UPDATE OF c SKIP LOCKED);
+
+    RETURN QUERY VALUES
+        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_schedules - v_refused),
+        ('skipped', 'schedule refused, see its last_error', v_refused),
+        ('skipped', 'period passed before it was checked, the latest one is', v_passed);
+    RETURN QUERY SELECT * FROM step_in_halves('step_compliance', 'compliance', p_tenant_id, v_claimed, p_run);
+END
+$$;
+
+-- The next step with each of these checks, which the caller has locked: completed, waived, reminded, overdue, escalated.
+CREATE OR REPLACE FUNCTION step_compliance(p_tenant_id uuid, p_checks uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    v_status constant text := action_status(p_tenant_id, 'compliance');
+BEGIN
+    RETURN QUERY
+    WITH examined AS (
+        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, o.id) AS responsible_id,
+               f.missing, f.errors
+        FROM compliance_checks AS c
+        LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
+            SELECT n.* FROM compliance_entities AS n
+            WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
+        ) AS e ON true
+        LEFT JOIN LATERAL (
+            SELECT p.id FROM profiles AS p
+            WHERE p.tenant_id = p_tenant_id
+            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+            LIMIT 1
+        ) AS o ON true
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.value IS NULL), '{}') AS missing,
+                   coalesce(jsonb_agg(r.field || ' lapsed on ' || left(r.value, 10) ORDER BY r.field)
+                            FILTER (WHERE r.field ~ '(valid_until|expires_at|expires_on|expiry_date)$'
+                                      AND r.value ~ '^\d{4}-\d\d-\d\d' AND left(r.value, 10) < v_today), '[]') AS errors
+            FROM (SELECT q.field, nullif(btrim(coalesce(e.document ->> q.field, e.document -> 'attributes' ->> q.field)), '') AS value
+                  FROM unnest(c.required_fields) AS q (field)) AS r
+        ) AS f
+        WHERE c.id = ANY (p_checks)
+    ), decided AS (
+        SELECT x.*, p.id AS reminder_contact_id, p.first_name, vendor.email AS vendor_email,
+               CASE
+                   WHEN NOT x.entity_exists THEN 'waived'
+                   WHEN cardinality(x.required_fields) > 0 AND cardinality(x.missing) = 0 AND x.errors = '[]' THEN 'completed'
+                   WHEN x.due_at + make_interval(days => x.escalation_days_after) <= v_now THEN 'escalated'
+                   WHEN x.due_at <= v_now THEN 'overdue'
+                   WHEN p.id IS NULL AND vendor.email IS NULL THEN 'unreachable'
+                   ELSE 'reminded'
+               END AS step
+        FROM examined AS x
+        LEFT JOIN LATERAL reachable_contact(
+            p_tenant_id, CASE x.entity_type WHEN 'contact' THEN x.entity_id END,
+            CASE x.entity_type WHEN 'client' THEN x.entity_id END) AS p ON true
+        CROSS JOIN LATERAL (
+            SELECT CASE x.entity_type WHEN 'vendor' THEN nullif(btrim(x.document ->> 'email'), '') END AS email
+        ) AS vendor
+    ), updated AS (
+        UPDATE compliance_checks AS c SET
+            status = CASE WHEN d.step IN ('reminded', 'unreachable') THEN 'awaiting_response' ELSE d.step END,
+            missing_fields = d.missing,
+            validation_errors = d.errors,
+            reminder_sent_at = CASE WHEN d.step IN ('reminded', 'unreachable') THEN v_now ELSE c.reminder_sent_at END,
+            reminder_count = c.reminder_count + CASE WHEN d.step = 'reminded' THEN 1 ELSE 0 END,
+            escalation_sent_at = CASE WHEN d.step = 'escalated' THEN v_now ELSE c.escalation_sent_at END,
+            escalated_to = CASE WHEN d.step = 'escalated' THEN d.responsible_id ELSE c.escalated_to END,
+            completed_at = CASE WHEN d.step IN ('completed', 'waived') THEN v_now ELSE c.completed_at END,
+            waived_reason = CASE WHEN d.step = 'waived' THEN 'the ' || c.entity_type || ' no longer exists' ELSE c.waived_reason END
+        FROM decided AS d WHERE c.id = d.id
+    ), finished AS (
+        UPDATE compliance_schedule AS s SET last_completed_at = v_now
+        WHERE s.id IN (
+            SELECT x.id FROM compliance_schedule AS x
+            WHERE x.tenant_id = p_tenant_id
+              AND x.id IN (SELECT d.schedule_id FROM decided AS d WHERE d.step = 'completed')
+            ORDER BY x.id FOR NO KEY UPDATE)  -- in one order, or two workers could wait for each other
+    ), written AS (
+        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
+                                       client_id, contact_id, recipient, assigned_to, run_at, status,
+                                       priority, dedupe_key, run_id)
+        SELECT p_tenant_id, 'compliance', CASE WHEN d.step = 'reminded' THEN 'email' ELSE 'task' END,
+               CASE d.step WHEN 'reminded' THEN 'compliance_reminder' WHEN 'escalated' THEN 'compliance_escalation'
+                           ELSE 'compliance_unreachable' END,
+               jsonb_build_object('compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type,
+                                  'first_name', d.first_name, 'due_on', to_char(d.due_at, 'FMDD FMMonth YYYY'),
+                                  'missing', to_jsonb(d.missing), 'errors', d.errors, 'step', d.reminder_count + 1),
+               'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,
+               CASE d.step WHEN 'reminded' THEN d.vendor_email END, d.responsible_id, v_now, v_status,
+               CASE d.step WHEN 'escalated' THEN 'high' ELSE 'medium' END,
+               concat_ws(':', 'compliance', d.id, d.step, CASE WHEN d.step = 'reminded' THEN d.reminder_count + 1 END), p_run
+        FROM decided AS d WHERE d.step IN ('reminded', 'unreachable', 'escalated')
+        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+        RETURNING template
+    )
+    SELECT 'due', 'check', count(*) FROM decided
+    UNION ALL SELECT 'acted', d.step, count(*) FROM decided AS d GROUP BY d.step
+    UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION compliance_due_tenants() RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
+    UNION
+    SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION compliance_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT due.tenant_id, count(*) FROM (
+        SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now
+        UNION ALL
+        SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
+    ) AS due
+    GROUP BY due.tenant_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION compliance_next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT least((SELECT min(c.next_step_at) FROM compliance_checks AS c WHERE c.next_step_at > fleet_now()),
+                 (SELECT min(s.notify_at) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at > fleet_now()))
+$$;
+
+-- Schedules that could not make their checks, with the reason: someone has to mend them.
+CREATE OR REPLACE FUNCTION compliance_refused() RETURNS TABLE (tenant_id uuid, what text, error text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT s.tenant_id, coalesce(s.compliance_type, s.id::text), s.last_error FROM compliance_schedule AS s
+    WHERE s.is_active AND s.last_error IS NOT NULL
+    ORDER BY s.last_error_at
+$$;
+
+-- Nobody is reminded of a check, and nobody escalates one, that is completed, waived or gone.
+CREATE OR REPLACE FUNCTION compliance_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.id, 'the check is ' || coalesce(c.status, 'gone')
+    FROM scheduled_actions AS a
+    LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'compliance_check'
+      AND (c.id IS NULL OR c.status IN ('completed', 'waived'));
+END
+$$;
+
+-- A reminder counts when it is written; what becomes of its message changes nothing about the check.
+CREATE OR REPLACE FUNCTION compliance_settled(p_actions bigint[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+$$;
+
+-- Who answers a reminder works on it: the reminders stop, and the due date still counts.
+CREATE OR REPLACE FUNCTION compliance_answered(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    UPDATE compliance_checks AS c SET status = 'in_progress'
+    WHERE c.id = p_action.subject_id AND c.tenant_id = p_message.tenant_id
+      AND c.status IN ('pending', 'awaiting_response', 'overdue');
+    PERFORM cancel_open_actions(p_action, 'the customer answered');
+END
+$$;
+
+REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),
+    run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint), compliance_due_tenants(),
+    compliance_due_count(), compliance_next_due(),
+    compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
+    compliance_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer)
+    TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint),
+    compliance_due_tenants(), compliance_due_count(),
+    compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
+    compliance_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+
+SELECT register_engine('compliance');

@@ -1,0 +1,229 @@
+-- Deals: what counts as activity and as a stall, by stage, and which stalled deals are due.
+
+-- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
+-- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity.
+CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
+SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, d.owner_id,
+       coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
+       d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
+       date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour,
+       coalesce(d.next_follow_up_at, d.stalls_at,
+           ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from
+FROM deals AS d
+WHERE NOT is_closed_stage(d.stage)
+  AND d.auto_follow_up_enabled
+  AND d.follow_up_ended_at IS NULL;
+
+CREATE OR REPLACE FUNCTION seed_default_deal_stages(p_tenant_id uuid) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    INSERT INTO deal_stage_config (tenant_id, stage, max_days_before_stale, follow_up_interval_days, max_follow_ups)
+    VALUES (p_tenant_id, 'lead', 3, 2, 5), (p_tenant_id, 'qualified', 7, 3, 5),
+           (p_tenant_id, 'proposal', 5, 2, 7), (p_tenant_id, 'negotiation', 7, 3, 5)
+    ON CONFLICT (tenant_id, stage) DO NOTHING
+$$;
+
+CREATE OR REPLACE FUNCTION seed_new_tenant() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM seed_default_deal_stages(NEW.id);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER tenant_created
+    AFTER INSERT ON tenants
+    FOR EACH ROW EXECUTE FUNCTION seed_new_tenant();
+
+-- When a deal of this stage counts as stalled: after its stage's days, seven where the stage has none.
+CREATE OR REPLACE FUNCTION deal_stalls_at(p_tenant_id uuid, p_stage text, p_active_at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT p_active_at + make_interval(days => coalesce(
+        (SELECT c.max_days_before_stale FROM deal_stage_config AS c
+         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7))
+$$;
+
+-- Real activity (stage, value, probability, close date, description, or another last_activity_at) clears
+-- the stall and the series. The fleet's own outreach changes none of these columns; that it writes down the
+-- last activity of a deal that came with a CRM (NULL until then) is no activity either.
+CREATE OR REPLACE FUNCTION update_deal_last_activity() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_edited constant boolean := TG_OP = 'UPDATE' AND
+        (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description)
+        IS DISTINCT FROM (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description);
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.last_activity_at := coalesce(NEW.last_activity_at, fleet_now());
+    ELSIF v_edited OR OLD.last_activity_at IS NOT NULL THEN
+        IF NEW.last_activity_at IS NOT DISTINCT FROM OLD.last_activity_at THEN
+            NEW.last_activity_at := fleet_now();
+        END IF;
+        NEW.stalled_at := NULL;
+        NEW.next_follow_up_at := NULL;
+        NEW.follow_up_count := 0;
+        NEW.follow_up_ended_at := NULL;
+    END IF;
+    NEW.stalls_at := deal_stalls_at(NEW.tenant_id, NEW.stage, NEW.last_activity_at);
+    -- A word of the tenant's own can close a deal too; the index knows only the words that every CRM has.
+    IF word_meaning(NEW.tenant_id, 'deal_stage', NEW.stage) IN ('won', 'lost') THEN
+        NEW.stalls_at := NULL;
+        NEW.follow_up_ended_at := coalesce(NEW.follow_up_ended_at, fleet_now());
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER deal_activity_insert
+    BEFORE INSERT ON deals
+    FOR EACH ROW EXECUTE FUNCTION update_deal_last_activity();
+
+CREATE OR REPLACE TRIGGER deal_activity_update
+    BEFORE UPDATE OF stage, value, probability, expected_close_date, description, last_activity_at ON deals
+    FOR EACH ROW WHEN (
+        (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description, NEW.last_activity_at)
+        IS DISTINCT FROM
+        (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description, OLD.last_activity_at))
+    EXECUTE FUNCTION update_deal_last_activity();
+
+-- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at
+-- moves with every edit and says nothing about stages.
+CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
+    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
+        (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id AND h.tenant_id = NEW.tenant_id),
+        NEW.created_at))));
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER deal_stage_change
+    AFTER UPDATE OF stage ON deals
+    FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage AND NEW.stage IS NOT NULL AND NEW.tenant_id IS NOT NULL)
+    EXECUTE FUNCTION log_deal_stage_change();
+
+-- New limits count at once: stalls_at follows, and a deal that no longer counts as stalled leaves its series;
+-- should it stall again in the same silence, the series goes on where it was.
+CREATE OR REPLACE FUNCTION apply_stage_limits() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_tenant constant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
+    v_stage constant text := coalesce(NEW.stage, OLD.stage);
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    UPDATE deals AS d SET
+        stalls_at = n.stalls_at,
+        stalled_at = CASE WHEN n.stalls_at < v_now THEN d.stalled_at END,
+        next_follow_up_at = CASE WHEN n.stalls_at < v_now THEN d.next_follow_up_at END
+    FROM (
+        SELECT o.id, deal_stalls_at(o.tenant_id, o.stage, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
+        FROM deals AS o
+        WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = folded_word(v_stage)
+    ) AS n
+    WHERE d.id = n.id AND d.stalls_at <> n.stalls_at;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER stage_limits_changed
+    AFTER INSERT OR UPDATE OF max_days_before_stale OR DELETE ON deal_stage_config
+    FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
+
+-- The open stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
+-- however many deals are in it. Deals in a stage that nobody knows wait until somebody says what it means.
+CREATE OR REPLACE FUNCTION deal_stages_waiting(p_tenant_id uuid) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN ARRAY(
+        WITH RECURSIVE stages AS (
+            SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                    WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL
+                    ORDER BY d.stage LIMIT 1) AS stage
+            UNION ALL
+            SELECT (SELECT d.stage FROM deals_in_follow_up AS d
+                    WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage > s.stage
+                    ORDER BY d.stage LIMIT 1)
+            FROM stages AS s WHERE s.stage IS NOT NULL
+        )
+        SELECT s.stage FROM stages AS s
+        WHERE s.stage IS NOT NULL AND word_meaning(p_tenant_id, 'deal_stage', s.stage) = 'open');
+END
+$$;
+
+-- Stalled deals that are due for a step (a follow-up, or the hand-over after the last one), the longest
+-- silent first. Reads per stage, and per hour at which follow-ups became due, only as many rows as the limit
+-- asks for, and never those that still wait. The plan costs more than its execution and must not depend on the
+-- tenant: one generic plan is made per session, and each branch stops in the order of its index.
+CREATE OR REPLACE FUNCTION get_stalled_deals(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    deal_id uuid, title text, stage text, value numeric, client_id uuid, contact_id uuid, owner_id uuid,
+    last_activity_at timestamptz, days_without_activity integer, follow_up_count integer, max_follow_ups integer,
+    next_follow_up_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off SET enable_sort = off
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
+    v_stages constant text[] := deal_stages_waiting(p_tenant_id);
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE config AS MATERIALIZED (
+        SELECT c.stage, c.max_days_before_stale, c.max_follow_ups FROM deal_stage_config AS c
+        WHERE c.tenant_id = p_tenant_id
+    ), hours AS (
+        SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
+                ORDER BY d.follow_up_hour LIMIT 1) AS hour
+        UNION ALL
+        SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
+                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour > h.hour
+                ORDER BY d.follow_up_hour LIMIT 1)
+        FROM hours AS h WHERE h.hour < v_hour
+    ), due AS (
+        SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
+        LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(s.stage)
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.active_at FROM deals_in_follow_up AS d
+            WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
+              AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+            ORDER BY d.active_at LIMIT p_limit
+        ) AS n
+        UNION ALL
+        SELECT f.id, f.active_at FROM hours AS h
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.active_at FROM deals_in_follow_up AS d
+            WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour = h.hour
+              AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, d.active_at + interval '7 days') < v_now
+            ORDER BY d.active_at LIMIT p_limit
+        ) AS f
+        WHERE h.hour <= v_hour
+    ), first AS (
+        SELECT u.id FROM due AS u ORDER BY u.active_at LIMIT p_limit
+    )
+    SELECT d.id, d.title, d.stage, d.value::numeric, d.client_id, d.contact_id, d.owner_id, d.active_at,
+           extract(day FROM v_now - d.active_at)::integer, d.follow_up_count, coalesce(c.max_follow_ups, 5),
+           d.next_follow_up_at
+    FROM first AS f
+    JOIN deals_in_follow_up AS d ON d.id = f.id
+    LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(d.stage)
+    ORDER BY d.active_at;
+END
+$$;
+
+REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(), deal_stalls_at(uuid, text, timestamptz),
+    update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
+    get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer), deal_stages_waiting(uuid) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid) TO service_role;

@@ -1,0 +1,362 @@
+-- Feedback: ask seven days after delivery, once per order; every refusal keeps its reason.
+
+-- A delivered order is queued in the transaction that delivers it, so none is missed while the fleet is
+-- down. SECURITY DEFINER, as all triggers on the CRM's tables: whoever may write the order may do so.
+CREATE OR REPLACE FUNCTION queue_feedback_request() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF NEW.delivered_at IS NOT NULL AND NEW.tenant_id IS NOT NULL THEN
+        INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
+        -- A client or contact of another tenant is none: what the CRM writes is never refused because of it.
+        VALUES (NEW.tenant_id, NEW.id,
+                (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
+                (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
+                NEW.delivered_at, NEW.delivered_at + interval '7 days')
+        ON CONFLICT (tenant_id, order_id) DO UPDATE
+            SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
+            WHERE feedback_requests.status = 'pending'
+              AND feedback_requests.delivery_date <> excluded.delivery_date;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER order_delivered
+    AFTER INSERT OR UPDATE OF delivered_at ON orders
+    FOR EACH ROW EXECUTE FUNCTION queue_feedback_request();
+
+-- Requests whose day has come, longest waiting first.
+CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    request_id uuid, order_id uuid, client_id uuid, contact_id uuid, delivery_date timestamptz, scheduled_for timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 20
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT r.id, r.order_id, r.client_id, r.contact_id, r.delivery_date, r.scheduled_for
+    FROM feedback_requests AS r
+    WHERE r.tenant_id = p_tenant_id AND r.status = 'pending' AND r.scheduled_for <= v_now
+    ORDER BY r.scheduled_for
+    LIMIT p_limit;
+END
+$$;
+
+-- One batch of one tenant: expires, claims what is due, and takes the next step with it. Returns counts as (measure, label,
+-- n) with the measures due, acted, skipped, action, and busy: claimed, but left for a later round because another worker
+-- holds the contact.
+CREATE OR REPLACE FUNCTION run_feedback_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_claimed uuid[];
+    v_wanted uuid[];
+    v_contacts uuid[];
+    v_free uuid[];
+    v_unknown uuid[];
+BEGIN
+    IF action_status(p_tenant_id, 'feedback') IS NULL THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    WITH expired AS (
+        SELECT r.id FROM feedback_requests AS r
+        WHERE r.tenant_id = p_tenant_id AND r.status = 'sent' AND r.expires_at <= v_now
+        ORDER BY r.expires_at LIMIT p_limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), updated AS (
+        UPDATE feedback_requests AS r SET status = 'expired' FROM expired AS e WHERE r.id = e.id RETURNING r.id
+    )
+    SELECT 'due', 'expiry', count(*) FROM updated
+    UNION ALL SELECT 'acted', 'expired', count(*) FROM updated;
+
+    WITH claimed AS MATERIALIZED (
+        SELECT r.id, r.order_id, r.contact_id, r.client_id FROM feedback_requests AS r
+        WHERE r.tenant_id = p_tenant_id AND r.status = 'pending' AND r.scheduled_for <= v_now
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = r.id AND x.engine = 'feedback' AND x.tenant_id = p_tenant_id)
+        ORDER BY r.scheduled_for LIMIT p_limit
+        FOR NO KEY UPDATE OF r SKIP LOCKED
+    )
+    SELECT array_agg(c.id), array_agg(p.id) INTO v_claimed, v_wanted
+    FROM claimed AS c
+    LEFT JOIN orders AS o ON o.id = c.order_id AND o.tenant_id = p_tenant_id
+    LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, c.contact_id), c.client_id) AS p ON true;
+
+    -- "Asked in the last 30 days" is a fact about the contact, so the contact is locked too: two workers
+    -- with two orders of one contact must not both find that nobody asked. Whoever comes second leaves
+    -- the request for the next round. The lock is taken before the step takes its snapshot.
+    WITH locked AS (
+        SELECT c.id FROM contacts AS c WHERE c.id = ANY (v_wanted)
+        ORDER BY c.id
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    SELECT array_agg(l.id) INTO v_contacts FROM locked AS l;
+    v_free := ARRAY(SELECT w.request_id FROM unnest(v_claimed, v_wanted) AS w (request_id, contact_id)
+                    WHERE w.contact_id IS NULL OR w.contact_id = ANY (v_contacts));
+
+    RETURN QUERY SELECT 'busy', 'request', (coalesce(cardinality(v_claimed), 0) - cardinality(v_free))::bigint;
+
+    -- A word that nobody knows is never acted on: its requests wait, and say for what.
+    WITH unknown AS MATERIALIZED (
+        SELECT r.id, min(w.words) AS words FROM feedback_requests AS r
+        CROSS JOIN LATERAL (
+            SELECT format('nobody has said what the order status "%s" means', o.status) FROM orders AS o
+            WHERE o.id = r.order_id AND o.tenant_id = p_tenant_id AND o.status IS NOT NULL
+              AND word_meaning(p_tenant_id, 'order_status', o.status) IS NULL
+            UNION ALL
+            SELECT format('nobody has said what the case status "%s" means', k.status) FROM cases AS k
+            WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+              AND word_meaning(p_tenant_id, 'case_status', k.status) IS NULL
+        ) AS w (words)
+        WHERE r.id = ANY (v_free)
+        GROUP BY r.id
+    ), told AS MATERIALIZED (
+        SELECT u.id, set_item_aside(p_tenant_id, 'feedback', u.id, u.words) FROM unknown AS u
+    )
+    SELECT coalesce(array_agg(o.id), '{}') INTO v_unknown FROM told AS o;
+    RETURN QUERY SELECT l.measure, l.label, cardinality(v_unknown)::bigint
+                 FROM (VALUES ('due', 'waiting'), ('skipped', 'waits for a word that nobody has explained')) AS l (measure, label);
+    v_free := ARRAY(SELECT f.id FROM unnest(v_free) AS f (id) WHERE f.id <> ALL (v_unknown));
+    RETURN QUERY SELECT * FROM step_in_halves('step_feedback', 'feedback', p_tenant_id, v_free, p_run);
+END
+$$;
+
+-- The next step with each of these requests, which the caller has locked together with their contacts: the question goes
+-- out, or the request is skipped with the reason.
+CREATE OR REPLACE FUNCTION step_feedback(p_tenant_id uuid, p_requests uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_status constant text := action_status(p_tenant_id, 'feedback');
+BEGIN
+    RETURN QUERY
+    WITH resolved AS (
+        SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
+               p.id AS contact_id, p.first_name, regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox,
+               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status) AS order_meaning,
+               EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
+                       AND word_meaning(p_tenant_id, 'case_status', k.status) IS DISTINCT FROM 'closed'
+                       AND NOT is_gone(to_jsonb(k))) AS has_open_case
+        FROM feedback_requests AS r
+        LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), r.client_id) AS p ON true
+        WHERE r.id = ANY (p_requests)
+    ), judged AS (
+        SELECT s.*,
+               CASE
+                   WHEN s.has_open_case THEN 'open case on the order'
+                   WHEN s.delivered_at IS NULL OR s.order_gone OR s.order_meaning IN ('cancelled', 'returned')
+                       THEN 'order is no longer delivered'
+                   WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
+                   WHEN s.contact_id IS NULL THEN 'no contact with an address'
+                   WHEN EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
+                                JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
+                                WHERE x.sent_at > v_now - interval '30 days')
+                       THEN 'contact was asked in the last 30 days'
+               END AS refusal
+        FROM resolved AS s
+    ), decided AS (
+        -- Of several orders of one mailbox, whatever contacts bear it, only the first in this batch is asked about.
+        SELECT j.*,
+               CASE WHEN j.refusal IS NULL AND row_number() OVER (
+                        PARTITION BY j.mailbox, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
+                    THEN 'contact was asked in the last 30 days' ELSE j.refusal END AS reason
+        FROM judged AS j
+    ), updated AS (
+        UPDATE feedback_requests AS r SET
+            status = CASE WHEN d.reason IS NULL THEN 'sent' ELSE 'skipped' END,
+            skip_reason = d.reason,
+            has_open_case = d.has_open_case,
+            contact_id = coalesce(d.contact_id, r.contact_id),
+            sent_at = CASE WHEN d.reason IS NULL THEN v_now END,
+            expires_at = CASE WHEN d.reason IS NULL THEN v_now + interval '30 days' END
+        FROM decided AS d WHERE r.id = d.id
+        RETURNING r.id
+    ), written AS (
+        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
+                                       client_id, contact_id, run_at, status, dedupe_key, run_id)
+        SELECT p_tenant_id, 'feedback', 'email', 'feedback_request',
+               jsonb_build_object('order_number', d.order_number, 'first_name', d.first_name,
+                                  'delivered_on', to_char(d.delivered_at, 'FMDD FMMonth')),
+               'feedback_request', d.id, d.client_id, d.contact_id, v_now, v_status,
+               'feedback:' || d.id, p_run
+        FROM decided AS d WHERE d.reason IS NULL
+        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+        RETURNING template
+    )
+    SELECT 'due', 'request', count(*) FROM decided
+    UNION ALL SELECT 'acted', 'asked', count(*) FROM decided WHERE reason IS NULL
+    UNION ALL SELECT 'skipped', d.reason, count(*) FROM decided AS d WHERE d.reason IS NOT NULL GROUP BY d.reason
+    UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION feedback_due_tenants() RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY SELECT DISTINCT r.tenant_id FROM feedback_requests AS r WHERE r.due_at <= v_now;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION feedback_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT r.tenant_id, count(*) FROM feedback_requests AS r WHERE r.due_at <= fleet_now() GROUP BY r.tenant_id
+$$;
+
+CREATE OR REPLACE FUNCTION feedback_next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT min(r.due_at) FROM feedback_requests AS r WHERE r.due_at > fleet_now()
+$$;
+
+-- A question leaves only while its request waits for an answer. The task that follows a bad answer is always wanted.
+CREATE OR REPLACE FUNCTION feedback_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.id, 'the request is ' || coalesce(r.status, 'gone')
+    FROM scheduled_actions AS a
+    LEFT JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email'
+      AND r.status IS DISTINCT FROM 'sent';
+END
+$$;
+
+-- A request whose message did not get out was not asked: it is skipped with the message's reason, and counts
+-- neither as asked nor as unanswered. A message that an operator tries again makes it wait for an answer again.
+CREATE OR REPLACE FUNCTION feedback_settled(p_actions bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    UPDATE feedback_requests AS r SET
+        status = CASE a.status WHEN 'scheduled' THEN 'sent' ELSE 'skipped' END,
+        skip_reason = CASE WHEN a.status <> 'scheduled' THEN coalesce(a.reason, a.last_error, a.status) END,
+        sent_at = CASE a.status WHEN 'scheduled' THEN v_now END,
+        expires_at = CASE a.status WHEN 'scheduled' THEN v_now + interval '30 days' END
+    FROM scheduled_actions AS a
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email' AND a.status <> 'sent'
+      AND r.id = a.subject_id AND r.tenant_id = a.tenant_id
+      AND r.status = CASE a.status WHEN 'scheduled' THEN 'skipped' ELSE 'sent' END;
+END
+$$;
+
+-- Opens a case for an unhappy customer, and a next action for the client's owner (else for who is responsible
+-- at all). A CRM has rules of its own: if it refuses the case, the next action says so.
+CREATE OR REPLACE FUNCTION recover_service(p_message inbound_messages, p_request_id uuid, p_judgement jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_context record;
+    v_case uuid;
+    v_error text;
+BEGIN
+    SELECT f.tenant_id, f.order_id, l.id AS client_id, l.company_name, c.id AS contact_id, o.order_number,
+           nullif(concat_ws(' ', c.first_name, c.last_name), '') AS customer, coalesce(w.id, r.id) AS owner_id
+    INTO STRICT v_context
+    FROM feedback_requests AS f
+    LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
+    LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
+    LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
+    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
+    LEFT JOIN LATERAL (
+        SELECT p.id FROM profiles AS p
+        WHERE p.tenant_id = f.tenant_id
+        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+        LIMIT 1
+    ) AS r ON true
+    WHERE f.id = p_request_id;
+
+    BEGIN
+        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
+        VALUES (v_context.tenant_id, v_context.order_id, v_context.client_id, v_context.contact_id,
+                'Unhappy with order ' || coalesce(v_context.order_number, v_context.order_id::text),
+                p_judgement ->> 'summary', 'open', 'high', 'fleet', 'service_recovery')
+        RETURNING id INTO v_case;
+    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+        v_error := SQLERRM;
+    END;
+    UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
+
+    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
+                                   contact_id, assigned_to, run_at, status, priority, dedupe_key)
+    SELECT v_context.tenant_id, 'feedback', 'task', 'service_recovery',
+           jsonb_build_object('order_number', v_context.order_number, 'company', v_context.company_name,
+                              'customer', coalesce(v_context.customer, p_message.from_address),
+                              'sentiment', p_judgement ->> 'sentiment', 'issues', p_judgement -> 'issues',
+                              'summary', p_judgement ->> 'summary', 'case_error', v_error),
+           'feedback_request', p_request_id, v_context.client_id, v_context.contact_id, v_context.owner_id, fleet_now(),
+           s.status, 'high', 'service_recovery:' || p_request_id
+    FROM action_status(v_context.tenant_id, 'feedback') AS s (status)
+    WHERE s.status IS NOT NULL
+    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;
+END
+$$;
+
+-- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
+-- answers the unhappiest stays: thanks must not hide a complaint. One that cannot be read has no sentiment.
+CREATE OR REPLACE FUNCTION feedback_answered(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_sentiment constant text := p_judgement ->> 'sentiment';
+    v_score constant numeric := (p_judgement ->> 'score')::numeric;
+    v_request feedback_requests;
+    v_unhappier boolean;
+BEGIN
+    SELECT * INTO v_request FROM feedback_requests
+    WHERE id = p_action.subject_id AND tenant_id = p_message.tenant_id
+    FOR NO KEY UPDATE;
+    -- The answer calls for that task, and does not end it.
+    PERFORM cancel_open_actions(p_action, 'the customer answered', p_keep => '{service_recovery}');
+    IF v_request.id IS NULL THEN
+        RETURN;
+    END IF;
+    v_unhappier := v_request.response_email_id IS NULL
+        OR (v_request.sentiment IS NULL AND v_sentiment IS NOT NULL)
+        OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
+    UPDATE feedback_requests SET
+        status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,
+        responded_at = coalesce(responded_at, v_now),
+        response_email_id = CASE WHEN v_unhappier THEN p_message.id ELSE response_email_id END,
+        sentiment = CASE WHEN v_unhappier THEN v_sentiment ELSE sentiment END,
+        sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
+        response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
+    WHERE id = v_request.id;
+    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
+       AND NOT v_request.service_recovery_triggered THEN
+        PERFORM recover_service(p_message, v_request.id, p_judgement);
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer),
+    run_feedback_batch(uuid, integer, bigint), step_feedback(uuid, uuid[], bigint), feedback_due_tenants(),
+    feedback_due_count(), feedback_next_due(),
+    feedback_guard(bigint[]), feedback_settled(bigint[]), feedback_answered(inbound_messages, scheduled_actions, jsonb),
+    recover_service(inbound_messages, uuid, jsonb) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint),
+    step_feedback(uuid, uuid[], bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(), feedback_guard(bigint[]), feedback_settled(bigint[]),
+    feedback_answered(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb)
+    TO service_role;
+
+SELECT register_engine('feedback');

