@@ -92,14 +92,17 @@ AS $$
     ORDER BY a.id
 $$;
 
--- Every tenant, and the modes of the engines that do not work automatically for it.
-CREATE OR REPLACE FUNCTION list_tenants() RETURNS TABLE (tenant_id uuid, name text, modes jsonb)
+-- Every tenant, the modes of the engines that do not work automatically for it, and what the operator stopped.
+CREATE OR REPLACE FUNCTION list_tenants() RETURNS TABLE (tenant_id uuid, name text, modes jsonb, stops jsonb)
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT t.id, t.name, coalesce(jsonb_object_agg(s.engine, s.mode) FILTER (WHERE s.mode <> 'automatic'), '{}')
+    SELECT t.id, t.name,
+           coalesce((SELECT jsonb_object_agg(s.engine, s.mode) FROM engine_settings AS s
+                     WHERE s.tenant_id = t.id AND s.mode <> 'automatic'), '{}'),
+           coalesce((SELECT jsonb_agg(jsonb_build_object('engine', o.engine, 'reason', o.reason, 'by', o.stopped_by,
+                                                         'at', o.stopped_at) ORDER BY o.stopped_at)
+                     FROM operator_stops AS o WHERE o.tenant_id = t.id), '[]')
     FROM tenants AS t
-    LEFT JOIN engine_settings AS s ON s.tenant_id = t.id
-    GROUP BY t.id, t.name
     ORDER BY t.name, t.id
 $$;
 
