@@ -220,7 +220,8 @@ $$;
 CREATE OR REPLACE FUNCTION feedback_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(r.due_at) FROM feedback_requests AS r WHERE r.due_at > fleet_now()
+    SELECT min(r.due_at) FROM feedback_requests AS r
+    WHERE r.due_at > fleet_now() AND action_status(r.tenant_id, 'feedback') IS NOT NULL
 $$;
 
 -- A question leaves only while its request waits for an answer. The task that follows a bad answer is always wanted.

@@ -35,6 +35,14 @@ BEGIN
 END
 $$;
 
+-- Since when this database has the fleet: nobody missed what was before. SECURITY DEFINER, because the history of
+-- migrations is the owner's.
+CREATE OR REPLACE FUNCTION fleet_installed_at() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    SELECT min(h.applied_at) FROM migration_history AS h
+$$;
+
 -- What engines cannot do until a person mends it: whose it is, what it is, and the reason.
 CREATE OR REPLACE FUNCTION fleet_refused() RETURNS TABLE (engine text, tenant_name text, what text, error text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
@@ -106,7 +114,7 @@ AS $$
     ORDER BY t.name, t.id
 $$;
 
-REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), engine_next_due(text), fleet_refused(),
+REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
     list_actions(text, integer), actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), engine_next_due(text), fleet_refused(),
+GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
     list_actions(text, integer), actions_of_run(bigint), list_tenants() TO service_role;

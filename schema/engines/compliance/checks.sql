@@ -253,8 +253,11 @@ $$;
 CREATE OR REPLACE FUNCTION compliance_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT least((SELECT min(c.next_step_at) FROM compliance_checks AS c WHERE c.next_step_at > fleet_now()),
-                 (SELECT min(s.notify_at) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at > fleet_now()))
+    SELECT least(
+        (SELECT min(c.next_step_at) FROM compliance_checks AS c
+         WHERE c.next_step_at > fleet_now() AND action_status(c.tenant_id, 'compliance') IS NOT NULL),
+        (SELECT min(s.notify_at) FROM compliance_schedule AS s
+         WHERE s.is_active AND s.notify_at > fleet_now() AND action_status(s.tenant_id, 'compliance') IS NOT NULL))
 $$;
 
 -- Schedules that could not make their checks, with the reason: someone has to mend them.

@@ -154,7 +154,8 @@ $$;
 CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(d.due_from) FROM deals_in_follow_up AS d WHERE d.due_from > fleet_now()
+    SELECT min(d.due_from) FROM deals_in_follow_up AS d
+    WHERE d.due_from > fleet_now() AND action_status(d.tenant_id, 'deals') IS NOT NULL
 $$;
 
 -- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off.

@@ -120,7 +120,8 @@ $$;
 CREATE OR REPLACE FUNCTION quotes_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(q.due_at) FROM quotes AS q WHERE q.due_at > fleet_now()
+    SELECT min(q.due_at) FROM quotes AS q
+    WHERE q.due_at > fleet_now() AND action_status(q.tenant_id, 'quotes') IS NOT NULL
 $$;
 
 -- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more; and no message once its last
