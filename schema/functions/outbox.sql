@@ -80,21 +80,6 @@ AS $$
       AND a.subject_id = p_action.subject_id AND a.status IN ('suggested', 'scheduled') AND a.template <> ALL (p_keep)
 $$;
 
--- A time zone that does not exist is refused where it is written: read by claim_emails, it would stop the
--- mail of every tenant.
-CREATE OR REPLACE FUNCTION check_delivery_time_zone() RETURNS trigger
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    PERFORM fleet_now() AT TIME ZONE NEW.time_zone;
-    RETURN NEW;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER delivery_time_zone_checked
-    BEFORE INSERT OR UPDATE OF time_zone ON tenant_delivery
-    FOR EACH ROW EXECUTE FUNCTION check_delivery_time_zone();
-
 -- Tenants with actions of a kind waiting, in the order of their ids: a loose scan that reads
 -- one index entry per tenant, however much each one has waiting.
 CREATE OR REPLACE FUNCTION tenants_with_actions(p_kind text) RETURNS SETOF uuid
@@ -348,7 +333,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
-    check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
+    tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;

@@ -66,3 +66,5 @@ ALTER TABLE tenant_delivery ADD CONSTRAINT tenant_delivery_from_length
     CHECK (length(from_address) <= 320 AND length(from_name) <= 200) NOT VALID;
 ALTER TABLE contact_enrichment_queue ADD CONSTRAINT contact_enrichment_queue_address_length
     CHECK (length(email_address) <= 320) NOT VALID;
+
+DROP FUNCTION IF EXISTS list_tenants();  -- it tells of the stops too now, and a function's columns cannot be replaced
