@@ -88,8 +88,8 @@ AS $$
                           '^([^+@]+)\+[^@]*@', '\1@')
 $$;
 
--- What an address is to the tenant: a mailbox (it is listed, or mail is sent from it), staff (a profile's, or of a
--- domain that is listed whole), or NULL: somebody else's.
+-- What an address is to the tenant: a mailbox (it is listed, or mail is sent from it), a profile's, of a domain that is
+-- listed whole, or NULL: somebody else's.
 CREATE OR REPLACE FUNCTION own_address(p_tenant_id uuid, p_address text) RETURNS text
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
@@ -98,10 +98,10 @@ AS $$
                      AND m.address IN (lower(p_address), folded_address(p_address)))
           OR EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id
                      AND folded_address(y.from_address) = folded_address(p_address)) THEN 'mailbox'
+        WHEN EXISTS (SELECT FROM profiles AS p WHERE p.tenant_id = p_tenant_id
+                     AND folded_address(p.email) = folded_address(p_address)) THEN 'profile'
         WHEN EXISTS (SELECT FROM tenant_mailboxes AS m WHERE m.tenant_id = p_tenant_id
-                     AND m.address = substring(lower(p_address) FROM '@[^@]*$'))
-          OR EXISTS (SELECT FROM profiles AS p WHERE p.tenant_id = p_tenant_id
-                     AND folded_address(p.email) = folded_address(p_address)) THEN 'staff'
+                     AND m.address = substring(lower(p_address) FROM '@[^@]*$')) THEN 'domain'
     END
 $$;
 
@@ -127,9 +127,9 @@ AS $$
     WHERE a.id = p_action_id
 $$;
 
--- Who wrote a mail, of those who may have: the first who is none of the tenant's own and may answer the action; else
--- the first who is none of its own; else the first. own says what the tenant calls that address, see own_address; its
--- own people are heard like others where the message went to them.
+-- Who wrote a mail, of those who may have: the first if he is a person of the tenant's own; else who is none of its own
+-- and may answer the action; else who is none of its own; else the first. own says what that address is to the tenant,
+-- see own_address; its own people are heard like others where the message went to them.
 -- p_senders: [{"address", "name", "folded", "company", "is_fleet"}], see workers/inbound/answers.py.
 CREATE OR REPLACE FUNCTION inbound_sender(p_tenant_id uuid, p_action_id bigint, p_senders jsonb)
 RETURNS TABLE (address text, name text, folded text, own text, places boolean)
@@ -145,8 +145,9 @@ AS $$
                EXISTS (SELECT FROM scheduled_actions AS a
                        WHERE a.id = p_action_id AND folded_address(a.sent_to) = s.folded) AS asked
     ) AS k
-    CROSS JOIN LATERAL (SELECT CASE WHEN NOT (k.own = 'staff' AND k.asked) THEN k.own END AS own, k.places) AS o
-    ORDER BY o.own IS NULL AND o.places DESC, o.own IS NULL DESC, w.ordinal
+    CROSS JOIN LATERAL (SELECT CASE WHEN k.own = 'mailbox' OR NOT k.asked THEN k.own END AS own, k.places) AS o
+    ORDER BY w.ordinal = 1 AND o.own IS NOT DISTINCT FROM 'profile' DESC, o.own IS NULL AND o.places DESC,
+             o.own IS NULL DESC, w.ordinal
     LIMIT 1
 $$;
 
