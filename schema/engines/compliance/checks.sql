@@ -53,6 +53,7 @@ DECLARE
     v_now constant timestamptz := fleet_now();
     v_schedule record;
     v_schedules bigint := 0;
+    v_worked bigint := 0;
     v_refused bigint := 0;
     v_passed bigint := 0;
     v_busy bigint;
@@ -64,16 +65,25 @@ BEGIN
     END IF;
 
     FOR v_schedule IN
-        SELECT s.id FROM compliance_schedule AS s
-        WHERE s.tenant_id = p_tenant_id AND s.is_active
-          AND (s.notify_at <= v_now OR s.open_due_at > v_now AND s.looked_run < p_run)
-          AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
-        ORDER BY s.notify_at LIMIT 20
-        FOR NO KEY UPDATE SKIP LOCKED
+        SELECT due.id, true AS is_due FROM (
+            SELECT s.id FROM compliance_schedule AS s
+            WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
+              AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
+            ORDER BY s.notify_at LIMIT 20
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS due
+        UNION ALL
+        SELECT open.id, false FROM (  -- once a run, and whether or not anybody came
+            SELECT s.id FROM compliance_schedule AS s
+            WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at > v_now
+              AND s.open_due_at > v_now AND s.looked_run < p_run
+              AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS open
     LOOP
-        v_schedules := v_schedules + 1;
         BEGIN
             v_passed := v_passed + work_compliance_schedule(v_schedule.id, p_run);
+            v_worked := v_worked + v_schedule.is_due::integer;
         EXCEPTION WHEN OTHERS THEN
             IF is_transient(SQLSTATE) THEN
                 RAISE;
@@ -82,6 +92,7 @@ BEGIN
             UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
             v_refused := v_refused + 1;
         END;
+        v_schedules := v_schedules + v_schedule.is_due::integer;
     END LOOP;
 
     -- Still due: another worker is writing their checks, and will be glad of help with them.
@@ -98,7 +109,7 @@ BEGIN
         FOR NO KEY UPDATE OF c SKIP LOCKED);
 
     RETURN QUERY VALUES
-        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_schedules - v_refused),
+        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_worked),
         ('skipped', 'schedule refused, see its last_error', v_refused),
         ('skipped', 'period passed before it was checked, the latest one is', v_passed);
     RETURN QUERY SELECT * FROM step_in_halves('step_compliance', 'compliance', p_tenant_id, v_claimed, p_run);
