@@ -50,10 +50,10 @@ def _configuration() -> dict[str, Any]:
         "timezone": chosen.fleet_timezone,
         "beat_schedule": timetable(),
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
-        # Named here, so that a worker without --queues serves both, and Flower shows both.
-        "task_queues": [Queue(name, routing_key=name) for name in ("engines", "delivery")],  # type: ignore[no-untyped-call]
+        # Named here, so that a worker without --queues serves all of them, and Flower shows them.
+        "task_queues": [Queue(name, routing_key=name) for name in ("engines", "delivery", "inbound")],  # type: ignore[no-untyped-call]
         "task_default_queue": "engines",
-        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "delivery"}},
+        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "inbound"}},
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_TIME_LIMIT,
