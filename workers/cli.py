@@ -161,16 +161,36 @@ def tenants(as_json: Json = False) -> None:
 
 @app.command()
 def load(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of CSV files.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of CSV files and workbooks.")],
+    tenant: Annotated[
+        str | None, typer.Option(metavar="UUID|NAME", help="Whose rows they are in files without a column for it.")
+    ] = None,
+    dates: Annotated[str | None, typer.Option(metavar="dmy|mdy|ymd", help="What 03/04/2026 means.")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=".|,", help="What 12.500 means.")] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Such as windows-1250.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What columns mean; else mapping.toml of the folder.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")] = False,
     now: Annotated[str | None, typer.Option(help="The load's clock (ISO 8601).")] = None,
 ) -> None:
-    """Import CSV files; good rows go in, each bad one is reported with file, line and reason."""
-    from workers.load import load_directory  # noqa: PLC0415  # other commands need no CSV
+    """Import CSV files and workbooks; good rows go in, each bad one is reported with file, line and reason."""
+    from workers.load import Hints, load_directory  # noqa: PLC0415  # other commands need no CSV
 
     bar = _bar()
+    hints = Hints(dates, decimal, encoding)
     with _database() as connection, clock.at(_instant(now)), bar:
-        report = load_directory(connection, folder, progress=_progress(bar))
-    table = table_of("table", "read", "inserted", "unchanged", "rejected")
+        report = load_directory(
+            connection,
+            folder,
+            tenant=tenant,
+            hints=hints,
+            mapping=mapping,
+            dry_run=dry_run,
+            progress=_progress(bar),
+        )
+    title = "Dry run: nothing was changed" if dry_run else None
+    table = table_of("table", "read", "inserted", "unchanged", "rejected", title=title)
     for name, count in report.tables.items():
         table.add_row(name, *map(str, (count.read, count.inserted, count.unchanged, count.rejected)))
     out.print(table)

@@ -22,7 +22,8 @@ _DELIMITERS: Final = ",;\t|"
 # Excel's own word about the delimiter, which may come before the header.
 _DELIMITER_LINE: Final = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
 # Text that a spreadsheet must not take for a number is exported as a formula: ="0049".
-_TEXT_FORMULA: Final = re.compile(r'^\s*="([^"]*)"\s*$')
+_TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 # A quoted field may run over several lines; a quote nobody closed must not swallow the rest of the file.
 _MOST_LINES_PER_ROW: Final = 100
 
@@ -155,7 +156,7 @@ class CsvFile:
             open_quote = "unexpected end of data" in str(error)
             reason = "a quote is opened and not closed" if open_quote else f"the line cannot be read: {error}"
         if reason is None:
-            return [tidy(_TEXT_FORMULA.sub(r"\1", field)) for field in fields[: len(self.header)]]
+            return [_field(text) for text in fields[: len(self.header)]]
         self._pushed_back.extendleft(reversed(taken))
         return Problem(self.name, number, reason)
 
@@ -168,9 +169,16 @@ class CsvFile:
             return "the line holds a NUL byte"
         if text.isascii():
             return None
-        if any("\udc80" <= char <= "\udcff" for char in text):
+        if _UNDECODED.search(text):
             return f"the line is not valid {self._encoding.name.removesuffix('-sig').upper()}"
-        return next(filter(None, map(damage, fields)), None)
+        return next(filter(None, (damage(field) for field in fields if not field.isascii())), None)
+
+
+def _field(text: str) -> str:
+    text = tidy(text)
+    if text.startswith("=") and (formula := _TEXT_FORMULA.fullmatch(text)):
+        return formula[1]
+    return text
 
 
 def _rank(columns: tuple[str, ...], known: Collection[str]) -> tuple[int, int]:

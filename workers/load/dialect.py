@@ -69,20 +69,20 @@ class Dialect:
         """
         self._dates = Dates()
         self._numbers = Numbers()
-        self._spelled = columns & (DATES | AMOUNTS | PERCENTAGES)
-        self._texts = columns - self._spelled
+        self._when = columns & DATES
+        self._much = columns & (AMOUNTS | PERCENTAGES)
+        self._texts = columns - self._when - self._much
 
     def depends_on(self, columns: Iterable[str]) -> bool:
         """Say whether any of these columns holds dates or numbers."""
-        return not self._spelled.isdisjoint(columns)
+        return not self._when.isdisjoint(columns) or not self._much.isdisjoint(columns)
 
     def see(self, line: int, values: dict[str, Value]) -> None:
         """Take note of the dates and numbers of a row."""
-        for column in self._spelled:
-            value = values.get(column)
-            if value and column in DATES:
+        for column, value in values.items():
+            if column in self._when and value:
                 self._dates.see(line, _text(value))
-            elif value and isinstance(value, str):
+            elif column in self._much and isinstance(value, str) and value:
                 self._numbers.see(line, _bare(column, value))
 
     def settle(self, hints: Hints) -> list[str]:
@@ -107,10 +107,10 @@ class Dialect:
             try:
                 if column in self._texts:
                     _check(text)
-                elif column in DATES & self._spelled and text:
+                elif column in self._when and text:
                     moment = self._dates.read(text)
                     text = text if moment is None else _iso(moment)
-                elif column in self._spelled and isinstance(value, str) and text:
+                elif column in self._much and isinstance(value, str) and text:
                     number = self._numbers.read(_bare(column, text))
                     text = text if number is None else f"{number:f}"
             except RowError as error:

@@ -71,15 +71,13 @@ def encoding_of(path: Path, hint: str | None) -> Encoding:
 
 def damage(text: str) -> str | None:
     """Return what happened to a text before it came into its file, None if nothing did."""
-    if text.isascii():
-        return None
     if _LOST in text:
         return f"{quoted(text)} has lost characters: export it again as UTF-8"
     try:
         original = text.encode(_WESTERN).decode()  # UTF-8 that was taken for Windows-1252
     except UnicodeError:
         return None
-    return f"{quoted(text)} is garbled {quoted(original)}: export it again as UTF-8"
+    return None if original == text else f"{quoted(text)} is garbled {quoted(original)}: export it again as UTF-8"
 
 
 def _of_lines(lines: Iterable[bytes], hint: str | None) -> Encoding:

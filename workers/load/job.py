@@ -69,7 +69,7 @@ class Job:
                     self._progress(place.name, source.position, source.size)
                 self._progress(place.name, source.size, source.size)
             if table.deleted:
-                self.report.notes.append(f"{place.name}: {table.deleted} rows are marked as deleted and passed over")
+                self.report.notes.append(f"{place.name}: rows marked as deleted are passed over ({table.deleted}x)")
         except FileError as error:
             self.report.problems.append(Problem(place.name, 1, str(error)))
         # Found by one check after the other; a reader goes through the file from top to bottom.

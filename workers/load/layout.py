@@ -67,7 +67,7 @@ class Columns:
                 f"{layout.origin} names the column {' and the column '.join(lacking)}, "
                 f"but the header has only {', '.join(filter(None, header))}"
             )
-        self._places: dict[str, list[int]] = {}
+        self._places: dict[str, list[int]] = {}  # by column, where it stands: mostly in one place
         for column, names in layout.sources.items():
             if places := [header.index(name) for name in names if name in header]:
                 self._places[column] = places
@@ -75,14 +75,15 @@ class Columns:
         for place, name in enumerate(header):
             if name and name not in used | renamed:
                 self._places[self._free(name)] = [place]
+        self._several = [(column, places) for column, places in self._places.items() if len(places) > 1]
         self.names = tuple(self._places)
 
     def values(self, fields: Sequence[Value]) -> dict[str, Value]:
         """Return a record's fields by column."""
-        return {
-            column: next((fields[place] for place in places if fields[place] != ""), "")
-            for column, places in self._places.items()
-        }
+        values = {column: fields[places[0]] for column, places in self._places.items()}
+        for column, places in self._several:
+            values[column] = next((fields[place] for place in places if fields[place] != ""), "")
+        return values
 
     def _free(self, name: str) -> str:
         """Return a name that no column has yet: the second `note` of a header is note_2."""

@@ -84,10 +84,11 @@ class _Reading:
         elif table not in self._tables:
             self.mistakes.append(f"{where}there is no table {quoted(table)}{self._meant(table, self._tables)}")
         hints = Hints()
-        try:
-            hints = Hints(*(self._text(entry, key, where) for key in _HINTS))
-        except FleetError as error:
-            self.mistakes.append(where + str(error).removeprefix("--"))
+        for key in _HINTS:
+            try:
+                hints = Hints(**{key: self._text(entry, key, where)}).over(hints)
+            except FleetError as error:
+                self.mistakes.append(where + str(error).removeprefix("--"))
         columns = self._columns(entry.get("columns", {}), self._tables.get(table or ""), where)
         return Layout.of(table or "", columns, origin=self._name, hints=hints, complete=True)
 

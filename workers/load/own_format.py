@@ -108,7 +108,7 @@ class _Gaps:
             more = f" and {len(self._owners) - _MOST_NAMED} more" if len(self._owners) > _MOST_NAMED else ""
             notes.append(f"without an owner, as no profile is called {named}{more}: profiles.csv can bring them first")
         if self._contacts:
-            notes.append(f"{self._contacts} rows name several contacts and are loaded without one")
+            notes.append(f"rows that name several contacts are loaded without one ({self._contacts}x)")
         return notes
 
 

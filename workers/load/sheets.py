@@ -98,7 +98,10 @@ class Sheet:
             if len(fields) > width:
                 reason: str | None = f"the row has {len(fields)} fields, the header {width}"
             else:
-                reason = next(filter(None, (damage(field) for field in fields if isinstance(field, str))), None)
+                reason = next(
+                    filter(None, (damage(field) for field in fields if isinstance(field, str) and not field.isascii())),
+                    None,
+                )
             if reason is not None:
                 yield Problem(self.name, number, reason)
             else:
