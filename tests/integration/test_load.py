@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.crm import NOW, Crm
-from workers import clock
+from tests.folders import load_folder, reasons
 from workers.db.session import Connection
 from workers.errors import FleetError
 from workers.load import LoadReport, Problem, load_directory
@@ -56,26 +56,13 @@ def load(connection: Connection, tmp_path: Path) -> Any:
     """Write files into the folder and load it."""
 
     def load(**files: str | bytes) -> LoadReport:
-        folder = tmp_path / "csv"
-        folder.mkdir(exist_ok=True)
-        for name, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            folder.joinpath(f"{name}.csv").write_bytes(data)
-        with clock.at(NOW):
-            report = load_directory(connection, folder)
-        for table, counts in report.tables.items():
-            assert counts.read == counts.inserted + counts.unchanged + counts.rejected, table
-        return report
+        return load_folder(connection, tmp_path / "csv", files)
 
     return load
 
 
 def clean(*tables: str) -> dict[str, str | bytes]:
     return {table: CLEAN[f"{table}.csv"] for table in tables}
-
-
-def reasons(report: LoadReport) -> list[tuple[int, str]]:
-    return [(problem.line, problem.reason) for problem in report.problems]
 
 
 def contents(crm: Crm) -> dict[str, list[str]]:

@@ -56,20 +56,19 @@ class CsvFile:
         """
         self.name = path.name
         try:
-            self._encoding = encoding_of(path, encoding)
             self._raw = path.open("rb")
             self.size = os.fstat(self._raw.fileno()).st_size
+            self._encoding = encoding_of(self._raw, encoding)
+            # What is not text comes through as lone surrogates (in UTF-16 as U+FFFD): only its own row is refused.
+            errors = "replace" if "16" in self._encoding.name else "surrogateescape"
+            self._text = TextIOWrapper(self._raw, encoding=self._encoding.name, errors=errors, newline="")
+            self._delimiter = ","
+            self._restart()
+            self.header = self._read_header(known)
         except OSError as error:
             raise FleetError(f"cannot read {path}: {error.strerror}") from None
-        # What is not text comes through as lone surrogates (in UTF-16 as U+FFFD), so that only its own row is refused.
-        errors = "replace" if self._encoding.name.startswith("utf-16") else "surrogateescape"
-        self._text = TextIOWrapper(self._raw, encoding=self._encoding.name, errors=errors, newline="")
-        self._delimiter = ","
-        self._restart()
-        try:
-            self.header = self._read_header(known)
         except FileError:
-            self._text.close()
+            self._raw.close()
             raise
 
     def __enter__(self) -> Self:

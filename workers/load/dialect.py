@@ -1,7 +1,7 @@
 """How one file spells dates and numbers, and what its fields say once that is known."""
 
-import codecs
 import re
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -141,7 +141,8 @@ def _iso(moment: datetime) -> str:
 
 
 def _is_encoding(name: str) -> bool:
+    """Say whether a file without a mark may be in it: all of those have the characters of ASCII in common."""
     try:
-        return "x".encode(codecs.lookup(name).name) is not None
+        return string.printable.encode(name) == string.printable.encode("ascii")
     except (LookupError, UnicodeError):
         return False

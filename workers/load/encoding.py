@@ -4,7 +4,6 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from workers.load.row import FileError
@@ -23,7 +22,8 @@ _LETTER: Final = r"[^\W\d_]"
 # What hardly stands in a word of Western Europe, but all over a text of another encoding that is read as this one.
 _UNWESTERN: Final = re.compile(
     "[\x80-\x9f]"  # no character at all
-    rf"|{_LETTER}[¡-©«-¹»-¿×÷ƒ†‡‰‹›•„”“‚ˆ…]|[™¿£¼¾³¹]{_LETTER}"  # a sign glued to a letter
+    rf"|{_LETTER}[¡-¶¸-¿×÷ƒ†‡‰‹›•„”“‚ˆ…™]{_LETTER}"  # a sign within a word,
+    rf"|{_LETTER}{{2}}[¡-¦¬¯³¹¿ƒ†‡‰•„‚ˆ]|[£¥¦¯³¹¼¾]{_LETTER}{{2}}"  # or glued to one
     r"|[a-zà-ÿ][À-ÞŒŸ–—]"  # a capital or a dash behind a small letter
     r"|[À-ÖØ-öø-ÿ]{3}"  # three accents running
     r"|[šžðþýŠŽÐÞÝ]"  # Czech and Croatian, Icelandic, Turkish; ö of old Macs
@@ -44,29 +44,28 @@ class Encoding:
     note: str | None = None
 
 
-def encoding_of(path: Path, hint: str | None) -> Encoding:
+def encoding_of(file: BinaryIO, hint: str | None) -> Encoding:
     """Tell the encoding of a text file.
 
     A mark at its beginning decides, then UTF-8 if any of its letters proves that; else it is Windows-1252, as long as
     that reads as Western Europe writes.
 
     Args:
-        path: the file.
+        file: the file, at its beginning; it is read to the end.
         hint: what it is if it is neither marked nor UTF-8.
 
     Raises:
         FileError: it is neither, and no hint says what it is.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        start = file.read(len(codecs.BOM_UTF8))
-        for mark, name in _MARKS.items():
-            if start.startswith(mark):
-                return Encoding(name, None if name == "utf-8-sig" else "read as UTF-16")
-        if len(start) > 1 and 0 in start[:2]:  # a header begins with a letter of ASCII, half of it a zero
-            return Encoding("utf-16-be" if start[0] == 0 else "utf-16-le", "read as UTF-16")
-        file.seek(0)
-        return _of_lines(_lines(file), hint)
+    start = file.read(len(codecs.BOM_UTF8))
+    for mark, name in _MARKS.items():
+        if start.startswith(mark):
+            return Encoding(name, None if name == "utf-8-sig" else "read as UTF-16")
+    if len(start) > 1 and 0 in start[:2]:  # a header begins with a letter of ASCII, half of it a zero
+        return Encoding("utf-16-be" if start[0] == 0 else "utf-16-le", "read as UTF-16")
+    file.seek(0)
+    return _of_lines(_lines(file), hint)
 
 
 def damage(text: str) -> str | None:

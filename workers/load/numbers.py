@@ -15,6 +15,10 @@ DECIMALS: Final = {".": "point", ",": "comma"}
 _BETWEEN_THOUSANDS: Final = "'\u2019 \u00a0\u202f\u2009"
 _CURRENCY: Final = r"[A-Z]{0,3}[$£€¥₩₹₺₽₴₪฿₫]|[A-Z]{3}|Fr\.?|kr\.?|zł|Kč|Ft"
 _WRITTEN: Final = re.compile(rf"({_CURRENCY})?\s*([-+\u2212]?)\s*([0-9][0-9.,{_BETWEEN_THOUSANDS}]*?)\s*({_CURRENCY})?")
+# In threes; or, with commas, as India does it: 12,34,567.
+_GROUPED: Final = re.compile(
+    rf"[1-9][0-9]{{0,2}}([.,{_BETWEEN_THOUSANDS}])[0-9]{{3}}(?:\1[0-9]{{3}})*|[1-9][0-9]?(?:,[0-9]{{2}})+(,)[0-9]{{3}}"
+)
 _ISO_4217: Final = {"€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "Fr": "CHF", "Fr.": "CHF"}
 _THOUSAND: Final = 3
 
@@ -136,15 +140,10 @@ def _without_groups(whole: str, decimal: str) -> str | None:
     """Return the digits of a whole number, None if what stands between them does not part thousands."""
     if whole.isdigit():
         return whole
-    separators = {char for char in whole if not char.isdigit()}
-    if len(separators) != 1 or decimal in separators:
+    grouped = _GROUPED.fullmatch(whole)
+    if grouped is None or decimal in {grouped[1], grouped[2]}:
         return None
-    first, *middle, last = whole.split(separators.pop())
-    thousands = all(len(part) == _THOUSAND for part in middle) and 1 <= len(first) <= _THOUSAND
-    indian = bool(middle) and all(len(part) == 2 for part in middle) and 1 <= len(first) <= 2  # noqa: PLR2004  # 1,23,456
-    if len(last) != _THOUSAND or first.startswith("0") or not (thousands or indian):
-        return None
-    return "".join((first, *middle, last))
+    return "".join(filter(str.isdigit, whole))
 
 
 def _places(number: Decimal) -> int:
