@@ -162,6 +162,7 @@ def tenants(as_json: Json = False) -> None:
 @app.command()
 def load(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of CSV files and workbooks.")],
+    *,
     tenant: Annotated[
         str | None, typer.Option(metavar="UUID|NAME", help="Whose rows they are in files without a column for it.")
     ] = None,

@@ -18,9 +18,11 @@ from workers.load.report import LoadReport, Problem, Progress
 from workers.load.row import FileError, RowError
 from workers.load.sheets import sheet_names
 from workers.load.table import Place
+from workers.load.text import quoted
 
 _TABLES: Final = {"tenants": own_format.TENANT_COLUMNS} | {f.table: (f.required, f.optional) for f in own_format.FILES}
-_COLUMNS: Final = {table: (*required, *optional) for table, (required, optional) in _TABLES.items()}
+# What may be loaded: the columns of each table, whether a file must have them or not.
+COLUMNS: Final = {table: (*required, *optional) for table, (required, optional) in _TABLES.items()}
 _TEXTS: Final = frozenset({".csv", ".tsv", ".txt"})
 _WORKBOOKS: Final = frozenset({".xlsx", ".xlsm"})
 _OTHER_SHEETS: Final = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
@@ -61,7 +63,7 @@ def load_directory(
     paths = _files_of(folder)
     if mapping is None and FILE_NAME in paths:
         mapping = paths[FILE_NAME]
-    mappings = read_mappings(mapping, _COLUMNS) if mapping else FileMappings()
+    mappings = read_mappings(mapping, COLUMNS) if mapping else FileMappings()
     with transaction(connection, force_rollback=True) if dry_run else nullcontext():
         job = Job(connection, hints, progress)
         files = _Files(job, mappings, hints)
@@ -82,7 +84,7 @@ class _Files:
         self._known: list[tuple[Place, Layout]] = []
         self._unknown: dict[str, Place] = {}
         # Whatever a header may hold, for the delimiter to be found by it.
-        self._headers = frozenset(column for columns in _COLUMNS.values() for column in columns).union(
+        self._headers = frozenset(column for columns in COLUMNS.values() for column in columns).union(
             *(names for export in exports() for names in export.layout.sources.values())
         )
 
@@ -111,6 +113,11 @@ class _Files:
                 f"exports of a known CRM, files that {FILE_NAME} describes, "
                 f"or the CRM sales set {', '.join(crm_sales.FILES)}"
             )
+        names = [name for place, _ in self._known for name in (place.name, place.path.name)]
+        self._job.report.notes += [
+            f"{FILE_NAME} speaks of {quoted(pattern)}, and no file is called so"
+            for pattern in self._mappings.patterns_without(names)
+        ]
         self._job.report.notes += [
             f"{place.name}: not loaded, as neither its name nor its header is known: {FILE_NAME} can say what it is"
             for name, place in self._unknown.items()

@@ -31,8 +31,15 @@ class FileMappings:
 
     def layout_of(self, name: str) -> Layout | None:
         """Return the layout of a file, the first whose name fits; None if there is none."""
-        fitting = (layout for pattern, layout in self.layouts.items() if fnmatch(name.casefold(), pattern.casefold()))
-        return next(fitting, None)
+        return next((layout for pattern, layout in self.layouts.items() if _fits(name, pattern)), None)
+
+    def patterns_without(self, names: Collection[str]) -> list[str]:
+        """Return the names in the mapping file that none of these files fits."""
+        return [pattern for pattern in self.layouts if not any(_fits(name, pattern) for name in names)]
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch(name.casefold(), pattern.casefold())
 
 
 def read_mappings(path: Path, tables: Mapping[str, Collection[str]]) -> FileMappings:
