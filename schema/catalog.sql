@@ -44,4 +44,9 @@ FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a JOIN pg_roles AS
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')
   AND r.rolname IN ('anon', 'authenticated', 'service_role')
   AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+UNION ALL
+SELECT format('grant %s (%s) on %s to %s', lower(a.privilege_type), t.attname, c.relname, r.rolname)
+FROM pg_attribute AS t JOIN pg_class AS c ON c.oid = t.attrelid CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+JOIN pg_roles AS r ON r.oid = a.grantee
+WHERE c.relnamespace = 'public'::regnamespace AND r.rolname IN ('anon', 'authenticated', 'service_role')
 ORDER BY 1

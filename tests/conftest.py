@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -22,12 +23,17 @@ from workers.settings import settings
 
 # Nothing the developer's shell points to may be touched by a test.
 for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL"))]:
-    if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"):
+    if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"):
         del os.environ[variable]
 for variable in (
     "REDIS_URL", "SMTP_URL", "IMAP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY",
 ):  # fmt: skip
     os.environ.pop(variable, None)
+
+# `make fuzz` takes the long profile. No deadlines: the machine that tests has other things to do.
+hypothesis.settings.register_profile("short", max_examples=300, deadline=None)
+hypothesis.settings.register_profile("long", max_examples=10_000, deadline=None)
+hypothesis.settings.load_profile("short")
 
 TEMPLATE = "fleet_template"
 _servers = pytest.StashKey[tuple[EmbeddedServers, Path]]()
@@ -36,6 +42,7 @@ _servers = pytest.StashKey[tuple[EmbeddedServers, Path]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that the workers of a parallel run are children of."""
     config.addinivalue_line("markers", "crm_sales: reads the public CRM data set")
+    config.addinivalue_line("markers", "fuzz: tries hostile input, ten thousand of it in `make fuzz`")
     if hasattr(config, "workerinput"):
         return
     home = Path(tempfile.mkdtemp(prefix="fleet-tests-"))

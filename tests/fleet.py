@@ -39,7 +39,7 @@ class Fleet:
 
     def __init__(self, database_url: str, redis_url: str, home: Path) -> None:
         self.home = home
-        self.redis = redis.Redis.from_url(redis_url)
+        self.redis = redis.Redis.from_url(redis_url.replace("redis+socket:", "unix:").replace("virtual_host=", "db="))
         self.redis.flushdb()
         self.environment = os.environ | {
             "DATABASE_URL": database_url, "REDIS_URL": redis_url, "FLEET_HOME": str(home),

@@ -29,7 +29,7 @@ class ImapServer:
 
     def url(self, account: str, folder: str = "INBOX", password: str = _PASSWORD) -> str:
         user, secret = quote(account, safe=""), quote(password, safe="")
-        return f"imap://{user}:{secret}@127.0.0.1:{self.port}/{folder}"
+        return f"imap://{user}:{secret}@127.0.0.1:{self.port}/{folder}?starttls=off"
 
     @contextlib.contextmanager
     def session(self, account: str) -> Iterator[imaplib.IMAP4]:

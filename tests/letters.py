@@ -39,7 +39,7 @@ def letter(
     return bytes(message)
 
 
-def bounce(about: str, address: str, status: str, *, action: str = "failed") -> bytes:
+def bounce(about: str, address: str, status: str, *, action: str = "failed", said: str = "no such user") -> bytes:
     """Return the report of a mail server about the message with that Message-ID."""
     number = next(_NUMBER)
     return f"""\
@@ -66,7 +66,7 @@ Reporting-MTA: dns; mx.northwind.example
 Final-Recipient: rfc822; {address}
 Action: {action}
 Status: {status}
-Diagnostic-Code: smtp; {status.replace(".", "")[:1]}50 {status} no such user
+Diagnostic-Code: smtp; {status.replace(".", "")[:1]}50 {status} {said}
 
 --b{number}
 Content-Type: message/rfc822

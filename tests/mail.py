@@ -34,7 +34,7 @@ class MailServer:
     tls: ssl.SSLContext | None = None
     starttls: ssl.SSLContext | None = None
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
+    logins: list[bytes] = field(default_factory=list)
     _controller: Controller | None = None
 
     @property
@@ -63,6 +63,7 @@ class MailServer:
             self._controller = None
 
     def _login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        self.logins.append(data.login if isinstance(data, LoginPassword) else b"")
         right = isinstance(data, LoginPassword) and data.password.decode() == self.password
         return AuthResult(success=right, handled=right)
 

@@ -14,6 +14,8 @@ from training import PUBLIC, WEIGHTS
 from training.signature_samples import Sample, make_samples
 from workers.insight import signature_lines
 from workers.insight.contact_words import sender_tokens
+from workers.insight.footers import footer_start
+from workers.insight.signature_features import line_features
 
 SEED = 20_250_304
 FOLDS = 7
@@ -44,9 +46,9 @@ def train(samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, floa
     labels: list[bool] = []
     counts: list[float] = []
     for sample, weight in zip(samples, weights, strict=True):
-        end = signature_lines.footer_start(sample.lines)
+        end = footer_start(sample.lines)
         shown = [(number, sample.lines[number]) for number in range(end) if sample.lines[number].strip()]
-        features = signature_lines.line_features(shown, sample.lines, sample.sender)
+        features = line_features(shown, sample.lines, sample.sender)
         for (number, _), names in zip(shown[-len(features) :], features, strict=bool(features)):
             rows.append(dict.fromkeys(names, 1.0))
             labels.append(number in sample.signature)

@@ -37,7 +37,7 @@ def _configuration() -> dict[str, Any]:
         "visibility_timeout": _VISIBILITY_TIMEOUT,
         "broker_connection_retry_on_startup": True,
         "redis_socket_timeout": 30,
-        "redis_socket_keepalive": True,
+        "redis_socket_keepalive": not broker.startswith("redis+socket:"),  # a connection of the machine has none
         "redis_backend_health_check_interval": 25,
         "result_expires": 24 * 3600,
         "timezone": chosen.fleet_timezone,

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import tempfile
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -17,39 +18,57 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from workers import urls
 from workers.errors import ConfigurationError
 
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
-_NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR"})
+_NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
 
 
-def _url(*schemes: str, hosted: bool = True) -> AfterValidator:
+def _url(*schemes: str) -> AfterValidator:
     def check(value: str | None) -> str | None:
-        if value and urlsplit(value).scheme not in schemes:
-            raise ValueError(f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        if value and hosted and not value.startswith("redis+socket:"):
-            _require_host(value)
-        return value or None
+        if not value:
+            return None
+        parts = urls.read(value, schemes)
+        if parts.scheme != "redis+socket":
+            urls.require_host(parts)
+        return value
 
     return AfterValidator(check)
 
 
-def _require_host(url: str) -> None:
-    try:
-        reachable = urlsplit(url).hostname is not None and urlsplit(url).port != 0
-    except ValueError:  # its words may quote a part of the password
-        reachable = False
-    if not reachable:
-        raise ValueError("must name a host and, if any, a port from 1 to 65535; special characters are escaped")
+def _postgres_url(value: str | None) -> str | None:
+    """Let through what libpq reads as it is meant; it ends a password at the first @, and quotes what is wrong."""
+    if not value:
+        return None
+    parts = urls.read(value, ("postgresql", "postgres"))
+    if parts.netloc.count("@") > 1 or re.search(r"%(?![0-9A-Fa-f]{2})|%00", value):
+        raise ValueError("cannot be read: special characters of user and password are escaped (@ is %40, % is %25)")
+    return value
+
+
+def _smtp_url(value: str | None) -> str | None:
+    return _mail_server(value, "smtp", "smtps") if value else None
 
 
 def _imap_urls(value: str | None) -> str | None:
-    for url in re.split(r"[\s,]+", value.strip(" ,")) if value else ():
-        if urlsplit(url).scheme not in ("imap", "imaps") or not urlsplit(url).hostname or not urlsplit(url).username:
+    for url in _words(value):
+        _mail_server(url, "imap", "imaps")
+        if not urlsplit(url).username:
             raise ValueError("must be URLs such as imaps://user:password@host:993/INBOX, separated by spaces or commas")
-        _require_host(url)
     return value or None
+
+
+def _mail_server(url: str, *schemes: str) -> str:
+    parts = urls.read(url, schemes)
+    urls.require_host(parts)
+    urls.starttls(parts)
+    return url
+
+
+def _words(value: str | None) -> list[str]:
+    return re.split(r"[\s,]+", value.strip(" ,")) if value else []
 
 
 def _folder(value: Path | None) -> Path | None:
@@ -79,10 +98,12 @@ def _header_value(value: SecretStr) -> SecretStr:
     return value
 
 
-PostgresUrl = Annotated[str | None, _url("postgresql", "postgres", hosted=False)]
-RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket")]
-SmtpUrl = Annotated[str | None, _url("smtp", "smtps")]
-HttpUrl = Annotated[str | None, _url("http", "https")]
+# What may hold a password is left out where settings are printed.
+PostgresUrl = Annotated[str | None, AfterValidator(_postgres_url), Field(repr=False)]
+RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket"), Field(repr=False)]
+SmtpUrl = Annotated[str | None, AfterValidator(_smtp_url), Field(repr=False)]
+ImapUrls = Annotated[str | None, AfterValidator(_imap_urls), Field(repr=False)]
+HttpUrl = Annotated[str | None, _url("http", "https"), Field(repr=False)]
 Key = Annotated[SecretStr, AfterValidator(_header_value)]
 
 
@@ -90,13 +111,15 @@ class Settings(BaseSettings):
     """Everything an operator can set. The environment wins over .env; names are case-insensitive."""
 
     # Other programs keep variables of their own in .env; what looks like one of the fleet's is checked below.
-    model_config = SettingsConfigDict(frozen=True, env_file=_FILE, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=_FILE, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     database_url: PostgresUrl = None
     direct_database_url: PostgresUrl = None
     redis_url: RedisUrl = None
     smtp_url: SmtpUrl = None
-    imap_url: Annotated[str | None, AfterValidator(_imap_urls)] = None
+    imap_url: ImapUrls = None
     apollo_api_key: Key | None = None
     apollo_url: Annotated[str, _url("http", "https")] = "https://api.apollo.io"
     web_search_url: HttpUrl = None
@@ -131,7 +154,7 @@ class Settings(BaseSettings):
     @property
     def imap_urls(self) -> list[str]:
         """The folders to poll, one URL each."""
-        return re.split(r"[\s,]+", self.imap_url.strip(" ,")) if self.imap_url else []
+        return _words(self.imap_url)
 
     @property
     def time_zone(self) -> ZoneInfo:
@@ -163,21 +186,28 @@ def settings() -> Settings:
 
 
 def usable_home() -> Path:
-    """Return FLEET_HOME, made if it is missing.
+    """Return FLEET_HOME, made if it is missing; from now on nobody else can read the files this process makes.
 
     Raises:
-        ConfigurationError: it cannot be made, or nothing can be written there.
+        ConfigurationError: it cannot be made, nothing can be written there, or everybody can.
     """
     home = settings().fleet_home
+    os.umask(0o077)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shared = home.stat().st_mode & stat.S_IWOTH
         with tempfile.TemporaryFile(dir=home):
-            return home
+            pass
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(
             f"FLEET_HOME: {home.absolute()} cannot be used ({reason}); set another folder"
         ) from None
+    if shared:
+        raise ConfigurationError(
+            f"FLEET_HOME: every user of this machine can write to {home.absolute()}: set a folder of the fleet's own"
+        )
+    return home
 
 
 def database_url() -> str:
@@ -202,6 +232,8 @@ def redis_url() -> str:
 def _embedded(variable: str) -> str:
     chosen = settings()
     try:
+        if chosen.servers_file.stat().st_uid != os.geteuid():
+            raise PermissionError
         servers: dict[str, str] = json.loads(chosen.servers_file.read_text())
         return servers[variable]
     except (OSError, ValueError, KeyError):

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import signal
 import socket
 import sys
@@ -32,6 +31,7 @@ from workers.load.demo import is_empty, load_demo
 from workers.resources import shipped
 from workers.settings import Settings, database_url, direct_database_url, redis_url, settings, usable_home
 from workers.tables import report_table
+from workers.urls import masked
 
 _FIRST_ROUND_SECONDS: Final = 120
 # The supervisor forks its processes at once; the first round's thread must not hold a lock while it does.
@@ -60,7 +60,7 @@ def start(*, demo: bool, out: Console) -> int:
         EmbeddedServers(home, postgres=chosen.database_url is None, valkey=chosen.redis_url is None) as servers,
     ):
         _require_broker(redis_url())
-        out.print(f"database: {_where(database_url())}", highlight=False)
+        out.print(f"database: {masked(database_url())}", highlight=False)
         done = migrate(direct_database_url())
         out.print(f"schema: {'migrated' if done.revisions or done.functions else 'current'} in {done.seconds:.1f} s")
         with connect(database_url()) as connection:
@@ -93,7 +93,7 @@ def _require_broker(url: str) -> None:
     except (redis.RedisError, KombuError, OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FleetError(
-            f"cannot reach the broker {_where(url)}: {reason} (is it running? is REDIS_URL right?)"
+            f"cannot reach the broker {masked(url)}: {reason} (is it running? is REDIS_URL right?)"
         ) from None
 
 
@@ -156,7 +156,7 @@ def _first_round_shown(chosen: Settings, flower_port: int, out: Console) -> None
     app.send_task("workers.delivery.run").get(timeout=_FIRST_ROUND_SECONDS)
     out.print()
     out.print(report_table(reports))
-    place = _where(chosen.smtp_url) if chosen.smtp_url else f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
+    place = masked(chosen.smtp_url) if chosen.smtp_url else f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
     with connect(database_url()) as connection, transaction(connection):
         counts = {row["status"]: row["n"] for row in connection.execute("SELECT * FROM fleet_action_counts()")}
     out.print(f"outbox:   {_counted(counts) or 'empty'}", highlight=False)
@@ -242,10 +242,3 @@ def _flower_port(wanted: int) -> int:
             free: int = probe.getsockname()[1]
             return free
     raise FleetError(f"no free port for Flower: set FLEET_FLOWER_PORT (now {wanted})")
-
-
-def _where(url: str) -> str:
-    """Return a URL without its passwords, fit to be shown."""
-    scheme, _, rest = re.sub(r"(?<=[?&])(ssl)?password=[^&]*&?", "", url, flags=re.IGNORECASE).partition("://")
-    credentials, at, place = rest.rstrip("?&").rpartition("@")
-    return f"{scheme}://{credentials.partition(':')[0]}{at}{place}"

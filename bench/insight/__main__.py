@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.insight import reply, roles, sentiment, signals, signature
+from bench.insight import answers, bounces, reply, roles, sentiment, signals, signature
 from bench.insight.scores import Evaluation, read
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
@@ -24,6 +24,16 @@ from workers.insight.signature import parse_signature
 BASELINES = ("mailparser_reply", "quotequail", "vaderSentiment")
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "insight.json"
 ROUNDS = 5
+REMEMBERING = (
+    "tokens",
+    "sentiment",
+    "reply",
+    "mail_headers",
+    "footers",
+    "signature_features",
+    "contact_words",
+    "phone_numbers",
+)
 TEXTS_REMEMBERED = 4_096  # caches up to this size hold lines and texts, larger ones single words
 
 
@@ -34,7 +44,7 @@ def main() -> None:
         sys.exit(f"bench.insight: {', '.join(missing)} not installed; `make bench-insight` installs what it needs")
     console = Console(width=110)
     evaluations: list[Evaluation] = [
-        judgement.evaluate() for judgement in (sentiment, signals, roles, reply, signature)
+        judgement.evaluate() for judgement in (sentiment, signals, roles, reply, signature, answers, bounces)
     ]
     rates = messages_per_second()
     console.print(_table(evaluations))
@@ -63,7 +73,7 @@ def messages_per_second() -> dict[str, float]:
     }
     remembered = [
         found
-        for name in ("tokens", "sentiment", "reply", "quoting", "signature_lines", "contact_words", "phone_numbers")
+        for name in REMEMBERING
         for found in vars(importlib.import_module(f"workers.insight.{name}")).values()
         if hasattr(found, "cache_clear") and found.cache_parameters()["maxsize"] in range(1, TEXTS_REMEMBERED + 1)
     ]

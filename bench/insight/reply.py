@@ -28,7 +28,8 @@ def evaluate() -> dict[str, Any]:
     Returns:
         `{"name", "rows", "notes"}`; precision, recall and F1 of a row are all the share of exact mails.
     """
-    sets = {"own": _read(DATA / "replies.jsonl"), "second": _read(DATA / "replies_second.jsonl")}
+    names = {"own": "replies", "second": "replies_second", "third": "replies_third"}
+    sets = {label: _read(DATA / f"{name}.jsonl") for label, name in names.items()}
     public = PUBLIC / "replies" / "discourse.jsonl"
     notes = ["A reply is exact if its words are, with or without the signature that belongs to it."]
     if public.exists():

@@ -31,9 +31,10 @@ def evaluate() -> dict[str, Any]:
         `{"name", "rows", "notes"}`. The rows "false alarms" hold in `recall` the share of unsigned mails in which
         a system sees a signature (lower is better), and in `n` the number of those mails.
     """
-    notes = ["own, second: written here and not trained on; public: Enron mails (mailgun/forge, CC BY 3.0)."]
+    notes = ["own, second, third: written here and not trained on; public: Enron mails (mailgun/forge, CC BY 3.0)."]
     rows: list[dict[str, Any]] = []
-    for label, name in {"own": "signatures", "second": "signatures_second"}.items():
+    names = {"own": "signatures", "second": "signatures_second", "third": "signatures_third"}
+    for label, name in names.items():
         mails = [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text("utf-8").splitlines()]
         rows.extend(_own_rows(label, mails, notes))
     if (PUBLIC / "signatures" / "forge.jsonl").exists():

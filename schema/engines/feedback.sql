@@ -8,7 +8,11 @@ AS $$
 BEGIN
     IF NEW.delivered_at IS NOT NULL AND NEW.tenant_id IS NOT NULL THEN
         INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
-        VALUES (NEW.tenant_id, NEW.id, NEW.client_id, NEW.contact_id, NEW.delivered_at, NEW.delivered_at + interval '7 days')
+        -- A client or contact of another tenant is none: what the CRM writes is never refused because of it.
+        VALUES (NEW.tenant_id, NEW.id,
+                (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
+                (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
+                NEW.delivered_at, NEW.delivered_at + interval '7 days')
         ON CONFLICT (tenant_id, order_id) DO UPDATE
             SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
             WHERE feedback_requests.status = 'pending'
@@ -41,25 +45,26 @@ BEGIN
 END
 $$;
 
--- One batch of one tenant: claims due requests, decides each, and settles state and outbox together.
--- Returns counts as (measure, label, n) with the measures due, acted, skipped, action, and busy: claimed,
--- but left for a later round because another worker holds the contact.
+-- One batch of one tenant: expires, claims what is due, and takes the next step with it. Returns counts as (measure, label,
+-- n) with the measures due, acted, skipped, action, and busy: claimed, but left for a later round because another worker
+-- holds the contact.
 CREATE OR REPLACE FUNCTION run_feedback_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_status constant text := action_status(p_tenant_id, 'feedback');
     v_claimed uuid[];
     v_wanted uuid[];
     v_contacts uuid[];
-    v_expired bigint;
+    v_free uuid[];
+    v_unknown uuid[];
 BEGIN
-    IF v_status IS NULL THEN
+    IF action_status(p_tenant_id, 'feedback') IS NULL THEN
         RETURN;
     END IF;
 
+    RETURN QUERY
     WITH expired AS (
         SELECT r.id FROM feedback_requests AS r
         WHERE r.tenant_id = p_tenant_id AND r.status = 'sent' AND r.expires_at <= v_now
@@ -68,13 +73,16 @@ BEGIN
     ), updated AS (
         UPDATE feedback_requests AS r SET status = 'expired' FROM expired AS e WHERE r.id = e.id RETURNING r.id
     )
-    SELECT count(*) INTO v_expired FROM updated;
+    SELECT 'due', 'expiry', count(*) FROM updated
+    UNION ALL SELECT 'acted', 'expired', count(*) FROM updated;
 
     WITH claimed AS MATERIALIZED (
         SELECT r.id, r.order_id, r.contact_id, r.client_id FROM feedback_requests AS r
         WHERE r.tenant_id = p_tenant_id AND r.status = 'pending' AND r.scheduled_for <= v_now
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = r.id AND x.engine = 'feedback' AND x.tenant_id = p_tenant_id)
         ORDER BY r.scheduled_for LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF r SKIP LOCKED
     )
     SELECT array_agg(c.id), array_agg(p.id) INTO v_claimed, v_wanted
     FROM claimed AS c
@@ -83,29 +91,70 @@ BEGIN
 
     -- "Asked in the last 30 days" is a fact about the contact, so the contact is locked too: two workers
     -- with two orders of one contact must not both find that nobody asked. Whoever comes second leaves
-    -- the request for the next round. The lock is taken before the statement below takes its snapshot.
+    -- the request for the next round. The lock is taken before the step takes its snapshot.
     WITH locked AS (
         SELECT c.id FROM contacts AS c WHERE c.id = ANY (v_wanted)
         ORDER BY c.id
         FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT coalesce(array_agg(l.id), '{}') INTO v_contacts FROM locked AS l;
+    SELECT array_agg(l.id) INTO v_contacts FROM locked AS l;
+    v_free := ARRAY(SELECT w.request_id FROM unnest(v_claimed, v_wanted) AS w (request_id, contact_id)
+                    WHERE w.contact_id IS NULL OR w.contact_id = ANY (v_contacts));
 
+    RETURN QUERY SELECT 'busy', 'request', (coalesce(cardinality(v_claimed), 0) - cardinality(v_free))::bigint;
+
+    -- A word that nobody knows is never acted on: its requests wait, and say for what.
+    WITH unknown AS MATERIALIZED (
+        SELECT r.id, min(w.words) AS words FROM feedback_requests AS r
+        CROSS JOIN LATERAL (
+            SELECT format('nobody has said what the order status "%s" means', o.status) FROM orders AS o
+            WHERE o.id = r.order_id AND o.tenant_id = p_tenant_id AND o.status IS NOT NULL
+              AND word_meaning(p_tenant_id, 'order_status', o.status) IS NULL
+            UNION ALL
+            SELECT format('nobody has said what the case status "%s" means', k.status) FROM cases AS k
+            WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+              AND word_meaning(p_tenant_id, 'case_status', k.status) IS NULL
+        ) AS w (words)
+        WHERE r.id = ANY (v_free)
+        GROUP BY r.id
+    ), told AS MATERIALIZED (
+        SELECT u.id, set_item_aside(p_tenant_id, 'feedback', u.id, u.words) FROM unknown AS u
+    )
+    SELECT coalesce(array_agg(o.id), '{}') INTO v_unknown FROM told AS o;
+    RETURN QUERY SELECT l.measure, l.label, cardinality(v_unknown)::bigint
+                 FROM (VALUES ('due', 'waiting'), ('skipped', 'waits for a word that nobody has explained')) AS l (measure, label);
+    v_free := ARRAY(SELECT f.id FROM unnest(v_free) AS f (id) WHERE f.id <> ALL (v_unknown));
+    RETURN QUERY SELECT * FROM step_in_halves('step_feedback', 'feedback', p_tenant_id, v_free, p_run);
+END
+$$;
+
+-- The next step with each of these requests, which the caller has locked together with their contacts: the question goes
+-- out, or the request is skipped with the reason.
+CREATE OR REPLACE FUNCTION step_feedback(p_tenant_id uuid, p_requests uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_status constant text := action_status(p_tenant_id, 'feedback');
+BEGIN
     RETURN QUERY
     WITH resolved AS (
-        SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.status AS order_status, o.delivered_at,
-               w.contact_id, p.first_name,
+        SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
+               p.id AS contact_id, p.first_name,
+               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status) AS order_meaning,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
-                       AND k.status NOT IN ('closed', 'resolved', 'cancelled')) AS has_open_case
-        FROM unnest(v_claimed, v_wanted) AS w (request_id, contact_id)
-        JOIN feedback_requests AS r ON r.id = w.request_id
+                       AND word_meaning(p_tenant_id, 'case_status', k.status) IS DISTINCT FROM 'closed'
+                       AND NOT is_gone(to_jsonb(k))) AS has_open_case
+        FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
-        LEFT JOIN contacts AS p ON p.id = w.contact_id
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), r.client_id) AS p ON true
+        WHERE r.id = ANY (p_requests)
     ), judged AS (
         SELECT s.*,
                CASE
                    WHEN s.has_open_case THEN 'open case on the order'
-                   WHEN s.delivered_at IS NULL OR s.order_status IN ('cancelled', 'returned', 'refunded')
+                   WHEN s.delivered_at IS NULL OR s.order_gone OR s.order_meaning IN ('cancelled', 'returned')
                        THEN 'order is no longer delivered'
                    WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
                    WHEN s.contact_id IS NULL THEN 'no contact with an address'
@@ -114,7 +163,6 @@ BEGIN
                        THEN 'contact was asked in the last 30 days'
                END AS refusal
         FROM resolved AS s
-        WHERE s.contact_id IS NULL OR s.contact_id = ANY (v_contacts)
     ), decided AS (
         -- Of several orders of one contact in this very batch only the first is asked about.
         SELECT j.*,
@@ -145,9 +193,6 @@ BEGIN
         RETURNING template
     )
     SELECT 'due', 'request', count(*) FROM decided
-    UNION ALL SELECT 'due', 'expiry', v_expired
-    UNION ALL SELECT 'busy', 'request', coalesce(cardinality(v_claimed), 0) - count(*) FROM decided
-    UNION ALL SELECT 'acted', 'expired', v_expired
     UNION ALL SELECT 'acted', 'asked', count(*) FROM decided WHERE reason IS NULL
     UNION ALL SELECT 'skipped', d.reason, count(*) FROM decided AS d WHERE d.reason IS NOT NULL GROUP BY d.reason
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
@@ -263,7 +308,7 @@ END
 $$;
 
 -- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
--- answers the unhappiest stays: thanks must not hide a complaint.
+-- answers the unhappiest stays: thanks must not hide a complaint. One that cannot be read has no sentiment.
 CREATE OR REPLACE FUNCTION feedback_answered(
     p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
 ) RETURNS void
@@ -285,6 +330,7 @@ BEGIN
         RETURN;
     END IF;
     v_unhappier := v_request.response_email_id IS NULL
+        OR (v_request.sentiment IS NULL AND v_sentiment IS NOT NULL)
         OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
     UPDATE feedback_requests SET
         status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,
@@ -302,12 +348,13 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer),
-    run_feedback_batch(uuid, integer, bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(),
+    run_feedback_batch(uuid, integer, bigint), step_feedback(uuid, uuid[], bigint), feedback_due_tenants(),
+    feedback_due_count(), feedback_next_due(),
     feedback_guard(bigint[]), feedback_settled(bigint[]), feedback_answered(inbound_messages, scheduled_actions, jsonb),
     recover_service(inbound_messages, uuid, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint), feedback_due_tenants(),
-    feedback_due_count(), feedback_next_due(), feedback_guard(bigint[]), feedback_settled(bigint[]),
+GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint),
+    step_feedback(uuid, uuid[], bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(), feedback_guard(bigint[]), feedback_settled(bigint[]),
     feedback_answered(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb)
     TO service_role;
 

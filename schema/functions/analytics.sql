@@ -33,7 +33,7 @@ JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = o.tenant_id
 LEFT JOIN LATERAL (
     SELECT h.to_stage FROM deal_stage_history AS h
     WHERE h.deal_id = d.id AND h.tenant_id = d.tenant_id AND h.changed_at <= o.recorded_at
-      AND h.to_stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
+      AND NOT is_closed_stage(h.to_stage)
     ORDER BY h.changed_at DESC LIMIT 1
 ) AS reached ON true
 WHERE o.recorded_at > (SELECT fleet_now()) - interval '90 days'

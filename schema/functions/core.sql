@@ -7,16 +7,35 @@ AS $$
     SELECT coalesce(nullif(current_setting('fleet.now', true), '')::timestamptz, now())
 $$;
 
--- The tenant of the user named by the request's claim; NULL without one. SECURITY DEFINER because the
--- policy on profiles itself calls it.
+-- The user named by the request's claim; NULL without one. A claim that cannot be read names nobody: it must open
+-- nothing, and must not end the statement of a CRM whose trigger asks.
+CREATE OR REPLACE FUNCTION claimed_user() RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN auth.uid();
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+
+-- The tenant of that user. SECURITY DEFINER because the policy on profiles itself calls it.
 CREATE OR REPLACE FUNCTION current_tenant_id() RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
-    SELECT p.tenant_id FROM profiles AS p WHERE p.id = (SELECT auth.uid())
+    SELECT p.tenant_id FROM profiles AS p WHERE p.id = claimed_user()
+$$;
+
+-- Whether the operator has stopped a tenant's engine, or all of the tenant (p_engine NULL asks for that alone).
+CREATE OR REPLACE FUNCTION is_stopped(p_tenant_id uuid, p_engine text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM operator_stops AS s
+                   WHERE s.tenant_id = p_tenant_id AND (s.engine IS NULL OR s.engine = p_engine))
 $$;
 
 -- The status in which an engine's actions are born for a tenant: scheduled, or suggested where a person
--- approves them first. NULL: the engine is off for this tenant.
+-- approves them first. NULL: the engine is off for this tenant, by its own wish or by an operator's stop.
 CREATE OR REPLACE FUNCTION action_status(p_tenant_id uuid, p_engine text) RETURNS text
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
@@ -25,6 +44,7 @@ AS $$
         WHEN 'automatic' THEN 'scheduled'
         WHEN 'review' THEN 'suggested'
     END
+    WHERE NOT is_stopped(p_tenant_id, p_engine)
 $$;
 
 -- Whether an error is about the moment (a deadlock, a lock, a server that stops or is full) and not about the
@@ -33,6 +53,19 @@ CREATE OR REPLACE FUNCTION is_transient(p_sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
     SELECT left(p_sqlstate, 2) IN ('08', '40', '53', '57', '58') OR p_sqlstate = '55P03'
+$$;
+
+-- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it.
+CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT coalesce(p_row ->> 'deleted_at', p_row ->> 'archived_at') IS NOT NULL
+        OR coalesce(p_row ->> 'is_deleted', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'is_archived', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'deleted', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'archived', 'false') IN ('true', '1')
+        OR coalesce(p_row ->> 'active', 'true') IN ('false', '0')
+        OR coalesce(p_row ->> 'is_active', 'true') IN ('false', '0')
 $$;
 
 -- Whom to write to: the named contact if it has an address, else a primary contact of the client that has one. No row
@@ -44,16 +77,17 @@ LANGUAGE sql STABLE
 AS $$
     SELECT * FROM (
         SELECT c.id, c.first_name, c.email FROM public.contacts AS c
-        WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> ''
+        WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
         UNION ALL
         SELECT c.id, c.first_name, c.email FROM public.contacts AS c
         WHERE c.client_id = p_client_id AND c.tenant_id = p_tenant_id
-          AND c.is_primary AND c.email IS NOT NULL AND btrim(c.email) <> ''
+          AND c.is_primary AND c.email IS NOT NULL AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
     ) AS reachable
     LIMIT 1
 $$;
 
-REVOKE ALL ON FUNCTION fleet_now(), current_tenant_id(), action_status(uuid, text), is_transient(text),
-    reachable_contact(uuid, uuid, uuid) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION fleet_now(), current_tenant_id() TO authenticated, service_role, anon;
-GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid) TO service_role;
+REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), action_status(uuid, text), is_stopped(uuid, text), is_transient(text),
+    is_gone(jsonb), reachable_contact(uuid, uuid, uuid) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
+GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid) TO service_role;

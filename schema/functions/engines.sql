@@ -38,4 +38,60 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION register_engine(text) FROM PUBLIC, anon, authenticated;
+-- Whether an item was set aside within the last day.
+CREATE OR REPLACE VIEW items_resting WITH (security_invoker = true) AS
+SELECT x.tenant_id, x.engine, x.item_id FROM items_aside AS x WHERE x.aside_at > fleet_now() - interval '1 day';
+
+REVOKE ALL ON items_resting FROM PUBLIC, anon, authenticated;
+GRANT SELECT ON items_resting TO service_role;
+
+-- Sets an item aside, with what was said of it.
+CREATE OR REPLACE FUNCTION set_item_aside(p_tenant_id uuid, p_engine text, p_item_id uuid, p_error text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    INSERT INTO items_aside (tenant_id, engine, item_id, error, aside_at)
+    VALUES (p_tenant_id, p_engine, p_item_id, p_error, fleet_now())
+    ON CONFLICT (item_id, engine, tenant_id) DO UPDATE SET error = excluded.error, aside_at = excluded.aside_at
+$$;
+
+-- Takes an engine's step with claimed items, all at once or not at all. A CRM has rules of its own: where it refuses, the
+-- items are halved until the one it refuses stands alone; that one is set aside, and the others go on.
+-- p_step: the name of a function (tenant, items, run) that returns rows of (measure, label, n).
+CREATE OR REPLACE FUNCTION step_in_halves(p_step text, p_engine text, p_tenant_id uuid, p_items uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_half constant integer := cardinality(p_items) / 2;
+    v_done jsonb;
+    v_error text;
+BEGIN
+    IF cardinality(p_items) = 0 THEN
+        RETURN;
+    END IF;
+    BEGIN
+        EXECUTE format('SELECT jsonb_agg(s) FROM %I($1, $2, $3) AS s', p_step) INTO v_done USING p_tenant_id, p_items, p_run;
+        SET CONSTRAINTS ALL IMMEDIATE;  -- rules that wait for the end of the transaction speak now, or would end all of it
+        DELETE FROM items_aside AS x WHERE x.item_id = ANY (p_items) AND x.engine = p_engine AND x.tenant_id = p_tenant_id;
+    EXCEPTION WHEN OTHERS THEN
+        IF is_transient(SQLSTATE) THEN
+            RAISE;
+        END IF;
+        v_error := SQLERRM;
+    END;
+    IF v_error IS NULL THEN
+        RETURN QUERY SELECT d.measure, d.label, d.n FROM jsonb_to_recordset(v_done) AS d (measure text, label text, n bigint);
+    ELSIF v_half > 0 THEN
+        RETURN QUERY SELECT * FROM step_in_halves(p_step, p_engine, p_tenant_id, p_items[:v_half], p_run);
+        RETURN QUERY SELECT * FROM step_in_halves(p_step, p_engine, p_tenant_id, p_items[v_half + 1:], p_run);
+    ELSE
+        PERFORM set_item_aside(p_tenant_id, p_engine, p_items[1], v_error);
+        RETURN QUERY VALUES ('due', 'aside', 1::bigint), ('skipped', 'refused by the CRM, set aside for a day', 1);
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION register_engine(text), set_item_aside(uuid, text, uuid, text),
+    step_in_halves(text, text, uuid, uuid[], bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION set_item_aside(uuid, text, uuid, text), step_in_halves(text, text, uuid, uuid[], bigint)
+    TO service_role;

@@ -51,7 +51,7 @@ $$;
 -- Stores a message and does what follows from it; the same message again changes nothing. Two workers with
 -- one message meet at the unique Message-ID: the second waits there, and finds it stored.
 -- p_message: the columns of inbound_messages, and "folded" (the sender) and "recipients";
--- p_judgement: how the writer feels, for what may be an answer, see apply_reply; p_bounce: see apply_bounce.
+-- p_judgement: what the writer wants and feels, see apply_reply; p_bounce: see apply_bounce.
 CREATE OR REPLACE FUNCTION ingest_message(
     p_fingerprint text, p_tenant_id uuid, p_message jsonb, p_answered jsonb, p_judgement jsonb, p_bounce jsonb
 ) RETURNS TABLE (outcome text, tenant_id uuid, inbound_id uuid, kind text, action_id bigint)
@@ -98,7 +98,10 @@ BEGIN
 
     IF v_id IS NOT NULL AND v_kind = 'reply' THEN
         PERFORM apply_reply(v_id, p_judgement);
-    ELSIF v_id IS NOT NULL AND v_kind = 'bounce' THEN
+    ELSIF v_id IS NOT NULL AND v_kind = 'message' THEN
+        PERFORM heed_answer(m, NULL, p_judgement) FROM inbound_messages AS m
+        WHERE m.id = v_id AND m.contact_id IS NOT NULL;
+    ELSIF v_id IS NOT NULL AND v_kind IN ('bounce', 'complaint') THEN
         PERFORM apply_bounce(v_id, p_bounce);
     END IF;
     RETURN QUERY SELECT CASE WHEN v_id IS NULL THEN 'duplicate' ELSE 'stored' END, v_tenant, v_id, v_kind, v_action;
@@ -108,7 +111,8 @@ $$;
 -- Tells the engine whose message a stored reply answers. The engine locks its subject's row before it cancels what is
 -- open about it: another worker that is following up at this moment has then written its action, and that one is
 -- cancelled too.
--- p_judgement: {"sentiment", "score", "issues": [...], "summary"}
+-- p_judgement: {"answer", "language", "language_name", "sentiment", "score", "issues": [...], "summary", "text"};
+-- sentiment and score are NULL where they cannot be told
 CREATE OR REPLACE FUNCTION apply_reply(p_inbound_id uuid, p_judgement jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -122,35 +126,50 @@ BEGIN
     IF EXISTS (SELECT FROM engines AS e WHERE e.name = v_action.engine) THEN
         EXECUTE format('SELECT %I($1, $2, $3)', v_action.engine || '_answered') USING v_message, v_action, p_judgement;
     END IF;
+    PERFORM heed_answer(v_message, v_action, p_judgement);
 END
 $$;
 
--- A hard bounce: the action keeps why it did not arrive, and its address is written to no more. A report that
--- names none of our messages is believed only about the tenant's own contacts.
--- p_bounce: {"hard", "recipient" (folded), "status"}
+-- A bounce or a complaint: the action keeps why it did not arrive, and what failed is noted, which suppresses what is
+-- dead (see failures.sql). Whoever is named beside the address that we wrote to is its owner's business. A report that
+-- names none of our messages is believed only about the tenant's own contacts. A delay is no failure yet.
+-- p_bounce: {"failures": [{"recipient" (folded), "whose", "cause", "status", "said", "delayed"}]}
 CREATE OR REPLACE FUNCTION apply_bounce(p_inbound_id uuid, p_bounce jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_reason constant text := concat_ws(' ', 'hard bounce', p_bounce ->> 'status');
     v_message inbound_messages;
     v_sent_to text;
 BEGIN
-    IF NOT coalesce((p_bounce ->> 'hard')::boolean, false) THEN
-        RETURN;
-    END IF;
     SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
-    UPDATE scheduled_actions AS a SET reason = v_reason
-    WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id
-    RETURNING nullif(lower(btrim(a.sent_to)), '') INTO v_sent_to;
+    SELECT nullif(lower(btrim(a.sent_to)), '') INTO v_sent_to FROM scheduled_actions AS a
+    WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id;
 
-    INSERT INTO suppressions (tenant_id, address, reason)
-    SELECT v_message.tenant_id, v_sent_to, v_reason WHERE v_sent_to IS NOT NULL
-    UNION
-    SELECT v_message.tenant_id, lower(btrim(c.email)), v_reason
-    FROM contacts_with_address(v_message.tenant_id, p_bounce ->> 'recipient', p_bounce ->> 'recipient') AS c
-    WHERE v_sent_to IS NULL
-    ON CONFLICT (tenant_id, address) DO NOTHING;
+    WITH failures AS (
+        SELECT f.* FROM jsonb_to_recordset(p_bounce -> 'failures')
+            AS f (recipient text, whose text, cause text, status text, said text, delayed boolean)
+        WHERE NOT f.delayed
+    ), addressed AS (
+        -- Of several that one message brought about, the one of its address counts, else the mildest.
+        (SELECT v_sent_to AS address, f.* FROM failures AS f WHERE v_sent_to IS NOT NULL
+         ORDER BY f.recipient = regexp_replace(v_sent_to, '^([^+@]+)\+[^@]*@', '\1@') DESC NULLS LAST, f.whose = 'address'
+         LIMIT 1)
+        UNION ALL
+        SELECT DISTINCT ON (c.email) lower(btrim(c.email)), f.* FROM failures AS f
+        CROSS JOIN LATERAL contacts_with_address(v_message.tenant_id, f.recipient, f.recipient) AS c
+        WHERE v_sent_to IS NULL
+    ), explained AS (
+        UPDATE scheduled_actions AS a
+        SET reason = CASE v_message.kind WHEN 'bounce' THEN 'not delivered: ' ELSE '' END
+            || d.cause || coalesce(' (' || d.status || ')', '')
+        FROM addressed AS d
+        WHERE a.id = v_message.action_id AND a.tenant_id = v_message.tenant_id
+    )
+    INSERT INTO delivery_failures (
+        tenant_id, address, action_id, inbound_message_id, whose, cause, status, said, failed_at)
+    SELECT v_message.tenant_id, d.address, v_message.action_id, p_inbound_id, d.whose, d.cause, d.status, d.said,
+           v_message.received_at
+    FROM addressed AS d;
 END
 $$;
 

@@ -65,7 +65,7 @@ AS $$
           AND (status = 'succeeded' OR (status = 'running' AND lease_until > clock_timestamp())))
 $$;
 
--- The tenants for whom an engine, that is not off for them, has due work now. Only the engine's own tables are read:
+-- The tenants for whom an engine, that is not off for them nor stopped by the operator, has due work now. Only the engine's own tables are read:
 -- a lock on another engine's stops nobody here. A tenant may be named in vain; its batch is then empty.
 CREATE OR REPLACE FUNCTION due_tenants(p_engine text) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
@@ -79,7 +79,7 @@ BEGIN
         'SELECT t.id FROM %I() AS t (id)'
         ' WHERE NOT EXISTS (SELECT FROM engine_settings AS s'
         '                   WHERE s.tenant_id = t.id AND s.engine = $1 AND s.mode = ''off'')'
-        ' ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
+        ' AND NOT is_stopped(t.id, $1) ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
 END
 $$;
 

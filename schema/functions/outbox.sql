@@ -33,6 +33,7 @@ BEGIN
                     ELSE v_unwanted ->> a.id::text END AS unwanted,
                CASE WHEN a.kind <> 'email' THEN NULL
                     WHEN destination.address IS NULL THEN 'no address'
+                    WHEN length(destination.address) > 320 THEN 'the address is longer than any address'
                     WHEN s.address IS NOT NULL THEN 'address is suppressed: ' || s.reason END AS unsendable
     ) AS refusal
     WHERE a.id = ANY (p_actions);
@@ -131,6 +132,28 @@ AS $$
     SELECT count(*)::integer FROM updated
 $$;
 
+-- How many more e-mails (or else tasks and cases) of a tenant may leave within these 24 hours: 5,000 each, unless the
+-- operator set another number in tenant_quotas. What is over waits, and loses nothing. Counted from what was sent,
+-- and no further than the quota.
+CREATE OR REPLACE FUNCTION quota_left(p_tenant_id uuid, p_email boolean) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_since constant timestamptz := fleet_now() - interval '24 hours';
+    v_quota integer;
+BEGIN
+    SELECT CASE WHEN p_email THEN q.messages ELSE q.tasks END INTO v_quota FROM tenant_quotas AS q
+    WHERE q.tenant_id = p_tenant_id;
+    v_quota := coalesce(v_quota, 5000);
+    RETURN v_quota - (
+        SELECT count(*) FROM (
+            SELECT FROM scheduled_actions AS a
+            WHERE a.tenant_id = p_tenant_id AND (a.kind = 'email') = p_email AND a.status = 'sent' AND a.sent_at > v_since
+            LIMIT v_quota
+        ) AS sent);
+END
+$$;
+
 -- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
 -- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
 -- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits. The loop
@@ -154,7 +177,7 @@ BEGIN
         WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id > v_tenant
         ORDER BY a.tenant_id LIMIT 1;
         EXIT WHEN v_tenant IS NULL;
-        CONTINUE WHEN EXISTS (
+        CONTINUE WHEN is_stopped(v_tenant, NULL) OR EXISTS (
             SELECT FROM tenant_delivery AS y
             WHERE y.tenant_id = v_tenant
               AND (y.paused OR (v_now AT TIME ZONE y.time_zone)::time < y.window_start
@@ -162,7 +185,8 @@ BEGIN
         v_claimed := v_claimed || ARRAY(
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
-            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed))
+            ORDER BY a.run_at, a.id
+            LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, true))
             FOR NO KEY UPDATE SKIP LOCKED);
     END LOOP;
 
@@ -187,8 +211,10 @@ END
 $$;
 
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
--- unsent marks what was claimed but never tried; its attempt is given back.
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "run_at", "unsent"}]
+-- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
+-- suppresses a dead address (see failures.sql).
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "run_at", "unsent",
+--              "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -199,10 +225,16 @@ AS $$
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
             message_id = coalesce(r.message_id, a.message_id), lease_owner = NULL, lease_until = NULL
-        FROM jsonb_to_recordset(p_results)
-            AS r (id bigint, status text, error text, address text, message_id text, run_at timestamptz, unsent boolean)
+        FROM jsonb_to_recordset(p_results) AS r (
+            id bigint, status text, error text, address text, message_id text, run_at timestamptz, unsent boolean,
+            failure jsonb)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
-        RETURNING a.id
+        RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
+    ), noted AS (
+        INSERT INTO delivery_failures (tenant_id, address, action_id, whose, cause, status, said, failed_at)
+        SELECT u.tenant_id, u.address, u.id, u.failure ->> 'whose', u.failure ->> 'cause', u.failure ->> 'status', u.error,
+               fleet_now()
+        FROM updated AS u WHERE u.failure IS NOT NULL AND u.address IS NOT NULL
     )
     SELECT count(*)::integer FROM updated
 $$;
@@ -223,7 +255,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = k.kind AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
-            ORDER BY a.run_at, a.id LIMIT p_per_tenant
+            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, quota_left(w.tenant_id, false))
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS due
         LIMIT p_limit);
@@ -321,12 +353,12 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
+REVOKE ALL ON FUNCTION quota_left(uuid, boolean), action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
     check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
+GRANT EXECUTE ON FUNCTION quota_left(uuid, boolean), action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
     tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)

@@ -4,41 +4,73 @@
 DO $$
 DECLARE
     v_table text;
+    v_grants text;
+    v_sequence text;
 BEGIN
-    -- Tables of P1, and how a tenant wants to be served: the tenant's own people read and write them.
-    FOREACH v_table IN ARRAY ARRAY[
-        'feedback_requests', 'deal_stage_history', 'deal_stage_config', 'quotes', 'quote_activities', 'quote_outcomes',
-        'contact_enrichment_queue', 'opportunity_signals', 'compliance_schedule', 'compliance_checks',
-        'engine_settings', 'tenant_delivery', 'suppressions', 'quote_counters', 'scheduled_actions', 'engine_runs',
-        'tenant_mailboxes', 'inbound_messages', 'provider_usage', 'provider_limits', 'merge_decisions'
-    ] LOOP
+    -- What a tenant's people may do with the own tenant's rows, beside reading them. Settings are theirs. Evidence (what
+    -- was asked, answered, decided, sent) they read, and add to where a line says so; what the fleet trusts as its own,
+    -- or as a fact about who is who, is written by its functions and by the operator alone.
+    FOR v_table, v_grants IN SELECT * FROM (VALUES
+        ('deal_stage_config',        'INSERT, UPDATE, DELETE'),
+        ('engine_settings',          'INSERT, UPDATE, DELETE'),
+        ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
+        ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
+        ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, phone_region),'
+                                     'UPDATE (paused, time_zone, window_start, window_end, phone_region)'),
+        ('suppressions',             'INSERT (tenant_id, address, reason)'),
+        ('feedback_requests',        'UPDATE (scheduled_for, contact_id)'),
+        ('quote_activities',         'INSERT (tenant_id, quote_id, activity_type, notes, metadata)'),
+        ('compliance_checks',        'INSERT (tenant_id, schedule_id, compliance_type, entity_type, entity_id, entity_name,'
+                                     ' period_start, period_end, due_at, required_fields, notification_days_before,'
+                                     ' escalation_days_after), UPDATE (notes)'),
+        ('contact_enrichment_queue', 'INSERT (tenant_id, contact_id, email_address, source, extracted_data)'),
+        ('opportunity_signals',      'INSERT (tenant_id, source_type, source_id, client_id, contact_id, signal_type,'
+                                     ' signal_strength, extracted_text, context),'
+                                     'UPDATE (actioned, actioned_at, action_taken, action_result)'),
+        ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
+        ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
+        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL)
+    ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
+        EXECUTE format('GRANT SELECT%s ON %I TO authenticated', ', ' || v_grants, v_table);
         EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
-        IF v_table NOT IN ('engine_runs', 'provider_limits') THEN
-            -- The subselect makes the tenant one value per statement instead of one call per row.
-            EXECUTE format('DROP POLICY IF EXISTS fleet_own_tenant ON %I', v_table);
-            EXECUTE format('CREATE POLICY fleet_own_tenant ON %I FOR ALL TO authenticated '
-                           'USING (tenant_id = (SELECT current_tenant_id())) '
-                           'WITH CHECK (tenant_id = (SELECT current_tenant_id()))', v_table);
-        END IF;
-        -- The outbox is written by engines and decided by operators; nobody resets the own tenant's spending.
-        IF v_table IN ('scheduled_actions', 'provider_usage') THEN
-            EXECUTE format('GRANT SELECT ON %I TO authenticated', v_table);
-        ELSIF v_table NOT IN ('engine_runs', 'provider_limits') THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO authenticated', v_table);
-        END IF;
+        -- The subselect makes the tenant one value per statement instead of one call per row.
+        EXECUTE format('DROP POLICY IF EXISTS fleet_own_tenant ON %I', v_table);
+        EXECUTE format('CREATE POLICY fleet_own_tenant ON %I FOR ALL TO authenticated '
+                       'USING (tenant_id = (SELECT current_tenant_id())) '
+                       'WITH CHECK (tenant_id = (SELECT current_tenant_id()))', v_table);
     END LOOP;
 
-    -- The registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers' alone.
-    FOREACH v_table IN ARRAY ARRAY['engines', 'inbound_rejects', 'imap_folders'] LOOP
+    -- With a quote that was sent its history would go; people note calls, and the fleet what it does itself.
+    DROP POLICY IF EXISTS fleet_only_drafts ON quotes;
+    CREATE POLICY fleet_only_drafts ON quotes AS RESTRICTIVE FOR DELETE TO authenticated
+        USING (status IN ('draft', 'pending_approval'));
+    DROP POLICY IF EXISTS fleet_own_words ON quote_activities;
+    CREATE POLICY fleet_own_words ON quote_activities AS RESTRICTIVE FOR INSERT TO authenticated
+        WITH CHECK (activity_type NOT IN
+            ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated'));
+
+    -- The ledger, the registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
+    FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
         EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
+    END LOOP;
+
+    -- Who may set a sequence can stop whoever counts by it. Identity columns need no right to theirs.
+    FOR v_sequence IN
+        SELECT s.oid::regclass FROM pg_class AS s
+        JOIN pg_depend AS d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
+        JOIN pg_class AS t ON t.oid = d.refobjid
+        WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
+            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'migration_history')
+    LOOP
+        EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;
 
     -- Which migrations ran is the owner's to write, the workers' to read, and nobody else's business.
@@ -50,6 +82,10 @@ BEGIN
 
     -- CRM tables that were created because they were missing; a CRM that brought its own keeps its policies.
     FOR v_table IN SELECT a.table_name FROM fleet_core_additions AS a WHERE a.column_name = '*' LOOP
+        EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
+        -- Who belongs where is not for users to write.
+        EXECUTE format('GRANT %s ON %I TO authenticated', CASE WHEN v_table IN ('tenants', 'profiles') THEN 'SELECT'
+                       ELSE 'SELECT, INSERT, UPDATE, DELETE' END, v_table);
         EXECUTE format('DROP POLICY IF EXISTS fleet_workers ON %I', v_table);
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
         EXECUTE format('DROP POLICY IF EXISTS fleet_own_tenant ON %I', v_table);

@@ -47,6 +47,9 @@ BEGIN
             'SELECT $1, t.name, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
             engine || '_refused') USING engine;
     END LOOP;
+    RETURN QUERY
+    SELECT x.engine, t.name, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
+    ORDER BY x.aside_at DESC LIMIT 100;
 END
 $$;
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workers.insight.merge import CONTACT_FIELDS, merge_contact
+from workers.insight.contact_values import CONTACT_FIELDS, fits, storable
+from workers.insight.merge import merge_contact
 
 
 def test_empty_fields_are_filled_and_known_ones_kept() -> None:
@@ -80,7 +81,116 @@ def test_values_that_differ_are_not_taken_for_equal(field: str, known: str, foun
     assert [conflict["field"] for conflict in merge.conflicts] == [field]
 
 
-contacts = st.dictionaries(st.sampled_from(CONTACT_FIELDS), st.one_of(st.none(), st.text(max_size=60)))
+GOOD = {
+    "first_name": ["Ada", "Jean-Luc", "D'Arcy", "María José", "José (Pepe)", "Анна", "अनीता", "王小明", "Ø."],
+    "last_name": ["Lovelace", "van den Berg", "O’Neill", "Smith, Jr.", "MacDonald-Ross", "De la Cruz y García"],
+    "title": ["CTO", "Head of R&D", "Founder & CEO | Board member", "VP, Data: EMEA", "3rd Line Engineer", "部長"],
+    "company": ["Acme GmbH & Co. KG", "3M", "booking.com", "H&M", "株式会社東京", "Ernst & Young", "Yahoo!"],
+    "phone": ["+44 113 496 0321", "(212) 555-0147", "030/901820", "+49 (0)711 2233-445", "713.555.0182 ext. 12"],
+    "mobile": ["+447911123456", "06 12 34 56 78"],
+    "email": ["ada@acme.example", "ada.l+crm@mail.acme.co.uk", "o'neil@acme.example"],
+    "linkedin_url": [
+        "https://www.linkedin.com/in/ada-l",
+        "linkedin.com/in/ada%C3%A9",
+        "https://de.linkedin.com/in/ada/",
+    ],
+}
+HOSTILE = [
+    "javascript:alert(1)",
+    "JavaScript :alert(1)",
+    "data:text/html,x",
+    '=HYPERLINK("https://evil.example","Ada")',
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "＝1",
+    "<script>x</script>",
+    "<img src=x>",
+    "{{ 7 * 7 }}",
+    "${jndi:ldap://x}",
+    "Ada\x00",
+    "Ada\r\nBcc: all@acme.example",
+    "Ada\u202egpj",
+    "Ada\u200b",
+    "\ud800",
+    "n/a",
+    "NULL",
+    "-",
+    "?",
+    "x" * 400,
+    "https://evil.example/in/ada",
+]
+
+
+@pytest.mark.parametrize("field", CONTACT_FIELDS)
+def test_real_values_fill_a_contact(field: str) -> None:
+    for value in GOOD[field]:
+        assert merge_contact({}, {field: value}, "apollo").fill == {field: value}
+
+
+@pytest.mark.parametrize("field", CONTACT_FIELDS)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_programs_run_or_what_says_nothing_reaches_no_contact_and_no_person(field: str, value: str) -> None:
+    for current in ({}, {field: GOOD[field][0]}):
+        merge = merge_contact(current, {field: value}, "apollo")
+        assert (merge.fill, merge.conflicts) == ({}, ())
+        assert merge.refused in {(field,), ()}  # "?" says nothing at all
+    assert storable({field: value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("phone", "call me"),
+        ("phone", "4711"),
+        ("phone", "+44 113 496 0321 / +44 113 496 0322"),
+        ("mobile", "12345678901234567"),
+        ("mobile", "03.02.2025 09:01 Uhr"),
+        ("title", "+44 113 496 0321"),
+        ("title", "ada@acme.example"),
+        ("title", "https://acme.example"),
+        ("title", "I am out of the office until Monday and will answer your mail as soon as I am back at my desk"),
+        ("first_name", "Acme GmbH"),
+        ("first_name", "ada@acme.example"),
+        ("last_name", "Lovelace 2"),
+        ("email", "ada at acme"),
+        ("email", "ada@acme"),
+        ("email", "Ada <ada@acme.example>"),
+        ("email", "ada@acme.example, bo@acme.example"),
+        ("linkedin_url", "ada-l"),
+        ("linkedin_url", "https://linkedin.com.evil.example/in/ada"),
+        ("linkedin_url", "https://evil.example/?linkedin.com/in/ada"),
+        ("company", "info@acme.example"),
+        ("company", "..."),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(field: str, value: str) -> None:
+    merge = merge_contact({}, {field: value}, "apollo")
+    assert merge.fill == {}
+    assert merge.refused in {(field,), ()}
+    assert not fits(field, value)
+
+
+def test_what_else_a_provider_says_is_kept_unless_a_program_could_run_it() -> None:
+    found = {"title": "CTO", "sources": {"title": "https://acme.example/team"}, "seniority": "c_suite", "score": 0.9}
+    assert storable(found) == found
+    hostile = {"seniority": "=1+1", "sources": {"title": "javascript:x", "phone": "https://acme.example"}, "title": 3}
+    assert storable(hostile) == {"sources": {"phone": "https://acme.example"}}
+
+
+def test_a_doubtful_match_fills_nothing_and_asks_a_person() -> None:
+    merge = merge_contact(
+        {"title": "", "phone": "+14155552671"}, {"title": "CTO", "phone": "+14155552671"}, "x", certain=False
+    )
+    assert merge.fill == {}
+    assert merge.conflicts == ({"field": "title", "current": "", "proposed": "CTO", "source": "x"},)
+
+
+texts = st.one_of(
+    st.text(max_size=60), st.sampled_from([*HOSTILE, *(value for values in GOOD.values() for value in values)])
+)
+contacts = st.dictionaries(st.sampled_from(CONTACT_FIELDS), st.one_of(st.none(), texts))
 
 
 # The first draw builds a table of Unicode, which a busy machine does slowly.
@@ -91,7 +201,8 @@ def test_a_merge_never_touches_a_field_that_has_a_value(
 ) -> None:
     merge = merge_contact(current, proposed, "manual", region)
     assert all(not (current.get(field) or "").strip() for field in merge.fill)
-    assert all(value.strip() for value in merge.fill.values())
+    assert all(fits(field, value) for field, value in merge.fill.items())
+    assert all(fits(conflict["field"], conflict["proposed"]) for conflict in merge.conflicts)
     # Once the fill is written the same data says nothing new: a second run adds nothing.
     again = merge_contact({**current, **merge.fill}, proposed, "manual", region)
     assert again.fill == {}

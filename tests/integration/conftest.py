@@ -9,6 +9,7 @@ import pytest
 from tests.apollo import KEY, apollo_says
 from tests.conftest import Servers
 from tests.fleet import Fleet
+from tests.mail import MailServer
 from tests.provider_server import ProviderServer
 from workers.providers import http
 from workers.settings import settings
@@ -17,7 +18,7 @@ from workers.settings import settings
 @pytest.fixture
 def fleet(servers: Servers, database_url: str, tmp_path: Path, worker_id: str) -> Iterator[Fleet]:
     number = 1 + int(worker_id.removeprefix("gw")) % 15 if worker_id != "master" else 1
-    fleet = Fleet(database_url, f"{servers.valkey.rpartition('/')[0]}/{number}", tmp_path / "fleet")
+    fleet = Fleet(database_url, f"{servers.valkey}?virtual_host={number}", tmp_path / "fleet")
     with closing(fleet.redis), closing(fleet.client):
         yield fleet
 
@@ -30,4 +31,11 @@ def apollo(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
         monkeypatch.setenv("APOLLO_API_KEY", KEY)
         monkeypatch.setenv("APOLLO_URL", server.url)
         settings.cache_clear()
+        yield server
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server that takes everything, until a test tells it otherwise."""
+    with MailServer() as server:
         yield server

@@ -5,11 +5,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -17,42 +15,9 @@ from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, days
 from tests.mail import MailServer, free_port
-from workers import clock
+from tests.outbox import run, write
 from workers.db.session import Connection, connect, transaction
-from workers.delivery.deliver import channel_for, deliver
 from workers.settings import Settings
-
-VARIABLES = {
-    "deal": "Ten licences", "stage": "lead", "company": "Acme", "first_name": "Ann", "owner_name": None,
-    "days_silent": 12, "step": 1, "max_steps": 5,
-}  # fmt: skip
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-def run(connection: Connection, url: str | None, at: datetime = NOW, **values: Any) -> Counter[str]:
-    """One pass of delivery, as if it were `at`."""
-    settings = Settings(smtp_url=url, **values)
-    with clock.at(at):
-        return deliver(connection, channel_for(settings), settings)
-
-
-def write(crm: Crm, tenant: UUID, number: int = 1, **values: Any) -> list[int]:
-    """Write e-mails about one stalled deal and return their ids."""
-    client = crm.client(tenant)
-    contact = values.pop("contact_id", None) or crm.contact(tenant, client)
-    deal = values.pop("subject_id", None) or crm.deal(tenant, client_id=client, contact_id=contact, stalled_at=NOW)
-    row = {
-        "tenant_id": tenant, "engine": "deals", "kind": "email", "template": "deal_follow_up",
-        "variables": Jsonb(VARIABLES),
-        "subject_type": "deal", "subject_id": deal, "client_id": client, "contact_id": contact, "run_at": NOW,
-    } | values  # fmt: skip
-    ids: list[Any] = [crm.insert("scheduled_actions", **row, dedupe_key=str(uuid4())) for _ in range(number)]
-    return ids
 
 
 def test_every_message_is_sent_exactly_once_under_its_stable_id(
@@ -263,58 +228,6 @@ def test_answered_requests_decided_quotes_and_settled_checks_are_left_alone(
     assert {row["reason"] for row in crm.actions()} == {
         "the quote has an outcome", "the request is responded", "the check is completed",
     }  # fmt: skip
-
-
-def test_tasks_and_cases_are_filed_exactly_once(connection: Connection, crm: Crm) -> None:
-    tenant = crm.tenant()
-    owner = crm.profile(tenant)
-    handover = {"template": "deal_handover", "assigned_to": owner}
-    write(crm, tenant, 3, kind="task", **handover)
-    write(crm, tenant, 2, kind="case", **handover)
-
-    assert run(connection, None) == {"filed": 5}
-    assert run(connection, None) == {}
-
-    tasks, cases = crm.rows("SELECT * FROM tasks"), crm.rows("SELECT * FROM cases")
-    assert (len(tasks), len(cases)) == (3, 2)
-    assert {task["assigned_to"] for task in tasks} == {owner}
-    assert tasks[0]["title"].startswith('Call about "Ten licences"')
-    assert {row["status"] for row in crm.actions()} == {"sent"}
-
-
-def test_what_the_crm_refuses_fails_alone_and_who_is_gone_is_left_out(
-    connection: Connection, crm: Crm, server: MailServer
-) -> None:
-    tenant = crm.tenant()
-    crm.execute("ALTER TABLE tasks ADD CHECK (title NOT LIKE '%%forbidden%%')")
-    write(crm, tenant, kind="task", template="deal_handover", variables=Jsonb(VARIABLES | {"deal": "forbidden"}))
-    write(crm, tenant, 2, kind="task", template="deal_handover")
-    gone = crm.contact(tenant)
-    write(crm, tenant, kind="case", template="deal_handover", contact_id=gone)
-    crm.execute("DELETE FROM contacts WHERE id = %s", gone)
-    write(crm, tenant)
-
-    assert run(connection, server.url) == {"filed": 3, "failed": 1, "sent": 1}
-    (failed,) = crm.actions(status="failed")
-    assert "the CRM refuses it" in failed["last_error"]
-    assert crm.rows("SELECT contact_id FROM cases") == [{"contact_id": None}]
-
-
-@pytest.mark.parametrize("code", ["insufficient_privilege", "object_not_in_prerequisite_state", "P0001"])
-def test_a_crm_that_refuses_every_task_in_its_own_way_stops_no_mail(
-    connection: Connection, crm: Crm, server: MailServer, code: str
-) -> None:
-    tenant = crm.tenant()
-    crm.execute(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION 'closed on Sundays' USING ERRCODE = '{code}'; END $$"
-    )
-    crm.execute("CREATE TRIGGER refuse BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION refuse()")
-    write(crm, tenant, kind="task", template="deal_handover")
-    write(crm, tenant)
-
-    assert run(connection, server.url) == {"failed": 1, "sent": 1}
-    assert "closed on Sundays" in crm.actions(status="failed")[0]["last_error"]
 
 
 def test_a_paused_tenant_and_one_outside_its_hours_wait_and_the_others_do_not(

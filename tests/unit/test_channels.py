@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.mail import MailServer, free_port
-from workers.delivery.channels import MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
+from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
 from workers.delivery.render import Text, compose
 
 TENANT = UUID(int=7)
@@ -112,37 +112,75 @@ def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_tex
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-@pytest.mark.parametrize("where", ["recipient", "data"])
-@pytest.mark.parametrize(
-    ("reply", "outcome"),
-    [
-        ("450 try again later", RetryLater("450 try again later")),
-        ("452 mailbox full", RetryLater("452 mailbox full")),
-        ("550 no such user", Rejected("550 no such user")),
-        ("554 we do not want this", Rejected("554 we do not want this")),
-    ],
-)
-def test_4xx_is_tried_again_5xx_is_final_and_the_next_message_goes_out(
-    where: str, reply: str, outcome: Outcome
-) -> None:
+def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
+    """What becomes of two messages if the first is refused, and which of them arrived."""
     refusals = iter([reply])
     server = MailServer()
-    if where == "recipient":
+    if where == "RCPT":
         server.answer_recipient = lambda _address: next(refusals, None)
     else:
         server.answer = lambda _address, _message: next(refusals, None)
     with server:
-        assert send(server.url, letter(1), letter(2)) == [outcome, Sent()]
+        return send(server.url, letter(1), letter(2)), server.message_ids
 
-    assert server.message_ids == [letter(2)["Message-ID"]]
+
+@pytest.mark.parametrize("where", ["RCPT", "DATA"])
+@pytest.mark.parametrize(
+    "reply", ["450 try again later", "452 mailbox full", "552 5.2.2 over quota", "451 4.7.1 greylisted"]
+)
+def test_what_may_pass_is_tried_again_and_the_next_message_goes_out(where: str, reply: str) -> None:
+    (first, second), arrived = answered(where, reply)
+
+    assert isinstance(first, RetryLater)
+    assert (first.error, first.channel_down, first.fault and first.fault.whose) == (reply, False, "moment")
+    assert (second, arrived) == (Sent(), [letter(2)["Message-ID"]])
+
+
+@pytest.mark.parametrize(
+    ("where", "reply", "whose"),
+    [
+        ("RCPT", "550 no such user", "address"),
+        ("RCPT", "550 5.1.1 no such user", "address"),
+        ("DATA", "550 no such user", "message"),
+        ("RCPT", "554 we do not want this", "message"),
+        ("DATA", "554 we do not want this", "message"),
+        ("DATA", "552 5.3.4 message size exceeds fixed limit", "message"),
+    ],
+)
+def test_what_is_refused_for_good_fails_with_whose_fault_it_is(where: str, reply: str, whose: str) -> None:
+    (first, second), arrived = answered(where, reply)
+
+    assert isinstance(first, Rejected)
+    assert (first.error, first.fault and first.fault.whose) == (reply, whose)
+    assert (second, arrived) == (Sent(), [letter(2)["Message-ID"]])
+
+
+@pytest.mark.parametrize("where", ["RCPT", "DATA"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.4.5 Daily user sending limit exceeded",
+        "554 5.7.1 Relay access denied",
+        "550 5.7.1 Service unavailable; client [192.0.2.10] is listed by bl.blocklist.example",
+        "550 5.7.26 Unauthenticated email is not accepted due to the domain's DMARC policy",
+        "550 5.7.60 Client does not have permissions to send as this sender",
+        "454 4.7.0 Throttling failure: daily message quota exceeded",
+    ],
+)
+def test_what_is_wrong_with_the_sender_fails_no_message(where: str, reply: str) -> None:
+    (first, _), _ = answered(where, reply)
+
+    assert first == Blocked(reply)
 
 
 def test_after_421_the_next_message_takes_a_new_connection() -> None:
     refusals = iter(["421 too many messages in this session"])
     with MailServer(answer_recipient=lambda _address: next(refusals, None)) as server:
-        outcomes = send(server.url, letter(1), letter(2))
+        lost, second = send(server.url, letter(1), letter(2))
 
-    assert outcomes == [RetryLater("421 too many messages in this session"), Sent()]
+    assert isinstance(lost, RetryLater)
+    assert (lost.error, lost.channel_down) == ("421 too many messages in this session", False)
+    assert second == Sent()
 
 
 def test_nobody_listening_is_a_channel_that_is_down() -> None:
@@ -184,8 +222,8 @@ def test_a_server_that_dies_in_the_middle_of_a_batch_and_comes_back() -> None:
 def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> None:
     with MailServer(password="pass/word@1") as server:  # noqa: S106  # a test's own
         place = server.url.removeprefix("smtp://")
-        (wrong,) = send(f"smtp://care:guess@{place}", letter(1))
-        assert send(f"smtp://care:pass%2Fword%401@{place}", letter(2)) == [Sent()]
+        (wrong,) = send(f"smtp://care:guess@{place}?starttls=off", letter(1))
+        assert send(f"smtp://care:pass%2Fword%401@{place}?starttls=off", letter(2)) == [Sent()]
 
     assert isinstance(wrong, RetryLater)
     assert wrong.channel_down
@@ -195,10 +233,21 @@ def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> Non
 
 def test_a_login_where_the_server_knows_none_is_no_fault_of_the_message() -> None:
     with MailServer() as server:
+        (outcome,) = send(f"{server.url.replace('//', '//care:secret@')}?starttls=off", letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert outcome.channel_down
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_password_is_not_sent_to_a_server_without_tls() -> None:
+    with MailServer(password="secret") as server:  # noqa: S106  # a test's own
         (outcome,) = send(server.url.replace("//", "//care:secret@"), letter())
 
     assert isinstance(outcome, RetryLater)
     assert outcome.channel_down
+    assert "STARTTLS" in outcome.error
+    assert (server.logins, server.received) == ([], [])
 
 
 def test_where_starttls_is_required_and_not_offered_nothing_is_sent() -> None:

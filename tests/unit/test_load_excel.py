@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.folders import workbook
@@ -131,7 +131,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", COUNTRIES)
-@settings(deadline=None)  # a shared machine has slow moments
 @given(
     rows=deals(), saving=st.builds(Saving, st.sampled_from([*SAVED_AS]), st.booleans(), st.booleans(), st.booleans())
 )
@@ -173,7 +172,6 @@ def test_an_ordinary_sheet_is_read_without_an_option(name: str, how: str, path: 
     assert all(isinstance(item, Row) and same(item, deal) for item, deal in zip(read(path), rows, strict=True))
 
 
-@settings(deadline=None)  # a shared machine has slow moments
 @given(rows=deals())
 def test_what_a_workbook_holds_is_what_is_read(path: Path, rows: list[Deal]) -> None:
     book = path.with_name("deals.xlsx")

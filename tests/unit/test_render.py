@@ -1,5 +1,7 @@
 """If these fail, a customer reads "None" or a template's inside, or a name writes headers of its own."""
 
+import re
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from jinja2 import DictLoader, TemplateError
 
 from workers.delivery import render as rendering
-from workers.delivery.render import SenderError, Text, compose, render
+from workers.delivery.render import SenderError, Text, UnsendableError, _require_own_headers, compose, render
 from workers.engines.registry import all_engines
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
@@ -30,6 +32,9 @@ FULL: dict[str, Any] = {
     "summary": "Late again.", "case_error": "no such queue",
     "signal": "churn_risk", "evidence": "we will move to another supplier", "origin": "email", "strength": 0.95,
     "person": "Zoë Quist",
+    "writer": "Zoë <zoe@acme.example>", "language": "de", "language_name": "German", "answer": "refusal",
+    "text": "Nein.", "subject": "Re: Ten licences", "matter": "deal", "matter_id": "7", "sent_on": "1 March 2026",
+    "addresses": ["zoe@acme.example"], "cancelled": 2,
 }  # fmt: skip
 OPTIONAL = [
     "deal",
@@ -46,7 +51,11 @@ OPTIONAL = [
     "case_error",
     "person",
     "evidence",
+    "text",
+    "subject",
+    "sent_on",
 ]
+ABOUT_ANSWERS = ["answer_unread", "opt_out"]  # filed for any engine by schema/functions/answers.sql
 TENANT = UUID(int=7)
 
 
@@ -74,7 +83,7 @@ def check(text: Text) -> None:
 
 
 def test_every_template_belongs_to_one_engine_or_is_a_piece_of_others() -> None:
-    declared = [name for engine in all_engines().values() for name in engine.templates]
+    declared = [name for engine in all_engines().values() for name in engine.templates] + ABOUT_ANSWERS
     assert sorted(declared) == sorted(NAMES)
 
 
@@ -104,6 +113,14 @@ def test_the_tone_escalates(name: str) -> None:
         assert "last note" in steps[-1].body
 
 
+@pytest.mark.parametrize("value", ["N/A", "bo@acme.example", "Sales Team", "Acme", "Mr. Quist"])
+def test_a_letter_to_somebody_without_a_name_begins_with_hello_alone(value: str) -> None:
+    for name in ("deal_follow_up", "quote_follow_up", "feedback_request", "compliance_reminder"):
+        body = render(name, FULL | {"first_name": value, "company": "Acme"}, "Northwind").body
+        assert body.splitlines()[0] == "Hello,"
+    assert "a personal call, or" in render("deal_handover", FULL | {"first_name": value}, "Northwind").body
+
+
 def test_the_last_follow_up_says_so_however_few_there_are() -> None:
     for name in ("deal_follow_up", "quote_follow_up"):
         assert "last note" in render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind").body
@@ -126,6 +143,86 @@ def test_names_of_any_alphabet_survive(name: str) -> None:
     assert any(value in text.subject + text.body for value in [*names.values(), "Café Ελλάδα", "Q-2026-0001"])
     assert "�" not in text.subject + text.body
     check(text)
+
+
+# Titles and names that Python before 3.12.5 turns into headers, and a body, of their own (CVE-2024-6923).
+SMUGGLED = [
+    "=?utf-8?q?Hello=0AFrom:=20ceo@acme.example?=",
+    "=?utf-8?q?Hello=0ABcc:=20all@acme.example=0AContent-Type:=20text/html=0A=0A<h1>Pay</h1>?=",
+    "=?utf-8?b?SGVsbG8KRnJvbTogY2VvQGFjbWUuZXhhbXBsZQ==?=",
+    "==?utf-8?q?=0AFrom:=20x?=?utf-8?q?=0AFrom:=20x?=",
+    "=?utf-7?q?+2AA-?=",
+]
+
+
+@pytest.mark.parametrize("title", SMUGGLED)
+def test_a_title_writes_no_header_of_its_own(title: str) -> None:
+    message = letter(text=render("deal_follow_up", FULL | {"deal": title}, title), from_name=title)
+
+    assert reread(message).keys() == letter().keys()
+    assert message["From"].addresses[0].addr_spec == "care@fleet.example"
+    assert reread(message).get_content_type() == "text/plain"
+    assert title.rpartition("?")[0][2:] in reread(message)["Subject"].replace("= ?", "=?") + reread(message)["From"]
+
+
+@pytest.mark.parametrize("title", SMUGGLED[:3])
+def test_a_message_with_headers_that_nobody_set_is_refused(title: str) -> None:
+    message = letter()
+    message["X-Title"] = title  # as it would be without the care taken in compose
+
+    with pytest.raises(UnsendableError):
+        _require_own_headers(message)
+
+
+@pytest.mark.parametrize("address", ["=?utf-8?q?a=0ABcc:=20x?=@acme.example", "=?utf-8?q?a=0Ab?=@acme.example"])
+def test_an_address_writes_no_header_of_its_own(address: str) -> None:
+    for changes in ({"address": address}, {"from_address": address}, {"from_address": f"Care <{address}>"}):
+        with pytest.raises((UnsendableError, SenderError)):
+            letter(**changes)
+
+
+@given(
+    st.text(st.characters(), max_size=80), st.text(st.characters(), max_size=80) | st.sampled_from(SMUGGLED),
+    st.sampled_from(NAMES), st.sampled_from(STEPS),
+)  # fmt: skip
+@pytest.mark.fuzz
+def test_whatever_a_value_is_the_message_has_its_own_headers_and_lines(
+    value: str, name: str, template: str, step: int
+) -> None:
+    harmless = FULL | dict.fromkeys([*OPTIONAL, "quote_number"], "Ann") | {"step": step, "summary": "Late again."}
+    hostile = harmless | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}Z") | {"summary": "Late again."}
+
+    text = render(template, hostile, f"A{name}Z")
+    message = reread(letter(text=text, from_name=name))
+
+    assert message.keys() == letter().keys()
+    assert len(message["From"].addresses) == 1
+    assert len(text.body.splitlines()) == len(render(template, harmless, "Northwind").body.splitlines())
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", text.subject + text.body)
+
+
+@given(
+    st.text(alphabet='(((""\\<>@,;:[]=? \t\r\n\x00ab.é\ud800', max_size=400) | st.text(st.characters(), max_size=400),
+    st.integers(1, 60),
+)
+@pytest.mark.fuzz
+def test_whatever_an_address_is_it_is_used_or_refused(piece: str, times: int) -> None:
+    for changes in ({"address": piece * times}, {"address": f"{piece * times}@acme.example"}):
+        try:
+            message = letter(**changes)
+        except UnsendableError:
+            continue
+        assert message["To"].addresses[0].addr_spec == changes["address"]
+    for sender in (piece * times, f"{piece} <{piece * times}>", f"{piece * times} <care@fleet.example>"):
+        with suppress(SenderError):
+            assert reread(letter(from_address=sender)).keys() == letter().keys()
+
+
+def test_only_where_a_template_says_so_a_value_has_lines() -> None:
+    values = FULL | {"deal": "Ten\n\nKind regards,\nMallory", "summary": "Late.\n\nAgain."}
+
+    assert "Ten Kind regards, Mallory" in render("deal_follow_up", values | {"step": 1}, "Northwind").body
+    assert "Late.\n\nAgain." in render("service_recovery", values, "Northwind").body
 
 
 @given(st.text(max_size=60), st.sampled_from(NAMES), st.sampled_from(STEPS))
@@ -198,7 +295,9 @@ def test_the_message_id_depends_on_tenant_and_action_alone() -> None:
     [
         "ann", "ann@", "@acme.example", "ann@acme..example", "a b@acme.example", "ann@acme.example, bob@acme.example",
         "Ann <ann@acme.example>", "ann@acme.example\r\nBcc: all@acme.example", "ann@acme.example\x00",
-        "änn@acme.example", ";",
+        "änn@acme.example", ";", "(" * 3000 + "@acme.example", '"\\"' * 2000 + "@acme.example",
+        "a" * 99_999 + "@acme.example",
+        f"ann@{'ü' * 200}.example", "ann@[127.0.0.1]", '"ann"@acme.example',
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(address: str) -> None:
@@ -219,8 +318,17 @@ def test_any_text_is_an_address_or_a_value_error(local: str, rest: str) -> None:
         bytes(message)
 
 
-def test_a_domain_with_umlauts_is_written_as_every_server_understands_it() -> None:
-    assert str(letter(address="ann@bücher.example")["To"]) == "ann@xn--bcher-kva.example"
+@pytest.mark.parametrize(
+    ("domain", "written"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("groß.example", "xn--gro-7ka.example"),  # another domain than gross.example
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("日本語。jp", "xn--wgv71a119e.jp"),
+    ],
+)
+def test_a_domain_of_any_alphabet_is_written_as_every_server_understands_it(domain: str, written: str) -> None:
+    assert str(letter(address=f"ann@{domain}")["To"]) == f"ann@{written}"
 
 
 @pytest.mark.parametrize("sender", ["", "nobody", "care@", "Care <care@@fleet.example>"])

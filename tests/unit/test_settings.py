@@ -1,6 +1,9 @@
 """If these fail, a typing error in the configuration is found out by what it does to customers."""
 
+import os
 import re
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +12,17 @@ from pydantic import ValidationError
 
 from workers.errors import ConfigurationError
 from workers.settings import Settings, database_url, direct_database_url, redis_url, settings, usable_home
-from workers.up import _where
+from workers.urls import masked
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)  # no .env but the test's own
+    mask = os.umask(0o022)
+    yield
+    os.umask(mask)
 
 
 def test_without_any_variable_nobody_is_written_to() -> None:
@@ -90,12 +96,96 @@ def test_a_file_that_cannot_be_read_is_named() -> None:
         settings()
 
 
-def test_a_password_is_never_part_of_the_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMTP_URL", "smtp://care:pass/word@mail.example")
+@pytest.mark.parametrize("character", "@/?#%[℀")
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql://care:hunter{}2x@db.example/crm"),
+        ("DATABASE_URL", "postgresql://care:12{}2x@db.example/crm"),
+        ("DIRECT_DATABASE_URL", "postgres://care:hunter{}2x@db.example:5432/crm"),
+    ],
+)
+def test_a_password_that_must_be_escaped_is_asked_for_and_not_shown(
+    name: str, url: str, character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, url.format(character))
 
-    with pytest.raises(ConfigurationError, match="SMTP_URL") as refusal:
+    try:
+        shown = repr(settings())
+    except ConfigurationError as refusal:
+        shown = str(refusal)
+        assert "escaped" in shown
+    assert "hunter" not in shown
+    assert "2x" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("SMTP_URL", "smtp://care:hunter/2x@mail.example"),
+        ("SMTP_URL", "smtp://care:12#2x@mail.example"),
+        ("REDIS_URL", "redis://:12?2x@redis.example"),
+        ("IMAP_URL", "imaps://care:hunter[2x@imap.example"),
+        ("WEB_SEARCH_URL", "https://care:hunter℀2x@search.example"),
+    ],
+)
+def test_a_password_is_never_part_of_the_complaint(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, url)
+
+    with pytest.raises(ConfigurationError, match=name) as refusal:
         settings()
-    assert "pass" not in str(refusal.value)
+    assert "hunter" not in str(refusal.value)
+    assert "2x" not in str(refusal.value)
+
+
+def test_printed_settings_tell_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, url in {
+        "DATABASE_URL": "postgresql://care:hunter2@db.example/crm",
+        "DIRECT_DATABASE_URL": "postgresql://care:hunter2@db.example/crm",
+        "REDIS_URL": "redis://:hunter2@redis.example",
+        "SMTP_URL": "smtps://care:hunter2@mail.example",
+        "IMAP_URL": "imaps://care:hunter2@imap.example",
+        "WEB_SEARCH_URL": "https://care:hunter2@search.example",
+        "WEB_SEARCH_KEY": "hunter2",
+        "APOLLO_API_KEY": "hunter2",
+        "FLEET_REPLY_SECRET": "hunter2hunter2hunter2",
+    }.items():
+        monkeypatch.setenv(name, url)
+
+    assert "hunter2" not in repr(settings()) + str(settings())
+
+
+@pytest.mark.parametrize("variable", ["SMTP_URL", "IMAP_URL"])
+def test_a_password_goes_in_the_clear_to_this_machine_alone_and_only_if_said(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheme = variable.partition("_")[0].lower()
+    for here in ("localhost", "127.0.0.1", "[::1]"):
+        monkeypatch.setenv(variable, f"{scheme}://care:secret@{here}?starttls=off")
+        settings.cache_clear()
+        settings()
+    for elsewhere in (f"{scheme}.example?starttls=off", "localhost.example?starttls=off", "localhost?starttls=no"):
+        monkeypatch.setenv(variable, f"{scheme}://care:secret@{elsewhere}")
+        settings.cache_clear()
+        with pytest.raises(ConfigurationError, match=rf"{variable}: \?starttls="):
+            settings()
+
+
+def test_a_home_is_closed_to_others_and_so_is_what_the_fleet_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_HOME", "a home")
+    (usable_home() / "note").touch()
+
+    assert stat.S_IMODE(Path("a home").stat().st_mode) == 0o700
+    assert stat.S_IMODE(Path("a home/note").stat().st_mode) == 0o600
+
+
+def test_a_home_that_everybody_can_write_to_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("everybodys").mkdir()
+    Path("everybodys").chmod(0o1777)
+    monkeypatch.setenv("FLEET_HOME", "everybodys")
+
+    with pytest.raises(ConfigurationError, match=r"FLEET_HOME: every user"):
+        usable_home()
 
 
 @pytest.mark.parametrize("home", ["/proc/nope", "a-file"])
@@ -129,7 +219,7 @@ def test_a_damaged_note_of_the_servers_counts_as_none(monkeypatch: pytest.Monkey
     ],
 )
 def test_a_url_is_shown_without_its_passwords(url: str, shown: str) -> None:
-    assert _where(url) == shown
+    assert masked(url) == shown
 
 
 def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:

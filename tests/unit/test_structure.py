@@ -48,3 +48,9 @@ def test_the_contact_to_write_to_and_the_stages_that_wait_are_found_in_one_place
     sql = "".join(path.read_text() for path in (ROOT / "schema" / "engines").rglob("*.sql"))
     assert "is_primary AND" not in sql, "reachable_contact() in core.sql decides whom to write to"
     assert sql.count("ORDER BY d.stage LIMIT 1") == 2, "one loose scan: its start and its step"
+
+
+@pytest.mark.parametrize("page", [path for path in tracked() if path.suffix == ".md"], ids=lambda path: path.name)
+def test_what_a_page_links_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
+    assert [link for link in links if not (page.parent / link).exists()] == []

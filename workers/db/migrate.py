@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 from alembic import command, op
 from alembic.config import Config
+from psycopg import sql
 from psycopg.errors import DuplicateTable, LockNotAvailable, ObjectInUse
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
@@ -24,8 +25,8 @@ from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchE
 from workers.resources import engine_sql, shipped
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
-_BEFORE_ENGINES: Final = ("core", "engines", "ledger", "outbox")
-_AFTER_ENGINES: Final = ("status", "inbound", "analytics", "policies")
+_BEFORE_ENGINES: Final = ("core", "isolation", "words", "engines", "ledger", "outbox")
+_AFTER_ENGINES: Final = ("status", "inbound", "answers", "failures", "analytics", "policies")
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
 
@@ -270,7 +271,7 @@ def _current_revision(connection: Connection) -> str | None:
     row = connection.execute("SELECT to_regclass(%s) AS present", [VERSION_TABLE]).fetchone()
     if row is None or row["present"] is None:
         return None
-    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  # a constant
+    row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))).fetchone()
     return row["version_num"] if row else None
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
@@ -13,6 +14,16 @@ from workers.db.revisions import KNOWN, VERSION_TABLE
 from workers.errors import DatabaseUnavailableError, SchemaMismatchError
 
 Connection = psycopg.Connection[dict[str, Any]]
+
+# What the database says of a row that it will not take. Whatever else it says (a lost connection, a deadlock, a
+# timeout) is no fault of the row.
+REFUSALS: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.InternalError,
+    psycopg.ProgrammingError,
+    psycopg.errors.ProgramLimitExceeded,
+)
 
 
 @contextmanager
@@ -33,6 +44,8 @@ def connect(url: str) -> Iterator[Connection]:
             connect_timeout=10,
             application_name="p1-fleet",
         )
+    except psycopg.ProgrammingError:  # its words may quote the password
+        raise DatabaseUnavailableError("the database's URL cannot be read: is DATABASE_URL right?") from None
     except psycopg.OperationalError as error:
         place = conninfo_to_dict(url)
         reason = next(line for line in str(error).splitlines() if line.strip()).split("failed: ")[-1].strip()
@@ -68,7 +81,7 @@ def require_current_schema(connection: Connection) -> None:
     row = connection.execute("SELECT to_regclass(%s) AS present", [VERSION_TABLE]).fetchone()
     if row is None or row["present"] is None:
         raise SchemaMismatchError("the database is not migrated: run `fleet db migrate`")
-    row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  # a constant
+    row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))).fetchone()
     revision = row["version_num"] if row else None
     if revision == KNOWN[-1]:
         return

@@ -8,7 +8,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from workers.insight.failures import Command, Fault, read_codes, whose_fault
+from workers.urls import starttls
 
 _PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
 _CLOSING: Final = 421  # the reply after which the server closes the connection
@@ -25,16 +28,28 @@ class RetryLater:
 
     error: str
     channel_down: bool = False  # no other message would fare better now: leave the rest unclaimed
+    fault: Fault | None = None  # what the server said of this message, if it said anything
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The receiver will never take this message (SMTP 5xx)."""
+    """The receiver will never take this message: its address is dead, or it is refused itself."""
+
+    error: str
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The message is refused for a reason of the sender's (quota, blocklist, not permitted to send as …).
+
+    It is as good as before, and no other one of the same sender would fare better now.
+    """
 
     error: str
 
 
-Outcome = Sent | RetryLater | Rejected
+Outcome = Sent | RetryLater | Rejected | Blocked
 
 
 class Channel(Protocol):
@@ -59,8 +74,10 @@ class MaildirChannel:
         self._folder = folder
 
     def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # customers' names and addresses are nobody else's business
         for name in ("tmp", "new", "cur"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
+            (self._folder / name).mkdir(exist_ok=True)
         return self
 
     def __exit__(
@@ -89,8 +106,7 @@ class MaildirChannel:
 class SmtpChannel:
     """Sends over SMTP; one connection serves a batch and is opened again when it is lost.
 
-    The URL: smtp://user:password@host:587 (STARTTLS where the server offers it; ?starttls=required insists)
-    or smtps://user:password@host:465.
+    The URL: smtps://user:password@host:465, or smtp://host:587, where `urls.starttls` says what becomes of TLS.
     """
 
     _TIMEOUT_SECONDS = 30
@@ -98,7 +114,7 @@ class SmtpChannel:
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
-        self._starttls_required = parse_qs(self._url.query).get("starttls") == ["required"]
+        self._starttls = starttls(self._url)
         self._connection: smtplib.SMTP | None = None
 
     def __enter__(self) -> Self:
@@ -115,7 +131,7 @@ class SmtpChannel:
             self._connection = None
 
     def send(self, message: EmailMessage, address: str) -> Outcome:
-        """Send one message; 5xx is final, everything else is worth another try."""
+        """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""
         try:
             connection = self._connected()
         except smtplib.SMTPAuthenticationError as error:
@@ -127,16 +143,22 @@ class SmtpChannel:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             # Whatever keeps the connection from coming about, even a 5xx greeting, says nothing of the message.
             return RetryLater(f"cannot use {self._place}: {error}", channel_down=True)
-        return self._hand_over(connection, message, address)
+        try:
+            return self._hand_over(connection, message, address)
+        except BaseException:  # the dialogue broke off somewhere: the next message needs a new one
+            self._lost()
+            raise
 
     def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str) -> Outcome:
         try:
             connection.send_message(message, to_addrs=[address])
         except smtplib.SMTPRecipientsRefused as refused:
             code, text = next(iter(refused.recipients.values()))
-            return self._refused(code, text)
+            return self._refused(code, text, "RCPT")
+        except smtplib.SMTPSenderRefused as error:
+            return self._refused(error.smtp_code, error.smtp_error, "MAIL")
         except smtplib.SMTPResponseException as error:
-            return self._refused(error.smtp_code, error.smtp_error)
+            return self._refused(error.smtp_code, error.smtp_error, "DATA")
         except (smtplib.SMTPNotSupportedError, ValueError) as error:
             return Rejected(f"cannot be sent as it is: {error}")
         except (OSError, smtplib.SMTPException) as error:
@@ -145,11 +167,17 @@ class SmtpChannel:
             return RetryLater(f"{type(error).__name__}: {error}")
         return Sent()
 
-    def _refused(self, code: int, text: bytes | str) -> Outcome:
+    def _refused(self, code: int, text: bytes | str, command: Command) -> Outcome:
+        message = f"{code} {_text(text)}"
+        fault = whose_fault(code, read_codes(message)[1], _text(text), command=command)
         if code in (-1, _CLOSING):
             self._lost()
-        message = f"{code} {_text(text)}"
-        return Rejected(message) if code // 100 == _PERMANENT else RetryLater(message)
+            return RetryLater(message, fault=fault)
+        if fault.whose == "sender":
+            return Blocked(message)
+        if fault.whose == "moment" or code // 100 != _PERMANENT:
+            return RetryLater(message, fault=fault)
+        return Rejected(message, fault)
 
     def _connected(self) -> smtplib.SMTP:
         if self._connection is None:
@@ -172,13 +200,13 @@ class SmtpChannel:
         return smtplib.SMTP(host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
 
     def _secure(self, connection: smtplib.SMTP) -> None:
-        if self._url.scheme == "smtps":
+        if self._url.scheme == "smtps" or self._starttls == "off":
             return
         connection.ehlo_or_helo_if_needed()
         if connection.has_extn("starttls"):
             connection.starttls(context=ssl.create_default_context())
-        elif self._starttls_required:
-            raise smtplib.SMTPException("it offers no STARTTLS, and SMTP_URL requires it")
+        elif self._starttls == "required":
+            raise smtplib.SMTPException("it offers no STARTTLS, and SMTP_URL requires it (a password does, too)")
 
     def _lost(self) -> None:
         if self._connection is not None:

@@ -6,7 +6,7 @@ import random
 import secrets
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -17,9 +17,19 @@ from psycopg.types.json import Jsonb
 from workers import clock
 from workers.backoff import next_attempt
 from workers.correspondence import Answered, reply_address
-from workers.db.session import Connection, transaction
-from workers.delivery.channels import Channel, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
-from workers.delivery.render import SenderError, Text, compose, render
+from workers.db.session import REFUSALS, Connection, transaction
+from workers.delivery.channels import (
+    Blocked,
+    Channel,
+    MaildirChannel,
+    Outcome,
+    Rejected,
+    RetryLater,
+    Sent,
+    SmtpChannel,
+)
+from workers.delivery.render import SenderError, Text, UnsendableError, compose, render, without_control_characters
+from workers.insight.failures import Fault, read_codes
 from workers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,8 +37,11 @@ logger = logging.getLogger(__name__)
 _CLAIM: Final = 50
 _PER_TENANT: Final = 10
 _LEASE: Final = timedelta(minutes=10)
+_LONGEST_REASON: Final = 1000
 # What is not sent by half of the lease goes back: nobody else may have taken it over meanwhile.
 _SENDING: Final = _LEASE / 2
+# A tenant whose mail is refused for its own sake is not tried again before that.
+_HOLD: Final = timedelta(minutes=15)
 # Then the pass ends, and the next minute's goes on: well under the limit at which Celery kills a task.
 _BUDGET: Final = timedelta(minutes=10)
 
@@ -78,9 +91,9 @@ def _file_internal(connection: Connection) -> Counter[str]:
 def _internal_text(row: dict[str, Any]) -> Text:
     try:
         return render(row["template"], row["variables"], row["tenant_name"])
-    except TemplateError as error:
-        # The people concerned must hear of it even if the words are broken.
-        return Text(row["template"], f"The text could not be written ({error}).\n\n{row['variables']}")
+    except Exception as error:  # noqa: BLE001  # the people concerned must hear of it even if the words are broken
+        reason = f"The text could not be written ({type(error).__name__}: {error}).\n\n{row['variables']}"
+        return Text(row["template"], without_control_characters(reason))
 
 
 def _send_emails(connection: Connection, channel: Channel, settings: Settings) -> Counter[str]:
@@ -88,6 +101,7 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
     # A process may lose its lease and go on: what it reports of an earlier pass must not settle a later one.
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     done: Counter[str] = Counter()
+    blocked: set[UUID] = set()
     after: UUID | None = None
     end = time.monotonic() + _BUDGET.total_seconds()
     while time.monotonic() < end:
@@ -102,7 +116,7 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
             continue
         done.update(row["verdict"] for row in claimed if row["verdict"] is not None)
         sent, down = _send_claimed(
-            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings
+            connection, owner, channel, [row for row in claimed if row["verdict"] is None], settings, blocked=blocked
         )
         done += sent
         if down:
@@ -112,35 +126,54 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
 
 
 def _send_claimed(
-    connection: Connection, owner: str, channel: Channel, claimed: list[dict[str, Any]], settings: Settings
+    connection: Connection,
+    owner: str,
+    channel: Channel,
+    claimed: list[dict[str, Any]],
+    settings: Settings,
+    *,
+    blocked: set[UUID],
 ) -> tuple[Counter[str], bool]:
     """Send claimed actions and settle each at once, so that a crash repeats one message and not a batch.
 
-    When the channel is down, or the lease half over, the rest goes back as it was, at no cost of an attempt.
+    When the channel is down, the lease half over, or the pass ended by whatever it is, the rest goes back as it was,
+    at no cost of an attempt. A tenant whose mail is refused for a reason of its own joins `blocked`: the rest of its
+    mail waits, and the others' goes out. If a second tenant's is refused as well, the channel is what both have in
+    common.
 
     Returns:
         How many ended up in which status, and whether the channel is down.
     """
     done: Counter[str] = Counter()
+    down = False
     end = time.monotonic() + _SENDING.total_seconds()
-    for position, row in enumerate(claimed):
-        outcome, message_id = _send(channel, row, settings)
-        down = isinstance(outcome, RetryLater) and outcome.channel_down
-        results = [_settlement(row, outcome, message_id, settings)]
-        if down or time.monotonic() > end:
-            results += [_unsent(rest) for rest in claimed[position + 1 :]]
-        with transaction(connection):
-            connection.execute("SELECT settle_emails(%s, %s)", [owner, Jsonb(results)])
-        done.update(result["status"] for result in results)
-        if isinstance(outcome, RetryLater) and down:
-            logger.warning("delivery stops for now: %s", outcome.error)
-        if len(results) > 1 or down:
-            return done, down
-    return done, False
+    untried = deque(claimed)
+    try:
+        while untried and not down and time.monotonic() < end:
+            row = untried.popleft()
+            held = row["tenant_id"] in blocked
+            outcome, message_id = (_HELD, None) if held else _send(channel, row, settings)
+            if isinstance(outcome, Blocked) and not held:
+                blocked.add(row["tenant_id"])
+                logger.warning(
+                    "mail of tenant %s is refused for its own sake: %s", row["tenant_id"], outcome.error
+                )
+            down = (isinstance(outcome, RetryLater) and outcome.channel_down) or len(blocked) > 1
+            done += _settle(connection, owner, _settlement(row, outcome, message_id, settings))
+            if isinstance(outcome, RetryLater | Blocked) and down:
+                logger.warning("delivery stops for now: %s", outcome.error)
+    finally:
+        if untried and not connection.broken:
+            done += _settle(connection, owner, *map(_unsent, untried))
+    return done, down
+
+
+_HELD: Final = Blocked("the tenant's mail is refused at present")
 
 
 def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, str | None]:
     """Render and send one claimed action; returns the outcome and the Message-ID."""
+    message_id = None
     try:
         message = compose(
             render(row["template"], row["variables"], row["tenant_name"]),
@@ -151,13 +184,39 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
             from_address=row["from_address"] or settings.fleet_mail_from,
             reply_to=_reply_to(row, settings),
         )
+        message_id = message["Message-ID"]
+        return channel.send(message, message["To"].addresses[0].addr_spec), message_id
     except TemplateError as error:
         return RetryLater(f"template {row['template']}: {error}"), None
     except SenderError as error:
         return RetryLater(str(error)), None
-    except ValueError as error:
-        return Rejected(f"{row['address']!r} is no e-mail address ({error})"), None
-    return channel.send(message, message["To"].addresses[0].addr_spec), message["Message-ID"]
+    except UnsendableError as error:
+        return Rejected(str(error)), None
+    except Exception as error:
+        # One message's trouble, whatever it is, is not the others'.
+        logger.exception("action %s cannot be sent", row["action_id"])
+        return RetryLater(f"it cannot be sent: {type(error).__name__}: {error}"), message_id
+
+
+def _settle(connection: Connection, owner: str, *results: dict[str, Any]) -> Counter[str]:
+    """Record what became of claimed actions, and return how many ended up in which status.
+
+    What the database refuses to record fails by itself: left under its lease, it would be sent again and again.
+    """
+    try:
+        with transaction(connection):
+            connection.execute("SELECT settle_emails(%s, %s)", [owner, Jsonb(results)])
+        return Counter(result["status"] for result in results)
+    except REFUSALS as error:
+        if len(results) > 1:
+            return sum((_settle(connection, owner, result) for result in results), Counter())
+        (result,) = results
+        logger.exception("action %s cannot be recorded as %s", result["id"], result["status"])
+        if "unrecorded" in result:
+            return Counter()
+        reason = _storable(f"it is {result['status']}, but the database refuses to record that: {error}")
+        failed = {"id": result["id"], "status": "failed", "error": reason, "unrecorded": True}
+        return _settle(connection, owner, failed)
 
 
 def _reply_to(row: dict[str, Any], settings: Settings) -> str | None:
@@ -174,13 +233,28 @@ def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, s
     match outcome:
         case Sent():
             return result | {"status": "sent"}
-        case Rejected(error):
-            return result | {"status": "failed", "error": error}
+        case Blocked(error):
+            return _unsent(row) | {"error": _storable(error), "run_at": (clock.now() + _HOLD).isoformat()}
+        case Rejected(error, fault):
+            return result | {"status": "failed", "error": _storable(error), "failure": _failure(error, fault)}
         case RetryLater(error, channel_down=True):
             # Not this message's failure: however long the channel is away, no message dies of it.
-            return _unsent(row) | {"error": error}
-        case RetryLater(error) if row["attempts"] >= settings.fleet_max_attempts:
-            return result | {"status": "dead", "error": error}
+            return _unsent(row) | {"error": _storable(error)}
+        case RetryLater(error, fault=fault) if row["attempts"] >= settings.fleet_max_attempts:
+            return result | {"status": "dead", "error": _storable(error), "failure": _failure(error, fault)}
         case RetryLater(error):
             again = next_attempt(clock.now(), row["attempts"], random.random())  # noqa: S311  # jitter, no secret
-            return result | {"status": "scheduled", "error": error, "run_at": again.isoformat()}
+            return result | {"status": "scheduled", "error": _storable(error), "run_at": again.isoformat()}
+
+
+def _failure(error: str, fault: Fault | None) -> dict[str, Any] | None:
+    """What a mail server's final answer is noted as; None if it never said anything."""
+    if fault is None:
+        return None
+    code, enhanced = read_codes(error)
+    return {"whose": fault.whose, "cause": fault.cause, "status": enhanced or (str(code) if code else None)}
+
+
+def _storable(error: str) -> str:
+    """Return a reason as the database can hold it; a receiver's words may be anything."""
+    return without_control_characters(error)[:_LONGEST_REASON]

@@ -1,27 +1,43 @@
-"""From an action's template and variables to the text a person reads."""
+"""From an action's template and variables to the text a person reads, and to the message that carries it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.parser import BytesHeaderParser
+from email.utils import format_datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
+import idna
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
 from workers.correspondence import Answered, message_id
+from workers.insight.given_names import greeted_as
 from workers.resources import template_folders
 
 _LINE_END: Final = "\x1e"  # stands for a line end inside a value; no text that people write contains it
+_LINE_ENDS: Final = re.compile(rf"[ \t]*{_LINE_END}[ \t{_LINE_END}]*")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_LONGEST_ADDRESS: Final = 320  # 64 for the name and 255 for the domain (RFC 5321, 4.5.3.1)
+_LONGEST_HEADER_TEXT: Final = 250
+# RFC 5322's dot-atom. Quoted names, comments and domain literals are left to those who like them: no customer has
+# such an address, and mail programs disagree about where they end.
+_NAME: Final = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+_DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 class SenderError(ValueError):
     """The address to send from is none: the tenant's setting is at fault, not the message."""
+
+
+class UnsendableError(ValueError):
+    """The message will never be fit to be sent: its address is none, or a value breaks out of its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +51,8 @@ class Text:
 def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Text:
     """Fill a template: its first line is the subject, the rest the text.
 
-    A line break inside a value stays inside what the value was put into: it ends no subject. A blank value
-    counts as missing.
+    A value cannot begin a line of its own: line ends inside it become spaces, unless the template asks for them with
+    the filter `lines`. A blank value counts as missing.
 
     Args:
         template: the name of a file in one of the template folders, without its ending.
@@ -44,17 +60,17 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Tex
         tenant_name: who the message comes from.
 
     Raises:
-        jinja2.TemplateError: the template does not exist, misses a variable, or cannot use one.
+        jinja2.TemplateError: the template does not exist, misses a variable, cannot use one, or never ends.
     """
-    values = _without_line_ends({**variables, "tenant": tenant_name})
     try:
+        values = _tamed({**variables, "tenant": tenant_name})
         filled = _environment().get_template(f"{template}.txt.j2").render(values)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         if isinstance(error, TemplateError):  # TemplateNotFound is a LookupError as well
             raise
         raise TemplateError(f"{type(error).__name__}: {error}") from error
     subject, _, body = filled.strip("\n").partition("\n")
-    return Text(" ".join(subject.split()), body.replace(_LINE_END, "\n").strip() + "\n")
+    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n")
 
 
 def compose(
@@ -74,26 +90,63 @@ def compose(
 
     Raises:
         SenderError: the sender's address is none.
-        ValueError: the recipient's address is none.
+        UnsendableError: the recipient's address is none, or the message would carry headers that nobody set.
     """
-    default_name, default_address = parseaddr(from_address)
-    name = " ".join((from_name or default_name).split())
+    default_name, sender_address = _named_address(from_address)
     try:
-        sender = _address(default_address, name)
+        sender = _address(sender_address, _header_text(from_name or default_name))
     except ValueError as error:
-        raise SenderError(f"{from_address!r} is no sender's address ({error})") from error
+        raise SenderError(f"{_header_text(from_address)!r} is no sender's address ({error})") from error
+    try:
+        recipient = _address(address)
+    except ValueError as error:
+        raise UnsendableError(f"{_header_text(address)!r} is no e-mail address ({error})") from error
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = _address(address)
-    message["Subject"] = " ".join(text.subject.split())
+    message["To"] = recipient
+    message["Subject"] = _header_text(text.subject)
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
     if reply_to:
         message["Reply-To"] = reply_to
     # RFC 3834: other machines must not answer this with an out-of-office note.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text.body)
+    message.set_content(without_control_characters(text.body))
+    _require_own_headers(message)
     return message
+
+
+def without_control_characters(text: str) -> str:
+    """Return a text in which what no person can read, and no database or message hold, is replaced by U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _require_own_headers(message: EmailMessage) -> None:
+    """Make sure that what is sent has the headers that were set, and no others.
+
+    Python before 3.12.5 writes a line end that is hidden in a value as it is (CVE-2024-6923); later ones raise.
+    """
+    try:
+        written = BytesHeaderParser().parsebytes(bytes(message)).keys()
+    except MessageError as error:
+        raise UnsendableError(f"the message cannot be written ({error})") from error
+    if written != message.keys():
+        raise UnsendableError("the message would carry headers of somebody else's making")
+
+
+def _header_text(text: str) -> str:
+    """Return a text that can be nothing but one line of a header: a reader finds no code in it and no end."""
+    # =? begins an encoded word, which Python's own parser decodes wherever it stands, line ends included.
+    line = without_control_characters(" ".join(text.split())).replace("=?", "= ?")
+    return line if len(line) <= _LONGEST_HEADER_TEXT else f"{line[: _LONGEST_HEADER_TEXT - 1]}…"
+
+
+def _named_address(text: str) -> tuple[str, str]:
+    """Split `Customer Care <care@example.com>`, or an address alone, into name and address."""
+    if not text.endswith(">"):
+        return "", text.strip()
+    name, _, address = text[:-1].rpartition("<")
+    return name.strip().strip('"'), address
 
 
 def _address(spec: str, name: str = "") -> Address:
@@ -102,35 +155,38 @@ def _address(spec: str, name: str = "") -> Address:
     Raises:
         ValueError: it is none.
     """
+    if len(spec) > _LONGEST_ADDRESS:
+        raise ValueError(f"it has more than {_LONGEST_ADDRESS} characters")
     local, at, domain = spec.rpartition("@")
     if not (local and at and domain):
         raise ValueError("it needs a name, an @ and a domain")
-    try:
-        address = Address(name, addr_spec=f"{local}@{domain.encode('idna').decode('ascii')}")
-    except (HeaderParseError, LookupError, AttributeError) as error:  # what the parser makes of a hopeless one
-        raise ValueError(str(error)) from error
-    # The parser forgives comments and folding white space, and an SMTP dialogue does not.
-    if any(character.isspace() or not character.isprintable() for character in address.addr_spec):
-        raise ValueError("it contains white space or control characters")
-    return address
+    if not domain.isascii():  # IDNA 2008: the standard library's codec turns groß.example into gross.example
+        domain = idna.encode(domain, uts46=True).decode("ascii")
+    if not (_NAME.fullmatch(local) and _DOMAIN.fullmatch(domain)) or "=?" in local:
+        raise ValueError("it contains what no address has outside quotes")
+    return Address(name, username=local, domain=domain)
 
 
-def _without_line_ends(value: Any) -> Any:  # JSON's own values, whatever they are
+def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
     """Hide the line ends inside a value, and blank texts altogether, until the subject is cut off."""
     match value:
         case str():
-            return _LINE_END.join(value.splitlines()) if value.strip() else None
+            return _LINE_END.join(without_control_characters(value).splitlines()) if value.strip() else None
         case Mapping():
-            return {key: _without_line_ends(item) for key, item in value.items()}
+            return {key: _tamed(item) for key, item in value.items()}
         case list():
-            return [_without_line_ends(item) for item in value]
+            return [_tamed(item) for item in value]
     return value
+
+
+def _lines(text: str) -> str:
+    return text.replace(_LINE_END, "\n")
 
 
 @cache
 def _environment() -> SandboxedEnvironment:
     """Sandboxed, because templates are edited by people who are trusted with words and not with code."""
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=FileSystemLoader(template_folders()),
         undefined=StrictUndefined,
         autoescape=False,  # plain text, not HTML
@@ -138,3 +194,6 @@ def _environment() -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["greeted_as"] = greeted_as
+    environment.filters["lines"] = _lines
+    return environment

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
 from workers.db.session import Connection, transaction
 from workers.inbound.ingest import Outcome, ingest_batch, set_aside
 from workers.inbound.parse import SetAside, too_large
+from workers.urls import starttls
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
 
     Args:
         connection: outside any transaction.
-        url: imaps://user:password@host:993/FOLDER, or imap:// (STARTTLS where the server offers it;
-            ?starttls=required insists).
+        url: imaps://user:password@host:993/FOLDER, or imap:// with STARTTLS (?starttls=off on this machine).
         budget_seconds: no new group is begun after that time.
 
     Returns:
@@ -94,8 +94,8 @@ def _open(place: SplitResult) -> Iterator[imaplib.IMAP4]:
     else:
         server = imaplib.IMAP4(host, place.port or 143, timeout=_TIMEOUT_SECONDS)
     try:
-        if place.scheme == "imap":
-            _secure(server, required=parse_qs(place.query).get("starttls") == ["required"])
+        if place.scheme == "imap" and starttls(place) != "off":
+            _secure(server)
         server.login(unquote(place.username or ""), unquote(place.password or ""))
         yield server
     finally:
@@ -103,11 +103,10 @@ def _open(place: SplitResult) -> Iterator[imaplib.IMAP4]:
             server.logout()
 
 
-def _secure(server: imaplib.IMAP4, *, required: bool) -> None:
-    if "STARTTLS" in server.capabilities:
-        server.starttls(ssl.create_default_context())
-    elif required:
-        raise imaplib.IMAP4.error("it offers no STARTTLS, and IMAP_URL requires it")
+def _secure(server: imaplib.IMAP4) -> None:
+    if "STARTTLS" not in server.capabilities:
+        raise imaplib.IMAP4.error("it offers no STARTTLS, and a password is not sent in the clear")
+    server.starttls(ssl.create_default_context())
 
 
 def _folder(place: SplitResult) -> str:

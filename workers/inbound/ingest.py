@@ -1,5 +1,6 @@
 """The one door for mail, whoever brings it: files, IMAP, or a program that calls `ingest`."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,9 +13,14 @@ from workers.correspondence import Answered, read_message_ids, read_reply_addres
 from workers.db.session import Connection, transaction
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
+from workers.insight.answers import kind_of_answer, outrage
+from workers.insight.bounces import Failure
+from workers.insight.language import UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
 from workers.settings import settings
+
+logger = logging.getLogger(__name__)
 
 # What one message's content, or a CRM's own rule about it, provokes. Everything else is nobody's message.
 _REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError, psycopg.errors.RaiseException)
@@ -22,6 +28,8 @@ _REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalEr
 _LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
+_FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
+_OUTRAGED: Final = -0.8  # the score of who is strongly unhappy in a language of which no more is understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Stored:
     Attributes:
         tenant: whose it is.
         message: its id in inbound_messages.
-        kind: reply (it answers an action), message, auto_reply, out_of_office, bounce or bulk.
+        kind: reply (it answers an action), message, auto_reply, out_of_office, bounce, complaint or bulk.
         action: what it answers, or could not deliver.
     """
 
@@ -139,9 +147,20 @@ def _read(raw: bytes) -> _Read | SetAside:
             }
         ),
         answered=Jsonb([{"action": sent.action, "tenant": str(sent.tenant)} for sent in answered]),
-        judgement=Jsonb(_judgement(parsed) if answered and judged.kind == "reply" else {}),
-        bounce=Jsonb({"hard": judged.hard, "recipient": judged.recipient, "status": judged.status}),
+        judgement=Jsonb(_judgement(parsed) if judged.kind == "reply" else {}),
+        bounce=Jsonb({"failures": [_failure(failure) for failure in judged.failures]}),
     )
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "recipient": failure.recipient,
+        "whose": failure.fault.whose,
+        "cause": failure.fault.cause,
+        "status": failure.status,
+        "said": failure.said,
+        "delayed": failure.delayed,
+    }
 
 
 def _spellings(address: str) -> tuple[str, str]:
@@ -161,15 +180,38 @@ def _answered(parsed: Parsed) -> list[Answered]:
 
 
 def _judgement(parsed: Parsed) -> dict[str, Any]:
+    """What the writer wants and feels; what cannot be told is missing, and never taken for fine."""
     sender = f"{parsed.from_name} <{parsed.from_address}>" if parsed.from_name else parsed.from_address
     words = split_reply(parsed.text, parsed.html, sender).text
-    mood = score_sentiment(words)
+    language = detect_language(words)
+    answer = kind_of_answer(words, parsed.subject, language)
+    # That somebody wants no more mail is no complaint about what was delivered.
+    about_us = _without(words, answer.evidence) if answer.kind == "opt_out" else words
+    summary = _shortened(words) or None
+    if answer.kind == "unreadable":
+        summary = f"Not read ({language_name(language)}): {summary}" if summary else "Not read: there is no text"
     return {
-        "sentiment": mood.label,
-        "score": mood.score,
-        "issues": mood.key_issues,
-        "summary": _shortened(words) or None,
+        "answer": answer.kind,
+        "language": language,
+        "language_name": language_name(language),
+        **_mood(about_us, language),
+        "summary": summary,
+        "text": "\n".join(words.splitlines()[:_FIRST_LINES])[:_LONGEST_SHOWN],
     }
+
+
+def _without(text: str, sentence: str | None) -> str:
+    return " ".join(text.split()).replace(" ".join((sentence or "").split()), "").strip()
+
+
+def _mood(text: str, language: str) -> dict[str, Any]:
+    """How the writer feels, and about what; None where nobody can tell."""
+    if text and language in UNDERSTOOD:
+        mood = score_sentiment(text)
+        return {"sentiment": mood.label, "score": mood.score, "issues": mood.key_issues}
+    if outrage(text, language):
+        return {"sentiment": "negative", "score": _OUTRAGED, "issues": []}
+    return {"sentiment": None, "score": None, "issues": []}
 
 
 def _shortened(text: str) -> str:
@@ -192,10 +234,21 @@ def _store(connection: Connection, source: str, message: _Read | SetAside, tenan
     assert row is not None  # noqa: S101  # the function returns one row
     match row["outcome"]:
         case "stored":
+            _warn(parsed, row["tenant_id"])
             return Stored(row["tenant_id"], row["inbound_id"], row["kind"], row["action_id"])
         case "duplicate":
             return Duplicate(row["tenant_id"], parsed.message_id)
     return set_aside(connection, source, _refused(parsed, "unknown tenant: no mailbox is listed for its recipients"))
+
+
+def _warn(parsed: Parsed, tenant: UUID) -> None:
+    """Say what only the operator can mend: a mail server refuses mail for the sender's sake."""
+    for failure in parsed.judgement.failures:
+        if failure.fault.whose == "sender":
+            logger.warning(
+                "mail of tenant %s to %s came back for the sender's sake: %s (%s)",
+                tenant, failure.recipient, failure.fault.cause, failure.said,
+            )  # fmt: skip
 
 
 def _store_alone(connection: Connection, source: str, message: _Read | SetAside, tenant: UUID | None) -> Outcome:

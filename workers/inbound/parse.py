@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
 from email.errors import HeaderParseError
@@ -19,6 +19,7 @@ from email.parser import BytesParser
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any, Final
 
+from workers.insight.bounces import returned_message_ids
 from workers.insight.machine_mail import Judgement, classify_message
 
 MAX_BYTES: Final = 25 * 1024 * 1024
@@ -48,7 +49,6 @@ _TYPE: Final = re.compile(
 _BOUNDARY: Final = re.compile(rb"^--[^\s-]", re.MULTILINE)
 _FIELD: Final = re.compile(rb"^[!-9;-~]{1,200}[ \t]*:", re.MULTILINE)
 _ID: Final = re.compile(r"<([^<>\s]{1,900})>")
-_RETURNED_ID: Final = re.compile(r"^message-id[ \t]*:\s{0,10}(<[^<>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS: Final = re.compile(r"[^\s<>@\",;:()\[\]\\]{1,64}@[^\s<>@\",;:()\[\]\\]{1,255}")
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
@@ -57,6 +57,7 @@ _KEPT: Final = (
     "Reply-To", "Return-Path", "Sender", "User-Agent", "X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress",
     "X-Failed-Recipients", "X-Mailer", "X-Original-To", "X-Priority", "X-Spam-Flag",
 )  # fmt: skip
+_NO_SENDER: Final = "<>"  # the null reverse-path of RFC 5321, 4.5.5
 # Codecs that belong to no mail: quadratic, or meant for program text.
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
 
@@ -70,8 +71,8 @@ class Parsed:
         message_id: With its angle brackets; made from the fingerprint if the mail has no usable one.
         in_reply_to: The Message-ID it answers, or None.
         references: The thread's Message-IDs, the eldest first, at most the last 100.
-        returned_ids: For a bounce, the Message-IDs of the mails that it carries back.
-        from_address: As written, without the display name.
+        returned_ids: For a bounce or a complaint, the Message-IDs of the mails that it carries back.
+        from_address: As written, without the display name; "<>" for a machine that names no address.
         from_name: The display name, or None.
         to: The addresses in To and Cc.
         delivered_to: Where the mail servers put it: Delivered-To and X-Original-To.
@@ -79,7 +80,8 @@ class Parsed:
         sent_at: The Date header in UTC; None if it is missing or no date.
         text: The plain-text body, attachments and enclosed mails excluded, at most 1,000,000 characters.
         html: The HTML body, or None, likewise.
-        headers: Headers of use by their lower-case names, and why the mail was judged as it was.
+        headers: Headers of use by their lower-case names, why the mail was judged as it was, and for an absence note
+            the day of return that it names.
         raw_size: Bytes.
         judgement: What kind of mail it is.
     """
@@ -175,25 +177,25 @@ def _parsed(
 ) -> Parsed:
     if not any(name.lower() in headers for name in _MAIL_FIELDS):
         raise _UnreadableError("broken: no header of a mail")
-    from_address, from_name = _sender(headers)
-    if from_address is None:
-        raise _UnreadableError("broken: no sender")
-    text, html, returned = _bodies(message)
     subject = _decoded(_first(headers, "Subject"))
     # Its reader takes headers as they stand; an encoded subject would hide an absence note from it.
     del message["Subject"]
     message["Subject"] = subject
     judgement = classify_message(message)
-    judgement = replace(
-        judgement, reason=_clean(judgement.reason), recipient=judgement.recipient and _clean(judgement.recipient)
-    )
+    from_address, from_name = _sender(headers)
+    if from_address is None:
+        if judgement.kind == "reply":
+            raise _UnreadableError("broken: no sender")
+        from_address = _NO_SENDER
+    text, html = _bodies(message)
     kept = {name.lower(): _decoded(_first(headers, name))[:_LONGEST_KEPT] for name in _KEPT if name.lower() in headers}
+    away = {"returns_on": judgement.returns_on.isoformat()} if judgement.returns_on else {}
     return Parsed(
         fingerprint=fingerprint,
         message_id=message_id or f"<{fingerprint}@no-message-id.invalid>",
         in_reply_to=next(iter(_ids(_first(headers, "In-Reply-To"))), None),
         references=tuple(_ids(" ".join(headers.get("references", [])))[-_MOST_REFERENCES:]),
-        returned_ids=tuple(returned) if judgement.kind == "bounce" else (),
+        returned_ids=returned_message_ids(message) if judgement.kind in ("bounce", "complaint") else (),
         from_address=from_address,
         from_name=from_name,
         to=_addresses(headers, "To", "Cc"),
@@ -202,7 +204,7 @@ def _parsed(
         sent_at=_date(_first(headers, "Date")),
         text=text,
         html=html,
-        headers=kept | {"judged_by": judgement.reason},
+        headers=kept | {"judged_by": judgement.reason} | away,
         raw_size=size,
         judgement=judgement,
     )
@@ -262,30 +264,25 @@ def _date(value: str) -> datetime | None:
         return None
 
 
-def _bodies(message: Message) -> tuple[str, str | None, list[str]]:
-    """The plain text, the HTML, and the Message-IDs of enclosed mails.
+def _bodies(message: Message) -> tuple[str, str | None]:
+    """The plain text and the HTML.
 
     Raises:
         _UnreadableError: it has too many parts, too deep ones, or nothing in any of them.
     """
     texts: list[str] = []
     pages: list[str] = []
-    returned: list[str] = []
     filled = False
     for part, enclosed in _parts(message):
         kind = part.get_content_type()
         if part.is_multipart():
-            if kind == "message/rfc822":
-                for child in _children(part):
-                    returned += _ids(_first(_headers(child), "Message-ID"))
+            filled = filled or part.get_content_maintype() == "message"  # a report may have nothing else to say
             continue
         if part.get_content_maintype() == "multipart":
-            raise _UnreadableError("broken: a multipart without its boundary")
+            kind = "text/plain"  # its boundary is missing: what stands in it is read as it is
         content: Any = part.get_payload(decode=True)
         content = content if isinstance(content, bytes) else b""
         filled = filled or bool(content.strip())
-        if kind == "text/rfc822-headers":
-            returned += _RETURNED_ID.findall(_text(content, None))
         if enclosed or part.get_content_disposition() == "attachment" or kind not in ("text/plain", "text/html"):
             continue
         body = _text(content, _charset(part)).replace("\r\n", "\n")
@@ -293,7 +290,7 @@ def _bodies(message: Message) -> tuple[str, str | None, list[str]]:
     if not filled:
         raise _UnreadableError("broken: no body")
     text = "\n".join(text for text in texts if text.strip())[:_LONGEST_BODY]
-    return text, next((page[:_LONGEST_BODY] for page in pages if page.strip()), None), returned
+    return text, next((page[:_LONGEST_BODY] for page in pages if page.strip()), None)
 
 
 def _parts(message: Message) -> Iterator[tuple[Message, bool]]:

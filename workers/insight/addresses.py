@@ -1,12 +1,13 @@
-"""E-mail addresses folded for matching a sender to a contact."""
+"""E-mail addresses: found in a text, and folded for matching a sender to a contact."""
 
 import contextlib
 import re
 from email.utils import parseaddr
 from typing import Final
 
-__all__ = ["fold_address"]
+__all__ = ["ADDRESS", "addresses_in", "fold_address"]
 
+ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
 _LONGEST: Final = 1_000  # RFC 5321 allows 320 characters; the rest is room for a display name
 
 
@@ -41,3 +42,8 @@ def fold_address(address: str) -> str:
         escaped = local.replace("\\", "\\\\").replace('"', '\\"')
         local = f'"{escaped}"'
     return f"{local}@{domain.strip().rstrip('.').casefold()}"
+
+
+def addresses_in(text: str) -> list[str]:
+    """The addresses that stand in a text, a header or a field, folded; each once, in their order."""
+    return list(dict.fromkeys(fold_address(found.strip("'.")) for found in ADDRESS.findall(text)))

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from workers.insight.phrases import CLOSINGS, LONGEST_CLOSING, THANKED, WISH_BEGINS, WISH_ENDS, load
+from workers.insight.phrases import CLOSINGS, KIND_WORDS, LONGEST_CLOSING, THANKED, WISH_BEGINS, WISH_ENDS, load
 from workers.insight.roles import fold, is_title_word
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "URL",
     "closing_rest",
     "has_legal_form",
+    "is_department",
     "is_department_like",
+    "is_kind_word",
     "is_name_like",
     "is_post_box",
     "is_street_like",
@@ -70,7 +72,7 @@ _HONORIFICS: Final = frozenset(_DATA["honorifics"])
 _POST_FORMS: Final = (
     r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b",  # US: state and ZIP
     r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b",  # GB
-    r"(?:^|[,·|–-] ?|\b[A-Z]{1,2}-)\d{4,6} [^\W\d_]{3}",  # most of Europe: code, then town
+    r"(?:^|[,·|–-] ?|\b[A-Z]{1,2} ?- ?)\d{4,6} [^\W\d_]{3}",  # most of Europe: code, then town
     r"\b\d{4} [A-Z]{2} [^\W\d_]{3}",  # NL
     r"\b\d{3} \d{2} [^\W\d_]{3}",  # CZ, SE
     r"\b\d{2}-\d{3} [^\W\d_]{3}",  # PL
@@ -97,6 +99,7 @@ def words_of(line: str) -> tuple[str, ...]:
     return tuple(word.casefold().rstrip(".") for word in _WORD.findall(line))
 
 
+@lru_cache(maxsize=1_024)
 def sender_tokens(sender: str | None) -> frozenset[str]:
     """The name parts of a sender such as `"Ward  Kim S" <kim.ward@example.com>`, in lower case.
 
@@ -153,6 +156,13 @@ def _is_wish(bare: str) -> bool:
     return len(bare) <= longest and bare.startswith(WISH_BEGINS) and bare.rpartition(" ")[2] in WISH_ENDS
 
 
+def is_kind_word(line: str) -> bool:
+    """Say whether a line only wishes the reader well ("Happy New Year!"): that is text, and signs nothing."""
+    longest = 60
+    text = line.strip(" \t*_-–—~")
+    return len(text) <= longest and text.casefold().startswith(KIND_WORDS)
+
+
 def is_name_like(text: str) -> bool:
     """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
     text = text.strip(" \t*_,.~-–—/")
@@ -200,7 +210,17 @@ def is_department_like(text: str) -> bool:
     return any(word in _DEPARTMENTS for word in words_of(text)) and not has_legal_form(text)
 
 
+def is_department(text: str) -> bool:
+    """Say whether a text says of itself that it is a department ("Commercial Division", "Legal Dept.")."""
+    words = words_of(text)
+    return len(words) > 1 and words[-1] in _DEPARTMENT_NOUNS and "," not in text and _OF.isdisjoint(words)
+
+
 _DEPARTMENTS: Final = frozenset(_DATA["departments"])
+_DEPARTMENT_NOUNS: Final = frozenset(_DATA["department_nouns"])
+_OF: Final = frozenset(
+    {"of", "der", "des", "du", "de", "del", "dell", "van", "för", "for", "at"}
+)  # "Head of Department"
 
 
 def has_legal_form(text: str) -> bool:
@@ -233,6 +253,7 @@ def is_street_like(text: str) -> bool:
     """Say whether a text looks like part of an address: a street and number, a postcode and town."""
     if not _DIGIT.search(text):
         return False
+    text = " ".join(text.split())  # "Austin, TX  78701"
     if _POST.search(text):
         return True
     for raw in text.casefold().split():

@@ -11,18 +11,9 @@ from urllib.parse import unquote
 
 import phonenumbers
 
-__all__ = ["CONTACT_FIELDS", "Conflict", "Merge", "merge_contact", "same_value"]
+from workers.insight.contact_values import CONTACT_FIELDS, fits
 
-CONTACT_FIELDS: Final = (
-    "first_name",
-    "last_name",
-    "title",
-    "phone",
-    "mobile",
-    "linkedin_url",
-    "email",
-    "company",
-)
+__all__ = ["CONTACT_FIELDS", "Conflict", "Merge", "merge_contact", "same_value"]
 
 # A longer value is no contact field; comparing it literally keeps every comparison cheap.
 _LONGEST_COMPARED: Final = 1_000
@@ -44,10 +35,17 @@ class Conflict(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What merging would change: `fill` is safe to write, `conflicts` are for a person to decide."""
+    """What merging would change.
+
+    Attributes:
+        fill: Safe to write.
+        conflicts: For a person to decide.
+        refused: The fields whose found value is none: no title, no number, no address.
+    """
 
     fill: dict[str, str]
     conflicts: tuple[Conflict, ...]
+    refused: tuple[str, ...]
 
 
 def merge_contact(
@@ -55,34 +53,42 @@ def merge_contact(
     proposed: Mapping[str, str | None],
     source: str,
     region: str | None = None,
+    *,
+    certain: bool = True,
 ) -> Merge:
     """Decide which found fields fill a contact and which contradict it.
 
     A field the contact lacks (missing, None or blank) is filled with the trimmed found value. A field it has
-    is never changed: an equal value says nothing, a different one becomes a conflict with the source.
+    is never changed: an equal value says nothing, a different one becomes a conflict with the source. A value without
+    the shape of its field is neither: nobody should have to decide about it.
 
     Args:
         current: The contact's fields; any mapping, other keys than `CONTACT_FIELDS` are not looked at.
         proposed: The found fields; blank values and keys outside `CONTACT_FIELDS` are ignored.
         source: Where the values come from, kept in each conflict (`email_signature`, `apollo`, …).
         region: ISO 3166 country for phone numbers written without one, the tenant's; None if unknown.
+        certain: Whether it is this contact whom the values are about. If not (two contacts have the address that
+            they were found by), nothing is filled: what would be is a conflict with an empty current value.
 
     Returns:
-        A `Merge` whose `fill` and `conflicts` have no field in common, in the order of `CONTACT_FIELDS`.
+        A `Merge` whose parts have no field in common, each in the order of `CONTACT_FIELDS`.
         Never raises for string values, and never proposes to overwrite or to empty a field.
     """
     fill: dict[str, str] = {}
     conflicts: list[Conflict] = []
+    refused: list[str] = []
     for field in CONTACT_FIELDS:
         found = _clean(proposed.get(field))
-        if not found:
-            continue
         known = _clean(current.get(field))
-        if not known:
+        if not found or same_value(field, known, found, region):
+            continue
+        if not fits(field, found):
+            refused.append(field)
+        elif certain and not known:
             fill[field] = found
-        elif not same_value(field, known, found, region):
+        else:
             conflicts.append({"field": field, "current": known, "proposed": found, "source": source})
-    return Merge(fill, tuple(conflicts))
+    return Merge(fill, tuple(conflicts), tuple(refused))
 
 
 def _clean(value: str | None) -> str:

@@ -22,6 +22,8 @@ _MOST: Final = 12  # candidates looked at: parsing a number is what costs time
 _CANDIDATE: Final = re.compile(
     r"(?<![\w.,:/\\$€£¥#-])(?:\+|\(\+?)?\d(?:[\d \u00a0().\u2010-\u2015·/-]{4,26})\d(?![\w%€$£]|[,.]\d|:\d)"
 )
+# "Tel:713-…", "M:+1 …", "p.908.…", "Office(212)…": a label without a space behind it.
+_GLUED: Final = re.compile(r"(?<![\w@.])([^\W\d_]{1,12}(?:-[^\W\d_]{1,8})?)(?:[.:：]{1,2}(?=\+?\(?\d)|(?=[+(]\+?\d))")
 _EXTENSION: Final = re.compile(r"\s*(?:x|ext\.?|extension|-|durchwahl|dw)\s*\d{1,5}\b", re.IGNORECASE)
 _LABEL_WORD: Final = re.compile(r"[^\s\d()\[\]|•·,;]+")
 _AFTER: Final = re.compile(r"\s{0,2}\(?(?P<label>[^\W\d_]{1,12})\)?")
@@ -84,7 +86,7 @@ def find_phones(lines: Sequence[str], region: str | None, country: str | None = 
 
 def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
     """Each number that could be a telephone: as written, its label's kind, whether no words precede it."""
-    for line in lines:
+    for line in map(_unglued, lines):
         last = 0
         for match in _CANDIDATE.finditer(line):
             written = match[0].strip(" .-–/(\u00a0")
@@ -103,6 +105,11 @@ def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
             rest = _EXTENSION.sub("", line.replace(match[0], ""))
             letters = sum(char.isalpha() for char in _segment(rest if inherited else before))
             yield written, kind, letters == 0 or not _ends_in_word(before)
+
+
+def _unglued(line: str) -> str:
+    """A line with a space behind each label that had none."""
+    return _GLUED.sub(lambda match: f"{match[0]} " if match[1].casefold() in _LABELS else match[0], line)
 
 
 def _segment(before: str) -> str:

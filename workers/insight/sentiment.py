@@ -27,7 +27,6 @@ _FEW = 2  # one sentence is the whole
 _UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
 _LONGEST_WORD = 20
 _LONGEST_RATING = 40
-_FOREIGN, _ENGLISH = frozenset(load("sentiment_words")["foreign"]), frozenset(load("sentiment_words")["english"])
 _LETTERS = re.compile(r"(?:[a-z](?!\?))*")
 # Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
 # neutral costs more than the reverse; a question, a request or a plan is another matter.
@@ -139,8 +138,8 @@ def _issue_words() -> Mapping[str, _Issue]:
 def score_sentiment(text: str) -> Sentiment:
     """Judge the mood of a message.
 
-    The caller passes what the customer wrote: no quoted mail, no signature. English is understood; a text in another
-    language is neutral.
+    The caller passes what the customer wrote: no quoted mail, no signature, and nothing in another language than
+    English (see :mod:`workers.insight.language`).
 
     Args:
         text: any text of any length; only the first :data:`workers.insight.tokens.MAX_CHARS` characters
@@ -155,7 +154,7 @@ def score_sentiment(text: str) -> Sentiment:
     if rated:
         return _of_rating(rated)
     text = _OWN_APOLOGY.sub(" ", text)
-    chances = None if _is_foreign(text) else _judge(text)
+    chances = _judge(text)
     if chances is None:
         return Sentiment("neutral", 0.0, ())
     label, score = _decide(chances)
@@ -168,13 +167,6 @@ def _of_rating(rated: re.Match[str]) -> Sentiment:
     share = int(rated["points"]) / int(rated["most"]) if rated["points"] else int(rated["stars"]) / 5
     label: Label = "positive" if share >= _GOOD_RATING else "negative" if share <= _BAD_RATING else "neutral"
     return Sentiment(label, round(min(2 * share - 1, 1.0), 2) if label != "neutral" else 0.0, ())
-
-
-def _is_foreign(text: str) -> bool:
-    """Whether a text is written in another language, of which the words known here would say something wrong."""
-    words = set(tokenize(text).texts)
-    few = 2  # one may be a name: "La Piazza disappoints"
-    return len(words & _FOREIGN) >= max(few, len(words & _ENGLISH) + 1)
 
 
 def _decide(chances: _Chances) -> tuple[Label, float]:

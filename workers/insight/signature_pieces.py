@@ -1,71 +1,47 @@
-"""Take the lines of a signature apart into pieces, and say what a piece can be: an address, a place, a website."""
+"""Take the lines of a signature apart into pieces that could each be a field."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from workers.insight.contact_words import (
-    FAX_LABELS,
-    MOBILE_LABELS,
-    NUMBER_LABELS,
-    PHONE_LABELS,
-    has_legal_form,
-    is_post_box,
-    is_street_like,
-    is_title_like,
-    word_set,
-    words_of,
-)
+from workers.insight.contact_words import closing_rest, has_legal_form, is_title_like, word_set, words_of
+from workers.insight.signature_links import without_links
 
 __all__ = [
-    "HOUSE",
     "MARKS",
     "NAME_AND_FORM",
-    "NUMBERED",
-    "SOCIAL",
     "SPLIT",
     "at_dash",
-    "has_code",
-    "is_address",
-    "is_place",
     "is_registry",
-    "is_site",
     "mostly_digits",
-    "parts_of",
+    "pieces_of",
     "plain",
     "segments_of",
     "without_lead",
     "without_nominals",
     "without_numbers",
+    "without_pronouns",
 ]
 
 NAME_AND_FORM: Final = 2  # "Acme, Inc."
-_TOP_DOMAINS: Final = word_set("top_domains")
-SOCIAL: Final = re.compile(
-    r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|github|gitlab|medium|behance|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
-    re.IGNORECASE,
-)
 _MARKDOWN_LINK: Final = re.compile(r"\[([^\]\n]{0,80})\]\(([^)\s]{3,300})\)")
 _ANGLE: Final = re.compile(r"<(?:mailto:|tel:)?([^<>\s]{3,200})>")
 _TAG: Final = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
+_ODD_SPACE: Final = re.compile(r"[^\S\t ]")  # no-break, ideographic and the like
 _SPLIT_BARS: Final = re.compile(r" *[|•·●▪◦¦│‖❘]+ *|\t+| {3,}| +// +")
 _DASH: Final = re.compile(r" +[–—] +")
 SPLIT: Final = re.compile(f"{_SPLIT_BARS.pattern}|{_DASH.pattern}")
 MARKS: Final = " \t*_~`>,;:|•·–—-"
-_CODE: Final = re.compile(
-    r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]\d\d ?[A-Z\d]{4}|\d{5,6}|\d{3} \d{3}"
+# A label that is also a word needs its colon: "Site Manager", "In House Counsel", "Address Data Analyst".
+_LABEL: Final = re.compile(
+    r"^(?:e|w|a|in|e-?mail|mail|web|website|webseite|url|site|internet|homepage|address|adresse|anschrift|adres|adress"
+    r"|direcci[oó]n|indirizzo|name|title|position|company|linkedin|courriel|correo|s[ií]tio)\s*[:：]\s*"
+    r"|^[ewa@][.)\]]\s+|^(?:a|address|adresse|anschrift|adres|adress)\s+(?=\d)|^[@✉🌐📧🏢📍🔗]\ufe0f?\s*",
+    re.IGNORECASE,
 )
-_TOWN_AND_CODE: Final = re.compile(
-    r"[^\W\d_][^\d:@]{1,40}[ ,–-](?:[A-Z]{1,3} )?\d{3,6}(?:[ -]\d{3,4})?(?:,? [^\d:@]{2,30})?"
-)
-_LABELS: Final = PHONE_LABELS | MOBILE_LABELS | FAX_LABELS | NUMBER_LABELS
-_POSTCODE: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5} [^\W\d_]{3}|\d{3} \d{2} [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]{3}")
-HOUSE: Final = re.compile(
-    r"[^\d:@]{3,40} \d{1,4} ?[a-zA-Z]?|\d{1,5}[a-zA-Z]?(?:[-/]\d{1,4}){0,3},? [^\W\d_][^\d:@]{2,50}"
-)
-NUMBERED: Final = re.compile(r"[^\d]{4,50} (?:No\.? ?|Nr\.? ?|# ?)?\d{1,4}$")
+_BARE_LABELS: Final = frozenset({"linkedin", "website", "web", "e", "w", "email", "e-mail", "mail"})
+_PRONOUNS: Final = re.compile(r"\s*\((?:she|he|they|sie|er|elle|il)[/ ,]{1,3}[^)]{1,20}\)", re.IGNORECASE)
 _REGISTRY: Final = word_set("registry")
-_COUNTRIES: Final = word_set("countries")
 _POST_NOMINALS: Final = word_set("post_nominals")
 _BEFORE_COMPANIES: Final = sorted(word_set("before_companies"), key=len, reverse=True)
 
@@ -74,8 +50,8 @@ def plain(line: str) -> str:
     """A line without Markdown, HTML and angle brackets; link targets stay beside their text."""
     line = _MARKDOWN_LINK.sub(r"\1 \2", line)
     line = _ANGLE.sub(lambda match: f" {match[1]}" if match[1] not in line[: match.start()] else "", line)
-    line = _TAG.sub(" ", line)
-    return line.replace("**", "").replace("\u00a0", " ").replace("\u200b", "").strip(" \t*_>")
+    line = _ODD_SPACE.sub(" ", _TAG.sub(" ", line))
+    return line.replace("**", "").replace("\u200b", "").strip(" \t*_>")
 
 
 def at_dash(text: str) -> tuple[str, str, str]:
@@ -84,7 +60,21 @@ def at_dash(text: str) -> tuple[str, str, str]:
     return (text[: dash.start()], dash[0], text[dash.end() :]) if dash else (text, "", "")
 
 
-def parts_of(line: str) -> Iterator[str]:
+def pieces_of(line: str) -> Iterator[str]:
+    """The parts of a line that could be a field of their own, without contact details and labels."""
+    rest = closing_rest(line)
+    for raw in _parts(without_links(line if rest is None else rest)):
+        piece = " ".join(_LABEL.sub("", raw.strip(" \t*_~`>|")).strip(MARKS).split())
+        if piece and piece.casefold() not in _BARE_LABELS:
+            yield piece
+
+
+def without_pronouns(text: str) -> str:
+    """A text without how its writer wants to be spoken of: "Ida Holt (she/her)"."""
+    return _PRONOUNS.sub("", text)
+
+
+def _parts(line: str) -> Iterator[str]:
     """A line's parts between bars, bullets and dashes; a dash behind a title stays, as it may join a department."""
     for part in _SPLIT_BARS.split(line):
         if "–" not in part and "—" not in part:
@@ -130,29 +120,16 @@ def without_numbers(title: str) -> str:
     return head.strip(MARKS) if mark and head and (is_registry(rest) or mostly_digits(rest)) else title
 
 
-def has_code(text: str) -> bool:
-    """Whether a piece is a town with its postcode, in either order."""
-    return _POSTCODE.match(text) is not None or _TOWN_AND_CODE.fullmatch(text) is not None
-
-
-def is_place(text: str) -> bool:
-    """Whether a piece below a street is a country, a postcode, or a town with its code."""
-    if text.casefold().rstrip(".") in _COUNTRIES or _CODE.fullmatch(text):
-        return True
-    return _TOWN_AND_CODE.fullmatch(text) is not None and words_of(text)[0] not in _LABELS
-
-
 def segments_of(text: str) -> list[str]:
     """Split at commas, keeping ", Inc." and the like with what they belong to."""
     parts: list[str] = []
     for part in (raw.strip(MARKS) for raw in text.split(",")):
+        if not part:
+            continue
         if parts and len(words_of(part)) <= NAME_AND_FORM and has_legal_form(f"x {part.split(maxsplit=1)[0]}"):
-            parts[-1] = (
-                f"{parts[-1]}, {part}."
-                if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".")
-                else f"{parts[-1]}, {part}"
-            )
-        elif part:
+            dot = "." if part.casefold() in {"inc", "ltd", "corp"} and text.rstrip().endswith(".") else ""
+            parts[-1] = f"{parts[-1]}, {part}{dot}"
+        else:
             parts.append(part)
     return parts
 
@@ -163,25 +140,7 @@ def mostly_digits(text: str) -> bool:
     return digits > 0 and digits * 2 >= sum(char.isalnum() for char in text)
 
 
-def is_address(text: str) -> bool:
-    """Whether a piece is part of a postal address, and neither a number alone nor a register entry."""
-    if not is_street_like(text) or is_registry(text):
-        return False
-    return not mostly_digits(text) or bool(_POSTCODE.match(text)) or is_post_box(text)
-
-
 def is_registry(text: str) -> bool:
     """Court, tax and register entries, order numbers, office hours: no field of a contact."""
     folded = text.casefold()
     return any(word in folded for word in _REGISTRY)
-
-
-def is_site(site: str) -> bool:
-    """Whether a bare domain is the sender's website rather than a social network, a company or two words."""
-    host = site.partition("/")[0]
-    top = host.rpartition(".")[2].casefold()
-    if top not in _TOP_DOMAINS or SOCIAL.search(site) or any(has_legal_form(f"x {part}") for part in [host]):
-        return False
-    name = host.rpartition(".")[0]
-    shortest = 3
-    return len(name) >= shortest and not name[0].isupper()

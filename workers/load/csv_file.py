@@ -1,7 +1,6 @@
 """Reading CSV files as people have them: whichever delimiter, with or without a BOM, with bad lines."""
 
 import csv
-import os
 import re
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -14,6 +13,7 @@ from typing import Final, Self
 from workers.errors import FleetError
 from workers.load.dialect import Value
 from workers.load.encoding import damage, encoding_of
+from workers.load.plain_file import open_plain
 from workers.load.report import Problem
 from workers.load.row import FileError
 from workers.load.text import folded_header, tidy
@@ -26,6 +26,8 @@ _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 # A quoted field may run over several lines; a quote nobody closed must not swallow the rest of the file.
 _MOST_LINES_PER_ROW: Final = 100
+_LONGEST_ROW: Final = 1_000_000  # characters
+MOST_COLUMNS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,15 @@ class CsvFile:
             encoding: what the file is in if it is neither marked nor UTF-8.
 
         Raises:
-            FileError: it is empty, or its encoding cannot be told.
+            FileError: it is no plain file, empty, too large, or its encoding cannot be told.
             FleetError: it cannot be read at all.
         """
         self.name = path.name
         try:
-            self._raw = path.open("rb")
-            self.size = os.fstat(self._raw.fileno()).st_size
+            self._raw, self.size = open_plain(path)
+        except OSError as error:
+            raise FleetError(f"cannot read {path}: {error.strerror}") from None
+        try:
             self._encoding = encoding_of(self._raw, encoding)
             # What is not text comes through as lone surrogates (in UTF-16 as U+FFFD): only its own row is refused.
             errors = "replace" if "16" in self._encoding.name else "surrogateescape"
@@ -97,6 +101,9 @@ class CsvFile:
             number, text = line
             if not text.strip():
                 continue
+            if len(text) > _LONGEST_ROW:
+                yield Problem(self.name, number, f"the line has more than {_LONGEST_ROW:,} characters")
+                continue
             fields = self._record(number, text)
             if isinstance(fields, Problem):
                 yield fields
@@ -105,7 +112,7 @@ class CsvFile:
 
     def _restart(self) -> None:
         self._text.seek(0)
-        self._lines = enumerate(self._text, start=1)
+        self._lines = self._numbered()
         self._pushed_back: deque[tuple[int, str]] = deque()
 
     def _read_header(self, known: Collection[str]) -> tuple[str, ...]:
@@ -114,18 +121,23 @@ class CsvFile:
         delimiters = _DELIMITERS
         if (word := _DELIMITER_LINE.fullmatch(text.strip("\r\n"))) is not None:
             delimiters, text = word[1], self._line_with_text()
-        while text.count('"') % 2 and (line := self._next_line()) is not None:  # a name may hold a line break
+        # A name may hold a line break.
+        while text.count('"') % 2 and len(text) <= _LONGEST_ROW and (line := self._next_line()) is not None:
             self._header_ends, text = line[0], text + line[1]
+        if len(text) > _LONGEST_ROW:
+            raise FileError(f"the header has more than {_LONGEST_ROW:,} characters")
         best: tuple[str, ...] = ()
         for delimiter in delimiters:
             try:
                 columns = folded_header(next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter)))
-            except csv.Error as error:
-                raise FileError(f"the header cannot be read: {error}") from None
+            except csv.Error:
+                continue
             if _rank(columns, known) > _rank(best, known):
                 best, self._delimiter = columns, delimiter
         while best and not best[-1]:  # a trailing delimiter
             best = best[:-1]
+        if len(best) > MOST_COLUMNS:
+            raise FileError(f"the header has more than {MOST_COLUMNS:,} columns")
         return best
 
     def _line_with_text(self) -> str:
@@ -134,6 +146,16 @@ class CsvFile:
                 self._header_ends = line[0]
                 return line[1]
         raise FileError("the file is empty")
+
+    def _numbered(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines with their numbers; of one that is too long no more than tells so."""
+        number = 0
+        while line := self._text.readline(_LONGEST_ROW + 1):
+            number += 1
+            rest = line
+            while len(rest) > _LONGEST_ROW and not rest.endswith(("\n", "\r")):
+                rest = self._text.readline(_LONGEST_ROW + 1)
+            yield number, line
 
     def _next_line(self) -> tuple[int, str] | None:
         return self._pushed_back.popleft() if self._pushed_back else next(self._lines, None)
@@ -144,8 +166,12 @@ class CsvFile:
 
         def feed() -> Iterator[str]:
             yield text
+            length = len(text)
             while len(taken) < _MOST_LINES_PER_ROW - 1 and (line := self._next_line()) is not None:
                 taken.append(line)
+                length += len(line[1])
+                if length > _LONGEST_ROW:
+                    return
                 yield line[1]
 
         try:

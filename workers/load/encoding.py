@@ -33,7 +33,7 @@ _UNWESTERN: Final = re.compile(
 # A name of another country is one word among many.
 _TOLERATED_SHARE: Final = 1 / 20
 _LOST: Final = "\ufffd"
-_LONGEST_PIECE: Final = 1 << 20
+_LONGEST_LINE: Final = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def damage(text: str) -> str | None:
 
 
 def _of_lines(lines: Iterable[bytes], hint: str | None) -> Encoding:
-    unicode_lines, words = 0, 0
+    number, unicode_lines, broken_lines, words = 0, 0, 0, 0
     example = b""
     strange: list[tuple[int, bytes]] = []
     for number, line in enumerate(lines, start=1):
@@ -91,12 +91,15 @@ def _of_lines(lines: Iterable[bytes], hint: str | None) -> Encoding:
             unicode_lines += 1
         except UnicodeDecodeError:
             found = _WORD.findall(line)
+            broken_lines += 1
             words += len(found)
             example = example or found[0]
             strange += [(number, word) for word in found if _UNWESTERN.search(_western(word))]
-    if words == 0 or (unicode_lines and hint is None):  # of a file in UTF-8, broken lines are refused one by one
-        return Encoding("utf-8-sig")
-    if hint is None and strange and len(strange) >= words * _TOLERATED_SHARE:
+    doubtful = len(strange) >= max(1, words * _TOLERATED_SHARE)
+    few = broken_lines <= number * _TOLERATED_SHARE
+    if words == 0 or (hint is None and (unicode_lines or (doubtful and few))):
+        return Encoding("utf-8-sig")  # its broken lines are refused one by one
+    if hint is None and doubtful:
         number, word = strange[0]
         others = [f"{name} ({quoted(text)})" for name in _OTHERS if (text := _all_letters(word, name))]
         raise FileError(
@@ -120,8 +123,14 @@ def _all_letters(word: bytes, encoding: str) -> str | None:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield lines, those of any length in pieces that do not end within a character."""
-    while piece := file.readline(_LONGEST_PIECE):
-        while piece[-1] > 0x7F and (more := file.read(1)):  # noqa: PLR2004  # the last byte of ASCII
-            piece += more
-        yield piece
+    """Yield the lines; of one that is too long to be a row, nothing."""
+    rest, too_long = b"", False
+    while block := file.read(_LONGEST_LINE):
+        *lines, rest = (rest + block).splitlines(keepends=True)
+        if too_long and lines:
+            lines[0], too_long = b"", False
+        yield from lines
+        if len(rest) > _LONGEST_LINE:
+            rest, too_long = b"", True
+    if not too_long:
+        yield rest

@@ -1,7 +1,6 @@
 """One load under way: a file is read in chunks, every line becomes rows or a problem."""
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +14,8 @@ from workers.load.table import Place, Table
 from workers.load.writer import Draft, Writer
 
 _CHUNK_ROWS: Final = 1000
+_CHUNK_CHARACTERS: Final = 10_000_000
+_MOST_PROBLEMS: Final = 10_000
 
 
 class Job:
@@ -67,6 +68,10 @@ class Job:
                             self.report.reject(layout.table, problem)
                     handle([row for row in chunk if isinstance(row, Row)])
                     self._progress(place.name, source.position, source.size)
+                    if len(self.report.problems) - before >= _MOST_PROBLEMS:
+                        reason = f"{_MOST_PROBLEMS:,} lines cannot be loaded: the rest of the file was not read"
+                        self.report.problems.append(Problem(place.name, chunk[-1].line, reason))
+                        break
                 self._progress(place.name, source.size, source.size)
             if table.deleted:
                 self.report.notes.append(f"{place.name}: rows marked as deleted are passed over ({table.deleted}x)")
@@ -117,6 +122,14 @@ class Job:
 
 
 def _chunks(table: Table) -> Iterator[list[Row | Problem]]:
-    items = iter(table)
-    while chunk := list(islice(items, _CHUNK_ROWS)):
+    """Yield the lines in lists that a statement can bear, however long they are."""
+    chunk: list[Row | Problem] = []
+    characters = 0
+    for item in table:
+        chunk.append(item)
+        characters += sum(map(len, item.values.values())) if isinstance(item, Row) else 0
+        if len(chunk) == _CHUNK_ROWS or characters > _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk

@@ -10,6 +10,7 @@ from workers.load.text import quoted
 
 _YEARS: Final = range(1900, 2201)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
+_LONGEST_ADDRESS: Final = 320
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 # As people say it, and as spreadsheets write TRUE and FALSE in English, German, French, Spanish, Italian,
 # Dutch and Portuguese.
@@ -155,7 +156,7 @@ class Row:
             RowError: it does not look like one.
         """
         value = self.text(column)
-        if value is not None and not _ADDRESS.fullmatch(value):
+        if value is not None and (len(value) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(value)):
             raise RowError(f"{column} {quoted(value)} is not an e-mail address")
         return value
 

@@ -2,23 +2,22 @@
 
 import math
 import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from workers.errors import FleetError
-from workers.load.csv_file import Record
+from workers.load.csv_file import MOST_COLUMNS, Record
 from workers.load.dialect import Value
 from workers.load.encoding import damage
+from workers.load.plain_file import open_plain
 from workers.load.report import Problem
 from workers.load.row import FileError
 from workers.load.text import folded_header, tidy
@@ -28,11 +27,6 @@ _LARGEST_UNPACKED: Final = 512 * 1024**2
 _MOST_ROWS: Final = 1_048_576  # of a sheet in Excel; a broken one may claim any number
 # A spreadsheet keeps 15 digits of a number; of a longer one the last are lost.
 _DIGITS_KEPT: Final = 15
-# What openpyxl and zipfile raise over a file that is not what it should be.
-_BROKEN: Final = (
-    BadZipFile, InvalidFileException, ArithmeticError, AttributeError, EOFError, LookupError, SyntaxError, TypeError,
-    ValueError, zlib.error,
-)  # fmt: skip
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -42,11 +36,9 @@ def sheet_names(path: Path) -> list[str]:
         FileError: it is no workbook of the format .xlsx, or too large.
         FleetError: it cannot be read at all.
     """
-    book = _open(path)
-    try:
+    book, _ = _open(path)
+    with closing(book), _refusing("the workbook is damaged"):
         return [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    finally:
-        book.close()
 
 
 class Sheet:
@@ -69,17 +61,17 @@ class Sheet:
         """
         self.name = name
         self.notes: list[str] = []
-        self.size = path.stat().st_size
         self.position = 0
-        self._book = _open(path)
-        self._sheet = self._book[sheet]
-        self._rows_said = max(1, self._sheet.max_row or 1)
-        self._sheet.reset_dimensions()  # or a sheet that claims to be wide is padded to that width, row by row
-        self._header_row, header = next(self._rows(), (0, []))
-        if not header:
+        self._book, self.size = _open(path)
+        try:
+            with _refusing("the workbook is damaged"):
+                self._sheet = self._book[sheet]
+                self._rows_said = max(1, self._sheet.max_row or 1)
+                self._sheet.reset_dimensions()  # or a sheet that claims to be wide is padded to that width, row by row
+            self.header = self._read_header()
+        except FileError:
             self._book.close()
-            raise FileError("the sheet is empty")
-        self.header = folded_header(map(_text, header))
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -107,47 +99,57 @@ class Sheet:
             else:
                 yield Record(number, fields + [""] * (width - len(fields)))
 
+    def _read_header(self) -> tuple[str, ...]:
+        self._header_row, names = next(self._rows(), (0, []))
+        if not names:
+            raise FileError("the sheet is empty")
+        if len(names) > MOST_COLUMNS:
+            raise FileError(f"the header has more than {MOST_COLUMNS:,} columns")
+        return folded_header(map(_text, names))
+
     def _rows(self) -> Iterator[tuple[int, list[Value]]]:
         """Yield the rows that hold something, numbered as Excel does, without the blank cells at their end."""
-        try:
-            with _quietly():
-                for number, cells in enumerate(self._sheet.iter_rows(), start=1):
-                    if number > _MOST_ROWS:
-                        raise FileError(f"the sheet has more than {_MOST_ROWS} rows")  # noqa: TRY301  # the only place
-                    fields = [_value(cell) for cell in cells]
-                    while fields and fields[-1] == "":
-                        del fields[-1]
-                    if fields:
-                        yield number, fields
-        except FileError:
-            raise
-        except _BROKEN as error:
-            raise FileError(f"the workbook is damaged: {error}") from error
+        rows = iter(self._sheet.iter_rows())
+        number = 0
+        while (fields := _next_fields(rows)) is not None:
+            number += 1
+            if number > _MOST_ROWS:
+                raise FileError(f"the sheet has more than {_MOST_ROWS:,} rows")
+            while fields and fields[-1] == "":
+                del fields[-1]
+            if fields:
+                yield number, fields
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> tuple[Any, int]:
+    """Open a workbook and return it with the size of its file."""
     try:
-        with ZipFile(path) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
+        file, size = open_plain(path)
     except OSError as error:
         raise FleetError(f"cannot read {path}: {error.strerror}") from None
-    except _BROKEN:
-        raise FileError("this is no .xlsx workbook, or it is protected by a password") from None
+    with _refusing("this is no .xlsx workbook, or it is protected by a password"), file, ZipFile(file) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
     if unpacked > _LARGEST_UNPACKED:
         raise FileError(f"the workbook is larger than {_LARGEST_UNPACKED // 1024**2} MB when unpacked")
-    try:
-        with _quietly():
-            return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except _BROKEN as error:
-        raise FileError(f"the workbook cannot be read: {error}") from error
+    with _refusing("the workbook is damaged"):
+        return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False), size
+
+
+def _next_fields(rows: Iterator[Any]) -> list[Value] | None:
+    with _refusing("the workbook is damaged"):
+        cells = next(rows, None)
+        return None if cells is None else [_value(cell) for cell in cells]
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep openpyxl from warning about styles and extensions, which nobody loads."""
+def _refusing(reason: str) -> Iterator[None]:
+    """Refuse a file that makes openpyxl fail, and let no warning out about styles, which nobody loads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        except Exception as error:  # it raises whatever it stumbles over
+            raise FileError(reason) from error
 
 
 def _value(cell: Any) -> Value:

@@ -7,10 +7,9 @@ from functools import cache, partial
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 
-from workers.db.session import Connection, transaction
+from workers.db.session import REFUSALS, Connection, transaction
 from workers.load.references import References
 from workers.load.report import LoadReport, Problem
 from workers.resources import shipped
@@ -78,16 +77,11 @@ class Writer:
         try:
             with self._connection.transaction():
                 rows = self._connection.execute(_statement(table), {"records": records}).fetchall()
-        except psycopg.Error as error:
-            if self._connection.broken or not isinstance(
-                error,
-                psycopg.DataError | psycopg.IntegrityError | psycopg.InternalError | psycopg.ProgrammingError,
-            ):
-                raise
+        except REFUSALS as error:
             if len(drafts) > 1:
                 half = len(drafts) // 2
                 return self._insert(table, file, drafts[:half]) | self._insert(table, file, drafts[half:])
-            reason = f"the database refuses the row: {str(error).strip().splitlines()[0]}"
+            reason = f"the database refuses the row: {error.diag.message_primary or type(error).__name__}"
             self._report.reject(table, Problem(file, drafts[0].line, reason))
             return set()
         inserted = {row["id"] for row in rows}

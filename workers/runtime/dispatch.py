@@ -151,7 +151,7 @@ def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: U
     except Exception as error:  # whatever one tenant's data provokes must not stop the others
         if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
             raise
-        failure = Failure(tenant, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
+        failure = Failure(tenant, f"{type(error).__name__}: {(str(error).strip() or 'no word').splitlines()[0]}")
         logger.exception("%s failed for tenant %s", engine.name, tenant)
         report.failures.append(failure)
         with transaction(connection):

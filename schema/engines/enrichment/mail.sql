@@ -55,14 +55,17 @@ $$;
 -- Settles what was read in a batch of mail: one queue row per message that was signed, one signal per message
 -- and type, and the mail itself. Whatever is there already stays as it is.
 -- p_results: [{"message_id", "contact_id", "client_id", "address", "fields": {field: value} | null,
---              "signals": [{"type", "evidence", "context": {"keyword_count", "is_decision_maker", …}}]}]
+--              "signals": [{"type", "evidence", "context": {"keyword_count", "is_decision_maker", …}}],
+--              "error": why it could not be read; such a mail is set aside and not tried again}]
 CREATE OR REPLACE FUNCTION settle_inbound(p_tenant_id uuid, p_results jsonb)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
     WITH result AS (
         SELECT r.* FROM jsonb_to_recordset(p_results) AS r (
-            message_id uuid, contact_id uuid, client_id uuid, address text, fields jsonb, signals jsonb)
+            message_id uuid, contact_id uuid, client_id uuid, address text, fields jsonb, signals jsonb, error text)
+    ), unread AS (
+        SELECT set_item_aside(p_tenant_id, 'enrichment', r.message_id, r.error) FROM result AS r WHERE r.error IS NOT NULL
     ), queued AS (
         INSERT INTO contact_enrichment_queue (tenant_id, contact_id, email_address, source, source_id, extracted_data)
         SELECT p_tenant_id, r.contact_id, r.address, 'email_signature', r.message_id::text, r.fields
@@ -84,7 +87,8 @@ AS $$
         RETURNING m.id
     )
     SELECT 'due', 'mail', count(*) FROM updated
-    UNION ALL SELECT 'acted', 'mail read', count(*) FROM updated
+    UNION ALL SELECT 'acted', 'mail read', count(*) - (SELECT count(*) FROM unread) FROM updated
+    UNION ALL SELECT 'skipped', 'mail that cannot be read, set aside', count(*) FROM unread
     UNION ALL SELECT 'acted', 'signature found', count(*) FROM queued
     UNION ALL SELECT 'acted', 'signal found', count(*) FROM found
 $$;

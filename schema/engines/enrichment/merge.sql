@@ -89,6 +89,20 @@ BEGIN
 END
 $$;
 
+-- Rows whose contact was found by its address while several contacts have it: whom the data is about, people decide.
+CREATE OR REPLACE FUNCTION doubtful_enrichment(p_tenant_id uuid, p_queue uuid[]) RETURNS TABLE (queue_id uuid)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT e.id FROM contact_enrichment_queue AS e
+    WHERE e.id = ANY (p_queue) AND e.tenant_id = p_tenant_id AND (e.contact_id IS NULL OR e.source = 'email_signature')
+      AND (SELECT count(*) FROM (
+               SELECT FROM contacts AS c
+               WHERE c.tenant_id = p_tenant_id
+                 AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@')
+                     = regexp_replace(lower(btrim(e.email_address)), '^([^+@]+)\+[^@]*@', '\1@')
+               LIMIT 2) AS sharing) > 1
+$$;
+
 -- Settles what a batch decided, set-wise: fills empty contact fields (never a filled one, whatever was
 -- proposed) and closes the queue rows with their conflicts or reasons.
 -- p_results: [{"queue_id", "contact_id", "status", "error", "fill": {field: value}, "conflicts": [...]}]
@@ -146,6 +160,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION get_pending_enrichment(uuid, integer), claim_enrichment(uuid, integer),
-    settle_enrichment(uuid, jsonb) FROM PUBLIC, anon, authenticated;
+    doubtful_enrichment(uuid, uuid[]), settle_enrichment(uuid, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_pending_enrichment(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION claim_enrichment(uuid, integer), settle_enrichment(uuid, jsonb) TO service_role;
+GRANT EXECUTE ON FUNCTION claim_enrichment(uuid, integer), doubtful_enrichment(uuid, uuid[]),
+    settle_enrichment(uuid, jsonb) TO service_role;

@@ -27,20 +27,34 @@ RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
+    v_claimed uuid[];
+BEGIN
+    IF action_status(p_tenant_id, 'enrichment') IS NULL THEN
+        RETURN;
+    END IF;
+    v_claimed := ARRAY(
+        SELECT s.id FROM opportunity_signals AS s
+        WHERE s.tenant_id = p_tenant_id AND NOT s.actioned AND s.action_taken IS NULL AND s.signal_strength >= 0.8
+          AND (s.contact_id IS NOT NULL OR s.client_id IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = s.id AND x.engine = 'enrichment' AND x.tenant_id = p_tenant_id)
+        ORDER BY s.created_at LIMIT p_limit
+        FOR NO KEY UPDATE OF s SKIP LOCKED);
+    RETURN QUERY SELECT * FROM step_in_halves('step_signals', 'enrichment', p_tenant_id, v_claimed, p_run);
+END
+$$;
+
+-- Writes the next action for each of these signals, which the caller has locked.
+CREATE OR REPLACE FUNCTION step_signals(p_tenant_id uuid, p_signals uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
     v_now constant timestamptz := fleet_now();
     v_status constant text := action_status(p_tenant_id, 'enrichment');
 BEGIN
-    IF v_status IS NULL THEN
-        RETURN;
-    END IF;
     RETURN QUERY
-    WITH claimed AS MATERIALIZED (
-        SELECT s.* FROM opportunity_signals AS s
-        WHERE s.tenant_id = p_tenant_id AND NOT s.actioned AND s.action_taken IS NULL AND s.signal_strength >= 0.8
-          AND (s.contact_id IS NOT NULL OR s.client_id IS NOT NULL)
-        ORDER BY s.created_at LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
-    ), known AS (
+    WITH known AS (
         SELECT s.id, s.signal_type, s.signal_strength, s.extracted_text, s.source_type, l.id AS client_id, c.id AS contact_id,
                l.company_name, nullif(btrim(concat_ws(' ', c.first_name, c.last_name)), '') AS person,
                p.id AS owner_id, p.full_name AS owner_name,
@@ -50,10 +64,11 @@ BEGIN
                    JOIN feedback_requests AS f ON f.id = a.subject_id AND f.tenant_id = p_tenant_id
                    WHERE m.id = s.source_id AND m.tenant_id = p_tenant_id AND a.engine = 'feedback'
                      AND f.case_created_id IS NOT NULL) AS recovered
-        FROM claimed AS s
+        FROM opportunity_signals AS s
         LEFT JOIN contacts AS c ON c.id = s.contact_id AND c.tenant_id = p_tenant_id
         LEFT JOIN clients AS l ON l.id = coalesce(s.client_id, c.client_id) AND l.tenant_id = p_tenant_id
         LEFT JOIN profiles AS p ON p.id = l.owner_id AND p.tenant_id = p_tenant_id
+        WHERE s.id = ANY (p_signals)
     ), written AS (
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
                                        client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
@@ -79,6 +94,6 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION get_unactioned_signals(uuid, integer),
-    act_on_signals(uuid, integer, bigint) FROM PUBLIC, anon, authenticated;
+    act_on_signals(uuid, integer, bigint), step_signals(uuid, uuid[], bigint) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_unactioned_signals(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION act_on_signals(uuid, integer, bigint) TO service_role;
+GRANT EXECUTE ON FUNCTION act_on_signals(uuid, integer, bigint), step_signals(uuid, uuid[], bigint) TO service_role;

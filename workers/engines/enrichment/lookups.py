@@ -17,6 +17,7 @@ from workers import clock
 from workers.backoff import next_attempt
 from workers.db.session import Connection, transaction
 from workers.engines.base import Tally
+from workers.insight.contact_values import storable
 from workers.providers.base import Answer, Found, NoMatch, Off, Outcome, Provider, Refused, Request, Unavailable
 from workers.providers.registry import providers
 from workers.settings import settings
@@ -111,7 +112,7 @@ def _result(row: dict[str, Any], outcome: Outcome, claim: _Claim) -> dict[str, A
     result = {"queue_id": str(row["queue_id"]), "status": "skipped", "error": None, "data": None, "retry_at": None}
     match outcome:
         case Found(data):
-            return result | {"status": "pending", "data": dict(data)}  # the next batch merges it
+            return result | {"status": "pending", "data": storable(data)}  # the next batch merges it
         case NoMatch():
             return result | {"error": "no match"}
         case Refused(reason):

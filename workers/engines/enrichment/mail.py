@@ -1,5 +1,6 @@
 """Enrichment, first step: read what customers wrote; signatures go into the queue, signals beside it."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
@@ -8,12 +9,15 @@ from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection
 from workers.engines.base import Tally
+from workers.insight.contact_values import storable
 from workers.insight.contact_words import sender_tokens
 from workers.insight.html_text import html_to_text
 from workers.insight.reply import split_reply
 from workers.insight.roles import infer_role
 from workers.insight.signals import detect_signals
 from workers.insight.signature import Field, Signature, parse_signature
+
+logger = logging.getLogger(__name__)
 
 # Less sure than this the reader is guessing, and each wrong guess is a conflict that a person has to reject;
 # what it left out it reads again in the sender's next mail.
@@ -23,8 +27,16 @@ _LEAST_CONFIDENCE: Final = 0.6
 def read_mail(connection: Connection, tenant: UUID, limit: int, region: str | None) -> Tally:
     """Read a batch of unprocessed mail, inside the caller's transaction; the same mail is never read twice."""
     claimed = connection.execute("SELECT * FROM claim_inbound(%s, %s)", [tenant, limit]).fetchall()
-    results = [_judge(row, region) for row in claimed]
+    results = [_judged(row, region) for row in claimed]
     return Tally.from_rows(connection.execute("SELECT * FROM settle_inbound(%s, %s)", [tenant, Jsonb(results)]))
+
+
+def _judged(row: dict[str, Any], region: str | None) -> dict[str, Any]:
+    try:
+        return _judge(row, region)
+    except Exception as error:  # one mail that no reader was made for must not stop all that come behind it
+        logger.exception("mail %s cannot be read", row["message_id"])
+        return {"message_id": str(row["message_id"]), "signals": [], "error": f"{type(error).__name__}: {error}"}
 
 
 def _judge(row: dict[str, Any], region: str | None) -> dict[str, Any]:
@@ -33,7 +45,8 @@ def _judge(row: dict[str, Any], region: str | None) -> dict[str, Any]:
     sender = f"{row['from_name'] or ''} <{row['from_address'] or ''}>".removesuffix("<>").strip() or None
     signature = parse_signature(body, sender=sender, region=region)
     # A colleague's signature, of a shared mailbox or a forwarded answer, says nothing of this contact.
-    said = {} if _is_somebody_else(signature, row["from_name"]) else dict(_fields(signature))
+    fields = [] if _is_somebody_else(signature, row["from_name"]) else _fields(signature)
+    said = {field: text for field, text in fields if storable({field: text})}
     role = infer_role(row["title"] or said.get("title") or "")
     context = {"is_decision_maker": role == "decision_maker", "role": role}
     return {

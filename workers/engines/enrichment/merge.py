@@ -1,6 +1,6 @@
 """Enrichment, last step: merge what was found into contacts; fill what is empty, record what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection
 from workers.engines.base import Tally
-from workers.insight.merge import Conflict, merge_contact, same_value
+from workers.insight.merge import Conflict, Merge, merge_contact, same_value
 
 _CONTACT_FIELDS = ("first_name", "last_name", "email", "title", "phone", "mobile", "linkedin_url", "company")
 
@@ -28,12 +28,13 @@ def merge_found(connection: Connection, tenant: UUID, limit: int, region: str | 
     claimed = connection.execute("SELECT * FROM claim_enrichment(%s, %s)", [tenant, limit]).fetchall()
     tally = Tally(due=sum(not row["busy"] for row in claimed), busy=sum(row["busy"] for row in claimed))
     rejections = _rejections(connection, tenant, [row["contact_id"] for row in claimed if row["contact_id"]])
+    doubtful = _doubtful(connection, tenant, [row["queue_id"] for row in claimed])
     # Several rows may speak of one contact: each sees what the ones before it filled in.
     contacts: dict[UUID, dict[str, str | None]] = {}
     results = []
     for row in claimed:
         if not row["busy"]:
-            result = _decide(row, contacts, rejections, region)
+            result = _decide(row, contacts, rejections, region, certain=row["queue_id"] not in doubtful)
             tally.note("skipped" if result["status"] == "skipped" else "acted", result["error"] or "merged", 1)
             results.append(result)
     connection.execute("SELECT settle_enrichment(%s, %s)", [tenant, Jsonb(results)])
@@ -47,8 +48,19 @@ def _rejections(connection: Connection, tenant: UUID, contacts: list[UUID]) -> _
     return found
 
 
+def _doubtful(connection: Connection, tenant: UUID, queue: list[UUID]) -> set[UUID]:
+    """The rows whose contact was found by an address that several contacts have."""
+    rows = connection.execute("SELECT * FROM doubtful_enrichment(%s, %s)", [tenant, queue])
+    return {row["queue_id"] for row in rows}
+
+
 def _decide(
-    row: dict[str, Any], contacts: dict[UUID, dict[str, str | None]], rejections: _Rejections, region: str | None
+    row: dict[str, Any],
+    contacts: dict[UUID, dict[str, str | None]],
+    rejections: _Rejections,
+    region: str | None,
+    *,
+    certain: bool,
 ) -> dict[str, Any]:
     result = {"queue_id": str(row["queue_id"]), "contact_id": None, "status": "skipped", "error": None}
     if row["contact_id"] is None:
@@ -56,15 +68,23 @@ def _decide(
     if not isinstance(row["extracted_data"], dict) or not row["extracted_data"]:
         return result | {"error": f"nothing to merge: {row['source']} brought no data"}
     current = contacts.setdefault(row["contact_id"], {name: row[name] for name in _CONTACT_FIELDS})
-    merge = merge_contact(current, row["extracted_data"], row["source"], region)
+    merge = merge_contact(current, row["extracted_data"], row["source"], region, certain=certain)
     current.update(merge.fill)
     rejected = rejections.get(row["contact_id"], [])
     return result | {
         "contact_id": str(row["contact_id"]),
         "status": "completed",
+        "error": "; ".join(_remarks(merge, certain=certain)) or None,
         "fill": merge.fill,
         "conflicts": [conflict for conflict in merge.conflicts if not _was_rejected(conflict, rejected, region)],
     }
+
+
+def _remarks(merge: Merge, *, certain: bool) -> Iterator[str]:
+    if merge.conflicts and not certain:
+        yield "several contacts have this address: nothing was filled"
+    if merge.refused:
+        yield f"not taken over, as it is none: {', '.join(merge.refused)}"
 
 
 def _was_rejected(conflict: Conflict, rejected: list[tuple[str, str]], region: str | None) -> bool:

@@ -1,4 +1,4 @@
--- Deals: detect the stall by stage, follow up, hand over to the owner.
+-- Deals: what counts as activity and as a stall, by stage, and which stalled deals are due.
 
 -- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
 -- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity.
@@ -10,7 +10,7 @@ SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, 
        coalesce(d.next_follow_up_at, d.stalls_at,
            ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from
 FROM deals AS d
-WHERE d.stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
+WHERE NOT is_closed_stage(d.stage)
   AND d.auto_follow_up_enabled
   AND d.follow_up_ended_at IS NULL;
 
@@ -42,7 +42,7 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT p_active_at + make_interval(days => coalesce(
         (SELECT c.max_days_before_stale FROM deal_stage_config AS c
-         WHERE c.tenant_id = p_tenant_id AND c.stage = p_stage), 7))
+         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7))
 $$;
 
 -- Real activity (stage, value, probability, close date, description, or another last_activity_at) clears
@@ -68,6 +68,11 @@ BEGIN
         NEW.follow_up_ended_at := NULL;
     END IF;
     NEW.stalls_at := deal_stalls_at(NEW.tenant_id, NEW.stage, NEW.last_activity_at);
+    -- A word of the tenant's own can close a deal too; the index knows only the words that every CRM has.
+    IF word_meaning(NEW.tenant_id, 'deal_stage', NEW.stage) IN ('won', 'lost') THEN
+        NEW.stalls_at := NULL;
+        NEW.follow_up_ended_at := coalesce(NEW.follow_up_ended_at, fleet_now());
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -93,7 +98,7 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
-    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, auth.uid(), greatest(0, extract(day FROM v_now - coalesce(
+    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
         (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id AND h.tenant_id = NEW.tenant_id),
         NEW.created_at))));
     RETURN NULL;
@@ -122,7 +127,7 @@ BEGIN
     FROM (
         SELECT o.id, deal_stalls_at(o.tenant_id, o.stage, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
         FROM deals AS o
-        WHERE o.tenant_id = v_tenant AND o.stage = v_stage
+        WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = folded_word(v_stage)
     ) AS n
     WHERE d.id = n.id AND d.stalls_at <> n.stalls_at;
     RETURN NULL;
@@ -133,8 +138,8 @@ CREATE OR REPLACE TRIGGER stage_limits_changed
     AFTER INSERT OR UPDATE OF max_days_before_stale OR DELETE ON deal_stage_config
     FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
 
--- The stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
--- however many deals are in it.
+-- The open stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
+-- however many deals are in it. Deals in a stage that nobody knows wait until somebody says what it means.
 CREATE OR REPLACE FUNCTION deal_stages_waiting(p_tenant_id uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -150,7 +155,8 @@ BEGIN
                     ORDER BY d.stage LIMIT 1)
             FROM stages AS s WHERE s.stage IS NOT NULL
         )
-        SELECT s.stage FROM stages AS s WHERE s.stage IS NOT NULL);
+        SELECT s.stage FROM stages AS s
+        WHERE s.stage IS NOT NULL AND word_meaning(p_tenant_id, 'deal_stage', s.stage) = 'open');
 END
 $$;
 
@@ -187,7 +193,7 @@ BEGIN
         FROM hours AS h WHERE h.hour < v_hour
     ), due AS (
         SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
-        LEFT JOIN config AS c ON c.stage = s.stage
+        LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(s.stage)
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
@@ -211,184 +217,13 @@ BEGIN
            d.next_follow_up_at
     FROM first AS f
     JOIN deals_in_follow_up AS d ON d.id = f.id
-    LEFT JOIN config AS c ON c.stage = d.stage
+    LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(d.stage)
     ORDER BY d.active_at;
-END
-$$;
-
--- One batch of one tenant, in one statement: claim, decide, settle. The locks sit in the scans themselves,
--- so that a second worker reads past what the first one holds and takes the next rows.
-CREATE OR REPLACE FUNCTION run_deals_batch(p_tenant_id uuid, p_limit integer, p_run bigint)
-RETURNS TABLE (measure text, label text, n bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-    v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
-    v_status constant text := action_status(p_tenant_id, 'deals');
-    v_stages constant text[] := deal_stages_waiting(p_tenant_id);
-BEGIN
-    IF v_status IS NULL THEN
-        RETURN;
-    END IF;
-
-    RETURN QUERY
-    WITH claimed AS MATERIALIZED (
-        SELECT * FROM (
-            SELECT * FROM (
-                SELECT d.* FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
-                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, d.active_at + interval '7 days') < v_now
-                ORDER BY d.follow_up_hour LIMIT p_limit
-                FOR NO KEY UPDATE SKIP LOCKED
-            ) AS followed
-            UNION ALL
-            SELECT newly.* FROM unnest(v_stages) AS s (stage)
-            LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = s.stage
-            CROSS JOIN LATERAL (
-                SELECT d.* FROM deals_in_follow_up AS d
-                WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
-                  AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
-                ORDER BY d.active_at LIMIT p_limit
-                FOR NO KEY UPDATE SKIP LOCKED
-            ) AS newly
-        ) AS due
-        LIMIT p_limit
-    ), decided AS (
-        SELECT d.id, d.title, d.stage, d.client_id, d.active_at, d.follow_up_count + 1 AS step,
-               coalesce(c.max_follow_ups, 5) AS max_follow_ups,
-               -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-               date_trunc('hour', v_now, 'UTC') + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
-               extract(day FROM v_now - d.active_at)::integer AS days_silent,
-               p.id AS contact_id, p.first_name,
-               l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
-               CASE
-                   WHEN p.id IS NULL THEN 'deal_no_contact'
-                   WHEN d.follow_up_count < coalesce(c.max_follow_ups, 5) THEN 'deal_follow_up'
-                   ELSE 'deal_handover'
-               END AS template
-        FROM claimed AS d
-        LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND c.stage = d.stage
-        LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
-        LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
-    ), updated AS (
-        UPDATE deals AS d SET
-            -- A CRM may move updated_at with this very update; the deal's silence must not end by it.
-            last_activity_at = coalesce(d.last_activity_at, e.active_at),
-            stalled_at = coalesce(d.stalled_at, v_now),
-            follow_up_count = CASE WHEN e.template = 'deal_follow_up' THEN e.step ELSE d.follow_up_count END,
-            next_follow_up_at = CASE WHEN e.template = 'deal_follow_up' THEN e.next_at END,
-            follow_up_ended_at = CASE WHEN e.template <> 'deal_follow_up' THEN v_now END
-        FROM decided AS e WHERE d.id = e.id
-    ), written AS (
-        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
-                                       client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
-        SELECT p_tenant_id, 'deals', CASE WHEN e.template = 'deal_follow_up' THEN 'email' ELSE 'task' END, e.template,
-               jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
-                                  'first_name', e.first_name, 'owner_name', e.owner_name,
-                                  'days_silent', e.days_silent, 'step', e.step, 'max_steps', e.max_follow_ups),
-               'deal', e.id, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
-               -- A stall is named by the activity it followed: the next stall starts a new series.
-               concat_ws(':', 'deal', e.id, extract(epoch FROM e.active_at), e.template,
-                         CASE WHEN e.template = 'deal_follow_up' THEN e.step END), p_run
-        FROM decided AS e
-        ORDER BY e.active_at
-        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
-        RETURNING template
-    )
-    SELECT 'due', 'deal', count(*) FROM decided
-    UNION ALL SELECT 'acted', e.template, count(*) FROM decided AS e GROUP BY e.template
-    UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
-END
-$$;
-
--- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's
--- days then decide.
-CREATE OR REPLACE FUNCTION deals_due_tenants() RETURNS SETOF uuid
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-BEGIN
-    RETURN QUERY
-    SELECT DISTINCT d.tenant_id FROM deals_in_follow_up AS d WHERE d.due_from <= v_now;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION deals_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-BEGIN
-    RETURN QUERY
-    SELECT d.tenant_id, count(*) FROM deals_in_follow_up AS d
-    LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND c.stage = d.stage
-    WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
-      AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
-    GROUP BY d.tenant_id;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT min(d.due_from) FROM deals_in_follow_up AS d WHERE d.due_from > fleet_now()
-$$;
-
--- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off.
-CREATE OR REPLACE FUNCTION deals_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-    SELECT * FROM (
-        SELECT a.id,
-               CASE
-                   WHEN d.id IS NULL THEN 'the deal is gone'
-                   WHEN d.stage IN ('won', 'lost', 'closed_won', 'closed_lost') THEN 'the deal is closed'
-                   WHEN NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
-                   WHEN d.stalled_at IS NULL THEN 'the deal is active again'
-               END AS refusal
-        FROM scheduled_actions AS a
-        LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
-        WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal'
-    ) AS judged
-    WHERE judged.refusal IS NOT NULL;
-END
-$$;
-
--- A follow-up counts when it is written; what becomes of its message changes nothing about the deal.
-CREATE OR REPLACE FUNCTION deals_settled(p_actions bigint[]) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-AS $$
-$$;
-
--- An answer is activity of the deal. The series is named as well: of a deal whose last activity nobody ever wrote
--- down, the trigger takes the first instant for a note and not for an activity.
-CREATE OR REPLACE FUNCTION deals_answered(
-    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
-) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    UPDATE deals AS d SET
-        last_activity_at = greatest(d.last_activity_at, fleet_now()), stalled_at = NULL, next_follow_up_at = NULL,
-        follow_up_count = 0, follow_up_ended_at = NULL
-    WHERE d.id = p_action.subject_id AND d.tenant_id = p_message.tenant_id;
-    PERFORM cancel_open_actions(p_action, 'the customer answered');
 END
 $$;
 
 REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(), deal_stalls_at(uuid, text, timestamptz),
     update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
-    get_stalled_deals(uuid, integer), run_deals_batch(uuid, integer, bigint), deals_due_tenants(), deals_due_count(),
-    deals_next_due(), deals_guard(bigint[]), deals_settled(bigint[]),
-    deals_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+    get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer), deal_stages_waiting(uuid) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), run_deals_batch(uuid, integer, bigint), deals_due_tenants(),
-    deals_due_count(), deals_next_due(), deals_guard(bigint[]), deals_settled(bigint[]),
-    deals_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
-
-SELECT register_engine('deals');
+GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid) TO service_role;

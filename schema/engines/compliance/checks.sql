@@ -1,142 +1,18 @@
--- Compliance: recurring checks, reminders, escalation. Nothing that was due can fall out of sight.
+-- Compliance: one check per duty, target and period, from its reminder to its escalation. Nothing that was due can
+-- fall out of sight.
 
--- Whole months a frequency stands for; NULL for an unknown one.
-CREATE OR REPLACE FUNCTION compliance_months(p_frequency text) RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
-AS $$
-    SELECT CASE p_frequency WHEN 'monthly' THEN 1 WHEN 'quarterly' THEN 3 WHEN 'semi_annual' THEN 6 WHEN 'annual' THEN 12 END
-$$;
-
--- The day of the month a schedule is anchored on: 31 Jan, 28 Feb, 31 Mar are all the 31st. It follows a due
--- date set by hand, and survives the shorter months of an advance. Mending a schedule clears its last error.
-CREATE OR REPLACE FUNCTION anchor_compliance_schedule() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_due constant date := (NEW.next_due_at AT TIME ZONE 'UTC')::date;
-    v_month_end constant date := (date_trunc('month', v_due::timestamp) + interval '1 month - 1 day')::date;
-BEGIN
-    IF NEW.anchor_day IS NULL OR extract(day FROM v_due) <> least(NEW.anchor_day, extract(day FROM v_month_end)) THEN
-        NEW.anchor_day := extract(day FROM v_due);
-    END IF;
-    NEW.last_error := NULL;
-    NEW.last_error_at := NULL;
-    RETURN NEW;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER schedule_anchored
-    BEFORE INSERT OR UPDATE OF next_due_at, frequency, target_entity_type, target_filter, is_active ON compliance_schedule
-    FOR EACH ROW EXECUTE FUNCTION anchor_compliance_schedule();
-
--- Moves a schedule to its next due date, by calendar months from its anchor day. Returns the new date.
-CREATE OR REPLACE FUNCTION advance_compliance_schedule(p_schedule_id uuid) RETURNS timestamptz
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_schedule compliance_schedule;
-    v_due timestamp;
-    v_month timestamp;
-    v_day integer;
-    v_next timestamptz;
-BEGIN
-    SELECT * INTO v_schedule FROM compliance_schedule WHERE id = p_schedule_id FOR NO KEY UPDATE;
-    IF v_schedule.id IS NULL THEN
-        RAISE EXCEPTION 'no compliance schedule %', p_schedule_id USING ERRCODE = 'no_data_found';
-    END IF;
-    v_due := v_schedule.next_due_at AT TIME ZONE 'UTC';
-    v_month := date_trunc('month', v_due) + make_interval(months => compliance_months(v_schedule.frequency));
-    v_day := least(v_schedule.anchor_day, extract(day FROM v_month + interval '1 month - 1 day'));
-    v_next := (v_month + make_interval(days => v_day - 1) + (v_due - date_trunc('day', v_due))) AT TIME ZONE 'UTC';
-    UPDATE compliance_schedule SET next_due_at = v_next WHERE id = p_schedule_id;
-    RETURN v_next;
-END
-$$;
-
--- The entities of one type as documents, so that filters and required fields are looked up the same way
--- whichever table they come from and whichever columns a CRM added to it.
-CREATE OR REPLACE VIEW compliance_entities WITH (security_invoker = true) AS
-SELECT 'client' AS entity_type, c.id, c.tenant_id, c.company_name AS name, c.owner_id, to_jsonb(c) AS document
-FROM clients AS c
-UNION ALL
-SELECT 'contact', c.id, c.tenant_id, nullif(concat_ws(' ', c.first_name, c.last_name), ''), l.owner_id, to_jsonb(c)
-FROM contacts AS c LEFT JOIN clients AS l ON l.id = c.client_id AND l.tenant_id = c.tenant_id
-UNION ALL
-SELECT 'vendor', v.id, v.tenant_id, v.company_name, v.owner_id, to_jsonb(v)
-FROM vendors AS v;
-
--- Creates one check per target entity for the schedule's present period and returns how many are new.
--- p_targets: NULL takes the schedule's own filter, an object is a filter instead of it, an array names the
--- entities outright ([{"id"}]). A filter key outside the white list is an error.
-CREATE OR REPLACE FUNCTION create_compliance_checks_from_schedule(p_schedule_id uuid, p_targets jsonb DEFAULT NULL)
-RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_schedule compliance_schedule;
-    v_filter jsonb;
-    v_allowed text[];
-    v_unknown text;
-    v_end date;
-    v_created integer;
-BEGIN
-    SELECT * INTO v_schedule FROM compliance_schedule WHERE id = p_schedule_id;
-    IF v_schedule.id IS NULL THEN
-        RAISE EXCEPTION 'no compliance schedule %', p_schedule_id USING ERRCODE = 'no_data_found';
-    END IF;
-    v_filter := CASE jsonb_typeof(p_targets)
-        WHEN 'array' THEN jsonb_build_object('id', jsonb_path_query_array(p_targets, '$[*].id'))
-        ELSE coalesce(p_targets, v_schedule.target_filter)
-    END;
-    IF jsonb_typeof(v_filter) <> 'object' THEN
-        RAISE EXCEPTION 'the target filter must be an object' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    v_allowed := CASE v_schedule.target_entity_type
-        WHEN 'client' THEN ARRAY['id', 'company_name', 'owner_id', 'industry', 'country', 'status']
-        WHEN 'contact' THEN ARRAY['id', 'client_id', 'title', 'is_primary']
-        ELSE ARRAY['id', 'company_name', 'owner_id', 'category', 'country', 'status']
-    END;
-    SELECT k INTO v_unknown FROM jsonb_object_keys(v_filter) AS k WHERE k <> ALL (v_allowed) ORDER BY k LIMIT 1;
-    IF v_unknown IS NOT NULL THEN
-        RAISE EXCEPTION 'unknown target filter key "%", a % can be chosen by: %',
-            v_unknown, v_schedule.target_entity_type, array_to_string(v_allowed, ', ')
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-
-    v_end := (v_schedule.next_due_at AT TIME ZONE 'UTC')::date;
-    WITH created AS (
-        INSERT INTO compliance_checks (tenant_id, schedule_id, compliance_type, entity_type, entity_id, entity_name,
-                                       period_start, period_end, due_at, required_fields,
-                                       notification_days_before, escalation_days_after)
-        SELECT v_schedule.tenant_id, v_schedule.id, v_schedule.compliance_type, e.entity_type, e.id, e.name,
-               (v_end - make_interval(months => compliance_months(v_schedule.frequency)))::date, v_end,
-               v_schedule.next_due_at, v_schedule.required_fields,
-               v_schedule.notification_days_before, v_schedule.escalation_days_after
-        FROM compliance_entities AS e
-        WHERE e.entity_type = v_schedule.target_entity_type AND e.tenant_id = v_schedule.tenant_id
-          AND NOT EXISTS (
-              SELECT FROM jsonb_each(v_filter) AS f
-              WHERE CASE jsonb_typeof(f.value) WHEN 'array' THEN NOT f.value @> (e.document -> f.key)
-                                               ELSE f.value IS DISTINCT FROM e.document -> f.key END)
-        ON CONFLICT (tenant_id, schedule_id, entity_type, entity_id, period_start) DO NOTHING
-        RETURNING id
-    )
-    SELECT count(*) INTO v_created FROM created;
-    RETURN v_created;
-END
-$$;
-
--- Records that a check need not be fulfilled; a waiver without a reason is refused.
+-- Records that a check need not be fulfilled; a waiver without a reason is refused. SECURITY DEFINER: results of checks
+-- are evidence, which users add to and do not rewrite.
 CREATE OR REPLACE FUNCTION waive_compliance_check(p_check_id uuid, p_reason text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
     IF nullif(btrim(p_reason), '') IS NULL THEN
         RAISE EXCEPTION 'a waiver needs a reason' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     UPDATE compliance_checks SET status = 'waived', waived_reason = btrim(p_reason),
-                                 completed_at = fleet_now(), completed_by = (SELECT auth.uid())
-    WHERE id = p_check_id AND status NOT IN ('completed', 'waived');
+                                 completed_at = fleet_now(), completed_by = claimed_user()
+    WHERE id = p_check_id AND status NOT IN ('completed', 'waived') AND may_act_for(tenant_id);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no open compliance check %', p_check_id USING ERRCODE = 'no_data_found';
     END IF;
@@ -174,15 +50,15 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
-    v_status constant text := action_status(p_tenant_id, 'compliance');
     v_schedule record;
     v_schedules bigint := 0;
     v_refused bigint := 0;
+    v_passed bigint := 0;
     v_busy bigint;
+    v_claimed uuid[];
     v_error text;
 BEGIN
-    IF v_status IS NULL THEN
+    IF action_status(p_tenant_id, 'compliance') IS NULL THEN
         RETURN;
     END IF;
 
@@ -195,10 +71,14 @@ BEGIN
     LOOP
         v_schedules := v_schedules + 1;
         BEGIN
+            v_passed := v_passed + catch_up_compliance_schedule(v_schedule.id);
             PERFORM create_compliance_checks_from_schedule(v_schedule.id);
             PERFORM advance_compliance_schedule(v_schedule.id);
-        EXCEPTION WHEN invalid_parameter_value THEN
-            GET STACKED DIAGNOSTICS v_error = MESSAGE_TEXT;
+        EXCEPTION WHEN OTHERS THEN
+            IF is_transient(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            v_error := SQLERRM;
             UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
             v_refused := v_refused + 1;
         END;
@@ -209,16 +89,37 @@ BEGIN
     WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
       AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day');
 
-    RETURN QUERY
-    WITH claimed AS MATERIALIZED (
-        SELECT c.* FROM compliance_checks AS c
+    v_claimed := ARRAY(
+        SELECT c.id FROM compliance_checks AS c
         WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
+          AND NOT EXISTS (SELECT FROM items_resting AS x
+                          WHERE x.item_id = c.id AND x.engine = 'compliance' AND x.tenant_id = p_tenant_id)
         ORDER BY c.next_step_at LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
-    ), examined AS (
+        FOR NO KEY UPDATE OF c SKIP LOCKED);
+
+    RETURN QUERY VALUES
+        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_schedules - v_refused),
+        ('skipped', 'schedule refused, see its last_error', v_refused),
+        ('skipped', 'period passed before it was checked, the latest one is', v_passed);
+    RETURN QUERY SELECT * FROM step_in_halves('step_compliance', 'compliance', p_tenant_id, v_claimed, p_run);
+END
+$$;
+
+-- The next step with each of these checks, which the caller has locked: completed, waived, reminded, overdue, escalated.
+CREATE OR REPLACE FUNCTION step_compliance(p_tenant_id uuid, p_checks uuid[], p_run bigint)
+RETURNS TABLE (measure text, label text, n bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    v_status constant text := action_status(p_tenant_id, 'compliance');
+BEGIN
+    RETURN QUERY
+    WITH examined AS (
         SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, o.id) AS responsible_id,
                f.missing, f.errors
-        FROM claimed AS c
+        FROM compliance_checks AS c
         LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
             SELECT n.* FROM compliance_entities AS n
             WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
@@ -237,6 +138,7 @@ BEGIN
             FROM (SELECT q.field, nullif(btrim(coalesce(e.document ->> q.field, e.document -> 'attributes' ->> q.field)), '') AS value
                   FROM unnest(c.required_fields) AS q (field)) AS r
         ) AS f
+        WHERE c.id = ANY (p_checks)
     ), decided AS (
         SELECT x.*, p.id AS reminder_contact_id, p.first_name, vendor.email AS vendor_email,
                CASE
@@ -291,11 +193,7 @@ BEGIN
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     )
-    SELECT 'due', 'schedule', v_schedules
-    UNION ALL SELECT 'busy', 'schedule', v_busy
-    UNION ALL SELECT 'due', 'check', count(*) FROM decided
-    UNION ALL SELECT 'acted', 'schedule', v_schedules - v_refused
-    UNION ALL SELECT 'skipped', 'schedule refused, see its last_error', v_refused WHERE v_refused > 0
+    SELECT 'due', 'check', count(*) FROM decided
     UNION ALL SELECT 'acted', d.step, count(*) FROM decided AS d GROUP BY d.step
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
 END
@@ -380,16 +278,15 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION compliance_months(text), anchor_compliance_schedule(), advance_compliance_schedule(uuid),
-    create_compliance_checks_from_schedule(uuid, jsonb), waive_compliance_check(uuid, text),
-    get_compliance_due(uuid, integer), run_compliance_batch(uuid, integer, bigint), compliance_due_tenants(),
-    compliance_due_count(), compliance_next_due(), compliance_refused(), compliance_guard(bigint[]),
-    compliance_settled(bigint[]), compliance_answered(inbound_messages, scheduled_actions, jsonb)
-    FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION compliance_months(text), advance_compliance_schedule(uuid),
-    create_compliance_checks_from_schedule(uuid, jsonb), waive_compliance_check(uuid, text),
-    get_compliance_due(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), compliance_due_tenants(), compliance_due_count(),
+REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),
+    run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint), compliance_due_tenants(),
+    compliance_due_count(), compliance_next_due(),
+    compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
+    compliance_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer)
+    TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint),
+    compliance_due_tenants(), compliance_due_count(),
     compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
     compliance_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
 

@@ -1,0 +1,211 @@
+-- Quotes: what a CRM calls (number, send, view, outcome) and which quotes are due.
+
+-- The next number of the tenant's year, Q-YYYY-0001 and on. The counter's row lock makes fifty sessions
+-- queue up, and a session that rolls back gives its number back: no clash and no gap.
+CREATE OR REPLACE FUNCTION next_quote_number(p_tenant_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_year constant integer := extract(year FROM fleet_now() AT TIME ZONE 'UTC');
+    v_number text;
+BEGIN
+    LOOP
+        INSERT INTO quote_counters AS c (tenant_id, year, last_number) VALUES (p_tenant_id, v_year, 1)
+        ON CONFLICT (tenant_id, year) DO UPDATE SET last_number = c.last_number + 1
+        RETURNING format('Q-%s-%s', v_year, lpad(c.last_number::text, greatest(4, length(c.last_number::text)), '0'))
+        INTO v_number;
+        -- An imported quote may already bear it.
+        EXIT WHEN NOT EXISTS (SELECT FROM quotes AS q WHERE q.tenant_id = p_tenant_id AND q.quote_number = v_number);
+    END LOOP;
+    RETURN v_number;
+END
+$$;
+
+-- SECURITY DEFINER, as all that users call here: counters, outcomes and activities are evidence, which they add to by
+-- these functions alone.
+CREATE OR REPLACE FUNCTION generate_quote_number(p_tenant_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF NOT may_act_for(p_tenant_id) THEN
+        RAISE EXCEPTION 'no tenant %', p_tenant_id USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN next_quote_number(p_tenant_id);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION number_new_quote() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    NEW.quote_number := next_quote_number(NEW.tenant_id);
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER quote_numbered
+    BEFORE INSERT ON quotes
+    FOR EACH ROW WHEN (NEW.quote_number IS NULL) EXECUTE FUNCTION number_new_quote();
+
+CREATE OR REPLACE FUNCTION log_new_quote() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
+    VALUES (NEW.tenant_id, NEW.id, 'created', fleet_now());
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER quote_created
+    AFTER INSERT ON quotes
+    FOR EACH ROW EXECUTE FUNCTION log_new_quote();
+
+-- Marks a draft as sent and plans the first follow-up three days later.
+CREATE OR REPLACE FUNCTION send_quote(p_quote_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_quote quotes;
+BEGIN
+    SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id AND may_act_for(tenant_id) FOR NO KEY UPDATE;
+    IF v_quote.id IS NULL THEN
+        RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+    ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered') THEN
+        RAISE EXCEPTION 'quote % is %, only a draft can be sent', v_quote.quote_number, v_quote.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    ELSIF v_quote.valid_until < (v_now AT TIME ZONE 'UTC')::date THEN
+        RAISE EXCEPTION 'quote % was valid until %, set a later date before sending', v_quote.quote_number, v_quote.valid_until
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    UPDATE quotes SET status = 'sent', sent_at = v_now,
+                      next_follow_up_at = date_trunc('hour', v_now, 'UTC') + interval '3 days',
+                      follow_up_count = 0, last_follow_up_at = NULL, follow_up_ended_at = NULL
+    WHERE id = p_quote_id;
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
+    VALUES (v_quote.tenant_id, p_quote_id, 'sent', v_now);
+END
+$$;
+
+-- Counts a view by the customer; the first one turns sent into viewed. Returns the views so far.
+CREATE OR REPLACE FUNCTION record_quote_view(p_quote_id uuid, p_metadata jsonb DEFAULT '{}') RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_quote quotes;
+BEGIN
+    UPDATE quotes SET view_count = view_count + 1, viewed_at = coalesce(viewed_at, v_now),
+                      status = CASE status WHEN 'sent' THEN 'viewed' ELSE status END
+    WHERE id = p_quote_id AND status NOT IN ('draft', 'pending_approval') AND may_act_for(tenant_id)
+    RETURNING * INTO v_quote;
+    IF v_quote.id IS NULL THEN
+        RAISE EXCEPTION 'no sent quote %', p_quote_id USING ERRCODE = 'no_data_found';
+    END IF;
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, metadata, created_at)
+    VALUES (v_quote.tenant_id, p_quote_id, 'viewed', coalesce(p_metadata, '{}'), v_now);
+    RETURN v_quote.view_count;
+END
+$$;
+
+-- Records how a quote ended: in the quote, in quote_outcomes and in its activities, or nowhere. Follow-ups
+-- stop with it. A second call corrects the first.
+CREATE OR REPLACE FUNCTION record_quote_outcome(
+    p_quote_id uuid, p_outcome text, p_primary_reason text DEFAULT NULL, p_secondary_reasons text[] DEFAULT '{}',
+    p_competitor text DEFAULT NULL, p_competitor_amount numeric DEFAULT NULL, p_notes text DEFAULT NULL,
+    p_learnings jsonb DEFAULT '{}'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_quote quotes;
+BEGIN
+    IF p_outcome IS NULL OR p_outcome NOT IN ('won', 'lost', 'no_decision') THEN
+        RAISE EXCEPTION 'outcome is %, it must be won, lost or no_decision', coalesce(p_outcome, 'empty')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    UPDATE quotes SET
+        outcome = p_outcome, outcome_reason = p_primary_reason, outcome_competitor = p_competitor, outcome_notes = p_notes,
+        status = CASE
+            WHEN p_outcome = 'won' THEN 'accepted'
+            WHEN p_outcome = 'lost' THEN 'rejected'
+            WHEN status IN ('accepted', 'rejected') THEN CASE WHEN view_count > 0 THEN 'viewed' ELSE 'sent' END
+            ELSE status
+        END,
+        responded_at = coalesce(responded_at, v_now), next_follow_up_at = NULL
+    WHERE id = p_quote_id AND may_act_for(tenant_id)
+    RETURNING * INTO v_quote;
+    IF v_quote.id IS NULL THEN
+        RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+    END IF;
+    INSERT INTO quote_outcomes (tenant_id, quote_id, outcome, primary_reason, secondary_reasons, competitor,
+                                our_amount, competitor_amount, learnings, recorded_at, recorded_by)
+    VALUES (v_quote.tenant_id, p_quote_id, p_outcome, p_primary_reason, coalesce(p_secondary_reasons, '{}'), p_competitor,
+            v_quote.total_amount, p_competitor_amount, coalesce(p_learnings, '{}'), v_now, claimed_user())
+    ON CONFLICT (tenant_id, quote_id) DO UPDATE SET
+        outcome = excluded.outcome, primary_reason = excluded.primary_reason,
+        secondary_reasons = excluded.secondary_reasons, competitor = excluded.competitor,
+        our_amount = excluded.our_amount, competitor_amount = excluded.competitor_amount,
+        learnings = excluded.learnings, recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by;
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+    VALUES (v_quote.tenant_id, p_quote_id, 'outcome', p_primary_reason, jsonb_build_object('outcome', p_outcome), v_now);
+END
+$$;
+
+-- Quotes due for a follow-up, the highest amount first, then the oldest. Reads, per day on which follow-ups
+-- became due, only as many rows as the limit asks for, never the quotes that still wait; one generic plan.
+CREATE OR REPLACE FUNCTION get_quotes_needing_followup(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    quote_id uuid, quote_number text, title text, status text, total_amount numeric, client_id uuid, contact_id uuid,
+    deal_id uuid, sent_at timestamptz, valid_until date, view_count integer, follow_up_count integer,
+    max_follow_ups integer, next_follow_up_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off SET enable_sort = off
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE days AS (
+        SELECT (SELECT q.follow_up_day FROM quotes AS q
+                WHERE q.tenant_id = p_tenant_id AND q.follow_up_day IS NOT NULL
+                ORDER BY q.follow_up_day LIMIT 1) AS day
+        UNION ALL
+        SELECT (SELECT q.follow_up_day FROM quotes AS q
+                WHERE q.tenant_id = p_tenant_id AND q.follow_up_day > y.day
+                ORDER BY q.follow_up_day LIMIT 1)
+        FROM days AS y WHERE y.day < v_today
+    ), first AS (
+        SELECT f.id FROM days AS y
+        CROSS JOIN LATERAL (
+            SELECT q.id, q.total_amount, q.created_at FROM quotes AS q
+            WHERE q.tenant_id = p_tenant_id AND q.follow_up_day = y.day
+              AND (q.next_follow_up_at IS NULL OR q.next_follow_up_at <= v_now)
+              AND q.follow_up_count < q.max_follow_ups
+              AND (q.valid_until IS NULL OR q.valid_until >= v_today)
+            ORDER BY q.total_amount DESC, q.created_at
+            LIMIT p_limit
+        ) AS f
+        WHERE y.day <= v_today
+        ORDER BY f.total_amount DESC, f.created_at
+        LIMIT p_limit
+    )
+    SELECT q.id, q.quote_number, q.title, q.status, q.total_amount, q.client_id, q.contact_id, q.deal_id, q.sent_at,
+           q.valid_until, q.view_count, q.follow_up_count, q.max_follow_ups, q.next_follow_up_at
+    FROM first AS f
+    JOIN quotes AS q ON q.id = f.id
+    ORDER BY q.total_amount DESC, q.created_at;
+END
+$$;
+
+REVOKE ALL ON FUNCTION next_quote_number(uuid), generate_quote_number(uuid), number_new_quote(), log_new_quote(),
+    send_quote(uuid), record_quote_view(uuid, jsonb),
+    record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
+    get_quotes_needing_followup(uuid, integer) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION generate_quote_number(uuid), send_quote(uuid), record_quote_view(uuid, jsonb),
+    record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
+    get_quotes_needing_followup(uuid, integer) TO authenticated, service_role;

@@ -1,0 +1,72 @@
+-- The CRM's words, looked up: what a tenant said itself, else what every CRM means by it.
+
+-- open, won or lost; open, delivered, cancelled or returned; open or closed. NULL: nobody knows, so nobody acts on it.
+CREATE OR REPLACE FUNCTION word_meaning(p_tenant_id uuid, p_kind text, p_word text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_meaning text;
+BEGIN
+    SELECT w.meaning INTO v_meaning FROM crm_words AS w
+    WHERE w.tenant_id = p_tenant_id AND w.kind = p_kind AND w.word = folded_word(p_word);
+    RETURN coalesce(v_meaning, shipped_meaning(p_kind, p_word));
+END
+$$;
+
+-- Says what a word means for a tenant (p_meaning NULL: what it means everywhere). What waited for it goes on at once.
+CREATE OR REPLACE FUNCTION set_word(p_tenant_id uuid, p_kind text, p_word text, p_meaning text, p_by text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF p_meaning IS NULL THEN
+        DELETE FROM crm_words AS w
+        WHERE w.tenant_id = p_tenant_id AND w.kind = p_kind AND w.word = folded_word(p_word);
+    ELSE
+        INSERT INTO crm_words (tenant_id, kind, word, meaning, decided_by, decided_at)
+        VALUES (p_tenant_id, p_kind, folded_word(p_word), p_meaning, p_by, fleet_now())
+        ON CONFLICT (tenant_id, kind, word) DO UPDATE
+            SET meaning = excluded.meaning, decided_by = excluded.decided_by, decided_at = excluded.decided_at;
+    END IF;
+    DELETE FROM items_aside AS x WHERE x.tenant_id = p_tenant_id AND x.error LIKE 'nobody has said %';
+    IF p_kind = 'deal_stage' THEN
+        -- Closed deals leave the index of work; those that were taken out for their stage alone come back.
+        UPDATE deals AS d SET
+            follow_up_ended_at = CASE WHEN m.closed THEN fleet_now() END, stalled_at = NULL, next_follow_up_at = NULL
+        FROM (SELECT coalesce(word_meaning(p_tenant_id, p_kind, p_word) IN ('won', 'lost'), false) AS closed) AS m
+        WHERE d.tenant_id = p_tenant_id AND folded_word(d.stage::text) = folded_word(p_word)
+          AND CASE WHEN m.closed THEN d.follow_up_ended_at IS NULL
+                   ELSE d.follow_up_ended_at IS NOT NULL AND d.stalled_at IS NULL END;
+    END IF;
+END
+$$;
+
+-- Words that nobody knows and that keep rows from being worked, with how many: stages of deals, statuses of orders.
+CREATE OR REPLACE FUNCTION unknown_words()
+RETURNS TABLE (tenant_id uuid, tenant_name text, kind text, word text, n bigint)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT u.tenant_id, t.name, u.kind, u.word, u.n FROM (
+        SELECT s.tenant_id, 'deal_stage' AS kind, s.stage AS word, s.n FROM (
+            SELECT d.tenant_id, d.stage::text AS stage, count(*) AS n FROM deals AS d
+            WHERE NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL
+            GROUP BY d.tenant_id, d.stage) AS s
+        UNION ALL
+        SELECT o.tenant_id, 'order_status', o.status::text, count(*) FROM feedback_requests AS r
+        JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = r.tenant_id
+        WHERE r.status = 'pending' AND o.status IS NOT NULL
+        GROUP BY o.tenant_id, o.status
+        UNION ALL
+        SELECT k.tenant_id, 'case_status', k.status::text, count(*) FROM feedback_requests AS r
+        JOIN cases AS k ON k.order_id = r.order_id AND k.tenant_id = r.tenant_id
+        WHERE r.status = 'pending' AND k.status IS NOT NULL
+        GROUP BY k.tenant_id, k.status
+    ) AS u
+    JOIN tenants AS t ON t.id = u.tenant_id
+    WHERE word_meaning(u.tenant_id, u.kind, u.word) IS NULL
+    ORDER BY t.name, u.kind, u.n DESC, u.word
+$$;
+
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), set_word(uuid, text, text, text, text), unknown_words()
+    FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), unknown_words() TO service_role;

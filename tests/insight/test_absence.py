@@ -1,0 +1,111 @@
+"""If these fail, mail reaches people on holiday, or waits long after they are back."""
+
+from datetime import date
+from email.message import Message
+
+import pytest
+
+from workers.insight.absence import returns_on
+from workers.insight.machine_mail import classify_message
+
+MONDAY = date(2026, 3, 2)
+
+
+def note(text: str, **headers: str) -> Message:
+    message = Message()
+    for name, value in {
+        "From": "Ann <ann@acme.example>",
+        "Subject": "Re: Your quote",
+        "Date": "Mon, 02 Mar 2026 10:00:00 +0100",
+        **headers,
+    }.items():
+        message[name.replace("_", "-")] = value
+    message.set_payload(text.encode(), "utf-8")
+    return message
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("I am out of the office until 14 March and will answer then.", date(2026, 3, 14)),
+        ("I'm away until Friday, March 6th. For urgent matters call Bob.", date(2026, 3, 6)),
+        ("I am hiking until Friday and read no mail.", date(2026, 3, 6)),
+        ("I will be back in the office on Monday.", date(2026, 3, 9)),
+        ("I will return on 03/16/2026.", date(2026, 3, 16)),
+        ("I'm back on 1/5.", date(2026, 5, 1)),
+        ("Out of office from 2026-03-01 to 2026-03-20.", date(2026, 3, 20)),
+        ("I will be traveling for work on March 10-31. During that time I read little.", date(2026, 3, 31)),
+        ("On leave 2 March – 13 March 2026, returning Monday 16 March 2026.", date(2026, 3, 16)),
+        ("Away over the New Year, back on January 7.", date(2027, 1, 7)),
+        ("Ich bin bis einschließlich 13.03.2026 nicht im Büro.", date(2026, 3, 13)),
+        ("Ich bin vom 2.3. bis 13.3. im Urlaub und ab dem 16. März wieder erreichbar.", date(2026, 3, 16)),
+        ("Je suis en congés du 2 au 13 mars. De retour le 16 mars.", date(2026, 3, 16)),
+        ("Estaré fuera de la oficina hasta el 20 de marzo.", date(2026, 3, 20)),
+        ("Sono in ferie. Rientrerò lunedì 23 marzo 2026.", date(2026, 3, 23)),
+        ("Ik ben afwezig tot en met 12 maart.", date(2026, 3, 12)),
+        ("Ik ben maandag 16 maart weer terug.", date(2026, 3, 16)),
+        ("Estou de férias até 10 de março.", date(2026, 3, 10)),
+        ("Jestem na urlopie do 14 marca 2026.", date(2026, 3, 14)),
+        ("Jag är på semester till och med den 15 mars.", date(2026, 3, 15)),
+        ("Olen lomalla 15. maaliskuuta asti.", date(2026, 3, 15)),
+        ("Jsem na dovolené do 15. března.", date(2026, 3, 15)),
+        ("Szabadságon vagyok március 20-ig.", date(2026, 3, 20)),
+        ("15 Mart'a kadar izindeyim.", date(2026, 3, 15)),
+        ("Я в отпуске до 16 марта 2026 г.", date(2026, 3, 16)),
+        ("3月14日まで休暇をいただいております。", date(2026, 3, 14)),
+        ("我将于3月16日回到办公室。", date(2026, 3, 16)),
+        ("3월 14일까지 휴가입니다.", date(2026, 3, 14)),
+    ],
+)
+def test_the_day_of_return_is_read_in_many_languages(text: str, day: date) -> None:
+    assert returns_on(Message(), text, MONDAY) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am away at the moment.",
+        "We received your mail of 1 March. Our office is closed on 25.12.",
+        "I have not been with the company since 1 January 2026.",
+        "Away. Call 020 7946 0018, or one of my 3-4 colleagues.",
+        "I am away until 31 February.",
+        "Back on 12 March 2031.",
+        "I was away until 3 February 2026.",
+        "",
+    ],
+)
+def test_a_day_that_is_none_is_not_invented(text: str) -> None:
+    assert returns_on(Message(), text, MONDAY) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        note(
+            "I am hiking until Friday and read no mail.", X_Apple_Action="vacation", Subject="Auto reply: your message"
+        ),
+        note("Gone.", X_Apple_Action="VACATION", X_Apple_Criteria="{kind=VACATION,endDate=2026-03-06T14:59:59Z}"),
+        note("Back on 6 March.", Auto_Submitted="auto-replied (vacation)"),
+        note("Ich bin bis 6.3. im Urlaub.", Auto_Submitted="auto-replied"),
+        note("Until Friday.", X_Auto_Response_Suppress="All", Subject="Automatic reply: your message"),
+        note("Ausente hasta el viernes.", X_MS_Exchange_Generated_Message_Source="Mailbox Rules Agent"),
+        note("Absente jusqu'à vendredi.", Return_Path="<>"),
+        note("Delivered by vacation. Until Friday.", Precedence="bulk", Subject="Out of office: Ann"),
+    ],
+)
+def test_an_absence_note_is_known_with_its_day_of_return(message: Message) -> None:
+    judgement = classify_message(message)
+    assert (judgement.kind, judgement.returns_on) == ("out_of_office", date(2026, 3, 6))
+
+
+def test_a_note_without_date_header_has_no_day() -> None:
+    message = note("Until Friday.", Auto_Submitted="auto-replied (vacation)")
+    del message["Date"]
+    assert classify_message(message).returns_on is None
+
+
+def test_a_receipt_for_a_ticket_is_no_absence() -> None:
+    judgement = classify_message(
+        note("We received your request and will answer by Friday.", Auto_Submitted="auto-replied")
+    )
+    assert (judgement.kind, judgement.returns_on) == ("auto_reply", None)

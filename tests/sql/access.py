@@ -1,0 +1,66 @@
+"""Who may do what, object by object: what is not written here fails the test that walks the catalogue."""
+
+# What a tenant's user may do beside reading the own rows: whole rows, or (column, …) of them.
+SETTINGS = "INSERT UPDATE DELETE"
+USERS = {
+    "deal_stage_config": SETTINGS,
+    "engine_settings": SETTINGS,
+    "compliance_schedule": SETTINGS,
+    "quotes": SETTINGS,
+    "tenant_delivery": "INSERT(paused phone_region tenant_id time_zone window_end window_start)"
+    " UPDATE(paused phone_region time_zone window_end window_start)",
+    "suppressions": "INSERT(address reason tenant_id)",
+    "feedback_requests": "UPDATE(contact_id scheduled_for)",
+    "quote_activities": "INSERT(activity_type metadata notes quote_id tenant_id)",
+    "compliance_checks": "INSERT(compliance_type due_at entity_id entity_name entity_type escalation_days_after"
+    " notification_days_before period_end period_start required_fields schedule_id tenant_id) UPDATE(notes)",
+    "contact_enrichment_queue": "INSERT(contact_id email_address extracted_data source tenant_id)",
+    "opportunity_signals": "INSERT(client_id contact_id context extracted_text signal_strength signal_type source_id"
+    " source_type tenant_id) UPDATE(action_result action_taken actioned actioned_at)",
+    # Evidence, and what the fleet trusts as its own or as a fact about who is who: to be read.
+    **dict.fromkeys(
+        (
+            "deal_stage_history",
+            "quote_outcomes",
+            "quote_counters",
+            "scheduled_actions",
+            "tenant_mailboxes",
+            "inbound_messages",
+            "delivery_failures",
+            "provider_usage",
+            "merge_decisions",
+            "operator_stops",
+            "crm_words",
+            "tenant_quotas",
+        ),
+        "",
+    ),
+    # The CRM's own, where the fleet made them.
+    "tenants": "",
+    "profiles": "",
+    **dict.fromkeys(("clients", "contacts", "vendors", "orders", "deals", "cases", "tasks"), SETTINGS),
+}
+# Views show what their tables show.
+VIEWS = {
+    "deals_in_follow_up", "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
+    "quote_decision_times", "signal_action_rates", "compliance_completion_rates", "compliance_entities",
+    "enrichment_waiting",
+}  # fmt: skip
+# The machinery: nobody but the workers, or the owner alone.
+CLOSED = {
+    "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
+    "fleet_schema_version", "fleet_core_additions", "migration_history",
+}  # fmt: skip
+# What a user may call; the rest is for the workers.
+FUNCTIONS = {
+    "fleet_now", "claimed_user", "current_tenant_id", "may_act_for", "compliance_months", "next_compliance_date",
+    "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
+    "shipped_meaning", "is_closed_stage", "word_meaning", "is_gone", "generate_quote_number", "send_quote",
+    "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",
+    "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
+    "get_pending_enrichment", "get_unactioned_signals",
+}  # fmt: skip
+# What also somebody without a tenant may call: they tell nothing.
+FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}
+# PostgreSQL asks whoever writes a deal for the right to the functions of its indexes.
+FUNCTIONS_OF_INDEXES = {"folded_word", "shipped_meaning", "is_closed_stage"}

@@ -1,0 +1,100 @@
+"""If these fail, the fleet reads the CRM's spelling and not its meaning: won deals are chased."""
+
+from typing import Any
+
+import pytest
+
+from tests.crm import NOW, Crm, days
+from tests.sql.test_deals import reachable_deal
+from tests.sql.test_feedback import delivered, request_of
+
+
+def test_a_stage_that_nobody_knows_is_never_acted_on_until_somebody_says_what_it_means(crm: Crm) -> None:
+    tenant = crm.tenant("Ours")
+    open_, won, waiting = (reachable_deal(crm, tenant, stage=stage) for stage in ("Pitched", "Im Sack", "Nebulös"))
+    assert crm.run("deals").tally.due == 0
+    unknown = {(row["tenant_name"], row["kind"], row["word"], row["n"]) for row in crm.read("unknown_words")}
+    assert unknown == {("Ours", "deal_stage", stage, 1) for stage in ("Pitched", "Im Sack", "Nebulös")}
+
+    crm.read("set_word", tenant, "deal_stage", "PITCHED", "open", "olive")
+    crm.read("set_word", tenant, "deal_stage", "im sack", "won", "olive")
+
+    assert [row["word"] for row in crm.read("unknown_words")] == ["Nebulös"]
+    assert crm.run("deals").tally.acted == {"deal_follow_up": 1}
+    assert [action["subject_id"] for action in crm.actions()] == [open_]
+    assert crm.row("deals", won)["follow_up_ended_at"] is not None
+    assert crm.row("deals", waiting)["stalled_at"] is None
+
+    # Said wrongly at first, and mended: what was taken out comes back.
+    crm.read("set_word", tenant, "deal_stage", "im sack", "open", "olive")
+    assert crm.run("deals").tally.acted == {"deal_follow_up": 1}
+    # And what has begun stops when its stage turns out to be a closed one.
+    crm.read("set_word", tenant, "deal_stage", "pitched", "lost", "olive")
+    [action] = crm.actions(subject_id=open_)
+    [verdict] = crm.rows("SELECT reason FROM action_guards(ARRAY[%s::bigint])", action["id"])
+    assert verdict["reason"] == "the deal is closed"
+    assert crm.run("deals", at=NOW + days(9)).tally.due == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("deleted_at timestamptz", "2026-02-01"), ("archived_at timestamptz", "2026-02-01"),
+        ("is_deleted boolean", True), ("is_archived boolean", True), ("active boolean", False), ("deleted smallint", 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("table", ["deals", "clients", "contacts"])
+def test_what_a_crm_deleted_or_archived_is_gone(crm: Crm, table: str, column: str, value: Any) -> None:
+    tenant = crm.tenant()
+    crm.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    client = crm.client(tenant)
+    ids = {"clients": client, "contacts": crm.contact(tenant, client)}
+    ids["deals"] = crm.deal(tenant, client_id=client)
+    crm.update(table, ids[table], **{column.split(maxsplit=1)[0]: value})
+    crm.run("deals")
+    assert crm.actions(kind="email") == []
+    assert len(crm.actions(template="deal_no_contact")) == (table == "contacts")
+    assert crm.run("deals", at=NOW + days(30)).tally.due == 0
+
+
+@pytest.mark.parametrize(
+    "status", ["Cancelled", "CANCELED", "Returned", "return requested", "partially_refunded", "Storniert", "Remboursé"]
+)
+def test_nobody_is_asked_about_an_order_that_was_cancelled_or_returned_however_it_is_spelled(
+    crm: Crm, status: str
+) -> None:
+    tenant = crm.tenant()
+    order = delivered(crm, tenant, contact_id=crm.contact(tenant), status=status)
+    crm.run("feedback")
+    assert request_of(crm, order)["skip_reason"] == "order is no longer delivered"
+
+
+@pytest.mark.parametrize(
+    ("status", "asked"),
+    [("Closed", True), ("Resolved", True), ("Duplicate", True), ("done", True), ("Gelöst", True), ("Escalated", False)],
+)
+def test_a_case_counts_as_open_by_what_its_status_means(crm: Crm, status: str, asked: bool) -> None:
+    tenant = crm.tenant()
+    order = delivered(crm, tenant, contact_id=crm.contact(tenant))
+    crm.insert("cases", tenant_id=tenant, order_id=order, status=status)
+    crm.run("feedback")
+    assert (request_of(crm, order)["status"] == "sent") is asked
+
+
+@pytest.mark.parametrize("kind", ["order_status", "case_status"])
+def test_a_status_that_nobody_knows_makes_its_request_wait_and_says_for_what(crm: Crm, kind: str) -> None:
+    tenant = crm.tenant()
+    order = delivered(crm, tenant, contact_id=crm.contact(tenant))
+    if kind == "order_status":
+        crm.update("orders", order, status="Zebra")
+    else:
+        crm.insert("cases", tenant_id=tenant, order_id=order, status="Zebra")
+    report = crm.run("feedback")
+    assert report.tally.skipped == {"waits for a word that nobody has explained": 1}
+    assert request_of(crm, order)["status"] == "pending"
+    [aside] = crm.rows("SELECT error FROM items_aside")
+    assert aside["error"] == f'nobody has said what the {kind.replace("_", " ")} "Zebra" means'
+
+    crm.read("set_word", tenant, kind, "zebra", "delivered" if kind[0] == "o" else "closed", "olive")
+    crm.run("feedback")
+    assert request_of(crm, order)["status"] == "sent"

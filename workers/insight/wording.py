@@ -1,0 +1,55 @@
+"""Phrases that machines and people use, looked for in a text whatever its case, spacing and punctuation."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from workers.insight.addresses import ADDRESS
+
+__all__ = ["Phrases", "fold_words"]
+
+_LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
+_NO_WORD: Final = re.compile(r"[^\w@']+|_+")
+_WORD: Final = re.compile(r"\S+")
+_FIRST_CJK: Final = "\u2e80"
+
+
+def fold_words(text: str) -> str:
+    """The words of a text in lower case with single spaces between them; links are left out, addresses become @."""
+    text = ADDRESS.sub(" @ ", _LINK.sub(" ", text.replace("\u2019", "'").casefold()))
+    return _NO_WORD.sub(" ", text).strip()
+
+
+class Phrases:
+    """A list of phrases that finds any of them, as whole words, in what `fold_words` returns.
+
+    In "mailbox … full" up to four words may stand between the two; "rejected ." is the end of the text.
+    """
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        # Most words begin no phrase: one look for each is faster than one alternation of all phrases.
+        self._by_first_word: defaultdict[str, list[re.Pattern[str]]] = defaultdict(list)
+        unparted = []
+        for phrase in wanted:
+            words, end = phrase.removesuffix(" ."), "$" if phrase.endswith(" .") else r"(?!\w)"
+            if phrase[0] >= _FIRST_CJK:
+                unparted.append(re.escape(phrase))  # languages that do not part their words
+            else:
+                pattern = r"(?: \S+){0,4} ".join(re.escape(piece) for piece in words.split(" … "))
+                self._by_first_word[words.split(" ")[0]].append(re.compile(pattern + end))
+        self._unparted = re.compile("|".join(unparted)) if unparted else None
+
+    def found_in(self, words: str) -> bool:
+        """Whether any of the phrases stands in these folded words."""
+        return next(self.places_in(words), None) is not None
+
+    def places_in(self, words: str) -> Iterator[tuple[int, int]]:
+        """Where the phrases stand in these folded words: from and to, in no certain order."""
+        for word in _WORD.finditer(words):
+            for pattern in self._by_first_word.get(word[0], ()):
+                place = pattern.match(words, word.start())
+                if place:
+                    yield place.span()
+        if self._unparted:
+            yield from (place.span() for place in self._unparted.finditer(words))
