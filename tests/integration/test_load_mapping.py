@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.crm import Crm
-from tests.folders import TENANTS, load_folder, reasons
+from tests.folders import TENANTS, load_folder, reasons, workbook
 from workers.db.session import Connection
 from workers.errors import FleetError
 from workers.load import LoadReport
@@ -63,6 +63,15 @@ def test_any_other_export_goes_in_with_a_mapping_file(load: Any, crm: Crm) -> No
     ]
     assert crm.one("SELECT attributes AS a FROM clients")["a"] == {"external_id": "17", "ust-id": "DE123"}
     assert "Chancen.csv: loaded as deals, as mapping.toml says" in report.notes
+
+
+def test_a_sheet_of_a_workbook_may_be_mapped(load: Any, crm: Crm, tmp_path: Path) -> None:
+    workbook(tmp_path / "export" / "crm.xlsx", Kunden=[["Firma", "Seit"], ["Acme", date(2020, 5, 1)]])
+    mapping = '[files."CRM.xlsx/kunden"]\ntable = "clients"\ncolumns = { company_name = "Firma" }\n'
+    assert reasons(load({"mapping.toml": mapping})) == []
+    assert crm.rows("SELECT company_name AS name, attributes AS a FROM clients") == [
+        {"name": "Acme", "a": {"seit": "2020-05-01"}}
+    ]
 
 
 @pytest.mark.parametrize(

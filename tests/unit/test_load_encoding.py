@@ -83,9 +83,25 @@ def test_unicode_is_known_without_a_word_and_in_spite_of_a_wrong_one(tmp_path: P
             ]  # fmt: skip
 
 
-def test_a_character_on_the_border_of_two_pieces_is_not_torn() -> None:
-    content = ("x" * (1 << 20))[:-1] + "ü" + "y" * 10 + "\n"
+def test_a_broken_line_costs_itself_and_not_the_file() -> None:
+    broken = b"Acme;\xff\xfe\x80\r\n"
+    for others in (["Müller", "Łódź"], ["Miller"] * 20):
+        for hint in (None, *(["windows-1250"] if "Łódź" in others else [])):
+            assert encoding_of(io.BytesIO(lines(*others).encode() + broken), hint).name == "utf-8-sig"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_of_any_size_and_with_any_line_ends_is_told(end: str) -> None:
+    names = [f"Müller {n}" for n in range(120_000)]
+    content = lines(*names).replace("\r\n", end)
+    assert len(content) > 1 << 21
     assert encoding_of(io.BytesIO(content.encode()), None).name == "utf-8-sig"
+    assert encoding_of(io.BytesIO(content.encode("windows-1252")), None).name == "windows-1252"
+
+
+def test_a_line_without_end_tells_nothing() -> None:
+    endless = b"\xc3" * (5 << 20) + b"\n"
+    assert encoding_of(io.BytesIO(endless + lines("Müller").encode("windows-1252")), None).name == "windows-1252"
 
 
 def test_text_that_was_damaged_before_costs_its_row_and_not_the_file(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ class Dates:
 
     def _order(self, sign: str, seen: dict[frozenset[str], Example], hint: str | None) -> str:
         possible = frozenset.intersection(*seen)
-        if hint in possible or (not possible and any(hint in orders for orders in seen)):
-            return hint or ""
+        if hint is not None and (hint in possible or (not possible and any(hint in orders for orders in seen))):
+            return hint
         if not possible:
             (line, text), (other_line, other_text) = _opposed(seen)
             raise FileError(

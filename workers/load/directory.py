@@ -84,7 +84,7 @@ class _Files:
         self._known: list[tuple[Place, Layout]] = []
         self._unknown: dict[str, Place] = {}
         # Whatever a header may hold, for the delimiter to be found by it.
-        self._headers = frozenset(column for columns in COLUMNS.values() for column in columns).union(
+        self._columns = frozenset(column for columns in COLUMNS.values() for column in columns).union(
             *(names for export in exports() for names in export.layout.sources.values())
         )
 
@@ -113,7 +113,7 @@ class _Files:
                 f"exports of a known CRM, files that {FILE_NAME} describes, "
                 f"or the CRM sales set {', '.join(crm_sales.FILES)}"
             )
-        names = [name for place, _ in self._known for name in (place.name, place.path.name)]
+        names = [name for place, _ in self._known for name in _names(place)]
         self._job.report.notes += [
             f"{FILE_NAME} speaks of {quoted(pattern)}, and no file is called so"
             for pattern in self._mappings.patterns_without(names)
@@ -165,14 +165,14 @@ class _Files:
 
     def _layout_of(self, place: Place, name: str) -> Layout | None:
         """Tell what a file is: as the mapping file says, else by its header, else by its name."""
-        layout = self._mappings.layout_of(place.name) or self._mappings.layout_of(place.path.name)
-        if layout is not None:
-            return layout
+        for known_as in _names(place):
+            if (layout := self._mappings.layout_of(known_as)) is not None:
+                return layout
         try:
-            with place.open(self._headers, self._hints.encoding) as source:
+            with place.open(self._columns, self._hints.encoding) as source:
                 header = source.header
-        except FileError:
-            header = ()  # whoever loads it says why
+        except (FileError, FleetError):
+            header = ()  # if it is to be loaded, that says why it cannot be
         if "tenant" not in header and (layout := recognised(header)) is not None:
             return layout
         return Layout(name) if name in _TABLES else None
@@ -187,6 +187,12 @@ class _Files:
             if asked is not None:
                 raise FleetError(f"{error} (`fleet tenants` lists them)") from None
             return None  # why it is not there, its own row says
+
+
+def _names(place: Place) -> list[str]:
+    """Return the names by which a mapping file may speak of a file."""
+    file = place.path.name
+    return [file] if place.sheet is None else [f"{file}/{place.sheet}", file]
 
 
 def _files_of(folder: Path) -> dict[str, Path]:

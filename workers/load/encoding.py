@@ -96,9 +96,10 @@ def _of_lines(lines: Iterable[bytes], hint: str | None) -> Encoding:
             example = example or found[0]
             strange += [(number, word) for word in found if _UNWESTERN.search(_western(word))]
     doubtful = len(strange) >= max(1, words * _TOLERATED_SHARE)
-    few = broken_lines <= number * _TOLERATED_SHARE
-    if words == 0 or (hint is None and (unicode_lines or (doubtful and few))):
-        return Encoding("utf-8-sig")  # its broken lines are refused one by one
+    if hint is None and (unicode_lines or (doubtful and broken_lines <= number * _TOLERATED_SHARE)):
+        return Encoding("utf-8-sig")  # some of its lines are broken, and refused one by one
+    if unicode_lines > broken_lines or words == 0:
+        return Encoding("utf-8-sig")
     if hint is None and doubtful:
         number, word = strange[0]
         others = [f"{name} ({quoted(text)})" for name in _OTHERS if (text := _all_letters(word, name))]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from workers.errors import FleetError
 from workers.load.dialect import Hints
 from workers.load.layout import DELETED, Layout
+from workers.load.plain_file import open_plain
 from workers.load.text import quoted
 
 FILE_NAME: Final = "mapping.toml"
@@ -53,10 +54,11 @@ def read_mappings(path: Path, tables: Mapping[str, Collection[str]]) -> FileMapp
         FleetError: it cannot be read, or something in it is wrong; the message has a line for each mistake.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with open_plain(path)[0] as file:
+            content = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise FleetError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
+    except ValueError as error:  # it is no plain file, no UTF-8 or no TOML
         raise FleetError(f"{path.name}: {error}") from None
     reading = _Reading(tables, path.name)
     mappings = reading.mappings(content)

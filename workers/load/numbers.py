@@ -147,6 +147,4 @@ def _without_groups(whole: str, decimal: str) -> str | None:
 
 
 def _places(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)  # noqa: S101  # it is never infinite or not a number
-    return -exponent
+    return -int(number.as_tuple().exponent)

@@ -44,7 +44,6 @@ class _Known:
     external: dict[str, UUID | None] = field(default_factory=dict)
     names: dict[str, UUID | None] = field(default_factory=dict)
     full_names: dict[str, UUID | None] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)  # what another system calls a row, and the row's name
 
     def add(self, row: Mapping[str, Any], external_id: str | None, name: str | None) -> None:
         if row["id"] in self.ids:
@@ -64,6 +63,7 @@ class References:
         self._tenants = _Known()
         self._tenant_names: dict[UUID, str] = {}
         self._known: dict[tuple[str, UUID], _Known] = {}
+        self._aliases: dict[tuple[str, UUID, str], str] = {}
         with transaction(connection):
             for row in connection.execute("SELECT id, name FROM tenants"):
                 self._tenants.add(row, None, row["name"])
@@ -94,7 +94,7 @@ class References:
 
     def alias(self, table: str, tenant: UUID, key: str, name: str) -> None:
         """Let a row that answers to a name answer to another key as well, as long as this load goes on."""
-        self._known[table, tenant].aliases[folded(key)] = name
+        self._aliases[table, tenant, folded(key)] = name
 
     def has(self, table: str, record: dict[str, Any], external_id: str | None, name: str | None) -> bool:
         """Say whether the table has a row under its external id or, where it has none, under its name.
@@ -145,11 +145,13 @@ class References:
         Raises:
             RowError: no row does, or more than one.
         """
-        return None if key is None else _one(self._known[table, tenant], table, tenant, key)
+        if key is None:
+            return None
+        key = self._aliases.get((table, tenant, folded(key)), key)
+        return _one(self._known[table, tenant], table, tenant, key)
 
 
 def _one(known: _Known, table: str, tenant: UUID | None, key: str) -> UUID:
-    key = known.aliases.get(folded(key), key)
     for index in (known.external, known.names, known.full_names):
         if folded(key) in index:
             found = index[folded(key)]
