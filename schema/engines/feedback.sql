@@ -136,12 +136,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(p_tenant_id);
     v_status constant text := action_status(p_tenant_id, 'feedback');
 BEGIN
     RETURN QUERY
     WITH resolved AS (
         SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
-               p.id AS contact_id, p.first_name,
+               p.id AS contact_id, p.first_name, regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox,
                is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status) AS order_meaning,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
                        AND word_meaning(p_tenant_id, 'case_status', k.status) IS DISTINCT FROM 'closed'
@@ -158,16 +159,17 @@ BEGIN
                        THEN 'order is no longer delivered'
                    WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
                    WHEN s.contact_id IS NULL THEN 'no contact with an address'
-                   WHEN EXISTS (SELECT FROM feedback_requests AS x
-                                WHERE x.contact_id = s.contact_id AND x.tenant_id = p_tenant_id AND x.sent_at > v_now - interval '30 days')
+                   WHEN EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
+                                JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
+                                WHERE x.sent_at > v_now - interval '30 days')
                        THEN 'contact was asked in the last 30 days'
                END AS refusal
         FROM resolved AS s
     ), decided AS (
-        -- Of several orders of one contact in this very batch only the first is asked about.
+        -- Of several orders of one mailbox, whatever contacts bear it, only the first in this batch is asked about.
         SELECT j.*,
                CASE WHEN j.refusal IS NULL AND row_number() OVER (
-                        PARTITION BY j.contact_id, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
+                        PARTITION BY j.mailbox, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
                     THEN 'contact was asked in the last 30 days' ELSE j.refusal END AS reason
         FROM judged AS j
     ), updated AS (
@@ -185,7 +187,7 @@ BEGIN
                                        client_id, contact_id, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'feedback', 'email', 'feedback_request',
                jsonb_build_object('order_number', d.order_number, 'first_name', d.first_name,
-                                  'delivered_on', to_char(d.delivered_at, 'FMDD FMMonth')),
+                                  'delivered_on', to_char(d.delivered_at AT TIME ZONE v_zone, 'FMDD FMMonth')),
                'feedback_request', d.id, d.client_id, d.contact_id, v_now, v_status,
                'feedback:' || d.id, p_run
         FROM decided AS d WHERE d.reason IS NULL
@@ -218,7 +220,8 @@ $$;
 CREATE OR REPLACE FUNCTION feedback_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(r.due_at) FROM feedback_requests AS r WHERE r.due_at > fleet_now()
+    SELECT min(r.due_at) FROM feedback_requests AS r
+    WHERE r.due_at > fleet_now() AND action_status(r.tenant_id, 'feedback') IS NOT NULL
 $$;
 
 -- A question leaves only while its request waits for an answer. The task that follows a bad answer is always wanted.

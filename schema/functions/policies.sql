@@ -15,6 +15,7 @@ BEGIN
         ('engine_settings',          'INSERT, UPDATE, DELETE'),
         ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
         ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
+        ('tenant_calendar',          'INSERT, UPDATE'),
         ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, phone_region),'
                                      'UPDATE (paused, time_zone, window_start, window_end, phone_region)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),
@@ -51,7 +52,7 @@ BEGIN
     DROP POLICY IF EXISTS fleet_own_words ON quote_activities;
     CREATE POLICY fleet_own_words ON quote_activities AS RESTRICTIVE FOR INSERT TO authenticated
         WITH CHECK (activity_type NOT IN
-            ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated'));
+            ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
     -- The ledger, the registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
     FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP

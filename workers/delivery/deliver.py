@@ -153,15 +153,18 @@ def _send_claimed(
             row = untried.popleft()
             held = row["tenant_id"] in blocked
             outcome, message_id = (_HELD, None) if held else _send(channel, row, settings)
+            about = {"tenant": row["tenant_id"], "action": row["action_id"]}
             if isinstance(outcome, Blocked) and not held:
                 blocked.add(row["tenant_id"])
-                logger.warning(
-                    "mail of tenant %s is refused for its own sake: %s", row["tenant_id"], outcome.error
-                )
+                words = "mail of tenant %s is refused for its own sake: %s"
+                logger.warning(words, row["tenant_id"], outcome.error, extra=about)
             down = (isinstance(outcome, RetryLater) and outcome.channel_down) or len(blocked) > 1
-            done += _settle(connection, owner, _settlement(row, outcome, message_id, settings))
+            result = _settlement(row, outcome, message_id, settings)
+            done += _settle(connection, owner, result)
+            if result["status"] in ("failed", "dead"):
+                logger.warning("action %d is %s: %s", row["action_id"], result["status"], result["error"], extra=about)
             if isinstance(outcome, RetryLater | Blocked) and down:
-                logger.warning("delivery stops for now: %s", outcome.error)
+                logger.warning("delivery stops for now: %s", outcome.error, extra=about)
     finally:
         if untried and not connection.broken:
             done += _settle(connection, owner, *map(_unsent, untried))

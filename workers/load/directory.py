@@ -57,8 +57,8 @@ def load_directory(
         Counts per table, the problems in the order of the files, and notes.
 
     Raises:
-        FleetError: the folder or a file in it cannot be read, the mapping file has mistakes, the tenant does not
-            exist, or no file is known.
+        FleetError: the folder or a file in it cannot be read, the tenant does not exist, or no file is known.
+        MappingError: the mapping file has mistakes.
     """
     paths = _files_of(folder)
     if mapping is None and FILE_NAME in paths:

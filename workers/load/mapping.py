@@ -18,6 +18,10 @@ FILE_NAME: Final = "mapping.toml"
 _HINTS: Final = ("dates", "decimal", "encoding")
 
 
+class MappingError(FleetError):
+    """The mapping file has mistakes; the message has a line for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileMappings:
     """What a mapping file says.
@@ -51,7 +55,8 @@ def read_mappings(path: Path, tables: Mapping[str, Collection[str]]) -> FileMapp
         tables: the columns of each table that can be loaded.
 
     Raises:
-        FleetError: it cannot be read, or something in it is wrong; the message has a line for each mistake.
+        FleetError: it cannot be read.
+        MappingError: something in it is wrong.
     """
     try:
         with open_plain(path)[0] as file:
@@ -63,7 +68,7 @@ def read_mappings(path: Path, tables: Mapping[str, Collection[str]]) -> FileMapp
     reading = _Reading(tables, path.name)
     mappings = reading.mappings(content)
     if reading.mistakes:
-        raise FleetError("\n".join(f"{path.name}: {mistake}" for mistake in reading.mistakes))
+        raise MappingError("\n".join(f"{path.name}: {mistake}" for mistake in reading.mistakes))
     return mappings
 
 
