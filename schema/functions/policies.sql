@@ -54,7 +54,7 @@ BEGIN
             ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated'));
 
     -- The ledger, the registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
-    FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP
+    FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
@@ -68,13 +68,17 @@ BEGIN
         JOIN pg_depend AS d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
-            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'migration_history')
+            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;
 
     -- Which migrations ran is the owner's to write, the workers' to read, and nobody else's business.
-    REVOKE ALL ON fleet_schema_version, migration_history FROM PUBLIC, anon, authenticated;
+    REVOKE ALL ON fleet_schema_version, fleet_migration_history FROM PUBLIC, anon, authenticated;
+    IF EXISTS (SELECT FROM pg_views AS v WHERE v.schemaname = 'public' AND v.viewname = 'migration_history'
+               AND v.definition LIKE '%fleet_migration_history%') THEN
+        REVOKE ALL ON migration_history FROM PUBLIC, anon, authenticated;
+    END IF;
     ALTER TABLE fleet_schema_version ENABLE ROW LEVEL SECURITY;
     GRANT SELECT ON fleet_schema_version TO service_role;
     DROP POLICY IF EXISTS fleet_workers ON fleet_schema_version;

@@ -5,7 +5,13 @@ DO $$
 DECLARE
     v_added record;
 BEGIN
-    FOR v_added IN SELECT * FROM fleet_core_additions WHERE column_name <> '*' LOOP
+    IF to_regclass('public.fleet_core_additions') IS NULL THEN
+        RETURN;
+    END IF;
+    FOR v_added IN
+        SELECT * FROM fleet_core_additions AS a
+        WHERE a.column_name <> '*' AND to_regclass(format('public.%I', a.table_name)) IS NOT NULL
+    LOOP
         CASE v_added.column_name
             WHEN '+grant' THEN
                 EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON public.%I FROM service_role', v_added.table_name);
@@ -17,13 +23,13 @@ BEGIN
     END LOOP;
 
     -- A CRM that came without vendors does not keep a table of them that nobody ever used.
-    IF EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'vendors' AND a.column_name = '*')
+    IF to_regclass('public.vendors') IS NOT NULL
+        AND EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'vendors' AND a.column_name = '*')
         AND NOT EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'deals' AND a.column_name = '*')
         AND NOT EXISTS (SELECT FROM vendors)
     THEN
         DROP TABLE vendors;
     END IF;
+    DROP TABLE fleet_core_additions;
 END
 $$;
-
-DROP TABLE fleet_core_additions;

@@ -61,7 +61,7 @@ def test_an_empty_database_gets_everything_and_says_what_was_applied(empty_datab
     with connect(empty_database) as connection:
         require_current_schema(connection)
         assert {*P1, *CRM} <= relations(connection)
-        history = connection.execute("SELECT name FROM migration_history ORDER BY id").fetchall()
+        history = connection.execute("SELECT name FROM fleet_migration_history ORDER BY id").fetchall()
         invalid = connection.execute("SELECT FROM pg_index WHERE NOT indisvalid").fetchall()
     assert [row["name"] for row in history] == [
         *KNOWN,
@@ -83,7 +83,7 @@ def test_migrating_again_changes_nothing(empty_database: str) -> None:
 def test_functions_written_over_and_over_stay_the_same(database_url: str) -> None:
     before = sorted(schema(database_url))  # grants are listed in the order they were given
     with connect(database_url) as connection:
-        connection.execute("DELETE FROM migration_history WHERE name ~ '^(functions|engines)/'")
+        connection.execute("DELETE FROM fleet_migration_history WHERE name ~ '^(functions|engines)/'")
     assert migrate(database_url).functions == list(module.function_files())
     assert sorted(schema(database_url)) == before
 
@@ -231,7 +231,7 @@ def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_left_to_do(
         runs = [future.result(60) for future in [pool.submit(migrate, empty_database) for _ in range(2)]]
     assert sorted(len(run.revisions) for run in runs) == [0, len(KNOWN)]
     with connect(empty_database) as connection:
-        rows = connection.execute("SELECT name, count(*) AS n FROM migration_history GROUP BY name").fetchall()
+        rows = connection.execute("SELECT name, count(*) AS n FROM fleet_migration_history GROUP BY name").fetchall()
     assert {row["n"] for row in rows} == {1}
 
 

@@ -191,7 +191,7 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "engines",
         "items_aside",
         "items_resting",
-        "migration_history",
+        "fleet_migration_history",
         "fleet_schema_version",
         "fleet_core_additions",
         "inbound_rejects",

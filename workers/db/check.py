@@ -6,7 +6,7 @@ from workers.db.session import Connection
 from workers.resources import shipped
 
 # The CRM's own tables; what they are made of is the CRM's business where it brought them along.
-_CRM_TABLES: Final = frozenset(
+CRM_TABLES: Final = frozenset(
     {"tenants", "profiles", "clients", "contacts", "vendors", "orders", "deals", "cases", "tasks"}
 )
 
@@ -24,7 +24,7 @@ def missing(connection: Connection) -> list[str]:
     neither keys nor policies nor grants.
     """
     rows = connection.execute("SELECT table_name FROM fleet_core_additions WHERE column_name = '*'")
-    brought_along = _CRM_TABLES - {row["table_name"] for row in rows}
+    brought_along = CRM_TABLES - {row["table_name"] for row in rows}
     present = set(catalog(connection))
     expected = (shipped("schema") / "snapshot.txt").read_text().splitlines()
     return [line for line in expected if line not in present and not _is_the_crms_own(line, brought_along)]
