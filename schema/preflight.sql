@@ -81,9 +81,9 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
         WHERE i.indrelid = p.table_id AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
           AND i.indnkeyatts = 1 AND i.indkey[0] = p.attnum)
     UNION ALL
-    SELECT w.table_name, w.column_name, 'no such column', w.type,
-           format('it tells what a row means, so nobody can make it up: let the CRM keep it, '
-                  'by renaming the column that tells it or by a plain column with a trigger of the CRM''s own')
+    SELECT w.table_name, w.column_name, 'no such column', CASE w.type WHEN 'word' THEN 'text, varchar or an enum' ELSE w.type END,
+           'it tells what a row means, so nobody can make it up: let the CRM keep it, '
+           'by renaming the column that tells it or by a plain column with a trigger of the CRM''s own'
     FROM wanted AS w JOIN crm_table AS t ON t.table_name = w.table_name AND t.relkind = 'r'
     WHERE w.use = 'decisive'
       AND NOT EXISTS (SELECT FROM present AS p WHERE p.table_name = w.table_name AND p.column_name = w.column_name)
@@ -132,7 +132,7 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     FROM pg_proc AS p
     WHERE p.pronamespace = 'public'::regnamespace AND current_setting('fleet.names')::jsonb -> 'functions' ? p.proname
       -- What an earlier fleet left behind, because policies still ask it.
-      AND NOT (p.proname = 'current_tenant_id' AND EXISTS (SELECT FROM pg_policies AS y WHERE y.policyname = 'fleet_own_tenant'))
+      AND NOT (p.proname IN ('current_tenant_id', 'claimed_user') AND EXISTS (SELECT FROM pg_policies AS y WHERE y.policyname = 'fleet_own_tenant'))
     UNION ALL
     SELECT t.table_name, NULL, format('a trigger of the CRM''s own named %s', g.tgname), 'nothing of that name', 'rename it'
     FROM crm_table AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal

@@ -104,11 +104,12 @@ BEGIN
         'tenants', 'profiles', 'clients', 'contacts', 'vendors', 'orders', 'deals', 'cases', 'tasks'
     ] LOOP
         CONTINUE WHEN EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = v_table AND a.column_name = '*');
-        IF NOT (has_table_privilege('service_role', v_table, 'SELECT') AND has_table_privilege('service_role', v_table, 'INSERT')
-                AND has_table_privilege('service_role', v_table, 'UPDATE')) THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO service_role', v_table);
-            INSERT INTO fleet_core_additions VALUES (v_table, '+grant') ON CONFLICT DO NOTHING;
-        END IF;
+        FOREACH v_grants IN ARRAY ARRAY['SELECT', 'INSERT', 'UPDATE'] LOOP
+            IF NOT has_table_privilege('service_role', v_table, v_grants) THEN
+                EXECUTE format('GRANT %s ON %I TO service_role', v_grants, v_table);
+                INSERT INTO fleet_core_additions VALUES (v_table, '+grant ' || v_grants) ON CONFLICT DO NOTHING;
+            END IF;
+        END LOOP;
         IF (SELECT c.relrowsecurity AND NOT r.rolbypassrls FROM pg_class AS c, pg_roles AS r
             WHERE c.oid = v_table::regclass AND r.rolname = 'service_role')
            AND NOT EXISTS (SELECT FROM pg_policies AS p WHERE p.tablename = v_table AND 'service_role' = ANY (p.roles))

@@ -22,12 +22,24 @@ BEGIN
 END
 $$;
 
-CREATE SCHEMA IF NOT EXISTS auth;
-GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
-GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
+CREATE TABLE IF NOT EXISTS fleet_core_additions (
+    table_name  text NOT NULL,
+    column_name text NOT NULL,  -- or '*' for the whole table, '+grant …' and '+policy' for the workers' access;
+                                -- of schemas '+schema', '+uid' and '+usage …'
+    PRIMARY KEY (table_name, column_name)
+);
+ALTER TABLE fleet_core_additions ENABLE ROW LEVEL SECURITY;
+REVOKE ALL ON fleet_core_additions FROM PUBLIC, anon, authenticated;
 
 DO $$
+DECLARE
+    v_schema text;
+    v_role text;
 BEGIN
+    IF to_regnamespace('auth') IS NULL THEN
+        CREATE SCHEMA auth;
+        INSERT INTO fleet_core_additions VALUES ('auth', '+schema');
+    END IF;
     IF to_regprocedure('auth.uid()') IS NULL THEN
         CREATE FUNCTION auth.uid() RETURNS uuid
         LANGUAGE sql STABLE SET search_path = pg_catalog
@@ -35,17 +47,18 @@ BEGIN
             SELECT nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid
         $uid$;
         GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role;
+        INSERT INTO fleet_core_additions VALUES ('auth', '+uid');
     END IF;
+    FOREACH v_schema IN ARRAY ARRAY['auth', 'public'] LOOP
+        FOREACH v_role IN ARRAY ARRAY['anon', 'authenticated', 'service_role'] LOOP
+            IF NOT has_schema_privilege(v_role, v_schema, 'USAGE') THEN
+                EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', v_schema, v_role);
+                INSERT INTO fleet_core_additions VALUES (v_schema, '+usage ' || v_role);
+            END IF;
+        END LOOP;
+    END LOOP;
 END
 $$;
-
-CREATE TABLE IF NOT EXISTS fleet_core_additions (
-    table_name  text NOT NULL,
-    column_name text NOT NULL,          -- or '*' for a whole table, '+grant' and '+policy' for the workers' access
-    PRIMARY KEY (table_name, column_name)
-);
-ALTER TABLE fleet_core_additions ENABLE ROW LEVEL SECURITY;
-REVOKE ALL ON fleet_core_additions FROM PUBLIC, anon, authenticated;
 
 DO $$
 DECLARE

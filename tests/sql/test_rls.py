@@ -192,6 +192,8 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "items_aside",
         "items_resting",
         "fleet_migration_history",
+        "migration_history",
+        "fleet_faults",
         "fleet_schema_version",
         "fleet_core_additions",
         "inbound_rejects",

@@ -30,6 +30,8 @@ _BEFORE_ENGINES: Final = ("core", "isolation", "words", "engines", "ledger", "ou
 _AFTER_ENGINES: Final = ("status", "inbound", "answers", "failures", "analytics", "policies")
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
+# CRM tables that were created here stay after a rollback, and their policies still ask for the caller's tenant.
+_ASKED_BY_POLICIES: Final = ("current_tenant_id", "claimed_user")
 _NO_LIMIT: Final = [
     "statement_timeout", "transaction_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout",
 ]  # fmt: skip
@@ -114,13 +116,13 @@ def migrate(url: str) -> Migration:
             )
         if unfit := findings(connection, installed=current is not None):
             raise UnfitDatabaseError("the fleet cannot be installed, nothing was changed:", unfit)
-        connection.execute((shipped("schema") / "history.sql").read_bytes())
+        _ensure_history(connection)
         try:
             with _alembic(url, done.revisions) as config:
                 command.upgrade(config, "head")
         finally:
             if _current_revision(connection) is None:  # the first step failed, and with it goes what prepared it
-                connection.execute((shipped("schema") / "history.rollback.sql").read_bytes())
+                _drop_history(connection)
         lacking = [] if done.revisions else missing(connection)
         if gone := [line.split()[1] for line in lacking if line.startswith("table ")]:
             raise SchemaMismatchError(
@@ -175,11 +177,11 @@ def rollback(url: str) -> None:
             _drop_functions(connection)
         with _alembic(url, []) as config:
             command.downgrade(config, "base")
-        # The policies of CRM tables that were created here still ask for the caller's tenant.
         row = connection.execute("SELECT FROM pg_policies WHERE policyname = 'fleet_own_tenant'").fetchone()
         if row is None:
-            connection.execute("DROP FUNCTION IF EXISTS current_tenant_id()")
-        connection.execute((shipped("schema") / "history.rollback.sql").read_bytes())
+            for function in _ASKED_BY_POLICIES:
+                connection.execute(f"DROP FUNCTION IF EXISTS {function}()")
+        _drop_history(connection)
 
 
 def _drop_functions(connection: Connection) -> None:
@@ -190,7 +192,7 @@ def _drop_functions(connection: Connection) -> None:
     for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
     for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)):
-        if function != "current_tenant_id":
+        if function not in _ASKED_BY_POLICIES:
             connection.execute(f"DROP FUNCTION IF EXISTS {function}")
 
 
@@ -281,6 +283,14 @@ def _apply_functions(connection: Connection, name: str, path: Path, *, force: bo
         statement = sql.SQL("INSERT INTO {} (name, checksum) VALUES (%s, %s)")
         connection.execute(statement.format(sql.Identifier(HISTORY_TABLE)), [name, checksum])
     return True
+
+
+def _ensure_history(connection: Connection) -> None:
+    connection.execute((shipped("schema") / "history.sql").read_bytes())
+
+
+def _drop_history(connection: Connection) -> None:
+    connection.execute((shipped("schema") / "history.rollback.sql").read_bytes())
 
 
 def _applied_checksums(connection: Connection) -> dict[str, str]:
