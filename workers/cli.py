@@ -141,6 +141,8 @@ def status(as_json: Json = False) -> None:
     for refused in current["refused"]:
         line = f"{refused['engine']}, {refused['tenant_name']}: {refused['what']}: {refused['error']}"
         out.print(line, style="red", markup=False)
+    for fault in current["faults"]:
+        out.print(f"fault: {fault}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -241,18 +243,25 @@ def migrate() -> None:
 
 @db.command()
 def check() -> None:
-    """List applied and pending migrations, then everything that should exist and does not."""
+    """List applied and pending migrations, what of the CRM stands in the way, what is missing, and what went wrong."""
     from workers.db import check as catalogue  # noqa: PLC0415
     from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
+    from workers.db.preflight import findings  # noqa: PLC0415
 
     with connect(direct_database_url()) as connection:
         applied, pending = migrations.applied(connection), migrations.pending(connection)
         out.print(f"applied: {', '.join(applied) or 'none'}")
         out.print(f"pending: {', '.join(pending) or 'none'}")
+        unfit = findings(connection, installed=bool(applied))
         missing = catalogue.missing(connection) if applied else []
+        faults = catalogue.faults(connection)
+    for finding in unfit:
+        out.print(f"unfit: {finding}", style="red", highlight=False, markup=False, soft_wrap=True)
     for line in missing:
         out.print(f"missing: {line}", style="red", highlight=False)
-    if pending or missing:
+    for fault in faults:
+        out.print(f"fault: {fault}", style="red", highlight=False, markup=False, soft_wrap=True)
+    if pending or unfit or missing or faults:
         raise typer.Exit(1)
     out.print("everything that should exist exists")
 

@@ -144,7 +144,7 @@ BEGIN
     RETURN QUERY
     WITH resolved AS (
         SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
-               p.id AS contact_id, p.first_name,
+               p.id AS contact_id, p.first_name, regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox,
                is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status::text) AS order_meaning,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
                        AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
@@ -161,16 +161,17 @@ BEGIN
                        THEN 'order is no longer delivered'
                    WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
                    WHEN s.contact_id IS NULL THEN 'no contact with an address'
-                   WHEN EXISTS (SELECT FROM feedback_requests AS x
-                                WHERE x.contact_id = s.contact_id AND x.tenant_id = p_tenant_id AND x.sent_at > v_now - interval '30 days')
+                   WHEN EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
+                                JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
+                                WHERE x.sent_at > v_now - interval '30 days')
                        THEN 'contact was asked in the last 30 days'
                END AS refusal
         FROM resolved AS s
     ), decided AS (
-        -- Of several orders of one contact in this very batch only the first is asked about.
+        -- Of several orders of one mailbox, whatever contacts bear it, only the first in this batch is asked about.
         SELECT j.*,
                CASE WHEN j.refusal IS NULL AND row_number() OVER (
-                        PARTITION BY j.contact_id, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
+                        PARTITION BY j.mailbox, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
                     THEN 'contact was asked in the last 30 days' ELSE j.refusal END AS reason
         FROM judged AS j
     ), updated AS (

@@ -132,28 +132,6 @@ AS $$
     SELECT count(*)::integer FROM updated
 $$;
 
--- How many more e-mails (or else tasks and cases) of a tenant may leave within these 24 hours: 5,000 each, unless the
--- operator set another number in tenant_quotas. What is over waits, and loses nothing. Counted from what was sent,
--- and no further than the quota.
-CREATE OR REPLACE FUNCTION quota_left(p_tenant_id uuid, p_email boolean) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_since constant timestamptz := fleet_now() - interval '24 hours';
-    v_quota integer;
-BEGIN
-    SELECT CASE WHEN p_email THEN q.messages ELSE q.tasks END INTO v_quota FROM tenant_quotas AS q
-    WHERE q.tenant_id = p_tenant_id;
-    v_quota := coalesce(v_quota, 5000);
-    RETURN v_quota - (
-        SELECT count(*) FROM (
-            SELECT FROM scheduled_actions AS a
-            WHERE a.tenant_id = p_tenant_id AND (a.kind = 'email') = p_email AND a.status = 'sent' AND a.sent_at > v_since
-            LIMIT v_quota
-        ) AS sent);
-END
-$$;
-
 -- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
 -- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
 -- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits. The loop
@@ -186,23 +164,37 @@ BEGIN
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
             ORDER BY a.run_at, a.id
-            LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, true))
+            LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, 'messages'))
             FOR NO KEY UPDATE SKIP LOCKED);
     END LOOP;
 
     RETURN QUERY
-    WITH updated AS (
+    WITH guarded AS MATERIALIZED (
+        SELECT g.*, a.tenant_id, row_number() OVER (PARTITION BY a.tenant_id, s.stranger ORDER BY a.run_at, a.id) AS place, s.stranger
+        FROM action_guards(v_claimed) AS g
+        JOIN scheduled_actions AS a ON a.id = g.action_id
+        CROSS JOIN LATERAL (SELECT g.verdict IS NULL AND is_new_recipient(a.tenant_id, g.address) AS stranger) AS s
+    ), judged AS (
+        -- Strangers beyond the day's quota wait for the next hour, behind whoever comes meanwhile.
+        SELECT g.action_id, g.address,
+               CASE WHEN over.quota THEN 'scheduled' ELSE g.verdict END AS verdict,
+               CASE WHEN over.quota THEN 'the day''s quota of new recipients is used up' ELSE g.reason END AS reason
+        FROM guarded AS g
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN g.stranger THEN g.place > quota_left(g.tenant_id, 'recipients') ELSE false END AS quota) AS over
+    ), updated AS (
         UPDATE scheduled_actions AS a SET
             status = coalesce(g.verdict, 'sending'),
             reason = g.reason,
+            run_at = CASE WHEN g.verdict = 'scheduled' THEN v_now + interval '1 hour' ELSE a.run_at END,
             attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
             lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
             lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
-        FROM action_guards(v_claimed) AS g
+        FROM judged AS g
         WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
         RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
     )
-    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name, y.from_name, y.from_address, u.attempts
+    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name::text, y.from_name, y.from_address, u.attempts
     FROM updated AS u
     JOIN tenants AS t ON t.id = u.tenant_id
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
@@ -223,6 +215,7 @@ AS $$
             status = r.status, last_error = coalesce(r.error, a.last_error), run_at = coalesce(r.run_at, a.run_at),
             sent_at = CASE WHEN r.status = 'sent' THEN fleet_now() END,
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
+            new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
             message_id = coalesce(r.message_id, a.message_id), lease_owner = NULL, lease_until = NULL
         FROM jsonb_to_recordset(p_results) AS r (
@@ -255,7 +248,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = k.kind AND a.tenant_id = w.tenant_id AND a.run_at <= v_now
-            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, quota_left(w.tenant_id, false))
+            ORDER BY a.run_at, a.id LIMIT least(p_per_tenant, quota_left(w.tenant_id, 'tasks'))
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS due
         LIMIT p_limit);
@@ -266,7 +259,7 @@ BEGIN
         UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason
         FROM guarded AS g WHERE a.id = ANY (v_claimed) AND g.action_id = a.id AND g.verdict IS NOT NULL
     )
-    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name
+    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name::text
     FROM guarded AS g
     JOIN scheduled_actions AS a ON a.id = g.action_id
     JOIN tenants AS t ON t.id = a.tenant_id
@@ -353,12 +346,12 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION quota_left(uuid, boolean), action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
+REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
     check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION quota_left(uuid, boolean), action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
+GRANT EXECUTE ON FUNCTION action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
     tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)

@@ -51,7 +51,7 @@ BEGIN
     DROP POLICY IF EXISTS fleet_own_words ON quote_activities;
     CREATE POLICY fleet_own_words ON quote_activities AS RESTRICTIVE FOR INSERT TO authenticated
         WITH CHECK (activity_type NOT IN
-            ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated'));
+            ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
     -- The ledger, the registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
     FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP

@@ -44,11 +44,11 @@ BEGIN
         SELECT e.name FROM engines AS e WHERE to_regprocedure(e.name || '_refused()') IS NOT NULL ORDER BY e.name
     LOOP
         RETURN QUERY EXECUTE format(
-            'SELECT $1, t.name, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
+            'SELECT $1, t.name::text, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
             engine || '_refused') USING engine;
     END LOOP;
     RETURN QUERY
-    SELECT x.engine, t.name, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
+    SELECT x.engine, t.name::text, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
     ORDER BY x.aside_at DESC LIMIT 100;
 END
 $$;

@@ -13,6 +13,15 @@ BEGIN
 END
 $$;
 
+-- Whether one of a deal's quotes was won or lost: that speaks for the deal and its other quotes too. Pins no search_path,
+-- so that PostgreSQL inlines it into the engines' statements.
+CREATE OR REPLACE FUNCTION has_decided_quote(p_tenant_id uuid, p_deal_id uuid) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (SELECT FROM public.quotes AS q
+                   WHERE q.deal_id = p_deal_id AND q.tenant_id = p_tenant_id AND q.outcome IN ('won', 'lost'))
+$$;
+
 -- Says what a word means for a tenant (p_meaning NULL: what it means everywhere). What waited for it goes on at once.
 CREATE OR REPLACE FUNCTION set_word(p_tenant_id uuid, p_kind text, p_word text, p_meaning text, p_by text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -66,7 +75,8 @@ AS $$
     ORDER BY t.name, u.kind, u.n DESC, u.word
 $$;
 
-REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), set_word(uuid, text, text, text, text), unknown_words()
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), set_word(uuid, text, text, text, text), unknown_words()
     FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), unknown_words() TO service_role;

@@ -47,9 +47,13 @@ CREATE TABLE items_aside (
 -- What one tenant may make the fleet do in 24 hours, where the operator allows more or less than everybody has.
 CREATE TABLE tenant_quotas (
     tenant_id uuid PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
-    messages  integer CHECK (messages >= 0),      -- e-mails sent
-    tasks     integer CHECK (tasks >= 0)          -- tasks and cases filed
+    messages   integer CHECK (messages >= 0),     -- e-mails sent
+    recipients integer CHECK (recipients >= 0),   -- of these, to addresses never written to before
+    tasks      integer CHECK (tasks >= 0),        -- tasks and cases filed
+    rows       integer CHECK (rows >= 0)          -- rows that its users add to a queue of the engines
 );
+ALTER TABLE scheduled_actions ADD COLUMN new_recipient boolean;
+CREATE INDEX idx_actions_recipient ON scheduled_actions (tenant_id, lower(sent_to)) WHERE status = 'sent' AND kind = 'email';
 CREATE INDEX idx_actions_sent ON scheduled_actions (tenant_id, (kind = 'email'), sent_at) WHERE status = 'sent';
 
 -- A schedule that is due in 1926, or never, is a slip of the pen.

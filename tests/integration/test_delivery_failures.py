@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from tests.crm import NOW, Crm
-from tests.outbox import run, write
 from tests.mail import MailServer
+from tests.outbox import run, write
 from workers.db.session import Connection
 
 LATER = NOW + timedelta(minutes=20)

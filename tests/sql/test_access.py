@@ -252,21 +252,3 @@ def test_the_operators_stop_wins_over_the_tenants_wish(crm: Crm, ours: Company) 
     assert crm.read("resume_tenant", ours.tenant, "deals")[0]["resume_tenant"] is True
     assert crm.read("resume_tenant", ours.tenant, "deals")[0]["resume_tenant"] is False
     assert crm.run("deals").tally.acted
-
-
-def test_over_its_quota_a_tenants_mail_and_tasks_wait_and_nothing_is_lost(crm: Crm) -> None:
-    tenant = crm.tenant()
-    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 3, 1)", tenant)
-    for hours in (30, 2):
-        crm.action(tenant, status="sent", sent_at=NOW - days(hours / 24))
-    mails = [crm.action(tenant) for _ in range(4)]
-    tasks = [crm.action(tenant, kind="task") for _ in range(2)]
-
-    assert len(crm.read("claim_emails", "one", "1 minute", 50, 10, None)) == 2
-    assert len(crm.read("claim_internal", 50, 50)) == 1
-    crm.execute("UPDATE scheduled_actions SET status = 'sent', sent_at = %s WHERE status = 'sending'", NOW)
-    assert crm.read("claim_emails", "one", "1 minute", 50, 10, None) == []
-    later = crm.read("claim_emails", "one", "1 minute", 50, 10, None, at=NOW + days(1))
-    assert len(later) == 2
-    assert {row["status"] for row in crm.actions() if row["id"] in tasks} == {"scheduled"}
-    assert len(mails) == 4

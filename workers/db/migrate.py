@@ -26,14 +26,14 @@ from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchE
 from workers.resources import engine_sql, shipped
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
-_BEFORE_ENGINES: Final = ("core", "isolation", "words", "engines", "ledger", "outbox")
+_BEFORE_ENGINES: Final = ("core", "isolation", "words", "engines", "ledger", "quotas", "outbox")
 _AFTER_ENGINES: Final = ("status", "inbound", "answers", "failures", "analytics", "policies")
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
 # CRM tables that were created here stay after a rollback, and their policies still ask for the caller's tenant.
 _ASKED_BY_POLICIES: Final = ("current_tenant_id", "claimed_user")
 _NO_LIMIT: Final = [
-    "statement_timeout", "transaction_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout",
+    "transaction_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout",
 ]  # fmt: skip
 
 
@@ -204,6 +204,7 @@ def _exclusively(url: str) -> Iterator[Connection]:
     waits for every snapshot, and the two would wait for each other.
     """
     with connect(url) as connection:
+        _prepare(connection)
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
         while True:
             row = connection.execute("SELECT pg_try_advisory_lock(%s) AS locked", [_LOCK_KEY]).fetchone()
@@ -212,7 +213,6 @@ def _exclusively(url: str) -> Iterator[Connection]:
             if time.monotonic() > deadline:
                 raise FleetError("another migration holds the lock for over a minute: wait for it, then try again")
             time.sleep(0.2)
-        _prepare(connection)
         try:
             yield connection
         except (psycopg.Error, DBAPIError) as error:
@@ -239,6 +239,7 @@ def _plainly(cause: BaseException | None, connection: Connection) -> FleetError:
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
     """Give up on a lock soon, and on nothing else: a host's limits are for its users, not for building an index."""
+    connection.execute("SET statement_timeout = 0")
     connection.execute("SET lock_timeout = '5s'")
     connection.execute("SET search_path = public")
     connection.execute("SET client_min_messages = warning")

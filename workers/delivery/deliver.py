@@ -155,9 +155,7 @@ def _send_claimed(
             outcome, message_id = (_HELD, None) if held else _send(channel, row, settings)
             if isinstance(outcome, Blocked) and not held:
                 blocked.add(row["tenant_id"])
-                logger.warning(
-                    "mail of tenant %s is refused for its own sake: %s", row["tenant_id"], outcome.error
-                )
+                logger.warning("mail of tenant %s is refused for its own sake: %s", row["tenant_id"], outcome.error)
             down = (isinstance(outcome, RetryLater) and outcome.channel_down) or len(blocked) > 1
             done += _settle(connection, owner, _settlement(row, outcome, message_id, settings))
             if isinstance(outcome, RetryLater | Blocked) and down:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from workers import clock
+from workers.db.check import faults
 from workers.db.session import Connection, transaction
 from workers.engines.registry import all_engines
 from workers.runtime import ledger
@@ -11,11 +12,12 @@ from workers.settings import settings
 
 
 def fleet_status(connection: Connection) -> dict[str, Any]:
-    """Return plain JSON values: per engine its last run, due items and missed slot; actions by status; refusals."""
+    """Return plain JSON values: per engine its last run, due items and missed slot; actions by status; refusals; faults."""
     now, zone = clock.now(), settings().time_zone
     with transaction(connection):
         rows = {row["engine"]: row for row in connection.execute("SELECT * FROM fleet_engine_status()")}
         actions = connection.execute("SELECT status, n FROM fleet_action_counts()").fetchall()
+        recent = faults(connection)
         refused = connection.execute("SELECT * FROM fleet_refused()").fetchall()
         engines = []
         for engine in all_engines().values():
@@ -28,4 +30,5 @@ def fleet_status(connection: Connection) -> dict[str, Any]:
         "engines": engines,
         "actions": {row["status"]: row["n"] for row in actions},
         "refused": refused,
+        "faults": recent,
     }

@@ -1,0 +1,85 @@
+-- What one tenant can make the fleet do within 24 hours. The numbers hold for everybody, unless the operator set others in
+-- tenant_quotas. What is over waits and loses nothing, but for rows that users add: those are refused in words.
+
+CREATE OR REPLACE FUNCTION tenant_quota(p_tenant_id uuid, p_what text) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_own tenant_quotas;
+BEGIN
+    SELECT * INTO v_own FROM tenant_quotas AS q WHERE q.tenant_id = p_tenant_id;
+    RETURN CASE p_what
+        WHEN 'messages' THEN coalesce(v_own.messages, 5000)
+        WHEN 'recipients' THEN coalesce(v_own.recipients, 1000)
+        WHEN 'tasks' THEN coalesce(v_own.tasks, 5000)
+        WHEN 'rows' THEN coalesce(v_own.rows, 10000)
+    END;
+END
+$$;
+
+-- How many more messages, new recipients or tasks there may be now. Counted from what was sent, and no further than the
+-- quota.
+CREATE OR REPLACE FUNCTION quota_left(p_tenant_id uuid, p_what text) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_since constant timestamptz := fleet_now() - interval '24 hours';
+    v_quota constant integer := tenant_quota(p_tenant_id, p_what);
+BEGIN
+    RETURN v_quota - (
+        SELECT count(*) FROM (
+            SELECT FROM scheduled_actions AS a
+            WHERE a.tenant_id = p_tenant_id AND (a.kind = 'email') = (p_what <> 'tasks') AND a.status = 'sent'
+              AND a.sent_at > v_since AND (p_what <> 'recipients' OR a.new_recipient)
+            LIMIT v_quota
+        ) AS sent);
+END
+$$;
+
+-- Whether a tenant never wrote to an address before.
+CREATE OR REPLACE FUNCTION is_new_recipient(p_tenant_id uuid, p_address text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT FROM scheduled_actions AS a
+        WHERE a.tenant_id = p_tenant_id AND lower(a.sent_to) = lower(p_address) AND a.status = 'sent' AND a.kind = 'email');
+END
+$$;
+
+-- Refuses what a tenant's users add to a queue beyond the day's quota; the workers' own rows are not counted against it.
+CREATE OR REPLACE FUNCTION check_row_quota() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_tenant constant uuid := current_tenant_id();
+    v_quota integer;
+    v_added bigint;
+BEGIN
+    IF current_setting('role', true) IS DISTINCT FROM 'authenticated' THEN
+        RETURN NULL;
+    END IF;
+    v_quota := tenant_quota(v_tenant, 'rows');
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %I WHERE tenant_id = $1 AND created_at > $2 LIMIT $3) AS added',
+                   TG_TABLE_NAME) INTO v_added USING v_tenant, now() - interval '24 hours', v_quota + 1;
+    IF v_added > v_quota THEN
+        RAISE EXCEPTION 'more than % rows for % within 24 hours: ask the operator for a higher quota', v_quota, TG_TABLE_NAME
+            USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER queue_within_quota
+    AFTER INSERT ON contact_enrichment_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
+CREATE OR REPLACE TRIGGER signals_within_quota
+    AFTER INSERT ON opportunity_signals
+    FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
+CREATE OR REPLACE TRIGGER checks_within_quota
+    AFTER INSERT ON compliance_checks
+    FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
+
+REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), check_row_quota()
+    FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text) TO service_role;
