@@ -1,6 +1,8 @@
 """The timetable: data only. `workers.app` hands it to Celery beat, the ledger reads its slots from it."""
 
-from celery.schedules import crontab
+from datetime import timedelta
+
+from celery.schedules import crontab, schedule
 
 
 def engine_line(name: str, cron: str, *, expires: int = 3600) -> dict[str, object]:
@@ -23,19 +25,9 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "quotes": engine_line("quotes", "0 10 * * *"),
     "enrichment": engine_line("enrichment", "*/30 * * * *", expires=1500),
     "compliance": engine_line("compliance", "0 7 * * 1"),
-    "delivery": {
-        "task": "workers.delivery.run",
-        "schedule": crontab.from_string("* * * * *"),
-        "options": {"expires": 50},
-    },
-    "inbound": {
-        "task": "workers.inbound.poll",
-        "schedule": crontab.from_string("*/2 * * * *"),
-        "options": {"expires": 110},
-    },
-    "catch_up": {
-        "task": "workers.housekeeping.catch_up",
-        "schedule": crontab.from_string("*/5 * * * *"),
-        "options": {"expires": 240},
-    },
+    # Passes that change nothing the second time: plain intervals, so that neither the hour that the clock repeats nor a
+    # clock set back silences them, and no expiry, which would compare the clocks of two machines.
+    "delivery": {"task": "workers.delivery.run", "schedule": schedule(timedelta(minutes=1))},
+    "inbound": {"task": "workers.inbound.poll", "schedule": schedule(timedelta(minutes=2))},
+    "catch_up": {"task": "workers.housekeeping.catch_up", "schedule": schedule(timedelta(minutes=5))},
 }

@@ -1,30 +1,33 @@
 -- Feedback: ask seven days after delivery, once per order; every refusal keeps its reason.
 
 -- A delivered order is queued in the transaction that delivers it, so none is missed while the fleet is
--- down. SECURITY DEFINER, as all triggers on the CRM's tables: whoever may write the order may do so.
+-- down. As all triggers on the CRM's tables it is SECURITY DEFINER, because whoever may write the order may do so, and
+-- raises nothing: what goes wrong is noted, and the CRM's row is written.
 CREATE OR REPLACE FUNCTION queue_feedback_request() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
-    IF NEW.delivered_at IS NOT NULL AND NEW.tenant_id IS NOT NULL THEN
-        INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
-        -- A client or contact of another tenant is none: what the CRM writes is never refused because of it.
-        VALUES (NEW.tenant_id, NEW.id,
-                (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
-                (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
-                NEW.delivered_at, NEW.delivered_at + interval '7 days')
-        ON CONFLICT (tenant_id, order_id) DO UPDATE
-            SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
-            WHERE feedback_requests.status = 'pending'
-              AND feedback_requests.delivery_date <> excluded.delivery_date;
-    END IF;
+    INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
+    -- A client or contact of another tenant is none, as is one that does not exist.
+    SELECT t.id, NEW.id,
+           (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
+           (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
+           NEW.delivered_at, NEW.delivered_at + interval '7 days'
+    FROM tenants AS t WHERE t.id = NEW.tenant_id
+    ON CONFLICT (tenant_id, order_id) DO UPDATE
+        SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
+        WHERE feedback_requests.status = 'pending'
+          AND feedback_requests.delivery_date <> excluded.delivery_date;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    PERFORM note_fault('queue_feedback_request', 'orders', NEW.id::text, SQLSTATE, SQLERRM);
     RETURN NULL;
 END
 $$;
 
 CREATE OR REPLACE TRIGGER order_delivered
     AFTER INSERT OR UPDATE OF delivered_at ON orders
-    FOR EACH ROW EXECUTE FUNCTION queue_feedback_request();
+    FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION queue_feedback_request();
 
 -- Requests whose day has come, longest waiting first.
 CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
@@ -109,11 +112,11 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT format('nobody has said what the order status "%s" means', o.status) FROM orders AS o
             WHERE o.id = r.order_id AND o.tenant_id = p_tenant_id AND o.status IS NOT NULL
-              AND word_meaning(p_tenant_id, 'order_status', o.status) IS NULL
+              AND word_meaning(p_tenant_id, 'order_status', o.status::text) IS NULL
             UNION ALL
             SELECT format('nobody has said what the case status "%s" means', k.status) FROM cases AS k
             WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
-              AND word_meaning(p_tenant_id, 'case_status', k.status) IS NULL
+              AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS NULL
         ) AS w (words)
         WHERE r.id = ANY (v_free)
         GROUP BY r.id
@@ -142,10 +145,10 @@ BEGIN
     RETURN QUERY
     WITH resolved AS (
         SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
-               p.id AS contact_id, p.first_name,
-               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status) AS order_meaning,
+               p.id AS contact_id, p.first_name, regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox,
+               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status::text) AS order_meaning,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
-                       AND word_meaning(p_tenant_id, 'case_status', k.status) IS DISTINCT FROM 'closed'
+                       AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
                        AND NOT is_gone(to_jsonb(k))) AS has_open_case
         FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
@@ -159,16 +162,17 @@ BEGIN
                        THEN 'order is no longer delivered'
                    WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
                    WHEN s.contact_id IS NULL THEN 'no contact with an address'
-                   WHEN EXISTS (SELECT FROM feedback_requests AS x
-                                WHERE x.contact_id = s.contact_id AND x.tenant_id = p_tenant_id AND x.sent_at > v_now - interval '30 days')
+                   WHEN EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
+                                JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
+                                WHERE x.sent_at > v_now - interval '30 days')
                        THEN 'contact was asked in the last 30 days'
                END AS refusal
         FROM resolved AS s
     ), decided AS (
-        -- Of several orders of one contact in this very batch only the first is asked about.
+        -- Of several orders of one mailbox, whatever contacts bear it, only the first in this batch is asked about.
         SELECT j.*,
                CASE WHEN j.refusal IS NULL AND row_number() OVER (
-                        PARTITION BY j.contact_id, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
+                        PARTITION BY j.mailbox, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
                     THEN 'contact was asked in the last 30 days' ELSE j.refusal END AS reason
         FROM judged AS j
     ), updated AS (
@@ -219,7 +223,8 @@ $$;
 CREATE OR REPLACE FUNCTION feedback_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(r.due_at) FROM feedback_requests AS r WHERE r.due_at > fleet_now()
+    SELECT min(r.due_at) FROM feedback_requests AS r
+    WHERE r.due_at > fleet_now() AND action_status(r.tenant_id, 'feedback') IS NOT NULL
 $$;
 
 -- A question leaves only while its request waits for an answer. The task that follows a bad answer is always wanted.
@@ -277,7 +282,7 @@ BEGIN
     LEFT JOIN LATERAL (
         SELECT p.id FROM profiles AS p
         WHERE p.tenant_id = f.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
         LIMIT 1
     ) AS r ON true
     WHERE f.id = p_request_id;

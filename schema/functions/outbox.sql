@@ -179,7 +179,7 @@ BEGIN
         WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
         RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
     )
-    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name, y.from_name, y.from_address, u.attempts
+    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name::text, y.from_name, y.from_address, u.attempts
     FROM updated AS u
     JOIN tenants AS t ON t.id = u.tenant_id
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
@@ -190,8 +190,8 @@ $$;
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
 -- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
 -- suppresses a dead address (see failures.sql).
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "run_at", "unsent",
---              "failure": {"whose", "cause", "status"}}]
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "run_at",
+--              "unsent", "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -202,10 +202,11 @@ AS $$
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
             new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
-            message_id = coalesce(r.message_id, a.message_id), lease_owner = NULL, lease_until = NULL
+            message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
+            lease_owner = NULL, lease_until = NULL
         FROM jsonb_to_recordset(p_results) AS r (
-            id bigint, status text, error text, address text, message_id text, run_at timestamptz, unsent boolean,
-            failure jsonb)
+            id bigint, status text, error text, address text, message_id text, subject text, run_at timestamptz,
+            unsent boolean, failure jsonb)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
         RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
     ), noted AS (
@@ -244,7 +245,7 @@ BEGIN
         UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason
         FROM guarded AS g WHERE a.id = ANY (v_claimed) AND g.action_id = a.id AND g.verdict IS NOT NULL
     )
-    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name
+    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name::text
     FROM guarded AS g
     JOIN scheduled_actions AS a ON a.id = g.action_id
     JOIN tenants AS t ON t.id = a.tenant_id

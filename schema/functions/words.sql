@@ -13,6 +13,15 @@ BEGIN
 END
 $$;
 
+-- Whether one of a deal's quotes was won or lost: that speaks for the deal and its other quotes too. Pins no search_path,
+-- so that PostgreSQL inlines it into the engines' statements.
+CREATE OR REPLACE FUNCTION has_decided_quote(p_tenant_id uuid, p_deal_id uuid) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (SELECT FROM public.quotes AS q
+                   WHERE q.deal_id = p_deal_id AND q.tenant_id = p_tenant_id AND q.outcome IN ('won', 'lost'))
+$$;
+
 -- Says what a word means for a tenant (p_meaning NULL: what it means everywhere). What waited for it goes on at once.
 CREATE OR REPLACE FUNCTION set_word(p_tenant_id uuid, p_kind text, p_word text, p_meaning text, p_by text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -38,6 +47,17 @@ BEGIN
                    ELSE d.follow_up_ended_at IS NOT NULL AND d.stalled_at IS NULL END;
     END IF;
 END
+$$;
+
+-- The words that tenants explained themselves; p_tenant_id NULL: all of them.
+CREATE OR REPLACE FUNCTION list_words(p_tenant_id uuid)
+RETURNS TABLE (tenant_name text, kind text, word text, meaning text, decided_by text, decided_at timestamptz)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT t.name, w.kind, w.word, w.meaning, w.decided_by, w.decided_at FROM crm_words AS w
+    JOIN tenants AS t ON t.id = w.tenant_id
+    WHERE p_tenant_id IS NULL OR w.tenant_id = p_tenant_id
+    ORDER BY t.name, w.kind, w.word
 $$;
 
 -- Words that nobody knows and that keep rows from being worked, with how many: stages of deals, statuses of orders.
@@ -66,7 +86,8 @@ AS $$
     ORDER BY t.name, u.kind, u.n DESC, u.word
 $$;
 
-REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), set_word(uuid, text, text, text, text), unknown_words()
-    FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), set_word(uuid, text, text, text, text),
+    list_words(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), unknown_words() TO service_role;
+GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words() TO service_role;

@@ -57,7 +57,7 @@ BEGIN
             contract, appointmentscheduled, appointment, meeting, meetingscheduled, meetingarranged,
             presentationscheduled, presentation, demo, demoscheduled, demodone, contactmade, contacted, screening,
             discovery, quote, quotesent, quoted, offer, offersent, inprogress, onhold, pending, evaluation,
-            technicalevaluation, trial, poc, pilot, committed, bestcase, upside, verbalcommit, verbalagreement,
+            engaging, engaged, technicalevaluation, trial, poc, pilot, committed, bestcase, upside, verbalcommit, verbalagreement,
             procurement, working, nurturing, nurture, followup, interessent, neu, offen, qualifiziert, qualifizierung,
             bedarfsanalyse, angebot, angeboterstellt, angebotversendet, angebotabgegeben, angebotgesendet, verhandlung,
             inverhandlung, verhandlungen, vertragversendet, vertrag, terminvereinbart, kontaktaufgenommen, erstkontakt,

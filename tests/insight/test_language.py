@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.insight.language import UNDERSTOOD, detect_language, language_name
@@ -72,6 +72,7 @@ def test_people_are_told_a_language_by_its_name() -> None:
     assert [language_name(code) for code in ("de", "und")] == ["German", "an unknown language"]
 
 
+@settings(deadline=None)  # the first call loads the model
 @given(st.text(max_size=1_000))
 def test_any_text_has_a_language_that_can_be_named(text: str) -> None:
     code = detect_language(text)

@@ -52,8 +52,8 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_schedule record;
+    v_worked record;
     v_schedules bigint := 0;
-    v_worked bigint := 0;
     v_refused bigint := 0;
     v_passed bigint := 0;
     v_busy bigint;
@@ -65,34 +65,27 @@ BEGIN
     END IF;
 
     FOR v_schedule IN
-        SELECT due.id, true AS is_due FROM (
-            SELECT s.id FROM compliance_schedule AS s
-            WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
-              AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
-            ORDER BY s.notify_at LIMIT 20
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS due
-        UNION ALL
-        SELECT open.id, false FROM (  -- once a run, and whether or not anybody came
-            SELECT s.id FROM compliance_schedule AS s
-            WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at > v_now
-              AND s.open_due_at > v_now AND s.looked_run < p_run
-              AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS open
+        SELECT s.id, s.notify_at <= v_now AS due FROM compliance_schedule AS s
+        WHERE s.tenant_id = p_tenant_id AND s.is_active
+          AND (s.notify_at <= v_now OR s.open_due_at > v_now AND s.looked_run < p_run)
+          AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
+        ORDER BY s.notify_at LIMIT 200
+        FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         BEGIN
-            v_passed := v_passed + work_compliance_schedule(v_schedule.id, p_run);
-            v_worked := v_worked + v_schedule.is_due::integer;
+            SELECT * INTO v_worked FROM work_compliance_schedule(v_schedule.id, p_run);
+            v_passed := v_passed + v_worked.passed;
+            -- One whose period is open is looked through for new targets; that there are none is no work.
+            v_schedules := v_schedules + (v_schedule.due OR v_worked.created > 0)::integer;
         EXCEPTION WHEN OTHERS THEN
             IF is_transient(SQLSTATE) THEN
                 RAISE;
             END IF;
             v_error := SQLERRM;
             UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
+            v_schedules := v_schedules + 1;
             v_refused := v_refused + 1;
         END;
-        v_schedules := v_schedules + v_schedule.is_due::integer;
     END LOOP;
 
     -- Still due: another worker is writing their checks, and will be glad of help with them.
@@ -109,7 +102,7 @@ BEGIN
         FOR NO KEY UPDATE OF c SKIP LOCKED);
 
     RETURN QUERY VALUES
-        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_worked),
+        ('due', 'schedule', v_schedules), ('busy', 'schedule', v_busy), ('acted', 'schedule', v_schedules - v_refused),
         ('skipped', 'schedule refused, see its last_error', v_refused),
         ('skipped', 'period passed before it was checked, the latest one is', v_passed);
     RETURN QUERY SELECT * FROM step_in_halves('step_compliance', 'compliance', p_tenant_id, v_claimed, p_run);
@@ -140,7 +133,7 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT p.id FROM profiles AS p
             WHERE p.tenant_id = p_tenant_id
-            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
             LIMIT 1
         ) AS o ON true
         CROSS JOIN LATERAL (
@@ -264,8 +257,11 @@ $$;
 CREATE OR REPLACE FUNCTION compliance_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT least((SELECT min(c.next_step_at) FROM compliance_checks AS c WHERE c.next_step_at > fleet_now()),
-                 (SELECT min(s.notify_at) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at > fleet_now()))
+    SELECT least(
+        (SELECT min(c.next_step_at) FROM compliance_checks AS c
+         WHERE c.next_step_at > fleet_now() AND action_status(c.tenant_id, 'compliance') IS NOT NULL),
+        (SELECT min(s.notify_at) FROM compliance_schedule AS s
+         WHERE s.is_active AND s.notify_at > fleet_now() AND action_status(s.tenant_id, 'compliance') IS NOT NULL))
 $$;
 
 -- Schedules that could not make their checks, with the reason: someone has to mend them.

@@ -47,7 +47,7 @@ $$;
 
 -- The next step with each of these deals, which the caller has locked: a follow-up, the hand-over after the last one, or
 -- the word that there is nobody to write to; state and outbox together. A deal that was deleted or archived, or whose
--- client was, or whose stage no longer means open, leaves the series without a word (follow_up_ended_at without
+-- client was, or whose stage no longer means open, or of which a quote was decided, leaves the series without a word (follow_up_ended_at without
 -- stalled_at).
 CREATE OR REPLACE FUNCTION step_deals(p_tenant_id uuid, p_deals uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
@@ -83,7 +83,7 @@ BEGIN
         LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
         CROSS JOIN LATERAL (
-            SELECT d.stage::text <> ALL (v_open) OR is_gone(to_jsonb(x)) OR coalesce(is_gone(to_jsonb(l)), false) AS gone
+            SELECT d.stage::text <> ALL (v_open) OR has_decided_quote(p_tenant_id, d.id) OR is_gone(to_jsonb(x)) OR coalesce(is_gone(to_jsonb(l)), false) AS gone
             FROM deals AS x WHERE x.id = d.id
         ) AS r
         WHERE d.id = ANY (p_deals)
@@ -154,7 +154,8 @@ $$;
 CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(d.due_from) FROM deals_in_follow_up AS d WHERE d.due_from > fleet_now()
+    SELECT min(d.due_from) FROM deals_in_follow_up AS d
+    WHERE d.due_from > fleet_now() AND action_status(d.tenant_id, 'deals') IS NOT NULL
 $$;
 
 -- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off.
@@ -168,13 +169,14 @@ BEGIN
                CASE
                    WHEN d.id IS NULL OR is_gone(to_jsonb(d)) THEN 'the deal is gone'
                    WHEN m.meaning <> 'open' THEN 'the deal is closed'
+                   WHEN has_decided_quote(d.tenant_id, d.id) THEN 'a quote of the deal has an outcome'
                    WHEN m.meaning IS NULL THEN format('nobody has said what the stage "%s" means', d.stage)
                    WHEN NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
                    WHEN d.stalled_at IS NULL THEN 'the deal is active again'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
-        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage) AS meaning) AS m
+        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage::text) AS meaning) AS m
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal'
     ) AS judged
     WHERE judged.refusal IS NOT NULL;

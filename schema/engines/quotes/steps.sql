@@ -24,7 +24,7 @@ END
 $$;
 
 -- The next step with each of these quotes, which the caller has locked: it expires past its date, is followed up, or is
--- handed over after the last time or for want of a contact.
+-- handed over after the last time or for want of a contact. Where its deal, or a sister quote, is decided, it rests.
 CREATE OR REPLACE FUNCTION step_quotes(p_tenant_id uuid, p_quotes uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -43,6 +43,8 @@ BEGIN
                l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
                CASE
                    WHEN q.valid_until < v_today THEN 'quote_expired'
+                   WHEN has_decided_quote(p_tenant_id, q.deal_id) OR is_gone(to_jsonb(d))
+                        OR word_meaning(p_tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'quote_settled'
                    WHEN p.id IS NULL THEN 'quote_no_contact'
                    WHEN q.follow_up_count < q.max_follow_ups THEN 'quote_follow_up'
                    ELSE 'quote_handover'
@@ -60,15 +62,17 @@ BEGIN
             last_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now ELSE q.last_follow_up_at END,
             -- From the full hour: a run that starts seconds earlier than this one did must find it due.
             next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN days_later(date_trunc('hour', v_now, 'UTC'), 3, v_zone) END,
-            follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover') THEN v_now
+            follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover', 'quote_settled') THEN v_now
                                       ELSE q.follow_up_ended_at END
         FROM decided AS e WHERE q.id = e.id
     ), logged AS (
         INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
         SELECT p_tenant_id, e.id,
-               CASE e.step_kind WHEN 'quote_expired' THEN 'expired' WHEN 'quote_follow_up' THEN 'follow_up' ELSE 'escalated' END,
+               CASE e.step_kind WHEN 'quote_expired' THEN 'expired' WHEN 'quote_follow_up' THEN 'follow_up'
+                                WHEN 'quote_settled' THEN 'settled' ELSE 'escalated' END,
                CASE e.step_kind
                    WHEN 'quote_expired' THEN 'valid until ' || e.valid_until
+                   WHEN 'quote_settled' THEN 'its deal, or another quote of it, is decided: no more follow-ups'
                    WHEN 'quote_no_contact' THEN 'no contact with an address'
                    WHEN 'quote_handover' THEN 'no answer after ' || e.max_follow_ups || ' follow-ups'
                    ELSE 'follow-up ' || e.step || ' of ' || e.max_follow_ups
@@ -86,7 +90,7 @@ BEGIN
                -- Sending again (after a counter-offer) starts a new series.
                concat_ws(':', 'quote', e.id, extract(epoch FROM e.sent_at), e.step_kind,
                          CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step END), p_run
-        FROM decided AS e WHERE e.step_kind <> 'quote_expired'
+        FROM decided AS e WHERE e.step_kind NOT IN ('quote_expired', 'quote_settled')
         ORDER BY e.total_amount DESC, e.sent_at
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
@@ -116,7 +120,8 @@ $$;
 CREATE OR REPLACE FUNCTION quotes_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(q.due_at) FROM quotes AS q WHERE q.due_at > fleet_now()
+    SELECT min(q.due_at) FROM quotes AS q
+    WHERE q.due_at > fleet_now() AND action_status(q.tenant_id, 'quotes') IS NOT NULL
 $$;
 
 -- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more; and no message once its last
@@ -132,10 +137,13 @@ BEGIN
                    WHEN q.id IS NULL THEN 'the quote is gone'
                    WHEN q.outcome IS NOT NULL THEN 'the quote has an outcome'
                    WHEN q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
+                   WHEN has_decided_quote(q.tenant_id, q.deal_id) THEN 'another quote of the deal has an outcome'
+                   WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'the deal is closed'
                    WHEN a.kind = 'email' AND q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
+        LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = a.tenant_id
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'quote'
     ) AS judged
     WHERE judged.refusal IS NOT NULL;
