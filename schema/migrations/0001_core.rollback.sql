@@ -11,7 +11,7 @@ BEGIN
     IF to_regclass('public.fleet_core_additions') IS NULL THEN
         RETURN;
     END IF;
-    v_standalone := EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = 'tenants' AND a.column_name = '*');
+    v_standalone := (SELECT count(*) = 9 FROM fleet_core_additions AS a WHERE a.column_name = '*');  -- all of the CRM's
 
     FOR v_added IN
         SELECT * FROM fleet_core_additions AS a
@@ -30,7 +30,8 @@ BEGIN
     -- Those that refer to others go first.
     FOR v_added IN
         SELECT a.table_name FROM fleet_core_additions AS a
-        JOIN unnest(ARRAY['tasks', 'cases', 'deals', 'orders', 'vendors', 'contacts', 'clients', 'profiles'])
+        JOIN unnest(ARRAY['tasks', 'cases', 'deals', 'orders', 'vendors', 'contacts', 'clients', 'profiles',
+                          'tenants'])
             WITH ORDINALITY AS o (table_name, n) USING (table_name)
         WHERE a.column_name = '*' AND NOT v_standalone AND to_regclass(format('public.%I', a.table_name)) IS NOT NULL
         ORDER BY o.n
