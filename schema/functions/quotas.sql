@@ -13,6 +13,7 @@ BEGIN
         WHEN 'recipients' THEN coalesce(v_own.recipients, 1000)
         WHEN 'tasks' THEN coalesce(v_own.tasks, 5000)
         WHEN 'rows' THEN coalesce(v_own.rows, 10000)
+        WHEN 'mails' THEN coalesce(v_own.mails, 500)
     END;
 END
 $$;
@@ -49,6 +50,22 @@ BEGIN
 END
 $$;
 
+-- Whether a sender has written to a tenant so often that its mail is kept, and starts nothing any more.
+CREATE OR REPLACE FUNCTION is_flooding(p_tenant_id uuid, p_address text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_quota constant integer := tenant_quota(p_tenant_id, 'mails');
+BEGIN
+    RETURN v_quota <= (
+        SELECT count(*) FROM (
+            SELECT FROM inbound_messages AS m
+            WHERE m.tenant_id = p_tenant_id AND m.from_address = p_address AND m.received_at > fleet_now() - interval '24 hours'
+            LIMIT v_quota
+        ) AS received);
+END
+$$;
+
 -- Refuses what a tenant's users add to a queue beyond the day's quota; the workers' own rows are not counted against it.
 CREATE OR REPLACE FUNCTION check_row_quota() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
@@ -82,6 +99,8 @@ CREATE OR REPLACE TRIGGER checks_within_quota
     AFTER INSERT ON compliance_checks
     FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
 
-REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), check_row_quota()
+REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text),
+    check_row_quota()
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text) TO service_role;
+GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text)
+    TO service_role;

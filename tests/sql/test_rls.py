@@ -95,7 +95,7 @@ def company(crm: Crm, name: str) -> Company:
     crm.insert(
         "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
     )
-    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10, 10, 10)", tenant)
+    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10, 10, 10, 10)", tenant)
     crm.execute(
         "INSERT INTO operator_stops (tenant_id, engine, reason, stopped_by) VALUES (%s, 'feedback', 'asked', 'us')",
         tenant,
