@@ -36,14 +36,16 @@ BEGIN
 END
 $$;
 
--- Whether a tenant never wrote to an address before.
+-- Whether a tenant never wrote to a mailbox before.
 CREATE OR REPLACE FUNCTION is_new_recipient(p_tenant_id uuid, p_address text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN NOT EXISTS (
         SELECT FROM scheduled_actions AS a
-        WHERE a.tenant_id = p_tenant_id AND lower(a.sent_to) = lower(p_address) AND a.status = 'sent' AND a.kind = 'email');
+        WHERE a.tenant_id = p_tenant_id AND a.status = 'sent' AND a.kind = 'email'
+          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@')
+            = regexp_replace(lower(p_address), '^([^+@]+)\+[^@]*@', '\1@'));
 END
 $$;
 

@@ -53,7 +53,6 @@ CREATE TABLE tenant_quotas (
     rows       integer CHECK (rows >= 0)          -- rows that its users add to a queue of the engines
 );
 ALTER TABLE scheduled_actions ADD COLUMN new_recipient boolean;
-CREATE INDEX idx_actions_recipient ON scheduled_actions (tenant_id, lower(sent_to)) WHERE status = 'sent' AND kind = 'email';
 CREATE INDEX idx_actions_sent ON scheduled_actions (tenant_id, (kind = 'email'), sent_at) WHERE status = 'sent';
 
 -- A schedule that is due in 1926, or never, is a slip of the pen.

@@ -133,7 +133,7 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT p.id FROM profiles AS p
             WHERE p.tenant_id = p_tenant_id
-            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
             LIMIT 1
         ) AS o ON true
         CROSS JOIN LATERAL (
