@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -45,6 +46,7 @@ CLEAN = {
         "Northwind,Q-8,Repair,C-2,D-2,accepted,80,,2026-01-02,2026-01-11\n"
     ),
 }
+BERLIN = ZoneInfo("Europe/Berlin")
 TABLES = (
     "tenants", "tenant_delivery", "profiles", "clients", "contacts", "deals", "deal_stage_history", "orders",
     "feedback_requests", "quotes", "quote_outcomes", "quote_activities",
@@ -85,20 +87,20 @@ def test_a_clean_folder_goes_in_with_every_reference(load: Any, crm: Crm) -> Non
     assert (deal["client_id"], deal["contact_id"], deal["owner_id"]) == (acme["id"], ann["id"], olive["id"])
     assert (deal["stage"], deal["value"], deal["probability"]) == ("proposal", Decimal("1200.50"), 40)
     assert deal["expected_close_date"] == date(2026, 4, 1)
-    assert deal["created_at"] == datetime(2026, 1, 5, tzinfo=UTC)
+    assert deal["created_at"] == datetime(2026, 1, 5, tzinfo=BERLIN)
     assert deal["last_activity_at"] == datetime(2026, 2, 1, 7, 30, tzinfo=UTC)
     assert crm.one("SELECT last_activity_at AS at FROM deals WHERE title = 'No dates'")["at"] == NOW
 
     won = crm.one("SELECT * FROM deal_stage_history")
     assert (won["from_stage"], won["to_stage"], won["days_in_previous_stage"]) == (None, "won", 10)
-    assert won["changed_at"] == datetime(2026, 1, 11, tzinfo=UTC)
+    assert won["changed_at"] == datetime(2026, 1, 11, tzinfo=BERLIN)
     request = crm.one("SELECT * FROM feedback_requests")
-    assert request["scheduled_for"] == datetime(2026, 2, 27, tzinfo=UTC)
+    assert request["scheduled_for"] == datetime(2026, 2, 27, tzinfo=BERLIN)
     quote = crm.one("SELECT * FROM quotes WHERE quote_number = 'Q-7'")
     assert quote["deal_id"] == deal["id"]
-    assert quote["next_follow_up_at"] == datetime(2026, 2, 28, tzinfo=UTC)
+    assert quote["next_follow_up_at"] == datetime(2026, 2, 28, tzinfo=BERLIN)
     outcome = crm.one("SELECT * FROM quote_outcomes")
-    assert (outcome["outcome"], outcome["recorded_at"]) == ("won", datetime(2026, 1, 11, tzinfo=UTC))
+    assert (outcome["outcome"], outcome["recorded_at"]) == ("won", datetime(2026, 1, 11, tzinfo=BERLIN))
     delivery = crm.one("SELECT time_zone, from_address FROM tenant_delivery")
     assert (delivery["time_zone"], delivery["from_address"]) == ("Europe/Berlin", "nora@northwind.example")
 

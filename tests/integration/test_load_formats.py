@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -106,6 +107,23 @@ def test_a_name_is_the_same_however_its_accents_are_composed(load: Any, crm: Crm
 def test_a_date_in_a_free_column_stays_as_it_is_written(load: Any, crm: Crm) -> None:
     load(tenants=TENANTS, clients="tenant,company_name,insurance_valid_until\nNorthwind,Acme,31.12.2026\n")
     assert crm.one("SELECT attributes AS a FROM clients")["a"] == {"insurance_valid_until": "31.12.2026"}
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"])
+def test_a_day_without_a_zone_is_the_tenants_day(load: Any, crm: Crm, zone: str) -> None:
+    tenants = f"tenant,time_zone\nNorthwind,{zone}\n"
+    orders = "tenant,order_number,delivered_at\nNorthwind,O-1,31.03.2026\nNorthwind,O-2,2026-03-31T23:30:00Z\n"
+    deals = "tenant,external_id,title,stage,expected_close_date\nNorthwind,D-1,Ten,lead,2026-03-31T23:30:00Z\n"
+    assert reasons(load(tenants=tenants, orders=orders)) == []
+    delivered, instant = crm.rows("SELECT delivered_at AS at FROM orders ORDER BY order_number")
+    assert delivered["at"] == datetime(2026, 3, 31, tzinfo=ZoneInfo(zone))
+    assert instant["at"] == datetime(2026, 3, 31, 23, 30, tzinfo=UTC)
+
+    load(deals=deals)  # the zone is the database's now
+    assert (
+        crm.one("SELECT expected_close_date AS day FROM deals")["day"]
+        == instant["at"].astimezone(ZoneInfo(zone)).date()
+    )
 
 
 def test_a_header_may_hold_line_breaks_and_a_column_twice_that_means_nothing(load: Any, crm: Crm) -> None:

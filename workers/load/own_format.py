@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -56,10 +56,13 @@ def load_file(job: Job, place: Place, layout: Layout, file: OwnFile) -> None:
     gaps = _Gaps(job.references)
 
     def handle(rows: list[Row]) -> None:
-        tenants = {}
+        tenants: dict[int, UUID] = {}
+        known = []
         for row in rows:
             try:
-                tenants[row.line] = _tenant_of(row, job)
+                tenant = _tenant_of(row, job)
+                known.append(replace(row, zone=job.references.zone_of(tenant)))
+                tenants[row.line] = tenant
             except RowError as error:
                 job.report.counts(file.table).read += 1
                 job.report.reject(file.table, Problem(place.name, row.line, str(error)))
@@ -71,7 +74,6 @@ def load_file(job: Job, place: Place, layout: Layout, file: OwnFile) -> None:
                 gaps.leave(row, tenants[row.line])
             return file.draft(row, tenants[row.line], job.references)
 
-        known = [row for row in rows if row.line in tenants]
         job.writer.write(file.table, place.name, job.drafts(place, file.table, known, draft))
 
     others = "kept as attributes" if file.attributes else "not loaded"

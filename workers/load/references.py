@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from workers.db.session import Connection, transaction
 from workers.load.row import RowError
@@ -62,12 +63,12 @@ class References:
         self._connection = connection
         self._tenants = _Known()
         self._tenant_names: dict[UUID, str] = {}
+        self._zones: dict[UUID, str] = {}
         self._known: dict[tuple[str, UUID], _Known] = {}
         self._aliases: dict[tuple[str, UUID, str], str] = {}
         with transaction(connection):
-            for row in connection.execute("SELECT id, name FROM tenants"):
-                self._tenants.add(row, None, row["name"])
-                self._tenant_names[row["id"]] = row["name"]
+            for row in connection.execute("SELECT id, name, tenant_zone(id) AS time_zone FROM tenants"):
+                self._add_tenant(row, row["name"])
 
     def cover(self, table: str, tenants: Iterable[UUID]) -> None:
         """Read a table's rows of those tenants that were not read before."""
@@ -87,10 +88,14 @@ class References:
     def add(self, table: str, record: dict[str, Any], external_id: str | None, name: str | None) -> None:
         """Note a row that was just loaded."""
         if table == "tenants":
-            self._tenants.add(record, external_id, name)
-            self._tenant_names[record["id"]] = record["name"]
+            self._add_tenant(record, name)
         else:
             self._known[table, record["tenant_id"]].add(record, external_id, name)
+
+    def _add_tenant(self, record: Mapping[str, Any], name: str | None) -> None:
+        self._tenants.add(record, None, name)
+        self._tenant_names[record["id"]] = record["name"]
+        self._zones[record["id"]] = record.get("time_zone") or "UTC"
 
     def alias(self, table: str, tenant: UUID, key: str, name: str) -> None:
         """Let a row that answers to a name answer to another key as well, as long as this load goes on."""
@@ -138,6 +143,18 @@ class References:
     def name_of(self, tenant: UUID) -> str:
         """Return a tenant's name."""
         return self._tenant_names[tenant]
+
+    def zone_of(self, tenant: UUID) -> ZoneInfo:
+        """Return a tenant's time zone.
+
+        Raises:
+            RowError: the database has another word for it.
+        """
+        zone = self._zones[tenant]
+        try:
+            return ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise RowError(f"the tenant's time zone {quoted(zone)} is not one like Europe/Berlin") from None
 
     def find(self, table: str, tenant: UUID, key: str | None) -> UUID | None:
         """Return the row that answers to the key, None for no key.

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Final
 
@@ -32,11 +32,13 @@ class FileError(ValueError):
 class Row:
     """One record: the physical line it starts in, and its trimmed values by column.
 
-    Dates are ISO 8601 and numbers have a decimal point here, however the file writes them.
+    Dates are ISO 8601 and numbers have a decimal point here, however the file writes them. Days and times without a
+    zone are those of `zone`, the tenant's.
     """
 
     line: int
     values: dict[str, str]
+    zone: tzinfo = UTC
 
     def text(self, column: str) -> str | None:
         """Return the value, or None where it is blank or the file has no such column."""
@@ -54,7 +56,7 @@ class Row:
         return value
 
     def instant(self, column: str) -> datetime | None:
-        """Return an ISO 8601 date or time as an instant; without a zone it is UTC, without a time midnight.
+        """Return an ISO 8601 date or time as an instant; without a zone it is the tenant's, without a time midnight.
 
         Raises:
             RowError: it is something else, or a year no CRM has.
@@ -67,16 +69,16 @@ class Row:
         except ValueError:
             raise RowError(f"{column} {quoted(value)} is not a date like 2026-03-31 or 31.03.2026") from None
         _check_year(column, moment)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
 
     def day(self, column: str) -> date | None:
-        """Return the date of an ISO 8601 date or time.
+        """Return the tenant's date of an ISO 8601 date or time.
 
         Raises:
             RowError: it is something else.
         """
         moment = self.instant(column)
-        return moment.date() if moment else None
+        return moment.astimezone(self.zone).date() if moment else None
 
     def short_day(self, column: str) -> datetime | None:
         """Return a date written dd-mm-yy as its midnight in UTC.
