@@ -29,6 +29,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from training import DATA, PUBLIC, WEIGHTS
 from training.templates import sentences
+from workers.insight.mood import Chances, chances
 from workers.insight.polarity import FIGURES, figures, lexicon
 from workers.insight.tokens import tokenize
 
@@ -42,6 +43,7 @@ SHARE = {
 LABELS = ("negative", "neutral", "positive")
 MARKS = "-0+"  # how the lines of the written sets begin, in the order of LABELS
 SEED = 7
+FOLDS = 4
 VOCABULARY = 20_000
 NEUTRAL_BELOW = 0.5  # a mean rating of at most this on the scale -4..4 is neutral
 MIN_COUNT = 2
@@ -160,11 +162,37 @@ class Features:
 
 def train(sets: dict[str, Rows], features: Features, names: list[str]) -> LogisticRegression:
     """Fit one linear head on the named domains, each with its share of weight."""
+    matrix, labels, weights = stack(sets, features, names)
+    return fit(matrix, labels, weights)
+
+
+def stack(sets: dict[str, Rows], features: Features, names: list[str]) -> tuple[Any, Any, Any]:
+    """The matrix of the named domains, their labels, and how much each sentence counts."""
     matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
     labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
     weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
+    return matrix, labels, weights
+
+
+def fit(matrix: Any, labels: Any, weights: Any) -> LogisticRegression:
+    """Fit the head."""
     head = LogisticRegression(C=1.0, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
+
+
+def unseen_chances(sets: dict[str, Rows], words: list[str], vectors: Any) -> dict[str, Chances]:
+    """What the head says of each sentence that it was not trained on, by cross-validation."""
+    names = list(sets)
+    matrix, labels, weights = stack(sets, Features(words, vectors, induce_prior(words, vectors)), names)
+    texts = [text for name in names for _, text in sets[name]]
+    fold = np.random.RandomState(SEED).randint(0, FOLDS, len(texts))
+    said: dict[str, Chances] = {}
+    for held in range(FOLDS):
+        head = fit(matrix[fold != held], labels[fold != held], weights[fold != held])
+        rows = np.flatnonzero(fold == held)
+        for row, (bad, neutral, good) in zip(rows, head.decision_function(matrix[rows]), strict=True):
+            said[texts[row]] = chances(bad - neutral, good - neutral, tokenize(texts[row]))
+    return said
 
 
 def report(name: str, labels: Any, chances: Any) -> None:

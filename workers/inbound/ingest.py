@@ -167,6 +167,7 @@ def _judgement(parsed: Parsed) -> dict[str, Any]:
     return {
         "sentiment": mood.label,
         "score": mood.score,
+        "recover": mood.unhappy,
         "issues": mood.key_issues,
         "summary": _shortened(words) or None,
     }

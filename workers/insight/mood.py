@@ -8,6 +8,7 @@ emphasis, irony.
 import math
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from operator import mul
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
@@ -100,9 +101,8 @@ def mood_of(text: str) -> Mood | None:
     negative = negative / root + head.bias[0]
     positive = positive / root + head.bias[1]
     seen = figures(tokens, head.values)
-    for figure, bad, good in zip(seen, *head.figures, strict=True):
-        negative += figure * bad
-        positive += figure * good
+    negative += sum(map(mul, seen, head.figures[0]))
+    positive += sum(map(mul, seen, head.figures[1]))
     return Mood(chances(negative, positive, tokens), seen)
 
 

@@ -130,14 +130,7 @@ class _Chunk(NamedTuple):
 @lru_cache(maxsize=1_024)
 def tokenize(text: str) -> Tokens:
     """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
-    text = text[:MAX_CHARS]
-    plain = text.isascii()
-    if not plain or "`" in text:
-        text = text.translate(_APOSTROPHES)
-    if "_" in text or "&" in text or "#" in text or "*" in text:
-        text = _NOISE.sub(" ", text)
-    if not plain or "star" in text or "Star" in text or "STAR" in text:
-        text = _IN_STARS.sub(_as_token, text)
+    text = _cleaned(text[:MAX_CHARS])
     texts: list[str] = []
     marks: list[tuple[int, _Mark]] = []
     for line in text.split("\n"):
@@ -148,9 +141,29 @@ def tokenize(text: str) -> Tokens:
             texts += words
         marks.append((len(texts), _LINE_END))
     del texts[MAX_TOKENS:]
-    negated, weights = _apply(marks, texts, shouting=text.isupper())
-    names = [f"~{word}" if denied else word for word, denied in zip(texts, negated, strict=True)] if any(negated) else texts
-    return Tokens(tuple(texts), tuple(negated), tuple(weights), tuple(names), tuple(pairwise(("^", *texts))))
+    rows = _Rows(texts, shouting=text.isupper())
+    for at, mark in marks:
+        if at > MAX_TOKENS:
+            break
+        if mark.stops:
+            rows.stop(at, mark)
+        elif at < len(texts):
+            rows.word(at, mark)
+    names = [f"~{word}" if denied else word for word, denied in zip(texts, rows.negated, strict=True)]
+    pairs = pairwise(("^", *texts))
+    return Tokens(tuple(texts), tuple(rows.negated), tuple(rows.weights), tuple(names), tuple(pairs))
+
+
+def _cleaned(text: str) -> str:
+    """A text with plain apostrophes, without entities and emphasis, and with a token for stars."""
+    plain = text.isascii()
+    if not plain or "`" in text:
+        text = text.translate(_APOSTROPHES)
+    if "_" in text or "&" in text or "#" in text or "*" in text:
+        text = _NOISE.sub(" ", text)
+    if not plain or "star" in text or "Star" in text or "STAR" in text:
+        text = _IN_STARS.sub(_as_token, text)
+    return text
 
 
 @lru_cache(maxsize=64)
@@ -168,64 +181,67 @@ def sentences_of(text: str) -> tuple[str, ...]:
     return tuple(part for paragraph in paragraphs for part in _SENTENCE_END.split(paragraph) if part)
 
 
-def _apply(marks: list[tuple[int, _Mark]], texts: list[str], *, shouting: bool) -> tuple[list[bool], list[float]]:
-    """Which tokens are negated, and how much each counts; marks an opener in `texts`.
+class _Rows:
+    """Fills in which tokens are negated and how much each counts, mark by mark, from left to right."""
 
-    Args:
-        marks: with the index of the token that each belongs to, or stands before; in order.
-        texts: the tokens.
-        shouting: whether all letters are capitals, of which none then means more.
-    """
-    count = len(texts)
-    negated = [False] * count
-    weights = [1.0] * count
-    sentence = 0  # where it begins
-    denied = 0  # up to where words are negated
-    turned = count  # where the part behind a "but" begins
-    for at, mark in marks:
-        if at >= count and not mark.stops:
-            break
-        if mark.stops:
-            if 0 < at <= OPENER_REACH:
-                _mark_opener(texts, negated, at - 1)
-            if mark.ends_scope:
-                negated[at:denied] = [False] * len(negated[at:denied])
-            if mark.ends_sentence:
-                weights[turned:at] = [weight * _AFTER_CONTRAST for weight in weights[turned:at]]
-                sentence, turned = at, count
-            continue
+    __slots__ = ("_contrast", "_denied", "_sentence", "_shouting", "_texts", "negated", "weights")
+
+    def __init__(self, texts: list[str], *, shouting: bool) -> None:
+        self.negated = [False] * len(texts)
+        self.weights = [1.0] * len(texts)
+        self._texts = texts
+        self._shouting = shouting  # all letters are capitals, so that none means more
+        self._sentence = 0  # where it begins
+        self._contrast = len(texts)  # where the part behind a "but" begins
+        self._denied = 0  # up to where a negation reaches
+
+    def stop(self, at: int, mark: _Mark) -> None:
+        if 0 < at <= OPENER_REACH:
+            self._mark_opener(at - 1)
+        if mark.ends_scope:
+            self._affirm(at)
+        if mark.ends_sentence:
+            self._scale(self._contrast, at, _AFTER_CONTRAST)
+            self._sentence, self._contrast = at, len(self._texts)
+
+    def word(self, at: int, mark: _Mark) -> None:
         if mark.turns:  # what follows the "but" is what the writer means
-            weights[turned:at] = [weight * _AFTER_CONTRAST for weight in weights[turned:at]]
-            weights[sentence:at] = [weight * _BEFORE_CONTRAST for weight in weights[sentence:at]]
-            sentence = turned = at
-            negated[at:denied] = [False] * len(negated[at:denied])
+            self._scale(self._contrast, at, _AFTER_CONTRAST)
+            self._scale(self._sentence, at, _BEFORE_CONTRAST)
+            self._sentence = self._contrast = at
+            self._affirm(at)
         if mark.negates:
-            denied = _deny(texts, negated, at + 1)
-        elif mark.freed_by and at and texts[at - 1] in mark.freed_by:
-            negated[at + 1 : denied] = [False] * len(negated[at + 1 : denied])
-        if mark.emphasis != 1.0 and at + 1 < count:
-            weights[at + 1] *= mark.emphasis
-        if mark.shouted and not shouting:
-            weights[at] *= _SHOUT
-    return negated, weights
+            self._deny(at + 1)
+        elif at and self._texts[at - 1] in mark.freed_by:
+            self._affirm(at + 1)
+        if mark.emphasis != 1.0:
+            self._scale(at + 1, at + 2, mark.emphasis)
+        if mark.shouted and not self._shouting:
+            self._scale(at, at + 1, _SHOUT)
 
+    def _scale(self, start: int, end: int, factor: float) -> None:
+        self.weights[start:end] = [weight * factor for weight in self.weights[start:end]]
 
-def _deny(texts: list[str], negated: list[bool], start: int) -> int:
-    """Negate the words from `start` on, as far as a negation reaches; return where it ends.
+    def _affirm(self, start: int) -> None:
+        """End a negation before `start`."""
+        self.negated[start : self._denied] = [False] * len(self.negated[start : self._denied])
 
-    Who does "not think that I will be back" will not be back: such verbs and their pronouns use up none of it.
-    """
-    left, end = _SCOPE, start
-    while left and end < len(texts):
-        negated[end] = True
-        left -= texts[end] not in _SEEN_THROUGH
-        end += 1
-    return end
+    def _deny(self, start: int) -> None:
+        """Negate the words from `start` on, as far as a negation reaches.
 
+        Who does "not think that I will be back" will not be back: such verbs and their pronouns use up none of it.
+        """
+        left, end = _SCOPE, start
+        while left and end < len(self._texts):
+            self.negated[end] = True
+            left -= self._texts[end] not in _SEEN_THROUGH
+            end += 1
+        self._denied = end
 
-def _mark_opener(texts: list[str], negated: list[bool], last: int) -> None:
-    if texts[last] in _OPENERS and not negated[last] and (last == 0 or texts[0] in _INTERJECTIONS):
-        texts[last] = OPENER
+    def _mark_opener(self, last: int) -> None:
+        texts = self._texts
+        if texts[last] in _OPENERS and not self.negated[last] and (last == 0 or texts[0] in _INTERJECTIONS):
+            texts[last] = OPENER
 
 
 @lru_cache(maxsize=32_768)
@@ -241,12 +257,8 @@ def _read_chunk(chunk: str) -> _Chunk:
         kind = found.lastgroup if found else "sign"
         if kind == "stop":
             stops = frozenset(raw)
-            marks.append(
-                (
-                    len(texts),
-                    _Mark(stops=True, ends_scope=bool(stops & _ENDS_SCOPE), ends_sentence=bool(stops & _ENDS_SENTENCE)),
-                )
-            )
+            scope, sentence = bool(stops & _ENDS_SCOPE), bool(stops & _ENDS_SENTENCE)
+            marks.append((len(texts), _Mark(stops=True, ends_scope=scope, ends_sentence=sentence)))
             sign = "?!" if {"!", "?"} <= stops else "!" if "!" in raw else "?" if "?" in raw else ""
             texts += [sign] if sign else []
             continue
@@ -311,10 +323,15 @@ def _apart(letters: str) -> list[str]:
 
 @cache
 def _spelled() -> frozenset[str]:
-    """The words that hashtags are made of: those that say what somebody thinks."""
+    """The words that hashtags are made of here: those that say what somebody thinks."""
     data = load("sentiment_lexicon")
     listed = [entry for part in ("words", "phrases") for group in data[part].values() for entry in group]
-    return frozenset(word for entry in listed for word in entry.split()) | _NEGATORS | frozenset(_BARE) | frozenset(_EMPHASIS)
+    return (
+        frozenset(word for entry in listed for word in entry.split())
+        | _NEGATORS
+        | frozenset(_BARE)
+        | frozenset(_EMPHASIS)
+    )
 
 
 def _as_token(found: re.Match[str]) -> str:
