@@ -21,8 +21,11 @@ _MAX_SENTENCE = 300
 _MAX_SENTENCES = 80
 _MAX_EVIDENCE = 160
 _ABSURD = -5.0  # log-odds of the head below which a pattern's match means something else ("a quote from Goethe")
-_PER_LENGTH = 1.0  # log-odds; of many sentences one is soon like a signal by chance
-_BESIDE = 1.0  # log-odds more for a second signal of the same sentence
+# By how many log-odds the head has to be surer, for each e-fold of sentences: of many, one is soon like a signal by
+# chance, and most of all like a complaint; of a second signal beside what a pattern found; of very few words.
+_PER_LENGTH, _COMPLAINT_PER_LENGTH = 0.3, 1.5
+_BESIDE = 1.0
+_FOR_FEW_WORDS, _FEW_WORDS = 1.0, 5
 _SHORT = 30  # words; a shorter mail is also read in one breath
 _WORDS = load("signal_words")
 _BULK_HINTS, _QUOTE_HINTS = tuple(_WORDS["bulk_hints"]), tuple(_WORDS["quote_hints"])
@@ -84,9 +87,9 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
         return ()
     found: dict[SignalType, dict[str, str]] = {}
     sentences = _sentences(text, folded)[:_MAX_SENTENCES]
-    margin = _PER_LENGTH * math.log(max(len(sentences), 1))
+    length = math.log(max(len(sentences), 1))
     for sentence in sentences:
-        for kind, evidence in _read(sentence, margin):
+        for kind, evidence in _read(sentence, length):
             found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
     if "complaint" not in found and len(sentences) > 1 and len(folded.split()) <= _SHORT:
         whole = " ".join(sentences)[:_MAX_SENTENCE]
@@ -100,12 +103,12 @@ def _holds(folded: str, hints: tuple[str, ...]) -> bool:
     return any(hint in folded for hint in hints)
 
 
-def _read(sentence: str, margin: float) -> list[tuple[SignalType, str]]:
+def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
     """What one sentence says: what a pattern matches, unless the head finds it absurd, and what it resembles.
 
     Args:
         sentence: of the mail.
-        margin: by how much the head has to be surer than of a mail of one sentence.
+        length: the logarithm of how many sentences the mail has.
     """
     margins = signal_margins(sentence)
     hits: list[tuple[SignalType, str]] = []
@@ -115,12 +118,16 @@ def _read(sentence: str, margin: float) -> list[tuple[SignalType, str]]:
         found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
         if found and not rules()[kind].veto.search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
-    told = {kind for kind, _ in hits}
-    if told:
-        margin += _BESIDE
-    likely = {kind: sure for kind, sure in margins.items() if sure > margin and kind not in told}
-    if likely:
-        hits.append((max(likely, key=likely.__getitem__), sentence[:_MAX_EVIDENCE]))
+    needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
+    if max(margins.values(), default=0.0) > needed:
+        told = {kind for kind, _ in hits}
+        surest, likeliest = max(
+            (margin - needed - length * (_COMPLAINT_PER_LENGTH if kind == "complaint" else _PER_LENGTH), kind)
+            for kind, margin in margins.items()
+            if kind not in told
+        )
+        if surest > 0 and not rules()[likeliest].veto.search(sentence):
+            hits.append((likeliest, sentence[:_MAX_EVIDENCE]))
     return hits
 
 
