@@ -346,7 +346,8 @@ BEGIN
         sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
         response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
     WHERE id = v_request.id;
-    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
+    -- "recover" asks the score, which finds more of the unhappy than the label does.
+    IF ((p_judgement ->> 'recover')::boolean OR v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
        AND NOT v_request.service_recovery_triggered THEN
         PERFORM recover_service(p_message, v_request.id, p_judgement);
     END IF;
