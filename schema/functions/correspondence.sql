@@ -141,7 +141,7 @@ AS $$
         AS s (address text, name text, folded text, company text, is_fleet boolean)
     CROSS JOIN LATERAL (
         SELECT CASE WHEN s.is_fleet THEN 'mailbox' ELSE own_address(p_tenant_id, s.address) END AS own,
-               may_answer(p_action_id, s.folded, s.company) AS places,
+               p_action_id IS NOT NULL AND may_answer(p_action_id, s.folded, s.company) AS places,
                EXISTS (SELECT FROM scheduled_actions AS a
                        WHERE a.id = p_action_id AND folded_address(a.sent_to) = s.folded) AS asked
     ) AS k

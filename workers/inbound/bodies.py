@@ -56,7 +56,8 @@ def read_bodies(message: Message) -> Bodies:
             enclosed.append(_as_written(part))
         content = _content(part)
         # A report may have nothing else to say.
-        filled = filled or bool(content.strip()) or (part.is_multipart() and part.get_content_maintype() == "message")
+        has_fields = part.get_content_maintype() == "message" and part.is_multipart() and bool(part.get_payload())
+        filled = filled or has_fields or bool(content.strip())
         kind = parameters(part)
         if inside or not content or not _is_shown(part, kind) or len(texts) + len(pages) + len(replies) >= _MOST_TEXTS:
             continue
