@@ -1,4 +1,4 @@
--- What stands in the public schema, one line per object.
+-- What stands in the public schema, one line per object; but for migration_history, a name that a CRM may have.
 -- `fleet db check` compares it with schema/snapshot.txt.
 
 SELECT format('table %s%s', c.relname, CASE WHEN c.relrowsecurity THEN ' with row-level security' ELSE '' END) AS line
@@ -8,7 +8,7 @@ UNION ALL
 SELECT format('view %s%s', c.relname,
        CASE WHEN 'security_invoker=true' = ANY (c.reloptions) THEN ' with security_invoker' ELSE '' END)
 FROM pg_class AS c
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v'
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v' AND c.relname <> 'migration_history'
 UNION ALL
 SELECT format('column %s.%s', c.relname, a.attname)
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -1,5 +1,7 @@
 """What can go wrong for a reason the operator can mend. The message says what and how, in one line."""
 
+from collections.abc import Sequence
+
 
 class FleetError(Exception):
     """The command cannot go on; it ends with exit code 2 and this message instead of a traceback."""
@@ -20,6 +22,15 @@ class DatabaseUnavailableError(FleetError):
 
 class SchemaMismatchError(FleetError):
     """The database is not migrated, or migrated to a state this code does not know."""
+
+
+class UnfitDatabaseError(FleetError):
+    """The CRM's tables are not as the fleet needs them; the message is a list, a line for each thing to mend."""
+
+    def __init__(self, summary: str, findings: Sequence[object]) -> None:
+        """Keep the findings beside the words."""
+        super().__init__("\n".join([summary, *(f"  {finding}" for finding in findings)]))
+        self.findings = findings
 
 
 class UnknownNameError(FleetError):

@@ -1,30 +1,33 @@
 -- Feedback: ask seven days after delivery, once per order; every refusal keeps its reason.
 
 -- A delivered order is queued in the transaction that delivers it, so none is missed while the fleet is
--- down. SECURITY DEFINER, as all triggers on the CRM's tables: whoever may write the order may do so.
+-- down. As all triggers on the CRM's tables it is SECURITY DEFINER, because whoever may write the order may do so, and
+-- raises nothing: what goes wrong is noted, and the CRM's row is written.
 CREATE OR REPLACE FUNCTION queue_feedback_request() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
-    IF NEW.delivered_at IS NOT NULL AND NEW.tenant_id IS NOT NULL THEN
-        INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
-        -- A client or contact of another tenant is none: what the CRM writes is never refused because of it.
-        VALUES (NEW.tenant_id, NEW.id,
-                (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
-                (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
-                NEW.delivered_at, NEW.delivered_at + interval '7 days')
-        ON CONFLICT (tenant_id, order_id) DO UPDATE
-            SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
-            WHERE feedback_requests.status = 'pending'
-              AND feedback_requests.delivery_date <> excluded.delivery_date;
-    END IF;
+    INSERT INTO feedback_requests (tenant_id, order_id, client_id, contact_id, delivery_date, scheduled_for)
+    -- A client or contact of another tenant is none, as is one that does not exist.
+    SELECT t.id, NEW.id,
+           (SELECT c.id FROM clients AS c WHERE c.id = NEW.client_id AND c.tenant_id = NEW.tenant_id),
+           (SELECT c.id FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
+           NEW.delivered_at, NEW.delivered_at + interval '7 days'
+    FROM tenants AS t WHERE t.id = NEW.tenant_id
+    ON CONFLICT (tenant_id, order_id) DO UPDATE
+        SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
+        WHERE feedback_requests.status = 'pending'
+          AND feedback_requests.delivery_date <> excluded.delivery_date;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    PERFORM note_fault('queue_feedback_request', 'orders', NEW.id::text, SQLSTATE, SQLERRM);
     RETURN NULL;
 END
 $$;
 
 CREATE OR REPLACE TRIGGER order_delivered
     AFTER INSERT OR UPDATE OF delivered_at ON orders
-    FOR EACH ROW EXECUTE FUNCTION queue_feedback_request();
+    FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION queue_feedback_request();
 
 -- Requests whose day has come, longest waiting first.
 CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
@@ -109,11 +112,11 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT format('nobody has said what the order status "%s" means', o.status) FROM orders AS o
             WHERE o.id = r.order_id AND o.tenant_id = p_tenant_id AND o.status IS NOT NULL
-              AND word_meaning(p_tenant_id, 'order_status', o.status) IS NULL
+              AND word_meaning(p_tenant_id, 'order_status', o.status::text) IS NULL
             UNION ALL
             SELECT format('nobody has said what the case status "%s" means', k.status) FROM cases AS k
             WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
-              AND word_meaning(p_tenant_id, 'case_status', k.status) IS NULL
+              AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS NULL
         ) AS w (words)
         WHERE r.id = ANY (v_free)
         GROUP BY r.id
@@ -143,9 +146,9 @@ BEGIN
     WITH resolved AS (
         SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
                p.id AS contact_id, p.first_name, regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox,
-               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status) AS order_meaning,
+               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status::text) AS order_meaning,
                EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
-                       AND word_meaning(p_tenant_id, 'case_status', k.status) IS DISTINCT FROM 'closed'
+                       AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
                        AND NOT is_gone(to_jsonb(k))) AS has_open_case
         FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
@@ -279,7 +282,7 @@ BEGIN
     LEFT JOIN LATERAL (
         SELECT p.id FROM profiles AS p
         WHERE p.tenant_id = f.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
         LIMIT 1
     ) AS r ON true
     WHERE f.id = p_request_id;
@@ -343,7 +346,8 @@ BEGIN
         sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
         response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
     WHERE id = v_request.id;
-    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
+    -- "recover" asks the score, which finds more of the unhappy than the label does.
+    IF ((p_judgement ->> 'recover')::boolean OR v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
        AND NOT v_request.service_recovery_triggered THEN
         PERFORM recover_service(p_message, v_request.id, p_judgement);
     END IF;

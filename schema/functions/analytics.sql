@@ -24,7 +24,7 @@ GROUP BY o.tenant_id;
 
 -- Win rate by the stage the quote's deal was in when the outcome was recorded.
 CREATE OR REPLACE VIEW quote_win_rates_by_stage WITH (security_invoker = true) AS
-SELECT o.tenant_id, coalesce(reached.to_stage, d.stage) AS stage, count(*) AS total_quotes,
+SELECT o.tenant_id, coalesce(reached.to_stage, d.stage::text) AS stage, count(*) AS total_quotes,
        count(*) FILTER (WHERE o.outcome = 'won') AS won_count,
        round(100.0 * count(*) FILTER (WHERE o.outcome = 'won') / count(*), 1) AS win_rate_pct
 FROM quote_outcomes AS o
@@ -37,7 +37,7 @@ LEFT JOIN LATERAL (
     ORDER BY h.changed_at DESC LIMIT 1
 ) AS reached ON true
 WHERE o.recorded_at > (SELECT fleet_now()) - interval '90 days'
-GROUP BY o.tenant_id, coalesce(reached.to_stage, d.stage);
+GROUP BY o.tenant_id, coalesce(reached.to_stage, d.stage::text);
 
 CREATE OR REPLACE VIEW quote_competitors WITH (security_invoker = true) AS
 SELECT o.tenant_id, o.competitor, count(*) AS met_count,

@@ -101,7 +101,7 @@ AS $$
     LEFT JOIN LATERAL (
         SELECT p.id FROM profiles AS p
         WHERE p.tenant_id = p_message.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
         LIMIT 1
     ) AS r ON true
     ON CONFLICT (tenant_id, dedupe_key) DO NOTHING

@@ -55,6 +55,31 @@ AS $$
     SELECT left(p_sqlstate, 2) IN ('08', '40', '53', '57', '58') OR p_sqlstate = '55P03'
 $$;
 
+-- Notes what went wrong in a trigger on one of the CRM's tables, once an hour for each cause: the CRM's transactions must
+-- not wait for each other here. Never fails; where even the note cannot be kept, the server's log has it.
+CREATE OR REPLACE FUNCTION note_fault(p_source text, p_table text, p_row_id text, p_sqlstate text, p_message text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO fleet_faults (source, table_name, row_id, sqlstate, message)
+    SELECT p_source, p_table, p_row_id, p_sqlstate, p_message
+    WHERE NOT EXISTS (SELECT FROM fleet_faults AS f
+                      WHERE f.noted_at > now() - interval '1 hour' AND f.source = p_source AND f.sqlstate = p_sqlstate);
+EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'fleet: % failed for % %: %', p_source, p_table, p_row_id, p_message;
+END
+$$;
+
+-- What went wrong there within the last day, the latest first.
+CREATE OR REPLACE FUNCTION recent_faults()
+RETURNS TABLE (source text, table_name text, message text, row_id text, noted_at timestamptz)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT DISTINCT ON (f.source, f.sqlstate) f.source, f.table_name, f.message, f.row_id, f.noted_at
+    FROM fleet_faults AS f WHERE f.noted_at > now() - interval '1 day'
+    ORDER BY f.source, f.sqlstate, f.noted_at DESC
+$$;
+
 -- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it.
 CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
@@ -76,10 +101,10 @@ RETURNS TABLE (id uuid, first_name text, email text)
 LANGUAGE sql STABLE
 AS $$
     SELECT * FROM (
-        SELECT c.id, c.first_name, c.email FROM public.contacts AS c
+        SELECT c.id, c.first_name::text, c.email::text FROM public.contacts AS c
         WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
         UNION ALL
-        SELECT c.id, c.first_name, c.email FROM public.contacts AS c
+        SELECT c.id, c.first_name::text, c.email::text FROM public.contacts AS c
         WHERE c.client_id = p_client_id AND c.tenant_id = p_tenant_id
           AND c.is_primary AND c.email IS NOT NULL AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
     ) AS reachable
@@ -87,7 +112,8 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), action_status(uuid, text), is_stopped(uuid, text), is_transient(text),
-    is_gone(jsonb), reachable_contact(uuid, uuid, uuid) FROM PUBLIC, anon, authenticated;
+    is_gone(jsonb), reachable_contact(uuid, uuid, uuid), note_fault(text, text, text, text, text), recent_faults() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
 GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid) TO service_role;
+GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid),
+    recent_faults() TO service_role;

@@ -58,6 +58,11 @@ BEGIN
         END IF;
     END IF;
 
+    IF v_kind IN ('reply', 'message', 'unplaced') AND is_flooding(v_tenant, v_sender.address) THEN
+        v_kind := 'bulk';
+        v_why := NULL;
+    END IF;
+
     FOR v_attempt IN 1 .. 2 LOOP
         INSERT INTO inbound_messages (
             tenant_id, message_id, in_reply_to, reference_ids, from_address, from_name, to_addresses, subject, sent_at,

@@ -179,7 +179,7 @@ BEGIN
         WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
         RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
     )
-    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name, y.from_name, y.from_address, u.attempts
+    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name::text, y.from_name, y.from_address, u.attempts
     FROM updated AS u
     JOIN tenants AS t ON t.id = u.tenant_id
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
@@ -245,7 +245,7 @@ BEGIN
         UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason
         FROM guarded AS g WHERE a.id = ANY (v_claimed) AND g.action_id = a.id AND g.verdict IS NOT NULL
     )
-    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name
+    SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name::text
     FROM guarded AS g
     JOIN scheduled_actions AS a ON a.id = g.action_id
     JOIN tenants AS t ON t.id = a.tenant_id

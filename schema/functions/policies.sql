@@ -55,7 +55,7 @@ BEGIN
             ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
     -- The ledger, the registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
-    FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP
+    FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);
@@ -69,13 +69,17 @@ BEGIN
         JOIN pg_depend AS d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
-            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'migration_history')
+            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;
 
     -- Which migrations ran is the owner's to write, the workers' to read, and nobody else's business.
-    REVOKE ALL ON fleet_schema_version, migration_history FROM PUBLIC, anon, authenticated;
+    REVOKE ALL ON fleet_schema_version, fleet_migration_history FROM PUBLIC, anon, authenticated;
+    IF EXISTS (SELECT FROM pg_views AS v WHERE v.schemaname = 'public' AND v.viewname = 'migration_history'
+               AND v.definition LIKE '%fleet_migration_history%') THEN
+        REVOKE ALL ON migration_history FROM PUBLIC, anon, authenticated;
+    END IF;
     ALTER TABLE fleet_schema_version ENABLE ROW LEVEL SECURITY;
     GRANT SELECT ON fleet_schema_version TO service_role;
     DROP POLICY IF EXISTS fleet_workers ON fleet_schema_version;
@@ -101,11 +105,12 @@ BEGIN
         'tenants', 'profiles', 'clients', 'contacts', 'vendors', 'orders', 'deals', 'cases', 'tasks'
     ] LOOP
         CONTINUE WHEN EXISTS (SELECT FROM fleet_core_additions AS a WHERE a.table_name = v_table AND a.column_name = '*');
-        IF NOT (has_table_privilege('service_role', v_table, 'SELECT') AND has_table_privilege('service_role', v_table, 'INSERT')
-                AND has_table_privilege('service_role', v_table, 'UPDATE')) THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO service_role', v_table);
-            INSERT INTO fleet_core_additions VALUES (v_table, '+grant') ON CONFLICT DO NOTHING;
-        END IF;
+        FOREACH v_grants IN ARRAY ARRAY['SELECT', 'INSERT', 'UPDATE'] LOOP
+            IF NOT has_table_privilege('service_role', v_table, v_grants) THEN
+                EXECUTE format('GRANT %s ON %I TO service_role', v_grants, v_table);
+                INSERT INTO fleet_core_additions VALUES (v_table, '+grant ' || v_grants) ON CONFLICT DO NOTHING;
+            END IF;
+        END LOOP;
         IF (SELECT c.relrowsecurity AND NOT r.rolbypassrls FROM pg_class AS c, pg_roles AS r
             WHERE c.oid = v_table::regclass AND r.rolname = 'service_role')
            AND NOT EXISTS (SELECT FROM pg_policies AS p WHERE p.tablename = v_table AND 'service_role' = ANY (p.roles))

@@ -40,7 +40,7 @@ $$;
 CREATE OR REPLACE FUNCTION fleet_installed_at() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
-    SELECT min(h.applied_at) FROM migration_history AS h
+    SELECT min(h.applied_at) FROM fleet_migration_history AS h
 $$;
 
 -- What engines cannot do until a person mends it: whose it is, what it is, and the reason.
@@ -52,11 +52,11 @@ BEGIN
         SELECT e.name FROM engines AS e WHERE to_regprocedure(e.name || '_refused()') IS NOT NULL ORDER BY e.name
     LOOP
         RETURN QUERY EXECUTE format(
-            'SELECT $1, t.name, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
+            'SELECT $1, t.name::text, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
             engine || '_refused') USING engine;
     END LOOP;
     RETURN QUERY
-    SELECT x.engine, t.name, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
+    SELECT x.engine, t.name::text, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
     ORDER BY x.aside_at DESC LIMIT 100;
 END
 $$;

@@ -1,6 +1,7 @@
 -- The CRM's own tables, created where they are missing. Beside a real CRM this adds only the columns
--- the engines need and notes each one in fleet_core_additions, so that a rollback can take back
--- exactly what was added and nothing else.
+-- the engines need (core_columns.sql) and notes each one in fleet_core_additions, so that a rollback can take back
+-- exactly what was added and nothing else. A column added to a CRM's table is empty and refers to nothing: no fact is
+-- invented, and no row of the CRM's goes because another one went.
 
 DO $$
 DECLARE
@@ -21,12 +22,24 @@ BEGIN
 END
 $$;
 
-CREATE SCHEMA IF NOT EXISTS auth;
-GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
-GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
+CREATE TABLE IF NOT EXISTS fleet_core_additions (
+    table_name  text NOT NULL,
+    column_name text NOT NULL,  -- or '*' for the whole table, '+grant …' and '+policy' for the workers' access;
+                                -- of schemas '+schema', '+uid' and '+usage …'
+    PRIMARY KEY (table_name, column_name)
+);
+ALTER TABLE fleet_core_additions ENABLE ROW LEVEL SECURITY;
+REVOKE ALL ON fleet_core_additions FROM PUBLIC, anon, authenticated;
 
 DO $$
+DECLARE
+    v_schema text;
+    v_role text;
 BEGIN
+    IF to_regnamespace('auth') IS NULL THEN
+        CREATE SCHEMA auth;
+        INSERT INTO fleet_core_additions VALUES ('auth', '+schema');
+    END IF;
     IF to_regprocedure('auth.uid()') IS NULL THEN
         CREATE FUNCTION auth.uid() RETURNS uuid
         LANGUAGE sql STABLE SET search_path = pg_catalog
@@ -34,95 +47,18 @@ BEGIN
             SELECT nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid
         $uid$;
         GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role;
+        INSERT INTO fleet_core_additions VALUES ('auth', '+uid');
     END IF;
+    FOREACH v_schema IN ARRAY ARRAY['auth', 'public'] LOOP
+        FOREACH v_role IN ARRAY ARRAY['anon', 'authenticated', 'service_role'] LOOP
+            IF NOT has_schema_privilege(v_role, v_schema, 'USAGE') THEN
+                EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', v_schema, v_role);
+                INSERT INTO fleet_core_additions VALUES (v_schema, '+usage ' || v_role);
+            END IF;
+        END LOOP;
+    END LOOP;
 END
 $$;
-
-CREATE TABLE IF NOT EXISTS fleet_core_additions (
-    table_name  text NOT NULL,
-    column_name text NOT NULL,          -- or '*' for a whole table, '+grant' and '+policy' for the workers' access
-    PRIMARY KEY (table_name, column_name)
-);
-ALTER TABLE fleet_core_additions ENABLE ROW LEVEL SECURITY;
-REVOKE ALL ON fleet_core_additions FROM PUBLIC, anon, authenticated;
-
--- What the engines read and write of each CRM table: (table, column, type and constraints when added).
-CREATE TEMPORARY TABLE core_column (ordinal serial, table_name text, column_name text, definition text);
-INSERT INTO core_column (table_name, column_name, definition) VALUES
-    ('tenants',  'name',                'text'),
-    ('tenants',  'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('profiles', 'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('profiles', 'email',               'text'),
-    ('profiles', 'full_name',           'text'),
-    ('profiles', 'role',                'text'),
-    ('profiles', 'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('clients',  'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('clients',  'company_name',        'text'),
-    ('clients',  'owner_id',            'uuid REFERENCES profiles (id) ON DELETE SET NULL'),
-    ('clients',  'industry',            'text'),
-    ('clients',  'country',             'text'),
-    ('clients',  'status',              'text'),
-    ('clients',  'attributes',          'jsonb NOT NULL DEFAULT ''{}'''),
-    ('clients',  'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('contacts', 'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('contacts', 'client_id',           'uuid REFERENCES clients (id) ON DELETE CASCADE'),
-    ('contacts', 'first_name',          'text'),
-    ('contacts', 'last_name',           'text'),
-    ('contacts', 'email',               'text'),
-    ('contacts', 'title',               'text'),
-    ('contacts', 'phone',               'text'),
-    ('contacts', 'mobile',              'text'),
-    ('contacts', 'linkedin_url',        'text'),
-    ('contacts', 'is_primary',          'boolean NOT NULL DEFAULT false'),
-    ('contacts', 'attributes',          'jsonb NOT NULL DEFAULT ''{}'''),
-    ('contacts', 'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('vendors',  'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('vendors',  'company_name',        'text'),
-    ('vendors',  'email',               'text'),
-    ('vendors',  'owner_id',            'uuid REFERENCES profiles (id) ON DELETE SET NULL'),
-    ('vendors',  'category',            'text'),
-    ('vendors',  'country',             'text'),
-    ('vendors',  'status',              'text'),
-    ('vendors',  'attributes',          'jsonb NOT NULL DEFAULT ''{}'''),
-    ('vendors',  'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('orders',   'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('orders',   'client_id',           'uuid REFERENCES clients (id) ON DELETE CASCADE'),
-    ('orders',   'contact_id',          'uuid REFERENCES contacts (id) ON DELETE SET NULL'),
-    ('orders',   'order_number',        'text'),
-    ('orders',   'status',              'text'),
-    ('orders',   'delivered_at',        'timestamptz'),
-    ('orders',   'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('deals',    'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('deals',    'client_id',           'uuid REFERENCES clients (id) ON DELETE CASCADE'),
-    ('deals',    'contact_id',          'uuid REFERENCES contacts (id) ON DELETE SET NULL'),
-    ('deals',    'owner_id',            'uuid REFERENCES profiles (id) ON DELETE SET NULL'),
-    ('deals',    'title',               'text'),
-    ('deals',    'stage',               'text NOT NULL DEFAULT ''lead'''),
-    ('deals',    'value',               'numeric(14, 2)'),
-    ('deals',    'probability',         'integer'),
-    ('deals',    'expected_close_date', 'date'),
-    ('deals',    'description',         'text'),
-    ('deals',    'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('deals',    'updated_at',          'timestamptz'),
-    ('cases',    'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('cases',    'client_id',           'uuid REFERENCES clients (id) ON DELETE CASCADE'),
-    ('cases',    'contact_id',          'uuid REFERENCES contacts (id) ON DELETE SET NULL'),
-    ('cases',    'order_id',            'uuid REFERENCES orders (id) ON DELETE SET NULL'),
-    ('cases',    'title',               'text'),
-    ('cases',    'description',         'text'),
-    ('cases',    'status',              'text NOT NULL DEFAULT ''open'''),
-    ('cases',    'priority',            'text'),
-    ('cases',    'source',              'text'),
-    ('cases',    'category',            'text'),
-    ('cases',    'created_at',          'timestamptz NOT NULL DEFAULT now()'),
-    ('tasks',    'tenant_id',           'uuid REFERENCES tenants (id) ON DELETE CASCADE'),
-    ('tasks',    'title',               'text'),
-    ('tasks',    'description',         'text'),
-    ('tasks',    'status',              'text NOT NULL DEFAULT ''open'''),
-    ('tasks',    'priority',            'text'),
-    ('tasks',    'assigned_to',         'uuid REFERENCES profiles (id) ON DELETE SET NULL'),
-    ('tasks',    'due_at',              'timestamptz'),
-    ('tasks',    'created_at',          'timestamptz NOT NULL DEFAULT now()');
 
 DO $$
 DECLARE
@@ -136,13 +72,13 @@ BEGIN
             EXECUTE format('CREATE TABLE public.%I (id uuid PRIMARY KEY DEFAULT gen_random_uuid())', v_table);
             INSERT INTO fleet_core_additions VALUES (v_table, '*') ON CONFLICT DO NOTHING;
         END IF;
-        FOR v_column IN SELECT * FROM core_column WHERE table_name = v_table ORDER BY ordinal LOOP
+        FOR v_column IN SELECT * FROM core_column WHERE table_name = v_table AND use NOT IN ('p1', 'fleet') ORDER BY ordinal LOOP
             IF NOT EXISTS (
                 SELECT FROM pg_attribute
                 WHERE attrelid = ('public.' || v_table)::regclass AND attname = v_column.column_name AND NOT attisdropped
             ) THEN
-                EXECUTE format('ALTER TABLE public.%I ADD COLUMN %I %s',
-                               v_table, v_column.column_name, v_column.definition);
+                EXECUTE format('ALTER TABLE public.%I ADD COLUMN %I %s %s', v_table, v_column.column_name, v_column.type,
+                               CASE WHEN v_created THEN v_column.constraints END);
                 IF NOT v_created THEN
                     INSERT INTO fleet_core_additions VALUES (v_table, v_column.column_name) ON CONFLICT DO NOTHING;
                 END IF;
@@ -167,5 +103,3 @@ BEGIN
     END LOOP;
 END
 $$;
-
-DROP TABLE core_column;

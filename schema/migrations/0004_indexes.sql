@@ -1,28 +1,5 @@
 -- Each statement runs on its own, outside a transaction: CONCURRENTLY keeps a busy CRM writable.
--- deals: three partial indexes, all of open deals that the fleet may follow up. What INCLUDE carries lets the
--- due reads rank inside the index and visit only the rows they return.
-
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_stall_detection ON deals
-    (tenant_id, stage, (coalesce(last_activity_at, updated_at, created_at)))
-    INCLUDE (id, last_activity_at, updated_at, created_at)
-    WHERE stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
-      AND auto_follow_up_enabled AND follow_up_ended_at IS NULL AND next_follow_up_at IS NULL;
-
--- By the hour it is due, then by silence: the longest silent of what is due, without reading what waits.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_follow_up ON deals
-    (tenant_id, (date_trunc('hour', next_follow_up_at AT TIME ZONE 'UTC')),
-     (coalesce(last_activity_at, updated_at, created_at)))
-    INCLUDE (id, next_follow_up_at, stalls_at, last_activity_at, updated_at, created_at)
-    WHERE stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
-      AND auto_follow_up_enabled AND follow_up_ended_at IS NULL AND next_follow_up_at IS NOT NULL;
-
--- Across tenants. A deal nobody touched since the fleet came has no stalls_at yet; one day is the
--- shortest limit a stage can have, so no such deal is missed, and its tenant's own limits decide.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_due ON deals
-    ((coalesce(next_follow_up_at, stalls_at,
-        ((coalesce(updated_at, created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC')), tenant_id)
-    WHERE stage NOT IN ('won', 'lost', 'closed_won', 'closed_lost')
-      AND auto_follow_up_enabled AND follow_up_ended_at IS NULL;
+-- The three of deals are built by 0011, by what a stage means: a stage need not be a text.
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_contacts_primary ON contacts (client_id)
     WHERE is_primary AND email IS NOT NULL;

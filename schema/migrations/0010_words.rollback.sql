@@ -1,4 +1,2 @@
-DROP TABLE crm_words;
-DROP FUNCTION is_closed_stage(anyelement);
-DROP FUNCTION shipped_meaning(text, anyelement);
-DROP FUNCTION folded_word(text);
+DROP TABLE IF EXISTS crm_words;
+DROP FUNCTION IF EXISTS is_closed_stage(anyelement), shipped_meaning(text, anyelement), folded_word(text);

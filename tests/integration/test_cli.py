@@ -67,8 +67,8 @@ def test_a_tenant_is_known_by_its_name_if_no_other_has_it(crm: Crm, database_url
     assert fleet(database_url, "run", "deals", "--now", AT, "--tenant", "Only").returncode == 0
     assert {action["tenant_id"] for action in crm.actions()} == {second}
     assert json.loads(fleet(database_url, "tenants", "--json").stdout) == [
-        {"tenant_id": str(second), "name": "Only", "modes": {}},
-        {"tenant_id": str(first), "name": "Twin [x]", "modes": {"deals": "review"}},
+        {"tenant_id": str(second), "name": "Only", "modes": {}, "stops": []},
+        {"tenant_id": str(first), "name": "Twin [x]", "modes": {"deals": "review"}, "stops": []},
     ]
     assert "Twin [x]" in fleet(database_url, "tenants").stdout
 

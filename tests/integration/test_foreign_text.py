@@ -38,6 +38,8 @@ def hostile(crm: Crm) -> UUID:
     conflict = {"field": "title", "current": HOSTILE, "proposed": HOSTILE + "2", "source": "manual"}
     row = crm.enrichment(tenant, contact_id=contact["id"], source="manual", status="completed")
     crm.update("contact_enrichment_queue", row, merged_to_contact_id=contact["id"], merge_conflicts=Jsonb([conflict]))
+    crm.deal(tenant, stage=HOSTILE)
+    crm.execute("INSERT INTO crm_words VALUES (%s, 'case_status', 'zebra', 'open', %s)", tenant, HOSTILE)
     crm.schedule(tenant, compliance_type=HOSTILE, target_filter={HOSTILE: "x"})
     crm.run("compliance")
     crm.execute("SELECT set_aside_message(%s, %s, %s, %s, 4)", "ab", f"/mail/{HOSTILE}", f"<{HOSTILE}>", HOSTILE)
@@ -77,6 +79,12 @@ CALLS = {
     ),
     "status": (["status"], [SHOWN]),
     "tenants": (["tenants"], [SHOWN]),
+    "tenants stop": (["tenants", "stop", HOSTILE, "--reason", HOSTILE], [SHOWN]),
+    "tenants resume": (["tenants", "resume", HOSTILE], [SHOWN]),
+    "words list": (["words", "list"], [SHOWN]),
+    "words set": (["words", "set", HOSTILE, "deal_stage", HOSTILE, "open"], []),
+    "words unknown": (["words", "unknown"], [SHOWN]),
+    "words unset": (["words", "unset", HOSTILE, "deal_stage", HOSTILE], []),
 }
 STARTS_PROCESSES = {"up"}  # what it prints of them: tests/integration/test_up.py
 
@@ -85,7 +93,7 @@ def commands() -> Iterator[str]:
     def below(command: Any, path: str) -> Iterator[str]:  # Typer's own copy of click has no stable types
         for name, inner in getattr(command, "commands", {}).items():
             yield from below(inner, f"{path}{name} ")
-        if not hasattr(command, "commands"):
+        if getattr(command, "invoke_without_command", True) and path:
             yield path.strip()
 
     yield from below(typer.main.get_command(app), "")

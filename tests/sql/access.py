@@ -50,7 +50,8 @@ VIEWS = {
 # The machinery: nobody but the workers, or the owner alone.
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
-    "fleet_schema_version", "fleet_core_additions", "migration_history",
+    "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
+    "fleet_faults",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

@@ -138,5 +138,5 @@ def test_beside_a_crm_that_shuts_the_workers_out_they_get_in_and_are_taken_out_a
 def test_a_table_of_the_same_name_is_left_alone_and_named(supabase: str) -> None:
     with connect(supabase) as connection:
         connection.execute("CREATE TABLE quotes (id uuid PRIMARY KEY)")
-    with pytest.raises(FleetError, match="already has a table quotes"):
+    with pytest.raises(FleetError, match="quotes: a relation of the CRM's own"):
         migrate(supabase)

@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 
 from tests.crm import NOW, Crm, wait_until
+from tests.sql.test_rls import acting
 from workers.db import check
 from workers.db import migrate as module
 from workers.db.embedded.postgres import programs_folder
@@ -61,7 +62,7 @@ def test_an_empty_database_gets_everything_and_says_what_was_applied(empty_datab
     with connect(empty_database) as connection:
         require_current_schema(connection)
         assert {*P1, *CRM} <= relations(connection)
-        history = connection.execute("SELECT name FROM migration_history ORDER BY id").fetchall()
+        history = connection.execute("SELECT name FROM fleet_migration_history ORDER BY id").fetchall()
         invalid = connection.execute("SELECT FROM pg_index WHERE NOT indisvalid").fetchall()
     assert [row["name"] for row in history] == [
         *KNOWN,
@@ -83,7 +84,7 @@ def test_migrating_again_changes_nothing(empty_database: str) -> None:
 def test_functions_written_over_and_over_stay_the_same(database_url: str) -> None:
     before = sorted(schema(database_url))  # grants are listed in the order they were given
     with connect(database_url) as connection:
-        connection.execute("DELETE FROM migration_history WHERE name ~ '^(functions|engines)/'")
+        connection.execute("DELETE FROM fleet_migration_history WHERE name ~ '^(functions|engines)/'")
     assert migrate(database_url).functions == list(module.function_files())
     assert sorted(schema(database_url)) == before
 
@@ -104,14 +105,16 @@ def test_a_rollback_removes_the_fleet_and_keeps_the_crm(database_url: str) -> No
     with connect(database_url) as connection:
         left = relations(connection)
         assert not left & P1
-        assert {name for name in left if not name.endswith("_pkey")} == {*CRM, "vendors"}
+        assert {name for name in left if not name.endswith(("_pkey", "_idx"))} == {*CRM, "vendors"}
         [row] = connection.execute("SELECT * FROM deals").fetchall()
         assert (row["id"], row["description"], row["stage"]) == (deal, "as it was", "lead")
         assert not {"last_activity_at", "stalled_at", "next_follow_up_at", "stalls_at"} & row.keys()
         functions = connection.execute(
             "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
         ).fetchall()
-        assert [row["proname"] for row in functions] == ["current_tenant_id"], "the policies that stay need it"
+        assert {row["proname"] for row in functions} == {"current_tenant_id", "claimed_user"}, "asked by policies"
+        with acting(connection, "authenticated", OLIVE):
+            assert connection.execute("SELECT * FROM deals").fetchall() == []
         connection.execute("UPDATE deals SET stage = 'won'")
         connection.execute("INSERT INTO tenants (name) VALUES ('still writable')")
 
@@ -231,7 +234,7 @@ def test_a_second_migration_at_the_same_time_waits_and_finds_nothing_left_to_do(
         runs = [future.result(60) for future in [pool.submit(migrate, empty_database) for _ in range(2)]]
     assert sorted(len(run.revisions) for run in runs) == [0, len(KNOWN)]
     with connect(empty_database) as connection:
-        rows = connection.execute("SELECT name, count(*) AS n FROM migration_history GROUP BY name").fetchall()
+        rows = connection.execute("SELECT name, count(*) AS n FROM fleet_migration_history GROUP BY name").fetchall()
     assert {row["n"] for row in rows} == {1}
 
 

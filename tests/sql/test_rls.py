@@ -95,7 +95,7 @@ def company(crm: Crm, name: str) -> Company:
     crm.insert(
         "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
     )
-    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10, 10, 10)", tenant)
+    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10, 10, 10, 10)", tenant)
     crm.execute(
         "INSERT INTO operator_stops (tenant_id, engine, reason, stopped_by) VALUES (%s, 'feedback', 'asked', 'us')",
         tenant,
@@ -191,7 +191,9 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "engines",
         "items_aside",
         "items_resting",
+        "fleet_migration_history",
         "migration_history",
+        "fleet_faults",
         "fleet_schema_version",
         "fleet_core_additions",
         "inbound_rejects",

@@ -11,15 +11,17 @@ import psycopg
 import typer
 
 from workers import logs
-from workers.cli import actions, conflicts, db, inbound, load, run, status, tenants, up
+from workers.cli import actions, conflicts, db, inbound, load, run, status, tenants, up, words
 from workers.cli.common import fail
 from workers.errors import ConfigurationError, FleetError, first_line
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
-for command in (up.up, run.run, status.status, tenants.tenants, inbound.inbound, load.load):
+for command in (up.up, run.run, status.status, inbound.inbound, load.load):
     app.command()(command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(words.app, name="words")
 app.add_typer(db.app, name="db")
 
 

@@ -1,5 +1,6 @@
 """What the commands share: options, the connection, and how tenants, instants and texts are written and read."""
 
+import getpass
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="UUID|NAME", help="Only this tenant.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="its id or name")]
+By = Annotated[str | None, typer.Option("--by", help="Who decides; default: the user of this shell.")]
 Now = Annotated[
     str | None, typer.Option("--now", metavar="ISO8601", help="Let it be this instant; UTC without an offset.")
 ]
@@ -59,6 +62,11 @@ def tenant_named(connection: Connection, text: str) -> UUID:
         raise UnknownNameError(f"{problem} (`fleet tenants` lists them)")
     found: UUID = rows[0]["id"]
     return found
+
+
+def decider(by: str | None) -> str:
+    """Return who decides: whom --by names, else the user of this shell."""
+    return by or getpass.getuser()
 
 
 def instant_of(text: str | None) -> datetime | None:

@@ -1,12 +1,11 @@
 """`fleet conflicts`: decide where found contact data contradicts what the CRM has."""
 
-import os
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from workers.cli.common import Json, Limit, OneTenant, database, tenant_named
+from workers.cli.common import By, Json, Limit, OneTenant, database, decider, tenant_named
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
 from workers.terminal import out, print_json, say, table_of
@@ -14,7 +13,6 @@ from workers.terminal import out, print_json, say, table_of
 app = typer.Typer(no_args_is_help=True, help="Decide where found contact data contradicts the CRM: accept, reject.")
 
 _Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="ids as `fleet conflicts list` shows them")]
-_By = Annotated[str | None, typer.Option("--by", help="Who decides; default: the user of this shell.")]
 
 
 @app.command("list")
@@ -34,13 +32,13 @@ def list_conflicts(tenant: OneTenant = None, limit: Limit = 50, as_json: Json = 
 
 
 @app.command()
-def accept(ids: _Ids, by: _By = None) -> None:
+def accept(ids: _Ids, by: By = None) -> None:
     """Take the proposed value over, if the contact still has the value it contradicted."""
     _decide(ids, "accepted", by)
 
 
 @app.command()
-def reject(ids: _Ids, by: _By = None) -> None:
+def reject(ids: _Ids, by: By = None) -> None:
     """Keep the contact's value; the same proposal is not asked again."""
     _decide(ids, "rejected", by)
 
@@ -54,7 +52,7 @@ def _decide(ids: list[str], decision: str, by: str | None) -> None:
             with transaction(connection):
                 row = connection.execute(
                     "SELECT decide_conflict(%s, %s, %s, %s) AS problem",
-                    [queue, field, decision, by or os.environ.get("USER")],
+                    [queue, field, decision, decider(by)],
                 ).fetchone()
             if row and row["problem"]:
                 refused.append(f"{text}: {row['problem']}")

@@ -23,18 +23,25 @@ def migrate() -> None:
 
 @app.command()
 def check() -> None:
-    """List applied and pending migrations, then everything that should exist and does not."""
+    """List applied and pending migrations, what of the CRM stands in the way, what is missing, and what went wrong."""
     from workers.db import check as catalogue  # noqa: PLC0415
     from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
+    from workers.db.preflight import findings  # noqa: PLC0415
 
     with connect(direct_database_url()) as connection:
         applied, pending = migrations.applied(connection), migrations.pending(connection)
         say(f"applied: {', '.join(applied) or 'none'}")
         say(f"pending: {', '.join(pending) or 'none'}")
+        unfit = findings(connection, installed=bool(applied))
         missing = catalogue.missing(connection) if applied else []
+        faults = catalogue.faults(connection)
+    for finding in unfit:
+        say(f"unfit: {finding}", style="red")
     for line in missing:
         say(f"missing: {line}", style="red")
-    if pending or missing:
+    for fault in faults:
+        say(f"fault: {fault}", style="red")
+    if pending or unfit or missing or faults:
         raise typer.Exit(1)
     say("everything that should exist exists")
 

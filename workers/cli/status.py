@@ -20,6 +20,8 @@ def status(as_json: Json = False) -> None:
     say("actions: " + (", ".join(f"{n} {name}" for name, n in current["actions"].items()) or "none yet"))
     for line in _refusals(current["refused"]):
         say(line, style="red")
+    for fault in current["faults"]:
+        say(f"fault: {fault}", style="red")
 
 
 def _engine_row(row: dict[str, Any]) -> list[object]:

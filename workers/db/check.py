@@ -6,7 +6,7 @@ from workers.db.session import Connection
 from workers.resources import shipped
 
 # The CRM's own tables; what they are made of is the CRM's business where it brought them along.
-_CRM_TABLES: Final = frozenset(
+CRM_TABLES: Final = frozenset(
     {"tenants", "profiles", "clients", "contacts", "vendors", "orders", "deals", "cases", "tasks"}
 )
 
@@ -21,13 +21,36 @@ def missing(connection: Connection) -> list[str]:
     """Return what schema/snapshot.txt lists and a migrated database lacks.
 
     Of tables that a CRM brought along, the columns, triggers and idx_ indexes of the fleet are expected, but
-    neither keys nor policies nor grants.
+    neither keys nor policies nor grants. How such an index is written depends on the CRM's types: its name counts.
     """
     rows = connection.execute("SELECT table_name FROM fleet_core_additions WHERE column_name = '*'")
-    brought_along = _CRM_TABLES - {row["table_name"] for row in rows}
+    brought_along = CRM_TABLES - {row["table_name"] for row in rows}
     present = set(catalog(connection))
-    expected = (shipped("schema") / "snapshot.txt").read_text().splitlines()
+    present |= {line.partition(" as ")[0] for line in present if line.startswith("index ")}
+    expected = [
+        line.partition(" as ")[0] if line.startswith("index ") and line.split()[3] in brought_along else line
+        for line in (shipped("schema") / "snapshot.txt").read_text().splitlines()
+    ]
     return [line for line in expected if line not in present and not _is_the_crms_own(line, brought_along)]
+
+
+def faults(connection: Connection) -> list[str]:
+    """Return what went wrong in the fleet's triggers on the CRM's tables within a day, a line for each cause.
+
+    The CRM's rows were written all the same; what the fleet missed of them it finds with the next `fleet db migrate`.
+    """
+    if (
+        connection.execute(
+            "SELECT WHERE to_regprocedure('recent_faults()') IS NULL OR to_regclass('fleet_faults') IS NULL"
+        ).fetchone()
+        is not None
+    ):
+        return []
+    rows = connection.execute("SELECT * FROM recent_faults()")
+    return [
+        f"{row['source']} on {row['table_name']} {row['row_id']}, {row['noted_at']:%d %b %H:%M}: {row['message']}"
+        for row in rows
+    ]
 
 
 def _is_the_crms_own(line: str, brought_along: frozenset[str]) -> bool:

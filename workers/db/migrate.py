@@ -13,15 +13,16 @@ import psycopg
 from alembic import command, op
 from alembic.config import Config
 from psycopg import sql
-from psycopg.errors import DuplicateTable, LockNotAvailable, ObjectInUse
+from psycopg.errors import LockNotAvailable, ObjectInUse
 from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from workers.db.check import missing
-from workers.db.revisions import KNOWN, VERSION_TABLE
+from workers.db.preflight import findings
+from workers.db.revisions import HISTORY_TABLE, KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
-from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError
+from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError, UnfitDatabaseError
 from workers.resources import engine_sql, shipped
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
@@ -29,6 +30,11 @@ _BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "
 _AFTER_ENGINES: Final = ("status", "correspondence", "inbound", "answers", "failures", "analytics", "policies")
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
+# CRM tables that were created here stay after a rollback, and their policies still ask for the caller's tenant.
+_ASKED_BY_POLICIES: Final = ("current_tenant_id", "claimed_user")
+_NO_LIMIT: Final = [
+    "transaction_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout",
+]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -89,15 +95,16 @@ def _drop_invalid_indexes(driver: psycopg.Connection[Any], text: str) -> None:
 def migrate(url: str) -> Migration:
     """Bring a database to this code's schema, and repair functions, triggers, views, policies and indexes.
 
-    Changes nothing where nothing is missing. A table or column that was dropped is not made up again: `check`
-    names it, and a backup has its rows.
+    Looks first, and changes nothing where something stands in the way, or where nothing is missing. A table or
+    column that was dropped is not made up again: `check` names it, and a backup has its rows.
 
     Args:
         url: a direct connection, not one through a transaction pooler.
 
     Raises:
-        SchemaMismatchError: the database is ahead of this code.
-        FleetError: a lock could not be had in time; nothing of the failed step remains.
+        SchemaMismatchError: the database is ahead of this code, or tables of the fleet are gone.
+        UnfitDatabaseError: the CRM is not as the fleet needs it; nothing was changed.
+        FleetError: a step failed, on a lock for instance; nothing of it remains, and the next call goes on with it.
     """
     done = Migration()
     started = time.monotonic()
@@ -107,10 +114,22 @@ def migrate(url: str) -> Migration:
             raise SchemaMismatchError(
                 f"the database is migrated to {current}, which this code does not know: install the matching release"
             )
+        if unfit := findings(connection, installed=current is not None):
+            raise UnfitDatabaseError("the fleet cannot be installed, nothing was changed:", unfit)
         _ensure_history(connection)
-        with _alembic(url, done.revisions) as config:
-            command.upgrade(config, "head")
-        damaged = not done.revisions and bool(missing(connection))
+        try:
+            with _alembic(url, done.revisions) as config:
+                command.upgrade(config, "head")
+        finally:
+            if _current_revision(connection) is None:  # the first step failed, and with it goes what prepared it
+                _drop_history(connection)
+        lacking = [] if done.revisions else missing(connection)
+        if gone := [line.split()[1] for line in lacking if line.startswith("table ")]:
+            raise SchemaMismatchError(
+                f"tables of the fleet are gone ({', '.join(gone)}): bring them back from a backup, "
+                "or start anew with `fleet db rollback` and `fleet db migrate`"
+            )
+        damaged = bool(lacking)
         if damaged:
             for path in sorted(_migrations().glob("*.sql")):
                 if "CONCURRENTLY" in path.read_text() and "rollback" not in path.name:
@@ -130,7 +149,7 @@ def pending(connection: Connection) -> list[str]:
     """Return the revisions and function files that `migrate` would apply, in order."""
     current = _current_revision(connection)
     missing = list(KNOWN[KNOWN.index(current) + 1 :]) if current in KNOWN else list(KNOWN)
-    known = _applied_checksums(connection) if current else {}
+    known = _applied_checksums(connection)
     missing += [name for name, path in function_files().items() if known.get(name) != _checksum(path)]
     return missing
 
@@ -150,21 +169,19 @@ def rollback(url: str) -> None:
     """
     with _exclusively(url) as connection:
         current = _current_revision(connection)
-        if current not in KNOWN:
-            raise SchemaMismatchError(
-                "nothing to roll back: the database is not migrated"
-                if current is None
-                else f"the database is migrated to {current}, which this code does not know"
-            )
+        if current is None and not _exists(connection, HISTORY_TABLE):
+            raise SchemaMismatchError("nothing to roll back: the database is not migrated")
+        if current is not None and current not in KNOWN:
+            raise SchemaMismatchError(f"the database is migrated to {current}, which this code does not know")
         with connection.transaction():
             _drop_functions(connection)
         with _alembic(url, []) as config:
             command.downgrade(config, "base")
-        connection.execute(f"DROP TABLE {VERSION_TABLE}, migration_history")
-        # The policies of CRM tables that were created here still ask for the caller's tenant.
         row = connection.execute("SELECT FROM pg_policies WHERE policyname = 'fleet_own_tenant'").fetchone()
         if row is None:
-            connection.execute("DROP FUNCTION current_tenant_id()")
+            for function in _ASKED_BY_POLICIES:
+                connection.execute(f"DROP FUNCTION IF EXISTS {function}()")
+        _drop_history(connection)
 
 
 def _drop_functions(connection: Connection) -> None:
@@ -175,7 +192,7 @@ def _drop_functions(connection: Connection) -> None:
     for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
     for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)):
-        if function != "current_tenant_id":
+        if function not in _ASKED_BY_POLICIES:
             connection.execute(f"DROP FUNCTION IF EXISTS {function}")
 
 
@@ -187,6 +204,7 @@ def _exclusively(url: str) -> Iterator[Connection]:
     waits for every snapshot, and the two would wait for each other.
     """
     with connect(url) as connection:
+        _prepare(connection)
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
         while True:
             row = connection.execute("SELECT pg_try_advisory_lock(%s) AS locked", [_LOCK_KEY]).fetchone()
@@ -195,25 +213,37 @@ def _exclusively(url: str) -> Iterator[Connection]:
             if time.monotonic() > deadline:
                 raise FleetError("another migration holds the lock for over a minute: wait for it, then try again")
             time.sleep(0.2)
-        connection.execute("SET lock_timeout = '5s'")
-        connection.execute("SET search_path = public")
-        connection.execute("SET client_min_messages = warning")
         try:
             yield connection
-        except DuplicateTable as error:
-            name = str(error).split('"')[1]
-            raise FleetError(
-                f"the database already has a table {name} that is not the fleet's: rename it, then migrate again"
-            ) from None
-        except (psycopg.OperationalError, OperationalError) as error:
-            cause = error.orig if isinstance(error, OperationalError) else error
-            words = str(cause).strip().splitlines()[0]
-            if isinstance(cause, (LockNotAvailable, ObjectInUse)):
-                raise FleetError(
-                    "a table stayed locked for five seconds, nothing of this step was applied: "
-                    f"try again when the long transaction is over ({words})"
-                ) from None
-            raise DatabaseUnavailableError(f"the database says: {words}") from None
+        except (psycopg.Error, DBAPIError) as error:
+            raise _plainly(error.orig if isinstance(error, DBAPIError) else error, connection) from None
+
+
+def _plainly(cause: BaseException | None, connection: Connection) -> FleetError:
+    """Say what failed, where that leaves the database, and what to do."""
+    words = str(cause).strip().splitlines()[0]
+    if connection.closed or connection.broken:
+        return DatabaseUnavailableError(f"the database says: {words}")
+    current = _current_revision(connection)
+    stands = f"the database stands at {current}" if current else "the database is as it was"
+    if isinstance(cause, (LockNotAvailable, ObjectInUse)):
+        return FleetError(
+            f"a table stayed locked for five seconds, nothing of this step was applied, {stands}: "
+            f"try again when the long transaction is over, it goes on from there ({words})"
+        )
+    return FleetError(
+        f"the database says: {words}; nothing of this step was applied, {stands}: mend it and try again, "
+        "it goes on from there; or take all of it back with `fleet db rollback`"
+    )
+
+
+def _prepare(connection: psycopg.Connection[Any]) -> None:
+    """Give up on a lock soon, and on nothing else: a host's limits are for its users, not for building an index."""
+    connection.execute("SET statement_timeout = 0")
+    connection.execute("SET lock_timeout = '5s'")
+    connection.execute("SET search_path = public")
+    connection.execute("SET client_min_messages = warning")
+    connection.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY (%s)", [_NO_LIMIT])
 
 
 @contextmanager
@@ -225,7 +255,7 @@ def _alembic(url: str, applied_now: list[str]) -> Iterator[Config]:
             name = step.up_revision_id
             applied_now.append(name)
             ctx.connection.exec_driver_sql(
-                "INSERT INTO migration_history (name, checksum) VALUES (%s, %s)",
+                f"INSERT INTO {HISTORY_TABLE} (name, checksum) VALUES (%s, %s)",  # noqa: S608  # a constant
                 (name, _checksum(_migrations() / f"{name}.sql")),
             )
 
@@ -239,8 +269,10 @@ def _alembic(url: str, applied_now: list[str]) -> Iterator[Config]:
 
 
 def _plain_connection(url: str) -> psycopg.Connection[Any]:
-    options = "-c lock_timeout=5s -c search_path=public -c client_min_messages=warning"
-    return psycopg.connect(url, prepare_threshold=None, options=options)
+    connection = psycopg.connect(url, prepare_threshold=None, autocommit=True)
+    _prepare(connection)
+    connection.autocommit = False
+    return connection
 
 
 def _apply_functions(connection: Connection, name: str, path: Path, *, force: bool) -> bool:
@@ -249,30 +281,36 @@ def _apply_functions(connection: Connection, name: str, path: Path, *, force: bo
         return False
     with connection.transaction():
         connection.execute(path.read_bytes())
-        connection.execute("INSERT INTO migration_history (name, checksum) VALUES (%s, %s)", [name, checksum])
+        statement = sql.SQL("INSERT INTO {} (name, checksum) VALUES (%s, %s)")
+        connection.execute(statement.format(sql.Identifier(HISTORY_TABLE)), [name, checksum])
     return True
 
 
 def _ensure_history(connection: Connection) -> None:
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS migration_history ("
-        " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL,"
-        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-    )
-    connection.execute("ALTER TABLE migration_history ENABLE ROW LEVEL SECURITY")
+    connection.execute((shipped("schema") / "history.sql").read_bytes())
+
+
+def _drop_history(connection: Connection) -> None:
+    connection.execute((shipped("schema") / "history.rollback.sql").read_bytes())
 
 
 def _applied_checksums(connection: Connection) -> dict[str, str]:
-    rows = connection.execute("SELECT DISTINCT ON (name) name, checksum FROM migration_history ORDER BY name, id DESC")
+    if not _exists(connection, HISTORY_TABLE):
+        return {}
+    statement = sql.SQL("SELECT DISTINCT ON (name) name, checksum FROM {} ORDER BY name, id DESC")
+    rows = connection.execute(statement.format(sql.Identifier(HISTORY_TABLE)))
     return {row["name"]: row["checksum"] for row in rows}
 
 
 def _current_revision(connection: Connection) -> str | None:
-    row = connection.execute("SELECT to_regclass(%s) AS present", [VERSION_TABLE]).fetchone()
-    if row is None or row["present"] is None:
+    if not _exists(connection, VERSION_TABLE):
         return None
     row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))).fetchone()
     return row["version_num"] if row else None
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    return connection.execute("SELECT WHERE to_regclass(%s) IS NOT NULL", [f"public.{table}"]).fetchone() is not None
 
 
 def _checksum(path: Path) -> str:

@@ -211,7 +211,7 @@ def _judgement(parsed: Parsed) -> dict[str, Any]:
         # It answers something, whatever it says: that much still counts, and a person reads the rest.
         logger.exception("an answer cannot be judged: %s", parsed.message_id)
         unread = {"answer": "unreadable", "language": "und", "language_name": language_name("und")}
-        return unread | {"sentiment": None, "score": None, "issues": [], "summary": None, "text": ""}
+        return unread | {"sentiment": None, "score": None, "recover": False, "issues": [], "summary": None, "text": ""}
 
 
 def _judged(parsed: Parsed) -> dict[str, Any]:
@@ -243,10 +243,10 @@ def _mood(text: str, language: str) -> dict[str, Any]:
     """How the writer feels, and about what; None where nobody can tell."""
     if text and language in UNDERSTOOD:
         mood = score_sentiment(text)
-        return {"sentiment": mood.label, "score": mood.score, "issues": mood.key_issues}
+        return {"sentiment": mood.label, "score": mood.score, "recover": mood.unhappy, "issues": mood.key_issues}
     if outrage(text, language):
-        return {"sentiment": "negative", "score": _OUTRAGED, "issues": []}
-    return {"sentiment": None, "score": None, "issues": []}
+        return {"sentiment": "negative", "score": _OUTRAGED, "recover": True, "issues": []}
+    return {"sentiment": None, "score": None, "recover": False, "issues": []}
 
 
 def _shortened(text: str) -> str:

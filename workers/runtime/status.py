@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from workers import clock
+from workers.db.check import faults
 from workers.db.session import Connection, transaction
 from workers.engines.registry import all_engines
 from workers.runtime import ledger
@@ -14,11 +15,12 @@ BEFORE_INSTALLATION: Final = "before the installation"
 
 
 def fleet_status(connection: Connection) -> dict[str, Any]:
-    """Return per engine its last run, due items and latest slot; actions by status; what is refused."""
+    """Return per engine its last run, due items and latest slot; actions by status; what is refused; faults."""
     now, zone = clock.now(), settings().time_zone
     with transaction(connection):
         rows = {row["engine"]: row for row in connection.execute("SELECT * FROM fleet_engine_status()")}
         actions = connection.execute("SELECT status, n FROM fleet_action_counts()").fetchall()
+        recent = faults(connection)
         refused = connection.execute("SELECT * FROM fleet_refused()").fetchall()
         installed = connection.execute("SELECT fleet_installed_at() AS at").fetchone()
         engines = []
@@ -34,4 +36,5 @@ def fleet_status(connection: Connection) -> dict[str, Any]:
         "engines": engines,
         "actions": {row["status"]: row["n"] for row in actions},
         "refused": refused,
+        "faults": recent,
     }

@@ -52,6 +52,7 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_schedule record;
+    v_worked record;
     v_schedules bigint := 0;
     v_refused bigint := 0;
     v_passed bigint := 0;
@@ -64,22 +65,25 @@ BEGIN
     END IF;
 
     FOR v_schedule IN
-        SELECT s.id FROM compliance_schedule AS s
+        SELECT s.id, s.notify_at <= v_now AS due FROM compliance_schedule AS s
         WHERE s.tenant_id = p_tenant_id AND s.is_active
           AND (s.notify_at <= v_now OR s.open_due_at > v_now AND s.looked_run < p_run)
           AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
-        ORDER BY s.notify_at LIMIT 20
+        ORDER BY s.notify_at LIMIT 200
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        v_schedules := v_schedules + 1;
         BEGIN
-            v_passed := v_passed + work_compliance_schedule(v_schedule.id, p_run);
+            SELECT * INTO v_worked FROM work_compliance_schedule(v_schedule.id, p_run);
+            v_passed := v_passed + v_worked.passed;
+            -- One whose period is open is looked through for new targets; that there are none is no work.
+            v_schedules := v_schedules + (v_schedule.due OR v_worked.created > 0)::integer;
         EXCEPTION WHEN OTHERS THEN
             IF is_transient(SQLSTATE) THEN
                 RAISE;
             END IF;
             v_error := SQLERRM;
             UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
+            v_schedules := v_schedules + 1;
             v_refused := v_refused + 1;
         END;
     END LOOP;
@@ -129,7 +133,7 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT p.id FROM profiles AS p
             WHERE p.tenant_id = p_tenant_id
-            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role) NULLS LAST, p.created_at, p.id
+            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
             LIMIT 1
         ) AS o ON true
         CROSS JOIN LATERAL (

@@ -165,27 +165,29 @@ $$;
 -- period and advances; several periods behind, it goes to the latest one, because nobody can still fulfil those before.
 -- Until that period is due, each run makes the checks of entities that came later. Returns how many periods it passed
 -- over.
-CREATE OR REPLACE FUNCTION work_compliance_schedule(p_schedule_id uuid, p_run bigint) RETURNS integer
+CREATE OR REPLACE FUNCTION work_compliance_schedule(
+    p_schedule_id uuid, p_run bigint, OUT passed integer, OUT created integer
+)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_passed integer := 0;
     v_schedule compliance_schedule;
 BEGIN
+    passed := 0;
+    created := 0;
     SELECT * INTO STRICT v_schedule FROM compliance_schedule WHERE id = p_schedule_id;
     IF v_schedule.open_due_at > v_now THEN
-        PERFORM create_compliance_checks(v_schedule, v_schedule.open_due_at, NULL);
+        created := create_compliance_checks(v_schedule, v_schedule.open_due_at, NULL);
     END IF;
     IF v_schedule.notify_at <= v_now THEN
-        v_passed := catch_up_compliance_schedule(p_schedule_id);
+        passed := catch_up_compliance_schedule(p_schedule_id);
         SELECT * INTO STRICT v_schedule FROM compliance_schedule WHERE id = p_schedule_id;
-        PERFORM create_compliance_checks(v_schedule, v_schedule.next_due_at, NULL);
+        created := created + create_compliance_checks(v_schedule, v_schedule.next_due_at, NULL);
         PERFORM advance_compliance_schedule(p_schedule_id);
         UPDATE compliance_schedule SET open_due_at = v_schedule.next_due_at WHERE id = p_schedule_id;
     END IF;
     UPDATE compliance_schedule SET looked_run = coalesce(p_run, looked_run) WHERE id = p_schedule_id;
-    RETURN v_passed;
 END
 $$;
 

@@ -62,7 +62,7 @@ CREATE OR REPLACE FUNCTION possible_dates(p_text text, p_locale text, p_zone tex
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_order constant text := date_order(p_locale);
+    v_order text := date_order(p_locale);
     v_text text := lower(btrim(regexp_replace(translate(p_text, E'\u00a0\u202f', '  '), '\s+', ' ', 'g')));
     v_numbers text[];
     v_words text[];
@@ -99,8 +99,11 @@ BEGIN
         v_mdy := date_of(v_numbers[3], v_numbers[1], v_numbers[2]);
         v_ymd := CASE WHEN length(v_numbers[3]) = 2 AND length(v_numbers[1]) = 2
                       THEN date_of(v_numbers[1], v_numbers[2], v_numbers[3]) END;
-        IF strpos(v_text, '.') > 0 AND v_dmy IS NOT NULL THEN
-            v_mdy := NULL;  -- nobody writes the month first with points
+        -- With points the day comes first; only who writes the month first without them may do so with them.
+        IF strpos(v_text, '.') > 0 AND v_order = 'mdy' THEN
+            v_order := NULL;
+        ELSIF strpos(v_text, '.') > 0 AND v_dmy IS NOT NULL THEN
+            v_mdy := NULL;
         END IF;
         v_found := ARRAY[CASE v_order WHEN 'dmy' THEN v_dmy WHEN 'mdy' THEN v_mdy WHEN 'ymd' THEN v_ymd END];
         IF v_found = ARRAY[NULL::date] THEN

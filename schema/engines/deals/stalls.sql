@@ -1,9 +1,11 @@
 -- Deals: what counts as activity and as a stall, by stage, and which stalled deals are due.
 
 -- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
--- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity.
+-- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity. An enum stage is read as
+-- its word, without the order of the index. The config table is named for no rows: who drops it with CASCADE (P1's own
+-- rollback does, before it drops columns of deals) takes the view along instead of being refused by it.
 CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
-SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, d.owner_id,
+SELECT d.id, d.tenant_id, d.title::text AS title, d.stage::text AS stage, d.value, d.client_id, d.contact_id, d.owner_id,
        coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
        d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
        date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour,
@@ -12,7 +14,8 @@ SELECT d.id, d.tenant_id, d.title, d.stage, d.value, d.client_id, d.contact_id, 
 FROM deals AS d
 WHERE NOT is_closed_stage(d.stage)
   AND d.auto_follow_up_enabled
-  AND d.follow_up_ended_at IS NULL;
+  AND d.follow_up_ended_at IS NULL
+  AND 'deal_stage_config'::regclass IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION seed_default_deal_stages(p_tenant_id uuid) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
@@ -28,6 +31,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
     PERFORM seed_default_deal_stages(NEW.id);
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    PERFORM note_fault('seed_new_tenant', 'tenants', NEW.id::text, SQLSTATE, SQLERRM);
     RETURN NULL;
 END
 $$;
@@ -45,6 +51,37 @@ AS $$
          WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7), tenant_zone(p_tenant_id))
 $$;
 
+-- When it stalls, from its stage and its last activity; and a stage that means won or lost for this tenant ends the series
+-- at once: the index knows only the words that every CRM has.
+CREATE OR REPLACE FUNCTION plan_deal(p_deal deals) RETURNS deals
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    IF word_meaning(p_deal.tenant_id, 'deal_stage', p_deal.stage::text) IN ('won', 'lost') THEN
+        p_deal.stalls_at := NULL;
+        p_deal.follow_up_ended_at := coalesce(p_deal.follow_up_ended_at, fleet_now());
+    ELSE
+        p_deal.stalls_at := deal_stalls_at(p_deal.tenant_id, p_deal.stage::text, p_deal.last_activity_at);
+    END IF;
+    RETURN p_deal;
+END
+$$;
+
+-- A new deal is active now.
+CREATE OR REPLACE FUNCTION note_new_deal() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_row constant deals := NEW;
+BEGIN
+    NEW.last_activity_at := coalesce(NEW.last_activity_at, fleet_now());
+    RETURN plan_deal(NEW);
+EXCEPTION WHEN OTHERS THEN
+    PERFORM note_fault('note_new_deal', 'deals', v_row.id::text, SQLSTATE, SQLERRM);
+    RETURN v_row;
+END
+$$;
+
 -- Real activity (stage, value, probability, close date, description, or another last_activity_at) clears
 -- the stall and the series. The fleet's own outreach changes none of these columns; that it writes down the
 -- last activity of a deal that came with a CRM (NULL until then) is no activity either.
@@ -52,13 +89,12 @@ CREATE OR REPLACE FUNCTION update_deal_last_activity() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_edited constant boolean := TG_OP = 'UPDATE' AND
-        (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description)
-        IS DISTINCT FROM (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description);
+    v_row constant deals := NEW;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        NEW.last_activity_at := coalesce(NEW.last_activity_at, fleet_now());
-    ELSIF v_edited OR OLD.last_activity_at IS NOT NULL THEN
+    IF OLD.last_activity_at IS NOT NULL
+       OR (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description)
+          IS DISTINCT FROM (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description)
+    THEN
         IF NEW.last_activity_at IS NOT DISTINCT FROM OLD.last_activity_at THEN
             NEW.last_activity_at := fleet_now();
         END IF;
@@ -67,19 +103,16 @@ BEGIN
         NEW.follow_up_count := 0;
         NEW.follow_up_ended_at := NULL;
     END IF;
-    NEW.stalls_at := deal_stalls_at(NEW.tenant_id, NEW.stage, NEW.last_activity_at);
-    -- A word of the tenant's own can close a deal too; the index knows only the words that every CRM has.
-    IF word_meaning(NEW.tenant_id, 'deal_stage', NEW.stage) IN ('won', 'lost') THEN
-        NEW.stalls_at := NULL;
-        NEW.follow_up_ended_at := coalesce(NEW.follow_up_ended_at, fleet_now());
-    END IF;
-    RETURN NEW;
+    RETURN plan_deal(NEW);
+EXCEPTION WHEN OTHERS THEN
+    PERFORM note_fault('update_deal_last_activity', 'deals', v_row.id::text, SQLSTATE, SQLERRM);
+    RETURN v_row;
 END
 $$;
 
 CREATE OR REPLACE TRIGGER deal_activity_insert
     BEFORE INSERT ON deals
-    FOR EACH ROW EXECUTE FUNCTION update_deal_last_activity();
+    FOR EACH ROW EXECUTE FUNCTION note_new_deal();
 
 CREATE OR REPLACE TRIGGER deal_activity_update
     BEFORE UPDATE OF stage, value, probability, expected_close_date, description, last_activity_at ON deals
@@ -95,12 +128,17 @@ CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_now constant timestamptz := fleet_now();
+    v_now timestamptz;
 BEGIN
+    v_now := fleet_now();  -- in the block: a clock that cannot be read is no reason to refuse the CRM's row
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
-    VALUES (NEW.tenant_id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
+    SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
         (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id AND h.tenant_id = NEW.tenant_id),
-        NEW.created_at))));
+        NEW.created_at)))
+    FROM tenants AS t WHERE t.id = NEW.tenant_id;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    PERFORM note_fault('log_deal_stage_change', 'deals', NEW.id::text, SQLSTATE, SQLERRM);
     RETURN NULL;
 END
 $$;
@@ -125,7 +163,7 @@ BEGIN
         stalled_at = CASE WHEN n.stalls_at < v_now THEN d.stalled_at END,
         next_follow_up_at = CASE WHEN n.stalls_at < v_now THEN d.next_follow_up_at END
     FROM (
-        SELECT o.id, deal_stalls_at(o.tenant_id, o.stage, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
+        SELECT o.id, deal_stalls_at(o.tenant_id, o.stage::text, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
         FROM deals AS o
         WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = folded_word(v_stage)
     ) AS n
@@ -224,7 +262,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(), deal_stalls_at(uuid, text, timestamptz),
-    update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
+    plan_deal(deals), note_new_deal(), update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
     get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer), deal_stages_waiting(uuid) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid) TO service_role;

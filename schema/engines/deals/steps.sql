@@ -176,7 +176,7 @@ BEGIN
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
-        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage) AS meaning) AS m
+        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage::text) AS meaning) AS m
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal'
     ) AS judged
     WHERE judged.refusal IS NOT NULL;

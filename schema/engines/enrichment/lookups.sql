@@ -107,8 +107,8 @@ BEGIN
         WHERE e.id = ANY (v_due [:v_permit.granted])
         RETURNING e.id, e.contact_id, e.email_address, e.created_at
     )
-    SELECT q.id, v_now, c.id, coalesce(nullif(btrim(c.email), ''), btrim(q.email_address)), c.first_name, c.last_name,
-           l.company_name, coalesce((SELECT p.failures FROM provider_limits AS p
+    SELECT q.id, v_now, c.id, coalesce(nullif(btrim(c.email), ''), btrim(q.email_address)), c.first_name::text, c.last_name::text,
+           l.company_name::text, coalesce((SELECT p.failures FROM provider_limits AS p
                                      WHERE p.provider = p_provider AND p.window_name = 'pause'), 0), 0, NULL::text
     FROM claimed AS q
     LEFT JOIN LATERAL (

@@ -29,7 +29,7 @@ BEGIN
     )
     SELECT m.id, m.from_address, m.from_name, left(m.text, 60000),
            CASE WHEN btrim(m.text, E' \t\r\n') = '' THEN left(m.html, 200000) END,
-           c.id, coalesce(l.id, c.client_id), c.title
+           c.id, coalesce(l.id, c.client_id), c.title::text
     FROM claimed AS m
     LEFT JOIN contacts AS c ON c.id = m.contact_id AND c.tenant_id = p_tenant_id
     LEFT JOIN clients AS l ON l.id = m.client_id AND l.tenant_id = p_tenant_id

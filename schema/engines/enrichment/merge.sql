@@ -80,7 +80,8 @@ BEGIN
 
     RETURN QUERY
     SELECT e.id, e.source, e.extracted_data, w.contact_id, w.contact_id IS NOT NULL AND NOT w.contact_id = ANY (v_contacts),
-           c.first_name, c.last_name, c.email, c.title, c.phone, c.mobile, c.linkedin_url, l.company_name
+           c.first_name::text, c.last_name::text, c.email::text, c.title::text, c.phone::text, c.mobile::text,
+           c.linkedin_url::text, l.company_name::text
     FROM unnest(v_queue, v_wanted) AS w (queue_id, contact_id)
     JOIN contact_enrichment_queue AS e ON e.id = w.queue_id
     LEFT JOIN contacts AS c ON c.id = w.contact_id

@@ -44,7 +44,7 @@ BEGIN
                CASE
                    WHEN q.valid_until < v_today THEN 'quote_expired'
                    WHEN has_decided_quote(p_tenant_id, q.deal_id) OR is_gone(to_jsonb(d))
-                        OR word_meaning(p_tenant_id, 'deal_stage', d.stage) IN ('won', 'lost') THEN 'quote_settled'
+                        OR word_meaning(p_tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'quote_settled'
                    WHEN p.id IS NULL THEN 'quote_no_contact'
                    WHEN q.follow_up_count < q.max_follow_ups THEN 'quote_follow_up'
                    ELSE 'quote_handover'
@@ -138,7 +138,7 @@ BEGIN
                    WHEN q.outcome IS NOT NULL THEN 'the quote has an outcome'
                    WHEN q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
                    WHEN has_decided_quote(q.tenant_id, q.deal_id) THEN 'another quote of the deal has an outcome'
-                   WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage) IN ('won', 'lost') THEN 'the deal is closed'
+                   WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'the deal is closed'
                    WHEN a.kind = 'email' AND q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
                END AS refusal
         FROM scheduled_actions AS a

@@ -8,6 +8,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Apply 0001_core.sql."""
+    run_migration_sql("core_columns.sql")
     run_migration_sql("0001_core.sql")
 
 

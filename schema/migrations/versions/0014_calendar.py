@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0014_calendar"
-down_revision = "0011_word_indexes"
+down_revision = "0013_reference_indexes"
 
 
 def upgrade() -> None:
