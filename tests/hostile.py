@@ -147,8 +147,8 @@ _HEADERS: Final = st.builds(
     Header,
     name=st.sampled_from(NAMES),
     value=_TEXTS,
-    longest=st.sampled_from((80, 80, 2_000, 9_000, 400_000)),
-    number=st.sampled_from((1, 1, 1, 30, 2_100)),
+    longest=st.sampled_from((80, 80, 80, 2_000, 9_000, 9_000, 400_000)),
+    number=st.sampled_from((1, 1, 1, 1, 1, 1, 30, 30, 2_100)),
 )
 _LEAVES: Final = st.builds(
     Leaf,
