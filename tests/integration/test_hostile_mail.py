@@ -1,5 +1,6 @@
 """If these fail, one mail keeps a worker busy for minutes, or stops everybody else's."""
 
+import re
 import time
 import tracemalloc
 from collections import Counter
@@ -95,8 +96,8 @@ def test_no_hostile_mail_raises_or_stops_its_neighbours(connection: Connection, 
     outcomes = ingest_batch(connection, [("before", letter()), ("hostile", raw), ("after", letter())])
 
     assert [type(outcome) for outcome in (outcomes[0], outcomes[2])] == [Stored, Stored]
-    if isinstance(outcomes[1], Aside):
-        assert outcomes[1].reason.split(":")[0] in ("hostile", "broken", "unknown tenant")
+    if isinstance(outcomes[1], Aside):  # for a reason of its own, and for none that nobody foresaw
+        assert re.match(r"hostile: |broken: [a-z]|unknown tenant", outcomes[1].reason), outcomes[1].reason
     assert cpu_seconds(raw) < MOST_SECONDS
 
 
