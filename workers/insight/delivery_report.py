@@ -11,6 +11,7 @@ __all__ = ["Report", "reports_in"]
 _FIELD: Final = re.compile(r"^(?P<name>[A-Za-z][A-Za-z-]{2,40})[ \t]*:[ \t]*(?P<value>[^\n]{0,2000})$")
 _RECIPIENTS: Final = ("final-recipient", "original-recipient", "action", "status")
 _MOST: Final = 20
+_LONGEST_FIELD: Final = 1_000
 _SUCCESS: Final = frozenset({"delivered", "relayed", "expanded", "deliverable"})
 
 
@@ -63,11 +64,11 @@ def _fields(text: str) -> list[tuple[str, str]]:
     for line in text.split("\n"):
         field = _FIELD.match(line.rstrip())
         if field:
-            found.append((field["name"].lower(), field["value"].strip()))
+            found.append((field["name"].lower(), field["value"].strip()[:_LONGEST_FIELD]))
         elif not line.strip():
             found.append(("", ""))
         elif line[0] in " \t" and found and found[-1][0]:
-            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}"[:2_000])
+            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}"[:_LONGEST_FIELD])
     return found
 
 
