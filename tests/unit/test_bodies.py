@@ -29,6 +29,7 @@ def multipart(*parts: str, kind: str = "mixed", boundary: str = "b") -> bytes:
         ("multipart/alternative", f"{SAID}\n"),
         ("multipart/mixed; boundary=", f"{SAID}\n"),
         ("multipart/mixed; boundary=b", f"{SAID}\n--b--\n"),
+        ("multipart/mixed; boundary=b", f"{SAID}\n--b--"),
         ("multipart/mixed; boundary=other", f"--b\nContent-Type: text/plain\n\n{SAID}\n--b--\n"),
         ("multipart/mixed", f"--=_x 1\nContent-Type: text/plain\n\n{SAID}\n--=_x 1--\n"),
         ("multipart/mixed; boundary=b", f"--b\nContent-Type: text/plain\n\n{SAID}\n"),  # the end is cut off

@@ -51,6 +51,7 @@ def read_bodies(message: Message) -> Bodies:
     enclosed: list[str] = []
     notes: dict[str, None] = {}
     filled = False
+    lines = 0
     for part, inside in _parts(message):
         if inside or part.get_content_type() == "text/rfc822-headers":
             enclosed.append(_as_written(part))
@@ -61,7 +62,8 @@ def read_bodies(message: Message) -> Bodies:
         kind = parameters(part)
         if inside or not content or not _is_shown(part, kind) or len(texts) + len(pages) + len(replies) >= _MOST_TEXTS:
             continue
-        body, note = _body(content, kind)
+        body, note = _body(content, kind, unfold=lines < _MOST_FLOWED)
+        lines += body.count("\n")
         if note:
             notes[note] = None
         if kind.value == "text/calendar":
@@ -114,7 +116,7 @@ def _content(part: Message) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _body(content: bytes, kind: Parameters) -> tuple[str, str | None]:
+def _body(content: bytes, kind: Parameters, *, unfold: bool) -> tuple[str, str | None]:
     """One text, decoded and laid out as its writer saw it; and how it was decoded, if not as labelled."""
     label = kind.given.get("charset")
     if kind.value == "text/html" and not label and (meta := _META_CHARSET.search(content, 0, _HEAD_OF_PAGE)):
@@ -122,9 +124,10 @@ def _body(content: bytes, kind: Parameters) -> tuple[str, str | None]:
     text, note = decode(content, label)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if kind.value.startswith("multipart/") and (boundary := kind.given.get("boundary")):
-        text = "\n".join(line for line in text.split("\n") if line.rstrip() not in (f"--{boundary}", f"--{boundary}--"))
+        for line in (f"\n--{boundary}--\n", f"\n--{boundary}\n"):
+            text = f"\n{text}\n".replace(line, "\n")[1:-1]
     if kind.value != "text/html":
-        if kind.given.get("format", "").lower() == "flowed":
+        if unfold and kind.given.get("format", "").lower() == "flowed":
             text = _unfold_paragraphs(text, delsp=kind.given.get("delsp", "").lower() == "yes")
         text = _without_signature_block(text)
     return text, note

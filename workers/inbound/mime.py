@@ -216,6 +216,8 @@ class _Reader:
         match message.get("Content-Transfer-Encoding"):
             case "base64" if _NOT_BASE64.search(kept, 0, _SEEN_OF_BASE64):
                 del message["Content-Transfer-Encoding"]  # somebody forgot to encode it
+            case "x-uuencode" | "uuencode" | "x-uue" | "uue":
+                del message["Content-Transfer-Encoding"]  # nobody sends texts so, and they take long to decode
             case "quoted-printable":
                 kept = _BLANKS_AT_END.sub(b"\n", kept)  # some server put them behind a soft line break
         message.set_payload(kept.decode("ascii", "surrogateescape"))
