@@ -43,7 +43,9 @@ def main() -> None:
 
     results = Path(__file__).parent / "results"
     results.mkdir(exist_ok=True)
-    (results / "fleet.json").write_text(json.dumps({"reads": read, "drain": drained, "tick": ticks, "crm_writes": writes}, indent=2))
+    (results / "fleet.json").write_text(
+        json.dumps({"reads": read, "drain": drained, "tick": ticks, "crm_writes": writes}, indent=2)
+    )
     out.print(f"written to {results.name}/fleet.json")
 
 

@@ -3,6 +3,7 @@
 At 500,000 quotes and signals; `python -m bench.crm_writes ROWS` measures it alone, at as many as one has patience for.
 """
 
+import re
 import statistics
 import sys
 import tempfile
@@ -29,49 +30,42 @@ _MOST_MS_PER_DELETE = 5.0
 
 @dataclass(frozen=True)
 class _Write:
-    """A statement of the CRM's: `table` it writes, `many` rows at once or one by one, over numbers `first` to `last`."""
+    """A statement of the CRM's over the rows `first` to `last`: many at once, or one in each transaction."""
 
     name: str
-    table: str
     statement: str
-    many: bool = True
+    many: bool
+
+    @property
+    def table(self) -> str:
+        return self.name.split()[1]
 
 
-_NUMBERED = "FROM generate_series(%(first)s::integer, %(last)s::integer) AS n"
-_PLACE = "md5('tenant1')::uuid, md5('client1')::uuid, md5('contact1')::uuid"
-_EACH = "WHERE id IN (SELECT md5('{}' || n)::uuid " + _NUMBERED + ")"
-_WRITES = (
-    _Write(
-        "insert deals", "deals",
-        f"INSERT INTO deals (tenant_id, client_id, contact_id, title) SELECT {_PLACE}, 'New ' || n {_NUMBERED}",  # noqa: S608
-    ),
-    _Write(
-        "insert orders", "orders",
-        f"INSERT INTO orders (tenant_id, client_id, contact_id, order_number) SELECT {_PLACE}, 'N-' || n {_NUMBERED}",  # noqa: S608
-    ),
-    _Write("edit deals (title)", "deals", "UPDATE deals SET title = title || '.' " + _EACH.format("deal")),
-    _Write("move deals (stage)", "deals", "UPDATE deals SET stage = 'negotiation' " + _EACH.format("deal")),
-    _Write("edit orders (number)", "orders", "UPDATE orders SET order_number = order_number || '.' " + _EACH.format("order")),
-    _Write("deliver orders", "orders", "UPDATE orders SET delivered_at = now() " + _EACH.format("order")),
-    _Write("delete contacts", "contacts", "DELETE FROM contacts WHERE id = md5('contact' || %(first)s::integer)::uuid", many=False),
-    _Write("delete deals", "deals", "DELETE FROM deals WHERE id = md5('deal' || %(first)s::integer)::uuid", many=False),
-    _Write("delete clients", "clients", "DELETE FROM clients WHERE id = md5('client' || %(first)s::integer)::uuid", many=False),
-)  # fmt: skip
+def _writes() -> list[_Write]:
+    """Read bench/sql/crm_writes.sql: a line "-- name, many" or "-- name, one" stands over each statement."""
+    text = (SQL / "crm_writes.sql").read_text()
+    blocks = re.findall(r"^-- ([\w ]+), (many|one)\n(.*?);$", text, re.MULTILINE | re.DOTALL)
+    return [_Write(name, statement, many == "many") for name, many, statement in blocks]
 
 
 def measure(server: str, rows: int = _ROWS) -> list[dict[str, Any]]:
-    """Return, for each write, milliseconds and WAL bytes per row and the share of HOT updates, without and with the fleet.
+    """Return milliseconds, WAL bytes per row and the share of HOT updates of each write, without and with the fleet.
 
     Medians of several rounds over rows that no round before has touched.
     """
     text = (SQL / "crm.sql").read_text().replace("{rows}", str(rows))
-    with empty_database(server, "crm_bare") as bare, empty_database(server, "crm_fleet") as fleet:
-        with connect(bare) as without, connect(fleet) as beside:
-            for connection in (without, beside):
-                run_statements(connection, text)
-            migrate(fleet)
-            run_statements(beside, (SQL / "crm_fleet_rows.sql").read_text())
-            return [_compare(write, without, beside) for write in _WRITES]
+    with (
+        empty_database(server, "crm_bare") as bare,
+        empty_database(server, "crm_fleet") as fleet,
+        connect(bare) as without,
+        connect(fleet) as beside,
+    ):
+        for connection in (without, beside):
+            run_statements(connection, text)
+            connection.execute("SET synchronous_commit = off")  # the work, not the disk's answer to each commit
+        migrate(fleet)
+        run_statements(beside, (SQL / "crm_fleet_rows.sql").read_text())
+        return [_compare(write, without, beside) for write in _writes()]
 
 
 def _compare(write: _Write, without: Connection, beside: Connection) -> dict[str, Any]:
@@ -138,10 +132,12 @@ def _hot_share(connection: Connection, table: str) -> Callable[[], float | None]
 def main() -> None:
     """Measure alone, and print."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else _ROWS
-    with tempfile.TemporaryDirectory(prefix="fleet-bench-", ignore_cleanup_errors=True) as folder:
-        with EmbeddedServers(Path(folder), valkey=False) as servers:
-            for row in measure(servers.urls["DATABASE_URL"], rows):
-                print(row)  # noqa: T201
+    with (
+        tempfile.TemporaryDirectory(prefix="fleet-bench-", ignore_cleanup_errors=True) as folder,
+        EmbeddedServers(Path(folder), valkey=False) as servers,
+    ):
+        for row in measure(servers.urls["DATABASE_URL"], rows):
+            print(row)
 
 
 if __name__ == "__main__":

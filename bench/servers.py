@@ -26,7 +26,7 @@ def empty_database(server: str, name: str, template: str = "template0") -> Itera
 
 @contextmanager
 def filled_database(server: str, name: str, template: str | None = None) -> Iterator[tuple[str, Connection]]:
-    """Create a database, migrated and filled from bench/sql/NAME.sql, or as a copy of another, and drop it afterwards."""
+    """Create a database, migrated and filled from bench/sql/NAME.sql, or a copy of another; drop it afterwards."""
     with empty_database(server, name, template or "template0") as url, connect(url) as connection:
         if template is None:
             migrate(url)

@@ -4,6 +4,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from psycopg import sql
 
 from tests.crm import NOW, Crm, days
 from tests.sql.test_migrations import dump
@@ -18,13 +19,21 @@ def write_everything(crm: Crm) -> None:
     tenant = crm.tenant("Everything")
     client = crm.client(tenant)
     contact = crm.contact(tenant, client)
-    deal = crm.insert("deals", tenant_id=tenant, client_id=client, contact_id=contact, title="Ten licences", stage="lead")
+    deal = crm.insert(
+        "deals", tenant_id=tenant, client_id=client, contact_id=contact, title="Ten licences", stage="lead"
+    )
     order = crm.order(tenant, client_id=client, contact_id=contact, delivered_at=NOW)
     crm.update("deals", deal, stage="proposal", value=7)
     crm.update("deals", deal, title="Eleven licences")
     crm.update("orders", order, delivered_at=NOW + days(1))
-    for table, id_ in (("orders", order), ("deals", deal), ("contacts", contact), ("clients", client), ("tenants", tenant)):
-        crm.execute(f"DELETE FROM {table} WHERE id = %s", id_)
+    for table, id_ in (
+        ("orders", order),
+        ("deals", deal),
+        ("contacts", contact),
+        ("clients", client),
+        ("tenants", tenant),
+    ):
+        crm.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(sql.Identifier(table)), id_)
 
 
 def faults(crm: Crm) -> set[str]:

@@ -39,7 +39,12 @@ def faults(connection: Connection) -> list[str]:
 
     The CRM's rows were written all the same; what the fleet missed of them it finds with the next `fleet db migrate`.
     """
-    if connection.execute("SELECT WHERE to_regprocedure('recent_faults()') IS NULL OR to_regclass('fleet_faults') IS NULL").fetchone() is not None:
+    if (
+        connection.execute(
+            "SELECT WHERE to_regprocedure('recent_faults()') IS NULL OR to_regclass('fleet_faults') IS NULL"
+        ).fetchone()
+        is not None
+    ):
         return []
     rows = connection.execute("SELECT * FROM recent_faults()")
     return [

@@ -12,7 +12,7 @@ from workers.settings import settings
 
 
 def fleet_status(connection: Connection) -> dict[str, Any]:
-    """Return plain JSON values: per engine its last run, due items and missed slot; actions by status; refusals; faults."""
+    """Return plain JSON values: per engine its last run, due items and slot; actions by status; refusals; faults."""
     now, zone = clock.now(), settings().time_zone
     with transaction(connection):
         rows = {row["engine"]: row for row in connection.execute("SELECT * FROM fleet_engine_status()")}
