@@ -88,8 +88,8 @@ AS $$
                           '^([^+@]+)\+[^@]*@', '\1@')
 $$;
 
--- What an address is to the tenant: a mailbox (it is listed, or mail is sent from it), staff (a profile's, or of a
--- domain that is listed whole), or NULL: somebody else's.
+-- What an address is to the tenant: a mailbox (it is listed, or mail is sent from it), a profile's, of a domain that is
+-- listed whole, or NULL: somebody else's.
 CREATE OR REPLACE FUNCTION own_address(p_tenant_id uuid, p_address text) RETURNS text
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
@@ -98,24 +98,28 @@ AS $$
                      AND m.address IN (lower(p_address), folded_address(p_address)))
           OR EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id
                      AND folded_address(y.from_address) = folded_address(p_address)) THEN 'mailbox'
+        WHEN EXISTS (SELECT FROM profiles AS p WHERE p.tenant_id = p_tenant_id
+                     AND folded_address(p.email) = folded_address(p_address)) THEN 'profile'
         WHEN EXISTS (SELECT FROM tenant_mailboxes AS m WHERE m.tenant_id = p_tenant_id
-                     AND m.address = substring(lower(p_address) FROM '@[^@]*$'))
-          OR EXISTS (SELECT FROM profiles AS p WHERE p.tenant_id = p_tenant_id
-                     AND folded_address(p.email) = folded_address(p_address)) THEN 'staff'
+                     AND m.address = substring(lower(p_address) FROM '@[^@]*$')) THEN 'domain'
     END
 $$;
 
 -- Whether somebody may answer an e-mail of ours: its recipient, a contact of the same client, or a colleague, whose
 -- address is in the same company's domain. Of everybody else's answer nothing follows by itself.
--- p_sender: folded; p_company: the sender's domain, NULL if anybody may have an address there.
-CREATE OR REPLACE FUNCTION may_answer(p_action_id bigint, p_sender text, p_company text) RETURNS boolean
+-- p_sender: folded.
+CREATE OR REPLACE FUNCTION may_answer(p_action_id bigint, p_sender text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT coalesce(bool_or(
-        w.address = p_sender OR w.domain = p_company
-        OR right(w.domain, length(p_company) + 1) = '.' || p_company
-        OR right(p_company, length(w.domain) + 1) = '.' || w.domain), false)
+        w.address = p_sender OR w.domain = s.company
+        OR right(w.domain, length(s.company) + 1) = '.' || s.company
+        OR right(s.company, length(w.domain) + 1) = '.' || w.domain), false)
     FROM scheduled_actions AS a
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN p_sender LIKE '%@%.%' AND NOT is_shared_domain(split_part(p_sender, '@', 2))
+                    THEN split_part(p_sender, '@', 2) END AS company
+    ) AS s
     LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (
         SELECT f.address, nullif(split_part(f.address, '@', 2), '') AS domain
@@ -127,10 +131,10 @@ AS $$
     WHERE a.id = p_action_id
 $$;
 
--- Who wrote a mail, of those who may have: the first who is none of the tenant's own and may answer the action; else
--- the first who is none of its own; else the first. own says what the tenant calls that address, see own_address; its
--- own people are heard like others where the message went to them.
--- p_senders: [{"address", "name", "folded", "company", "is_fleet"}], see workers/inbound/answers.py.
+-- Who wrote a mail, of those who may have: the first if he is a person of the tenant's own; else who is none of its own
+-- and may answer the action; else who is none of its own; else the first. own says what that address is to the tenant,
+-- see own_address; its own people are heard like others where the message went to them.
+-- p_senders: [{"address", "name", "folded", "is_fleet"}], see workers/inbound/answers.py.
 CREATE OR REPLACE FUNCTION inbound_sender(p_tenant_id uuid, p_action_id bigint, p_senders jsonb)
 RETURNS TABLE (address text, name text, folded text, own text, places boolean)
 LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
@@ -138,15 +142,16 @@ AS $$
     SELECT s.address, s.name, s.folded, o.own, o.places
     FROM jsonb_array_elements(p_senders) WITH ORDINALITY AS w (item, ordinal)
     CROSS JOIN LATERAL jsonb_to_record(w.item)
-        AS s (address text, name text, folded text, company text, is_fleet boolean)
+        AS s (address text, name text, folded text, is_fleet boolean)
     CROSS JOIN LATERAL (
         SELECT CASE WHEN s.is_fleet THEN 'mailbox' ELSE own_address(p_tenant_id, s.address) END AS own,
-               p_action_id IS NOT NULL AND may_answer(p_action_id, s.folded, s.company) AS places,
+               p_action_id IS NOT NULL AND may_answer(p_action_id, s.folded) AS places,
                EXISTS (SELECT FROM scheduled_actions AS a
                        WHERE a.id = p_action_id AND folded_address(a.sent_to) = s.folded) AS asked
     ) AS k
-    CROSS JOIN LATERAL (SELECT CASE WHEN NOT (k.own = 'staff' AND k.asked) THEN k.own END AS own, k.places) AS o
-    ORDER BY o.own IS NULL AND o.places DESC, o.own IS NULL DESC, w.ordinal
+    CROSS JOIN LATERAL (SELECT CASE WHEN k.own = 'mailbox' OR NOT k.asked THEN k.own END AS own, k.places) AS o
+    ORDER BY w.ordinal = 1 AND o.own IS NOT DISTINCT FROM 'profile' DESC, o.own IS NULL AND o.places DESC,
+             o.own IS NULL DESC, w.ordinal
     LIMIT 1
 $$;
 
@@ -169,7 +174,7 @@ $$;
 
 REVOKE ALL ON FUNCTION answered_action(uuid, jsonb), actions_by_subject(uuid, text, text), mailbox_tenant(text[]),
     inbound_tenant(text[], jsonb), contacts_with_address(uuid, text, text), folded_address(text), own_address(uuid, text),
-    may_answer(bigint, text, text), inbound_sender(uuid, bigint, jsonb), is_same_mail(inbound_messages, text, jsonb) FROM PUBLIC, anon, authenticated;
+    may_answer(bigint, text), inbound_sender(uuid, bigint, jsonb), is_same_mail(inbound_messages, text, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION answered_action(uuid, jsonb), actions_by_subject(uuid, text, text), mailbox_tenant(text[]),
     inbound_tenant(text[], jsonb), contacts_with_address(uuid, text, text), folded_address(text), own_address(uuid, text),
-    may_answer(bigint, text, text), inbound_sender(uuid, bigint, jsonb), is_same_mail(inbound_messages, text, jsonb) TO service_role;
+    may_answer(bigint, text), inbound_sender(uuid, bigint, jsonb), is_same_mail(inbound_messages, text, jsonb) TO service_role;

@@ -40,7 +40,7 @@ BEGIN
     IF v_kind = 'bulk' AND jsonb_array_length(p_message -> 'lists') > 0
        AND (v_action IS NOT NULL
             OR EXISTS (SELECT FROM jsonb_array_elements_text(p_message -> 'lists') AS l (address)
-                       WHERE own_address(v_tenant, l.address) = 'mailbox')) THEN
+                       WHERE own_address(v_tenant, l.address) IS NOT NULL)) THEN
         v_kind := 'reply';
     END IF;
     IF v_kind = 'reply' AND v_sender.own IS NOT NULL THEN

@@ -95,6 +95,7 @@ def test_a_stranger_opens_no_case(connection: Connection, crm: Crm) -> None:
         ["From: Care <offers@northwind.example>"],  # the tenant's sender
         ["From: Customer Care <care@fleet.example>"],  # the fleet's
         [f"From: {OURS}", "Reply-To: Olive <olive@northwind.example>"],
+        ["From: olive@northwind.example", "Reply-To: list@elsewhere.example", "Sender: list-bounces@elsewhere.example"],
     ],
 )
 def test_mail_of_our_own_people_is_no_answer(connection: Connection, crm: Crm, lines: list[str]) -> None:
@@ -153,6 +154,25 @@ def test_an_answer_through_a_list_or_group_is_its_writers(
     assert is_answered(crm, ask)
     row = crm.row("inbound_messages", reply.message)
     assert (row["from_address"], row["contact_id"]) == ("ann@acme.example", crm.actions(id=ask.action)[0]["contact_id"])
+
+
+def test_who_wants_his_answers_elsewhere_is_the_writer_all_the_same(
+    connection: Connection, crm: Crm, ask: Asked
+) -> None:
+    reply = stored(connection, answer(ask, "From: bob@acme.example", "Reply-To: Purchasing <buy@elsewhere.example>"))
+
+    assert crm.row("inbound_messages", reply.message)["from_address"] == "bob@acme.example"
+    note = stored(connection, by_hand("From: bob@acme.example", "Reply-To: buy@elsewhere.example", "Subject: Pump"))
+    assert crm.row("inbound_messages", note.message)["from_address"] == "bob@acme.example"
+
+
+def test_an_answer_through_a_group_of_a_domain_that_is_listed_whole_is_its_writers(
+    connection: Connection, crm: Crm
+) -> None:
+    ask = followed_up(crm, northwind(crm, address="@northwind.example"))
+
+    assert stored(connection, answer(ask, GROUP, REWRITTEN, "Reply-To: ann@acme.example")).kind == "reply"
+    assert stored(connection, by_hand(GROUP, "Subject: Pump")).kind == "message"
 
 
 def test_what_is_written_to_the_tenants_own_list_is_a_message_and_not_bulk(connection: Connection, crm: Crm) -> None:

@@ -8,11 +8,9 @@ from uuid import UUID
 from workers.correspondence import Named, is_reply_address, read_message_ids, read_references, read_reply_address
 from workers.inbound.parse import Parsed
 from workers.insight.addresses import fold_address
-from workers.insight.phrases import load
 from workers.settings import settings
 
 _MOST_QUOTED: Final = 200_000
-_SHARED_DOMAINS: Final = frozenset(load("shared_domains")["domains"])
 # What mail programs put before a subject, in their languages.
 _REPLY_MARKS: Final = frozenset({
     "re", "aw", "antw", "sv", "vs", "rif", "res", "odp", "ynt", "vá", "bls", "atb", "σχετ", "ответ", "回复", "答复",
@@ -51,14 +49,12 @@ class Sender(NamedTuple):
         address: As written.
         name: The display name, or None.
         folded: The address for matching.
-        company: Its domain, if a company has that to itself.
         is_fleet: Whether it is the sender of tenants that have none of their own.
     """
 
     address: str
     name: str | None
     folded: str
-    company: str | None
     is_fleet: bool
 
 
@@ -100,17 +96,12 @@ def senders(parsed: Parsed) -> list[Sender]:
     for address, name in parsed.senders:
         folded = fold_address(address)
         if not is_reply_address(address):
-            found.append(Sender(address, name, folded, _company(folded), folded == fleet))
+            found.append(Sender(address, name, folded, folded == fleet))
     return found
 
 
 def _candidates(named: Iterable[Named], *, direct: bool) -> Iterator[Candidate]:
     return (Candidate(action, None, name, genuine, direct) for action, name, genuine in named)
-
-
-def _company(folded: str) -> str | None:
-    domain = folded.rpartition("@")[2]
-    return domain if "." in domain and domain not in _SHARED_DOMAINS else None
 
 
 def _unmarked(subject: str) -> tuple[str, str]:

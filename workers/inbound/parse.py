@@ -25,7 +25,7 @@ _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a 
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
 _ENVELOPE: Final = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
-_SENDERS: Final = ("From", "X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To", "Sender")
+_BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To")
 _KEPT: Final = (
     "Auto-Submitted", "Cc", "Delivered-To", "From", "Importance", "List-Id", "List-Unsubscribe", "Message-ID",
     "Organization", "Precedence", "Reply-To", "Return-Path", "Sender", "User-Agent", "X-Autoreply", "X-Autorespond",
@@ -141,7 +141,8 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
     bodies = read_bodies(message)
     subject = headers.text("Subject")
     judgement = _judgement(message, subject, bodies)
-    senders = tuple(dict.fromkeys(filter(None, map(headers.mailbox, _SENDERS))))
+    sender = headers.mailbox("From") or headers.mailbox("Sender")
+    senders = tuple(dict.fromkeys(filter(None, [sender, *map(headers.mailbox, _BEHIND_LISTS)])))
     if not senders:
         if judgement.kind == "reply":
             raise _UnreadableError("broken: no sender")
