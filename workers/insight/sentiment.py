@@ -245,14 +245,14 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
-def _named(clause: str) -> set[str]:
+def _named(clause: str) -> frozenset[str]:
     """The issues that a clause names."""
-    named: set[str] = set()
-    hinted: set[str] = set()
-    for issues in filter(None, map(_issues_of, tokenize(clause).texts)):
-        named |= issues.sure
-        hinted |= issues.hinted
-    return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
+    found = [*filter(None, map(_issues_of, tokenize(clause).texts))]
+    if not found:
+        return frozenset()
+    named = frozenset[str]().union(*(issues.sure for issues in found))
+    hinted = frozenset[str]().union(*(issues.hinted for issues in found)) - named
+    return named | {issue for issue in hinted if _issue_words()[issue].phrases.search(clause)}
 
 
 class _Named(NamedTuple):
