@@ -13,7 +13,7 @@ from operator import mul
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
-from workers.insight.polarity import FIGURES, figures, lexicon
+from workers.insight.polarity import FIGURES, figures, polarity
 from workers.insight.tokens import Tokens, tokenize
 
 __all__ = ["EVIDENCE", "Chances", "Mood", "chances", "mood_of"]
@@ -59,7 +59,7 @@ class _Head(NamedTuple):
         bias: of any text.
         figures: of each figure.
         said: of a name or a pair; negative in the real part and positive in the imaginary one, to add up both at once.
-        values: polarity of single words, -4..4.
+        values: polarity of single words.
     """
 
     bias: tuple[float, float]
@@ -84,7 +84,7 @@ def _head() -> _Head:
         bias=tuple(data["bias"]),
         figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
         said=said,
-        values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
+        values=polarity(data["prior"]),
     )
 
 

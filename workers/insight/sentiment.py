@@ -233,7 +233,8 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
     found: set[str] = set()
     least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
     for sentence in sentences:
-        if not _named(sentence) - found:
+        whole = mood_of(sentence)
+        if whole is None or whole.chances.negative < _CONTENT or not _named(sentence) - found:
             continue
         for clause in _CLAUSE.split(sentence):
             named = _named(clause) - found
