@@ -176,3 +176,12 @@ class Crm:
     def templates(self) -> Counter[str]:
         """Return how many actions of each template were written."""
         return Counter(row["template"] for row in self.actions())
+
+
+def stalled_deal(crm: Crm, **values: Any) -> UUID:
+    """Let a new tenant have one deal that was silent for nine days, with a contact to ask; return the tenant."""
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    contact = crm.contact(tenant, client)
+    crm.deal(tenant, client_id=client, contact_id=contact, **{"last_activity_at": NOW - days(9)} | values)
+    return tenant

@@ -39,6 +39,18 @@ def letter(
     return bytes(message)
 
 
+def by_hand(*lines: str, body: str | bytes = "Yes, that suits us. Please go ahead.\n") -> bytes:
+    """Return a mail of which each header line, and every byte of the body, is as given; what is not given is usual."""
+    given = {line.partition(":")[0].lower() for line in lines}
+    usual = (
+        f"From: {CUSTOMER}", f"To: {OURS}", "Subject: Re: your message", "Date: Mon, 02 Mar 2026 10:00:00 +0100",
+        f"Message-ID: <{next(_NUMBER)}@acme.example>", "MIME-Version: 1.0",
+    )  # fmt: skip
+    head = [*lines, *(line for line in usual if line.partition(":")[0].lower() not in given)]
+    text = body.encode() if isinstance(body, str) else body
+    return "".join(f"{line}\n" for line in head).encode() + b"\n" + text
+
+
 def bounce(about: str, address: str, status: str, *, action: str = "failed", said: str = "no such user") -> bytes:
     """Return the report of a mail server about the message with that Message-ID."""
     number = next(_NUMBER)

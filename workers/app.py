@@ -1,13 +1,20 @@
 """The Celery app: `celery -A workers.app worker | beat | flower | call workers.deals.run`."""
 
+import os
 import sys
+import warnings
 from typing import Any, Final
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
+from celery.signals import celeryd_init, setup_logging
+from kombu.entity import Queue
 
+from workers import logs
 from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
+from workers.resources import shipped
 from workers.runtime.tasks import register as register_engines
 from workers.runtime.timetable import timetable
 from workers.settings import redis_url, settings, usable_home
@@ -43,10 +50,10 @@ def _configuration() -> dict[str, Any]:
         "timezone": chosen.fleet_timezone,
         "beat_schedule": timetable(),
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
-        # Named here, so that a worker without --queues serves both.
-        "task_queues": {"engines": {}, "delivery": {}},
+        # Named here, so that a worker without --queues serves all of them, and Flower shows them.
+        "task_queues": [Queue(name, routing_key=name) for name in ("engines", "delivery", "inbound")],  # type: ignore[no-untyped-call]
         "task_default_queue": "engines",
-        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "delivery"}},
+        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "inbound"}},
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_TIME_LIMIT,
@@ -55,7 +62,6 @@ def _configuration() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
         "task_send_sent_event": True,
-        "worker_hijack_root_logger": True,
     }
 
 
@@ -66,6 +72,21 @@ except FleetError as problem:
     print(f"fleet: {problem}", file=sys.stderr)  # no log is set up yet
     sys.exit(2)
 
+
+def _set_up_logs(*, loglevel: int, logfile: str | None, **_: object) -> None:
+    """Write the fleet's log lines instead of Celery's."""
+    logs.configure(loglevel, logfile)
+
+
+def _may_run_as_root(**_: object) -> None:
+    """Leave out Celery's warning: root is dangerous with messages that can carry code, and these are JSON only."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+# Flower reads its settings from there, whatever folder it is started in.
+os.environ.setdefault("FLOWER_CONF", str(shipped("flowerconfig.py")))
+setup_logging.connect(_set_up_logs)
+celeryd_init.connect(_may_run_as_root)
 register_engines(app)
 register_delivery(app)
 register_inbound(app)

@@ -7,6 +7,11 @@ class FleetError(Exception):
     """The command cannot go on; it ends with exit code 2 and this message instead of a traceback."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return an error's first line, or its class where it has no words."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class ConfigurationError(FleetError):
     """A setting is missing, unknown or invalid; the message names the variable."""
 

@@ -8,7 +8,9 @@ from workers.settings import settings
 
 @cache
 def shipped(name: str) -> Path:
-    """Return the path of `schema` or `Procfile`: beside the package in a checkout, inside it when installed.
+    """Return the path of `schema`, `Procfile` or `flowerconfig.py`.
+
+    They are beside the package in a checkout, and inside it when installed.
 
     Raises:
         FileNotFoundError: neither place has it; the installation is damaged.

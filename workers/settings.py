@@ -10,7 +10,7 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -98,6 +98,13 @@ def _header_value(value: SecretStr) -> SecretStr:
     return value
 
 
+def _login(value: SecretStr) -> SecretStr:
+    user, _, password = value.get_secret_value().partition(":")
+    if not user or not password:
+        raise ValueError("must be USER:PASSWORD")
+    return value
+
+
 # What may hold a password is left out where settings are printed.
 PostgresUrl = Annotated[str | None, AfterValidator(_postgres_url), Field(repr=False)]
 RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket"), Field(repr=False)]
@@ -135,6 +142,8 @@ class Settings(BaseSettings):
     fleet_max_attempts: int = Field(default=12, ge=1, le=50)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
+    fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
+    fleet_log: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")
     def _refuse_unknown(self) -> Self:

@@ -60,7 +60,8 @@ def evaluate() -> Evaluation:
             classes = [label for label in CLASSES if [label] in truth]
             scored = score(f"{system}, {name}", truth, [[label] for label, _ in judged], classes)
             rows += scored if name == "own" else [row for row in scored if row["class"] == "macro"]
-            notes.append(f"{system}, {name}: {_recall_note(truth, [value for _, value in judged])}")
+            found = recall_at_85(truth, [value for _, value in judged])
+            notes.append(f"{system}, {name}: recall of negatives at precision .85: {found:.2f}")
     return {"name": "sentiment", "rows": rows, "notes": notes}
 
 
@@ -92,8 +93,8 @@ def _vader(compound: float) -> tuple[str, float]:
     return "negative" if compound <= -_VADER_NEUTRAL else "neutral", compound
 
 
-def _recall_note(truth: list[list[str]], scores: list[float]) -> str:
-    """How many unhappy writers are found if 15 of 100 alarms may be false."""
+def recall_at_85(truth: list[list[str]], scores: list[float]) -> float:
+    """The share of unhappy writers that is found if 15 of 100 alarms may be false."""
     ranked = sorted(zip(scores, truth, strict=True), key=lambda pair: pair[0])
     unhappy = sum(labels == ["negative"] for labels in truth)
     best = found = 0
@@ -102,4 +103,4 @@ def _recall_note(truth: list[list[str]], scores: list[float]) -> str:
         tied = count < len(ranked) and ranked[count][0] == value  # an alarm level takes in all of a score
         if not tied and found / count >= 0.85:
             best = found
-    return f"recall of negatives at precision .85: {best / max(unhappy, 1):.2f}"
+    return best / max(unhappy, 1)

@@ -63,5 +63,9 @@ SELECT id, tenant_id, 'Licence', 'client', id, current_date - 365, current_date,
        CASE WHEN n % 10 BETWEEN 1 AND 5 THEN now() - interval '1 day' END
 FROM numbered;
 
+-- What triggers would have kept.
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC');
+UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC');
+
 SET session_replication_role = origin;
 VACUUM ANALYZE;

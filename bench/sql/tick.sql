@@ -22,5 +22,10 @@ INSERT INTO compliance_checks (tenant_id, compliance_type, entity_type, entity_i
 SELECT tenant_id, 'Licence', 'client', id, current_date - 365, current_date, now() + interval '9 days', 'awaiting_response', now()
 FROM numbered;
 
+-- What triggers would have kept.
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC');
+UPDATE compliance_schedule SET notify_at = compliance_notice_at(next_due_at, notification_days_before, 'UTC');
+UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC');
+
 SET session_replication_role = origin;
 VACUUM ANALYZE;

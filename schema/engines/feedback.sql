@@ -139,6 +139,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(p_tenant_id);
     v_status constant text := action_status(p_tenant_id, 'feedback');
 BEGIN
     RETURN QUERY
@@ -189,7 +190,7 @@ BEGIN
                                        client_id, contact_id, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'feedback', 'email', 'feedback_request',
                jsonb_build_object('order_number', d.order_number, 'first_name', d.first_name,
-                                  'delivered_on', to_char(d.delivered_at, 'FMDD FMMonth')),
+                                  'delivered_on', to_char(d.delivered_at AT TIME ZONE v_zone, 'FMDD FMMonth')),
                'feedback_request', d.id, d.client_id, d.contact_id, v_now, v_status,
                'feedback:' || d.id, p_run
         FROM decided AS d WHERE d.reason IS NULL
@@ -222,7 +223,8 @@ $$;
 CREATE OR REPLACE FUNCTION feedback_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(r.due_at) FROM feedback_requests AS r WHERE r.due_at > fleet_now()
+    SELECT min(r.due_at) FROM feedback_requests AS r
+    WHERE r.due_at > fleet_now() AND action_status(r.tenant_id, 'feedback') IS NOT NULL
 $$;
 
 -- A question leaves only while its request waits for an answer. The task that follows a bad answer is always wanted.
@@ -344,7 +346,8 @@ BEGIN
         sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
         response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
     WHERE id = v_request.id;
-    IF (v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
+    -- "recover" asks the score, which finds more of the unhappy than the label does.
+    IF ((p_judgement ->> 'recover')::boolean OR v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
        AND NOT v_request.service_recovery_triggered THEN
         PERFORM recover_service(p_message, v_request.id, p_judgement);
     END IF;

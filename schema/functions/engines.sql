@@ -4,7 +4,8 @@
 --
 --   NAME_due_tenants()       the tenants with work that is due now; cost grows with what is due, not with the tenants
 --   NAME_due_count()         what `fleet status` counts as due now, per tenant
---   NAME_next_due()          the next instant after now at which anything falls due; NULL: never
+--   NAME_next_due()          the next instant after now at which anything falls due where the engine is not off; NULL:
+--                            never
 --   NAME_guard(actions)      which of these actions are no longer wanted, each with the reason; the others may leave
 --   NAME_settled(actions)    these actions were just sent, refused, failed, cancelled, or revived by an operator: what
 --                            that means for their subjects

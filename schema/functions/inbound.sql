@@ -1,56 +1,11 @@
--- Inbound mail: whose it is, what it answers, and what an answer stops. One message is one call of
--- ingest_message, and all of it happens in that call's transaction or not at all.
-
--- The e-mail of ours that a message answers, of one tenant or (NULL) of any. Only one that was at least tried
--- can be answered, and another tenant's is never found.
--- p_answered: [{"action", "tenant"}], the likeliest first.
-CREATE OR REPLACE FUNCTION answered_action(p_tenant_id uuid, p_answered jsonb) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT a.id FROM jsonb_array_elements(p_answered) WITH ORDINALITY AS w (item, ordinal)
-    JOIN scheduled_actions AS a
-        ON a.id = (w.item ->> 'action')::bigint AND a.tenant_id = (w.item ->> 'tenant')::uuid
-    WHERE (p_tenant_id IS NULL OR a.tenant_id = p_tenant_id) AND a.kind = 'email'
-      AND (a.attempts > 0 OR a.status = 'sent' OR a.message_id IS NOT NULL)
-    ORDER BY w.ordinal LIMIT 1
-$$;
-
--- The tenant that one of these addresses, the first of them that is listed, belongs to.
-CREATE OR REPLACE FUNCTION mailbox_tenant(p_recipients text[]) RETURNS uuid
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT m.tenant_id FROM unnest(p_recipients) WITH ORDINALITY AS r (address, ordinal)
-    JOIN tenant_mailboxes AS m ON m.address IN (r.address, substring(r.address FROM '@[^@]*$'))
-    ORDER BY r.ordinal, m.address LIKE '@%' LIMIT 1
-$$;
-
--- The tenant a mail is for: by the mailbox it reached, else by the message of ours that it answers, else by
--- the address one tenant alone sends from. NULL: nobody we know.
--- p_recipients: addresses in lower case, the envelope's before the headers'; p_answered: as for answered_action.
-CREATE OR REPLACE FUNCTION inbound_tenant(p_recipients text[], p_answered jsonb) RETURNS uuid
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT coalesce(
-        mailbox_tenant(p_recipients),
-        (SELECT a.tenant_id FROM scheduled_actions AS a WHERE a.id = answered_action(NULL, p_answered)),
-        (SELECT min(y.tenant_id::text)::uuid FROM tenant_delivery AS y
-         WHERE lower(btrim(y.from_address)) = ANY (p_recipients) HAVING count(*) = 1))
-$$;
-
--- Contacts whose address, case and plus-tag folded, is p_folded, the surest first: who bears it as it is
--- written, then primary contacts, then the eldest.
-CREATE OR REPLACE FUNCTION contacts_with_address(p_tenant_id uuid, p_folded text, p_written text)
-RETURNS TABLE (contact_id uuid, client_id uuid, email text)
-LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
-AS $$
-    SELECT c.id, c.client_id, c.email FROM contacts AS c
-    WHERE c.tenant_id = p_tenant_id AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') = p_folded
-    ORDER BY lower(c.email) = lower(p_written) DESC, c.is_primary DESC, c.created_at, c.id
-$$;
+-- Inbound mail: what is stored, and what an answer stops. One message is one call of ingest_message, and all of it
+-- happens in that call's transaction or not at all. Whose a message is and what it answers: correspondence.sql.
 
 -- Stores a message and does what follows from it; the same message again changes nothing. Two workers with
--- one message meet at the unique Message-ID: the second waits there, and finds it stored.
--- p_message: the columns of inbound_messages, and "folded" (the sender) and "recipients";
+-- one message meet at the unique Message-ID: the second waits there, and finds it stored. Another mail under a
+-- Message-ID that was used before gets one of its own.
+-- p_message: the columns of inbound_messages; "senders", see inbound_sender; "recipients"; "lists", the addresses of
+-- the lists it came through; "subject_answered", see actions_by_subject, or null;
 -- p_judgement: what the writer wants and feels, see apply_reply; p_bounce: see apply_bounce.
 CREATE OR REPLACE FUNCTION ingest_message(
     p_fingerprint text, p_tenant_id uuid, p_message jsonb, p_answered jsonb, p_judgement jsonb, p_bounce jsonb
@@ -60,49 +15,101 @@ AS $$
 DECLARE
     v_tenant constant uuid := coalesce(p_tenant_id, inbound_tenant(
         ARRAY(SELECT jsonb_array_elements_text(p_message -> 'recipients')), p_answered));
-    v_action constant bigint := answered_action(v_tenant, p_answered);
-    v_id uuid;
+    v_action bigint := answered_action(v_tenant, p_answered);
     v_kind text := p_message ->> 'kind';
+    v_sender record;
+    v_matches bigint[] := '{}';
+    v_why text;
+    v_message_id text := p_message ->> 'message_id';
+    v_stored inbound_messages;
+    v_id uuid;
 BEGIN
     IF v_tenant IS NULL THEN
         RETURN QUERY SELECT 'unknown', NULL::uuid, NULL::uuid, NULL::text, NULL::bigint;
         RETURN;
     END IF;
-    IF v_kind = 'reply' AND v_action IS NULL THEN
-        v_kind := 'message';
+    -- Without a row all its fields are NULL: a mail server's report may have no sender. One list of senders is what
+    -- workers of the last release do not send.
+    SELECT * INTO v_sender FROM inbound_sender(v_tenant, v_action, coalesce(
+        p_message -> 'senders',
+        jsonb_build_array(jsonb_build_object('address', p_message -> 'from_address', 'name', p_message -> 'from_name',
+                                             'folded', p_message -> 'folded'))));
+
+    -- A list is bulk to whoever only reads it. An answer that came through one is an answer, and what came through
+    -- the tenant's own was written to the tenant.
+    IF v_kind = 'bulk' AND jsonb_array_length(p_message -> 'lists') > 0
+       AND (v_action IS NOT NULL
+            OR EXISTS (SELECT FROM jsonb_array_elements_text(p_message -> 'lists') AS l (address)
+                       WHERE own_address(v_tenant, l.address) IS NOT NULL)) THEN
+        v_kind := 'reply';
+    END IF;
+    IF v_kind = 'reply' AND v_sender.own IS NOT NULL THEN
+        v_kind := 'own';
+    ELSIF v_kind = 'reply' AND v_action IS NOT NULL AND NOT v_sender.places THEN
+        v_kind := 'unplaced';
+        v_why := 'stranger';
+    ELSIF v_kind = 'reply' AND v_action IS NULL THEN
+        v_matches := ARRAY(SELECT actions_by_subject(v_tenant, v_sender.folded, p_message ->> 'subject_answered') LIMIT 2);
+        v_kind := (ARRAY['message', 'reply', 'unplaced'])[cardinality(v_matches) + 1];
+        IF v_kind = 'reply' THEN
+            v_action := v_matches[1];
+        ELSIF v_kind = 'unplaced' THEN
+            v_why := 'several';
+        END IF;
     END IF;
 
-    INSERT INTO inbound_messages (
-        tenant_id, message_id, in_reply_to, reference_ids, from_address, from_name, to_addresses, subject, sent_at,
-        text, html, headers, raw_size, kind, contact_id, client_id, action_id, received_at)
-    SELECT v_tenant, m.message_id, m.in_reply_to, m.reference_ids, m.from_address, m.from_name, m.to_addresses, m.subject,
-           m.sent_at, m.text, m.html, m.headers, m.raw_size, v_kind, c.contact_id, coalesce(c.client_id, a.client_id),
-           v_action, fleet_now()
-    FROM jsonb_to_record(p_message) AS m (
-        message_id text, in_reply_to text, reference_ids text[], from_address text, from_name text, to_addresses text[],
-        subject text, sent_at timestamptz, text text, html text, headers jsonb, raw_size integer, folded text)
-    LEFT JOIN LATERAL (
-        SELECT * FROM contacts_with_address(v_tenant, m.folded, m.from_address) LIMIT 1
-    ) AS c ON true
-    -- An action may name a client that is gone by now.
-    LEFT JOIN LATERAL (
-        SELECT l.id AS client_id FROM scheduled_actions AS x
-        JOIN clients AS l ON l.id = x.client_id AND l.tenant_id = v_tenant
-        WHERE x.id = v_action
-    ) AS a ON true
-    ON CONFLICT ON CONSTRAINT inbound_messages_tenant_id_message_id_key DO NOTHING
-    RETURNING id INTO v_id;
+    IF v_kind IN ('reply', 'message', 'unplaced') AND is_flooding(v_tenant, v_sender.address) THEN
+        v_kind := 'bulk';
+        v_why := NULL;
+    END IF;
+
+    FOR v_attempt IN 1 .. 2 LOOP
+        INSERT INTO inbound_messages (
+            tenant_id, message_id, in_reply_to, reference_ids, from_address, from_name, to_addresses, subject, sent_at,
+            text, html, headers, raw_size, digest, kind, contact_id, client_id, action_id, received_at)
+        SELECT v_tenant, v_message_id, m.in_reply_to, m.reference_ids, v_sender.address, v_sender.name, m.to_addresses,
+               m.subject, m.sent_at, m.text, m.html, m.headers, m.raw_size, m.digest, v_kind, c.contact_id,
+               coalesce(c.client_id, a.client_id), v_action, fleet_now()
+        FROM jsonb_to_record(p_message) AS m (
+            in_reply_to text, reference_ids text[], to_addresses text[], subject text, sent_at timestamptz, text text,
+            html text, headers jsonb, raw_size integer, digest text)
+        -- An action may name a client that is gone by now.
+        LEFT JOIN LATERAL (
+            SELECT x.contact_id, l.id AS client_id FROM scheduled_actions AS x
+            LEFT JOIN clients AS l ON l.id = x.client_id AND l.tenant_id = v_tenant
+            WHERE x.id = v_action AND v_kind <> 'unplaced'
+        ) AS a ON true
+        LEFT JOIN LATERAL (
+            SELECT k.contact_id, k.client_id
+            FROM ROWS FROM (contacts_with_address(v_tenant, v_sender.folded, v_sender.address)) WITH ORDINALITY
+                AS k (contact_id, client_id, email, ordinal)
+            ORDER BY k.contact_id = a.contact_id DESC NULLS LAST, k.client_id = a.client_id DESC NULLS LAST, k.ordinal
+            LIMIT 1
+        ) AS c ON true
+        ON CONFLICT ON CONSTRAINT inbound_messages_tenant_id_message_id_key DO NOTHING
+        RETURNING id INTO v_id;
+        EXIT WHEN v_id IS NOT NULL;
+        SELECT * INTO v_stored FROM inbound_messages AS s WHERE s.tenant_id = v_tenant AND s.message_id = v_message_id;
+        EXIT WHEN is_same_mail(v_stored, v_sender.folded, p_message);
+        v_message_id := format('<%s@used-message-id.invalid>', md5(concat_ws(
+            ' ', v_sender.folded, p_message ->> 'sent_at', p_message ->> 'digest')));
+    END LOOP;
 
     -- It was set aside before, for nobody we knew then perhaps.
     DELETE FROM inbound_rejects AS r WHERE r.fingerprint = p_fingerprint;
 
     IF v_id IS NOT NULL AND v_kind = 'reply' THEN
         PERFORM apply_reply(v_id, p_judgement);
-    ELSIF v_id IS NOT NULL AND v_kind = 'message' THEN
+    ELSIF v_id IS NOT NULL AND v_kind IN ('message', 'unplaced') THEN
         PERFORM heed_answer(m, NULL, p_judgement) FROM inbound_messages AS m
         WHERE m.id = v_id AND m.contact_id IS NOT NULL;
     ELSIF v_id IS NOT NULL AND v_kind IN ('bounce', 'complaint') THEN
         PERFORM apply_bounce(v_id, p_bounce);
+    END IF;
+    IF v_id IS NOT NULL AND v_kind = 'unplaced' THEN
+        PERFORM file_answer_task('answer_unplaced', m, a, p_judgement || jsonb_build_object('why', v_why))
+        FROM inbound_messages AS m, scheduled_actions AS a
+        WHERE m.id = v_id AND a.id = coalesce(v_action, v_matches[1]);
     END IF;
     RETURN QUERY SELECT CASE WHEN v_id IS NULL THEN 'duplicate' ELSE 'stored' END, v_tenant, v_id, v_kind, v_action;
 END
@@ -214,11 +221,9 @@ AS $$
         uid_validity = excluded.uid_validity, polled_at = excluded.polled_at
 $$;
 
-REVOKE ALL ON FUNCTION mailbox_tenant(text[]), inbound_tenant(text[], jsonb), answered_action(uuid, jsonb),
-    contacts_with_address(uuid, text, text), ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
+REVOKE ALL ON FUNCTION ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
     apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
     imap_position(text, bigint), advance_imap_position(text, bigint, bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION mailbox_tenant(text[]), inbound_tenant(text[], jsonb), answered_action(uuid, jsonb),
-    contacts_with_address(uuid, text, text), ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
+GRANT EXECUTE ON FUNCTION ingest_message(text, uuid, jsonb, jsonb, jsonb, jsonb), apply_reply(uuid, jsonb),
     apply_bounce(uuid, jsonb), set_aside_message(text, text, text, text, bigint), list_set_aside(integer),
     imap_position(text, bigint), advance_imap_position(text, bigint, bigint) TO service_role;

@@ -63,7 +63,7 @@ CREATE OR REPLACE TRIGGER check_in_one_tenant
     BEFORE INSERT OR UPDATE OF tenant_id, escalated_to ON compliance_checks
     FOR EACH ROW EXECUTE FUNCTION check_same_tenant('escalated_to', 'profiles');
 
--- Domains in which everybody can have a mailbox: never one tenant's.
+-- Domains in which everybody can have a mailbox: never one tenant's, and two people there are no colleagues.
 CREATE OR REPLACE FUNCTION is_shared_domain(p_domain text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
@@ -74,6 +74,22 @@ AS $$
         '|(orange|free|laposte|wanadoo|sfr)\.(fr|net)|(libero|virgilio|tiscali|alice)\.it|(bluewin|hispeed)\.ch'
         '|(ziggo|kpnmail|planet|home)\.nl|(telenet|skynet)\.be|(btinternet|sky|talktalk|virginmedia)\.(com|co\.uk)'
         '|(comcast|verizon|att|sbcglobal|cox|bellsouth)\.net|(uol|bol|terra)\.com\.br|(seznam|centrum)\.cz|(wp|o2|onet|interia)\.pl)$')
+    OR lower(p_domain) = ANY (string_to_array(
+        '139.com 189.cn 1und1.de a1.net abv.bg aim.com aliyun.com aol.co.uk aol.de aol.fr arnet.com.ar'
+        ' asia.com bbox.fr bell.net bigmir.net bigpond.com bigpond.net.au blueyonder.co.uk bredband.net'
+        ' btopenworld.com centurylink.net charter.net chello.nl club-internet.fr daum.net disroot.org duck.com'
+        ' earthlink.net eircom.net email.cz email.de email.it embarqmail.com fastmail.fm fibertel.com.ar'
+        ' foxmail.com freemail.hu frontier.com frontiernet.net hanmail.net hetnet.nl hey.com iinet.net.au'
+        ' in.com inbox.lv inbox.ru juno.com kabelmail.de kakao.com list.ru lycos.com magenta.de mailfence.com'
+        ' mindspring.com mts.net mweb.co.za my.com mynet.com nate.com neuf.fr nifty.com ntlworld.com'
+        ' numericable.fr o2.co.uk o2online.de ocn.ne.jp onet.eu online.de online.no onlinehome.de op.pl'
+        ' optonline.net optusnet.com.au otenet.gr pm.me pobox.com poczta.fm poczta.onet.pl post.com'
+        ' prodigy.net.mx protonmail.ch qip.ru rambler.ru riseup.net roadrunner.com rogers.com rr.com'
+        ' runbox.com sapo.pt shaw.ca sina.cn sympatico.ca talk21.com talktalk.net tele2.nl telia.com telus.net'
+        ' telusplanet.net tin.it tiscali.co.uk tlen.pl tuta.com tutamail.com tutanota.de ukr.net usa.net'
+        ' videotron.ca vip.163.com vip.qq.com virgin.net vodafone.de volny.cz wanadoo.es webmail.co.za'
+        ' windowslive.com windstream.net xs4all.nl xtra.co.nz yeah.net zohomail.com zoznam.sk',
+        ' '))
 $$;
 
 -- Where mail goes and who it comes from is the operator's to say and means one tenant only: an address or a domain that

@@ -80,21 +80,6 @@ AS $$
       AND a.subject_id = p_action.subject_id AND a.status IN ('suggested', 'scheduled') AND a.template <> ALL (p_keep)
 $$;
 
--- A time zone that does not exist is refused where it is written: read by claim_emails, it would stop the
--- mail of every tenant.
-CREATE OR REPLACE FUNCTION check_delivery_time_zone() RETURNS trigger
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    PERFORM fleet_now() AT TIME ZONE NEW.time_zone;
-    RETURN NEW;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER delivery_time_zone_checked
-    BEFORE INSERT OR UPDATE OF time_zone ON tenant_delivery
-    FOR EACH ROW EXECUTE FUNCTION check_delivery_time_zone();
-
 -- Tenants with actions of a kind waiting, in the order of their ids: a loose scan that reads
 -- one index entry per tenant, however much each one has waiting.
 CREATE OR REPLACE FUNCTION tenants_with_actions(p_kind text) RETURNS SETOF uuid
@@ -205,8 +190,8 @@ $$;
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
 -- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
 -- suppresses a dead address (see failures.sql).
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "run_at", "unsent",
---              "failure": {"whose", "cause", "status"}}]
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "run_at",
+--              "unsent", "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -217,10 +202,11 @@ AS $$
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
             new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
-            message_id = coalesce(r.message_id, a.message_id), lease_owner = NULL, lease_until = NULL
+            message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
+            lease_owner = NULL, lease_until = NULL
         FROM jsonb_to_recordset(p_results) AS r (
-            id bigint, status text, error text, address text, message_id text, run_at timestamptz, unsent boolean,
-            failure jsonb)
+            id bigint, status text, error text, address text, message_id text, subject text, run_at timestamptz,
+            unsent boolean, failure jsonb)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
         RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
     ), noted AS (
@@ -347,7 +333,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
-    check_delivery_time_zone(), tenants_with_actions(text), recover_actions(integer),
+    tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
     claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
     FROM PUBLIC, anon, authenticated;

@@ -13,6 +13,7 @@ BEGIN
         WHEN 'recipients' THEN coalesce(v_own.recipients, 1000)
         WHEN 'tasks' THEN coalesce(v_own.tasks, 5000)
         WHEN 'rows' THEN coalesce(v_own.rows, 10000)
+        WHEN 'mails' THEN coalesce(v_own.mails, 500)
     END;
 END
 $$;
@@ -36,14 +37,32 @@ BEGIN
 END
 $$;
 
--- Whether a tenant never wrote to an address before.
+-- Whether a tenant never wrote to a mailbox before.
 CREATE OR REPLACE FUNCTION is_new_recipient(p_tenant_id uuid, p_address text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN NOT EXISTS (
         SELECT FROM scheduled_actions AS a
-        WHERE a.tenant_id = p_tenant_id AND lower(a.sent_to) = lower(p_address) AND a.status = 'sent' AND a.kind = 'email');
+        WHERE a.tenant_id = p_tenant_id AND a.status = 'sent' AND a.kind = 'email'
+          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@')
+            = regexp_replace(lower(p_address), '^([^+@]+)\+[^@]*@', '\1@'));
+END
+$$;
+
+-- Whether a sender has written to a tenant so often that its mail is kept, and starts nothing any more.
+CREATE OR REPLACE FUNCTION is_flooding(p_tenant_id uuid, p_address text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_quota constant integer := tenant_quota(p_tenant_id, 'mails');
+BEGIN
+    RETURN v_quota <= (
+        SELECT count(*) FROM (
+            SELECT FROM inbound_messages AS m
+            WHERE m.tenant_id = p_tenant_id AND m.from_address = p_address AND m.received_at > fleet_now() - interval '24 hours'
+            LIMIT v_quota
+        ) AS received);
 END
 $$;
 
@@ -80,6 +99,8 @@ CREATE OR REPLACE TRIGGER checks_within_quota
     AFTER INSERT ON compliance_checks
     FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
 
-REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), check_row_quota()
+REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text),
+    check_row_quota()
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text) TO service_role;
+GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text)
+    TO service_role;

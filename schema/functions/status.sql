@@ -35,6 +35,14 @@ BEGIN
 END
 $$;
 
+-- Since when this database has the fleet: nobody missed what was before. SECURITY DEFINER, because the history of
+-- migrations is the owner's.
+CREATE OR REPLACE FUNCTION fleet_installed_at() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    SELECT min(h.applied_at) FROM fleet_migration_history AS h
+$$;
+
 -- What engines cannot do until a person mends it: whose it is, what it is, and the reason.
 CREATE OR REPLACE FUNCTION fleet_refused() RETURNS TABLE (engine text, tenant_name text, what text, error text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
@@ -92,18 +100,21 @@ AS $$
     ORDER BY a.id
 $$;
 
--- Every tenant, and the modes of the engines that do not work automatically for it.
-CREATE OR REPLACE FUNCTION list_tenants() RETURNS TABLE (tenant_id uuid, name text, modes jsonb)
+-- Every tenant, the modes of the engines that do not work automatically for it, and what the operator stopped.
+CREATE OR REPLACE FUNCTION list_tenants() RETURNS TABLE (tenant_id uuid, name text, modes jsonb, stops jsonb)
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT t.id, t.name, coalesce(jsonb_object_agg(s.engine, s.mode) FILTER (WHERE s.mode <> 'automatic'), '{}')
+    SELECT t.id, t.name,
+           coalesce((SELECT jsonb_object_agg(s.engine, s.mode) FROM engine_settings AS s
+                     WHERE s.tenant_id = t.id AND s.mode <> 'automatic'), '{}'),
+           coalesce((SELECT jsonb_agg(jsonb_build_object('engine', o.engine, 'reason', o.reason, 'by', o.stopped_by,
+                                                         'at', o.stopped_at) ORDER BY o.stopped_at)
+                     FROM operator_stops AS o WHERE o.tenant_id = t.id), '[]')
     FROM tenants AS t
-    LEFT JOIN engine_settings AS s ON s.tenant_id = t.id
-    GROUP BY t.id, t.name
     ORDER BY t.name, t.id
 $$;
 
-REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), engine_next_due(text), fleet_refused(),
+REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
     list_actions(text, integer), actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), engine_next_due(text), fleet_refused(),
+GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
     list_actions(text, integer), actions_of_run(bigint), list_tenants() TO service_role;

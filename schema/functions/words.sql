@@ -49,6 +49,17 @@ BEGIN
 END
 $$;
 
+-- The words that tenants explained themselves; p_tenant_id NULL: all of them.
+CREATE OR REPLACE FUNCTION list_words(p_tenant_id uuid)
+RETURNS TABLE (tenant_name text, kind text, word text, meaning text, decided_by text, decided_at timestamptz)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT t.name, w.kind, w.word, w.meaning, w.decided_by, w.decided_at FROM crm_words AS w
+    JOIN tenants AS t ON t.id = w.tenant_id
+    WHERE p_tenant_id IS NULL OR w.tenant_id = p_tenant_id
+    ORDER BY t.name, w.kind, w.word
+$$;
+
 -- Words that nobody knows and that keep rows from being worked, with how many: stages of deals, statuses of orders.
 CREATE OR REPLACE FUNCTION unknown_words()
 RETURNS TABLE (tenant_id uuid, tenant_name text, kind text, word text, n bigint)
@@ -75,8 +86,8 @@ AS $$
     ORDER BY t.name, u.kind, u.n DESC, u.word
 $$;
 
-REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), set_word(uuid, text, text, text, text), unknown_words()
-    FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), set_word(uuid, text, text, text, text),
+    list_words(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), unknown_words() TO service_role;
+GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words() TO service_role;

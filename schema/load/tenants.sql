@@ -8,7 +8,7 @@ WITH record AS (
     RETURNING id
 ), delivery AS (
     INSERT INTO tenant_delivery (tenant_id, paused, time_zone, from_name, from_address)
-    SELECT r.id, r.paused, coalesce(r.time_zone, 'UTC'), r.from_name, r.from_address
+    SELECT r.id, r.paused, r.time_zone, r.from_name, r.from_address
     FROM record AS r JOIN inserted USING (id)
     WHERE r.paused OR num_nonnulls(r.time_zone, r.from_name, r.from_address) > 0
 )

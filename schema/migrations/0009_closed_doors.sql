@@ -50,10 +50,11 @@ CREATE TABLE tenant_quotas (
     messages   integer CHECK (messages >= 0),     -- e-mails sent
     recipients integer CHECK (recipients >= 0),   -- of these, to addresses never written to before
     tasks      integer CHECK (tasks >= 0),        -- tasks and cases filed
-    rows       integer CHECK (rows >= 0)          -- rows that its users add to a queue of the engines
+    rows       integer CHECK (rows >= 0),         -- rows that its users add to a queue of the engines
+    mails      integer CHECK (mails >= 0)         -- mails of one sender that are acted on
 );
+CREATE INDEX idx_inbound_sender ON inbound_messages (tenant_id, from_address, received_at);
 ALTER TABLE scheduled_actions ADD COLUMN new_recipient boolean;
-CREATE INDEX idx_actions_recipient ON scheduled_actions (tenant_id, lower(sent_to)) WHERE status = 'sent' AND kind = 'email';
 CREATE INDEX idx_actions_sent ON scheduled_actions (tenant_id, (kind = 'email'), sent_at) WHERE status = 'sent';
 
 -- A schedule that is due in 1926, or never, is a slip of the pen.
@@ -66,3 +67,5 @@ ALTER TABLE tenant_delivery ADD CONSTRAINT tenant_delivery_from_length
     CHECK (length(from_address) <= 320 AND length(from_name) <= 200) NOT VALID;
 ALTER TABLE contact_enrichment_queue ADD CONSTRAINT contact_enrichment_queue_address_length
     CHECK (length(email_address) <= 320) NOT VALID;
+
+DROP FUNCTION IF EXISTS list_tenants();  -- it tells of the stops too now, and a function's columns cannot be replaced

@@ -19,4 +19,5 @@ CREATE INDEX idx_delivery_failures_message ON delivery_failures (inbound_message
 -- One kind more than before: no row that is there can be wrong, so none is read.
 ALTER TABLE inbound_messages DROP CONSTRAINT inbound_messages_kind_check;
 ALTER TABLE inbound_messages ADD CONSTRAINT inbound_messages_kind_check
-    CHECK (kind IN ('reply', 'message', 'auto_reply', 'out_of_office', 'bounce', 'complaint', 'bulk')) NOT VALID;
+    CHECK (kind IN
+        ('reply', 'message', 'own', 'unplaced', 'auto_reply', 'out_of_office', 'bounce', 'complaint', 'bulk')) NOT VALID;

@@ -27,6 +27,7 @@ TROUBLE = (
     lambda n: b"To: care@northwind.example\nSubject: %d\n\nnobody wrote this\n" % n,
     lambda n: HEAD + b"X: y\n" * 2_100 + b"\n%d" % n,
     lambda n: HEAD + b"Content-Type: message/rfc822\n\n" * 40 + HEAD + b"\n%d" % n,
+    lambda n: HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\n%d\n" % n * 1_100,
     lambda n: letter(f"number {n}", to="nobody@elsewhere.example"),
     lambda n: b"\0\xff%d\r\r" % n,
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.sentiment import KEY_ISSUES, score_sentiment
+from workers.insight.sentiment import KEY_ISSUES, UNHAPPY_AT, Sentiment, score_sentiment
 from workers.insight.tokens import MAX_CHARS, MAX_TOKENS, tokenize
 
 
@@ -185,10 +185,84 @@ def test_an_apology_of_the_writer_is_no_complaint(text: str) -> None:
         ("3 stars", "neutral"),
         ("2/10", "negative"),
         ("1 star", "negative"),
+        ("one star", "negative"),
+        ("1/5", "negative"),
+        ("Two out of ten.", "negative"),
+        ("⭐", "negative"),
+        ("★☆☆☆☆", "negative"),
+        ("★★★☆☆", "neutral"),
+        ("⭐⭐⭐⭐⭐", "positive"),
+        ("1/5. The rest I told your driver.", "negative"),
+        ("One star, and that is for the biscuits.", "negative"),
+        ("Five stars from the whole workshop!", "positive"),
     ],
 )
 def test_points_and_stars_are_an_answer(text: str, label: str) -> None:
     assert score_sentiment(text).label == label
+
+
+@pytest.mark.parametrize("text", ["The meeting was moved to 1/5.", "Is there a two star hotel near the site?"])
+def test_a_date_or_a_hotel_gives_no_points(text: str) -> None:
+    assert score_sentiment(text).label == "neutral"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I do not think I will come back.",
+        "I don't believe we would ever be ordering here again.",
+        "We did not like the new cups.",
+        "Can't say that I plan to return.",
+    ],
+)
+def test_who_does_not_think_of_coming_back_is_unhappy(text: str) -> None:
+    assert score_sentiment(text).label == "negative"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On hold for fifty minutes, then the line went dead.",
+        "Two weeks on and still no reply from your office.",
+        "Your fitter left before the unit was running.",
+        "Three of the four boxes were empty.",
+    ],
+)
+def test_who_tells_what_happened_without_a_word_of_mood_is_unhappy(text: str) -> None:
+    assert score_sentiment(text).label == "negative"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("#neveragain", "negative"),
+        ("#WorstServiceEver", "negative"),
+        ("#verydisappointed", "negative"),
+        ("#bestservice", "positive"),
+        ("#4711 is the order number.", "neutral"),
+    ],
+)
+def test_a_hashtag_is_read_as_its_words(text: str, label: str) -> None:
+    assert score_sentiment(text).label == label
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Price wise it is the same as last year.",
+        "The two titles cost 40 and 60 euros respectively.",
+        "Which cut of steel did you use?",
+    ],
+)
+def test_a_word_of_praise_or_blame_in_another_sense_is_no_mood(text: str) -> None:
+    assert score_sentiment(text).label == "neutral"
+
+
+def test_an_unhappy_customer_is_looked_after_even_if_the_label_is_neutral() -> None:
+    assert Sentiment("neutral", UNHAPPY_AT, ()).unhappy
+    assert not Sentiment("neutral", 0.0, ()).unhappy
+    assert score_sentiment("Nobody rang back and the tap still drips.").unhappy
+    assert not score_sentiment("Lovely work, thank you.").unhappy
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,54 @@ def test_ordinary_business_is_no_signal(text: str) -> None:
     assert kinds(text) == set()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On hold for an hour and then cut off.",
+        "The seat was broken and the crew just shrugged.",
+        "Third week without internet, and your line only plays music.",
+        "Paid for express and it took nine days.",
+    ],
+)
+def test_a_short_complaint_without_the_word_is_heard(text: str) -> None:
+    assert "complaint" in kinds(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["I quit.", "We're out.", "Close my account.", "Not renewing.", "You have lost a customer."]
+)
+def test_a_customer_who_leaves_in_three_words_is_at_risk(text: str) -> None:
+    assert "churn_risk" in kinds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please cancel my transfer from this morning.",
+        "How do I cancel a payment that is pending?",
+        "Can you cancel the order for the second pump?",
+        "I quit smoking in May.",
+        "My colleague left the firm in March.",
+    ],
+)
+def test_who_cancels_something_else_stays(text: str) -> None:
+    assert "churn_risk" not in kinds(text)
+
+
+@pytest.mark.parametrize("text", ["Cancel our standing order.", "I want to cancel my order and close my account."])
+def test_who_cancels_what_binds_him_does_not_stay(text: str) -> None:
+    assert "churn_risk" in kinds(text)
+
+
+def test_a_rival_that_is_only_named_is_heard() -> None:
+    assert "competitor_mention" in kinds("Orbix does that for free.")
+
+
+def test_one_sentence_may_carry_two_signals() -> None:
+    text = "This is the third wrong invoice, and we will not renew the contract."
+    assert {"complaint", "churn_risk"} <= kinds(text)
+
+
 def test_a_newsletter_says_nothing() -> None:
     assert kinds("Upgrade now to our premium plan!\n\nYou can unsubscribe at any time.") == set()
 

@@ -1,6 +1,7 @@
 """If these fail, Apollo is paid twice, asked against its limits, or what it says is lost."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from workers.db.session import connect
 from workers.engines.enrichment.lookups import ask_providers
 from workers.providers import http
 from workers.providers.apollo import Apollo
-from workers.providers.base import Found, NoMatch, Outcome, Refused, Request, Unavailable
+from workers.providers.base import Answer, Found, NoMatch, Outcome, Refused, Request, Unavailable
 from workers.settings import settings
 
 
@@ -292,3 +293,26 @@ def test_another_tenants_contact_is_not_asked_about(crm: Crm, apollo: ProviderSe
     crm.run("enrichment")
     assert apollo.calls == []
     assert re.search("no contact", queue(crm, row)["error_message"])
+
+
+def test_one_contact_that_a_provider_cannot_bear_costs_the_others_nothing(
+    crm: Crm, apollo: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = Apollo.lookup
+
+    def touchy(provider: Apollo, requests: Sequence[Request]) -> Answer:
+        if any(request.email == "p13@acme.example" for request in requests):
+            raise RecursionError("too deep")
+        return lookup(provider, requests)
+
+    monkeypatch.setattr(Apollo, "lookup", touchy)
+    ours, theirs = crm.tenant(), crm.tenant()
+    rows = waiting(crm, ours, 50) + waiting(crm, theirs, 50)
+
+    crm.run("enrichment")
+
+    found = [queue(crm, row) for row in rows]
+    refused = [row for row in found if row["status"] == "failed"]
+    assert {row["error_message"] for row in refused} == {"it cannot be asked about: RecursionError: too deep"}
+    assert len(refused) == 2
+    assert {row["status"] for row in found if row not in refused} == {"completed"}

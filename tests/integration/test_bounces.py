@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tests.crm import NOW, Crm, days
-from tests.integration.test_inbound import Asked, northwind, stored, written
+from tests.inbound import Asked, northwind, stored, written
 from tests.letters import OURS, bounce, letter
 from workers import clock
 from workers.db.session import Connection

@@ -139,14 +139,13 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
 def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet) -> None:
     with fleet.beat_after_an_outage():
         wait_for(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery"), "the messages")
+        wait_for(lambda: fleet.queued("inbound"), "the visit to the mailboxes")
 
     assert sorted(message["task"] for message in fleet.queued("engines")) == sorted(
         [*(f"workers.{engine}.run" for engine in all_engines()), "workers.housekeeping.catch_up"]
     )
-    assert {message["task"] for message in fleet.queued("delivery")} == {
-        "workers.delivery.run",
-        "workers.inbound.poll",
-    }
+    assert {message["task"] for message in fleet.queued("delivery")} == {"workers.delivery.run"}
+    assert {message["task"] for message in fleet.queued("inbound")} == {"workers.inbound.poll"}
     engines = [message for message in fleet.queued("engines") if message["task"] != "workers.housekeeping.catch_up"]
     assert all(message["expires"] for message in engines)
 

@@ -1,47 +1,18 @@
 """The command line as an operator meets it: real processes, exit codes, one clear line."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from importlib.metadata import entry_points, version
 from uuid import uuid4
 
 import pytest
 
-from tests.crm import NOW, Crm, days, wait_until
-from workers.db import check
-from workers.db.session import Connection, connect
+from tests.crm import NOW, Crm, stalled_deal
+from tests.shell import fleet, one_line
+from workers.cli import main
+from workers.db.session import connect
 
 AT = NOW.isoformat()
-
-
-def fleet(database_url: str | None, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    if database_url:
-        environment["DATABASE_URL"] = database_url
-    return subprocess.run(
-        [sys.executable, "-m", "workers", *arguments],
-        env=environment, capture_output=True, text=True, timeout=60, check=False, input=stdin,
-    )  # fmt: skip
-
-
-def one_line(result: subprocess.CompletedProcess[str]) -> str:
-    """An operator's mistake: exit code 2, one line on stderr, no traceback."""
-    assert result.returncode == 2, result
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    return lines[0]
-
-
-def stalled_deal(crm: Crm) -> None:
-    tenant = crm.tenant()
-    client = crm.client(tenant)
-    crm.deal(tenant, client_id=client, contact_id=crm.contact(tenant, client), last_activity_at=NOW - days(9))
 
 
 def test_run_prints_what_an_engine_did(crm: Crm, database_url: str) -> None:
@@ -96,8 +67,8 @@ def test_a_tenant_is_known_by_its_name_if_no_other_has_it(crm: Crm, database_url
     assert fleet(database_url, "run", "deals", "--now", AT, "--tenant", "Only").returncode == 0
     assert {action["tenant_id"] for action in crm.actions()} == {second}
     assert json.loads(fleet(database_url, "tenants", "--json").stdout) == [
-        {"tenant_id": str(second), "name": "Only", "modes": {}},
-        {"tenant_id": str(first), "name": "Twin [x]", "modes": {"deals": "review"}},
+        {"tenant_id": str(second), "name": "Only", "modes": {}, "stops": []},
+        {"tenant_id": str(first), "name": "Twin [x]", "modes": {"deals": "review"}, "stops": []},
     ]
     assert "Twin [x]" in fleet(database_url, "tenants").stdout
 
@@ -118,56 +89,6 @@ def test_a_number_no_action_can_have_is_wrong_usage(database_url: str) -> None:
     result = fleet(database_url, "actions", "retry", str(2**63))
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
-
-
-@contextmanager
-def up(home: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "workers", "up", "--no-demo"], env=os.environ | {"FLEET_HOME": str(home)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.communicate(timeout=60)
-
-
-def test_up_without_its_broker_ends_with_one_line(tmp_path: Path, database_url: str) -> None:
-    environment = os.environ | {"REDIS_URL": "redis://u:secret@127.0.0.1:1/0", "DATABASE_URL": database_url}
-    result = subprocess.run(
-        [sys.executable, "-m", "workers", "up"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    line = one_line(result)
-    assert "cannot reach the broker redis://u@127.0.0.1:1/0" in line
-    assert "secret" not in line
-
-
-def test_up_stopped_before_all_has_started_leaves_nothing_behind(tmp_path: Path) -> None:
-    home = tmp_path / "a home"  # with a space, which PostgreSQL's own starter cannot have in a socket's folder
-    with up(home) as process:
-        wait_until((home / "postgres" / "postmaster.pid").exists, seconds=30)
-        process.terminate()
-        process.communicate(timeout=60)
-    assert not (home / "postgres" / "postmaster.pid").exists()
-    assert not (home / "servers.json").exists()
-
-
-def test_up_notices_that_a_server_died(tmp_path: Path) -> None:
-    with up(tmp_path) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "beat started" in line:
-                break
-        os.kill(int((tmp_path / "valkey" / "valkey.pid").read_text()), signal.SIGKILL)
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "the embedded Valkey died: see" in output.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -195,23 +116,14 @@ def test_no_database_at_all_says_how_to_get_one() -> None:
     assert "make run" in one_line(fleet(None, "run", "deals"))
 
 
-def test_a_database_that_is_not_migrated_says_how_to_mend_it(empty_database: str) -> None:
-    assert "fleet db migrate" in one_line(fleet(empty_database, "run", "deals"))
-
-
-def test_a_database_ahead_of_the_code_is_left_alone(connection: Connection, database_url: str) -> None:
-    connection.execute("UPDATE fleet_schema_version SET version_num = '9999_future'")
-    assert "9999_future" in one_line(fleet(database_url, "run", "deals"))
-    assert "9999_future" in one_line(fleet(database_url, "db", "migrate"))
-
-
 def test_a_failing_tenant_is_named_and_the_others_are_served(crm: Crm, database_url: str) -> None:
     stalled_deal(crm)
     stalled_deal(crm)
     bad = crm.rows("SELECT id FROM tenants ORDER BY id")[0]["id"]
     crm.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN IF NEW.tenant_id = '{bad}' THEN RAISE 'disk on fire'; END IF; RETURN NEW; END $$"
+        f"$$ BEGIN IF NEW.tenant_id = '{bad}' THEN RAISE 'disk on fire' USING ERRCODE = 'io_error'; END IF;"
+        " RETURN NEW; END $$"
     )
     crm.execute("CREATE TRIGGER refuse BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION refuse()")
     result = fleet(database_url, "run", "deals", "--now", AT, "--json")
@@ -222,18 +134,6 @@ def test_a_failing_tenant_is_named_and_the_others_are_served(crm: Crm, database_
     assert len(crm.actions()) == 1
     (run,) = crm.rows("SELECT failures, due FROM engine_runs")
     assert (run["due"], run["failures"][0]["tenant_id"]) == (1, str(bad))
-
-
-def test_status_tells_of_last_runs_due_counts_and_actions(crm: Crm, database_url: str) -> None:
-    stalled_deal(crm)
-    before = json.loads(fleet(database_url, "status", "--json").stdout)
-    assert next(row for row in before["engines"] if row["engine"] == "deals")["due"] == 1
-    crm.run("deals", at=NOW)
-    after = json.loads(fleet(database_url, "status", "--json").stdout)
-    deals = next(row for row in after["engines"] if row["engine"] == "deals")
-    assert (deals["last_status"], deals["last_acted"]) == ("succeeded", 1)
-    assert after["actions"] == {"scheduled": 1}
-    assert "deals" in fleet(database_url, "status").stdout
 
 
 def test_suggested_actions_are_seen_and_approved(crm: Crm, database_url: str) -> None:
@@ -247,66 +147,6 @@ def test_suggested_actions_are_seen_and_approved(crm: Crm, database_url: str) ->
     assert crm.actions()[0]["status"] == "scheduled"
 
 
-def test_migrate_check_and_rollback(empty_database: str) -> None:
-    assert fleet(empty_database, "db", "check").returncode == 1
-    assert fleet(empty_database, "db", "migrate").returncode == 0
-    assert "nothing to do" in fleet(empty_database, "db", "migrate").stdout
-    assert fleet(empty_database, "db", "check").returncode == 0
-    assert fleet(empty_database, "db", "rollback", stdin="n\n").returncode == 1
-    assert fleet(empty_database, "db", "check").returncode == 0
-    assert fleet(empty_database, "db", "rollback", "--yes").returncode == 0
-    assert "not migrated" in one_line(fleet(empty_database, "run", "deals"))
-
-
-@pytest.mark.parametrize(
-    ("damage", "names"),
-    [
-        ("DROP INDEX idx_quotes_followup", "index idx_quotes_followup on quotes"),
-        ("DROP TABLE quote_outcomes CASCADE", "table quote_outcomes with row-level security"),
-        ("ALTER TABLE deals DROP COLUMN stalls_at CASCADE", "column deals.stalls_at"),
-        ("DROP TRIGGER order_delivered ON orders", "trigger order_delivered on orders"),
-        ("DROP FUNCTION send_quote", "function send_quote(p_quote_id uuid) with its own search_path"),
-        ("DROP POLICY fleet_own_tenant ON quotes", "policy fleet_own_tenant on quotes for ALL to authenticated"),
-        ("ALTER TABLE quotes DISABLE ROW LEVEL SECURITY", "table quotes with row-level security"),
-        ("REVOKE SELECT ON quotes FROM authenticated", "grant select on quotes to authenticated"),
-        ("ALTER VIEW quote_win_rates RESET (security_invoker)", "view quote_win_rates with security_invoker"),
-        ("ALTER TABLE orders DISABLE TRIGGER order_delivered", "trigger order_delivered on orders"),
-    ],
-)
-def test_check_names_what_is_missing(connection: Connection, database_url: str, damage: str, names: str) -> None:
-    connection.execute(damage.encode())
-    result = fleet(database_url, "db", "check")
-    assert result.returncode == 1
-    assert f"missing: {names}" in result.stdout.replace("\n", " ")
-
-
-def test_migrate_and_check_name_what_of_the_crm_stands_in_the_way(empty_database: str) -> None:
-    with connect(empty_database) as connection:
-        connection.execute("CREATE TABLE tenants (id bigint PRIMARY KEY)")
-        connection.execute("CREATE TABLE deals (id uuid PRIMARY KEY, tenant_id uuid, status text)")
-    refused = fleet(empty_database, "db", "migrate")
-    assert refused.returncode == 2
-    checked = fleet(empty_database, "db", "check")
-    assert checked.returncode == 1
-    for place in ("deals.stage: no such column; needed: text, varchar or an enum", "tenants.id: bigint; needed: uuid"):
-        assert f"  {place}" in refused.stderr
-        assert f"unfit: {place}" in checked.stdout
-
-
-def test_a_fault_in_a_trigger_on_the_crms_tables_is_shown(crm: Crm, database_url: str) -> None:
-    crm.execute("ALTER TABLE feedback_requests ADD CONSTRAINT broken CHECK (false)")
-    crm.order(crm.tenant(), delivered_at=NOW)
-    checked, status = fleet(database_url, "db", "check"), fleet(database_url, "status")
-    assert checked.returncode == 1
-    for shown in (checked.stdout, status.stdout):
-        assert "fault: queue_feedback_request on orders" in shown
-
-
-def test_the_snapshot_is_what_an_empty_database_is_migrated_to(connection: Connection) -> None:
-    snapshot = Path(__file__).parents[2] / "schema" / "snapshot.txt"
-    assert check.catalog(connection) == snapshot.read_text().splitlines()
-
-
 def test_runs_of_the_past_and_the_present_do_not_mix(crm: Crm, database_url: str) -> None:
     stalled_deal(crm)
     early = (NOW - timedelta(days=8)).isoformat()
@@ -314,3 +154,51 @@ def test_runs_of_the_past_and_the_present_do_not_mix(crm: Crm, database_url: str
     with connect(database_url) as fresh:
         row = fresh.execute("SELECT fleet_now() = now() AS real").fetchone()
     assert row == {"real": True}
+
+
+def test_the_version_is_told_without_a_database() -> None:
+    result = fleet(None, "--version")
+    assert (result.returncode, result.stdout) == (0, f"fleet {version('p1-fleet')}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("fleet con", "conflicts"),
+        ("fleet run de", "deals"),
+        ("fleet run comp", "compliance"),
+        ("fleet actions list --status su", "suggested"),
+    ],
+)
+def test_the_shell_completes_commands_engines_and_statuses(words: str, offered: str) -> None:
+    position = str(len(words.split()) - 1)
+    result = fleet(None, _FLEET_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=position)
+    assert (result.returncode, result.stdout.split()) == (0, [offered])
+
+
+def test_the_entry_point_of_the_installed_command_is_the_same() -> None:
+    (entry,) = entry_points(group="console_scripts", name="fleet")
+    assert entry.load() is main
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["status", "--help"]])
+def test_help_and_version_need_no_valid_settings(arguments: list[str]) -> None:
+    assert fleet(None, *arguments, FLEET_LOG="loud").returncode == 0
+    assert "FLEET_LOG" in one_line(fleet(None, "status", FLEET_LOG="loud"))
+
+
+def test_instants_in_json_are_iso_8601_in_utc(crm: Crm, database_url: str) -> None:
+    crm.execute(f"ALTER DATABASE {crm.connection.info.dbname} SET timezone = 'Asia/Tokyo'")
+    crm.action(crm.tenant())
+    (action,) = json.loads(fleet(database_url, "actions", "list", "--json").stdout)
+    assert action["run_at"] == NOW.isoformat() == "2026-03-02T09:00:00+00:00"
+    for engine in json.loads(fleet(database_url, "status", "--json").stdout)["engines"]:
+        assert datetime.fromisoformat(engine["latest_slot"]).isoformat() == engine["latest_slot"]
+        assert engine["latest_slot"].endswith("+00:00")
+
+
+def test_a_terminal_that_lacks_a_letter_gets_it_written_out(crm: Crm, database_url: str) -> None:
+    crm.tenant("Łódź Teatr")
+    result = fleet(database_url, "tenants", PYTHONIOENCODING="latin-1")
+    assert result.returncode == 0, result.stderr
+    assert r"\u0141ód\u017a Teatr" in result.stdout

@@ -1,13 +1,17 @@
 """If these fail, mail is missed, read twice, or marked in somebody's mailbox."""
 
 from collections import Counter
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from celery import Celery
 
+import workers.inbound.imap
+import workers.inbound.ingest
 from tests.crm import NOW, Crm
 from tests.imap import ImapServer
+from tests.inbound import followed_up
 from tests.letters import letter
 from tests.mail import free_port
 from workers import clock
@@ -75,6 +79,34 @@ def test_a_budget_ends_a_visit_and_the_next_one_goes_on(
 
     assert visit(connection, imap_server.url(account), seconds=-1) == {}
     assert visit(connection, imap_server.url(account)) == {"stored": 3}
+
+
+def test_a_visit_that_ends_between_two_mails_leaves_the_second_to_the_next(
+    connection: Connection, crm: Crm, imap_server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = "between@northwind.example"
+    tenant_of(crm, account)
+    imap_server.deliver(account, *(letter(f"Hello {n}") for n in range(3)))
+
+    with monkeypatch.context() as patch:  # the visit and its group begin in time, and the first mail takes a minute
+        patch.setattr(workers.inbound.imap, "time", SimpleNamespace(monotonic=lambda: 0.0))
+        patch.setattr(workers.inbound.ingest, "time", SimpleNamespace(monotonic=lambda: 61.0))
+        assert visit(connection, imap_server.url(account)) == {"stored": 1}
+    assert crm.rows("SELECT last_uid FROM imap_folders") == [{"last_uid": 1}]
+    assert visit(connection, imap_server.url(account)) == {"stored": 2}
+
+
+def test_a_polled_account_is_a_recipient_and_what_is_answered_counts_more(
+    connection: Connection, crm: Crm, imap_server: ImapServer
+) -> None:
+    account = "shared@southwind.example"
+    southwind = tenant_of(crm, account)
+    ask = followed_up(crm)
+    imap_server.deliver(account, letter(to="list@elsewhere.example"), letter("Yes!", answers=[ask.message_id]))
+
+    assert visit(connection, imap_server.url(account)) == {"stored": 2}
+    kept = {row["kind"]: row["tenant_id"] for row in crm.rows("SELECT kind, tenant_id FROM inbound_messages")}
+    assert kept == {"message": southwind, "reply": ask.tenant}
 
 
 def test_a_folder_that_counts_anew_is_read_from_its_start(

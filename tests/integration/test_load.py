@@ -4,11 +4,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.crm import NOW, Crm
-from workers import clock
+from tests.folders import load_folder, reasons
 from workers.db.session import Connection
 from workers.errors import FleetError
 from workers.load import LoadReport, Problem, load_directory
@@ -45,6 +46,7 @@ CLEAN = {
         "Northwind,Q-8,Repair,C-2,D-2,accepted,80,,2026-01-02,2026-01-11\n"
     ),
 }
+BERLIN = ZoneInfo("Europe/Berlin")
 TABLES = (
     "tenants", "tenant_delivery", "profiles", "clients", "contacts", "deals", "deal_stage_history", "orders",
     "feedback_requests", "quotes", "quote_outcomes", "quote_activities",
@@ -56,26 +58,13 @@ def load(connection: Connection, tmp_path: Path) -> Any:
     """Write files into the folder and load it."""
 
     def load(**files: str | bytes) -> LoadReport:
-        folder = tmp_path / "csv"
-        folder.mkdir(exist_ok=True)
-        for name, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            folder.joinpath(f"{name}.csv").write_bytes(data)
-        with clock.at(NOW):
-            report = load_directory(connection, folder)
-        for table, counts in report.tables.items():
-            assert counts.read == counts.inserted + counts.unchanged + counts.rejected, table
-        return report
+        return load_folder(connection, tmp_path / "csv", files)
 
     return load
 
 
 def clean(*tables: str) -> dict[str, str | bytes]:
     return {table: CLEAN[f"{table}.csv"] for table in tables}
-
-
-def reasons(report: LoadReport) -> list[tuple[int, str]]:
-    return [(problem.line, problem.reason) for problem in report.problems]
 
 
 def contents(crm: Crm) -> dict[str, list[str]]:
@@ -98,20 +87,20 @@ def test_a_clean_folder_goes_in_with_every_reference(load: Any, crm: Crm) -> Non
     assert (deal["client_id"], deal["contact_id"], deal["owner_id"]) == (acme["id"], ann["id"], olive["id"])
     assert (deal["stage"], deal["value"], deal["probability"]) == ("proposal", Decimal("1200.50"), 40)
     assert deal["expected_close_date"] == date(2026, 4, 1)
-    assert deal["created_at"] == datetime(2026, 1, 5, tzinfo=UTC)
+    assert deal["created_at"] == datetime(2026, 1, 5, tzinfo=BERLIN)
     assert deal["last_activity_at"] == datetime(2026, 2, 1, 7, 30, tzinfo=UTC)
     assert crm.one("SELECT last_activity_at AS at FROM deals WHERE title = 'No dates'")["at"] == NOW
 
     won = crm.one("SELECT * FROM deal_stage_history")
     assert (won["from_stage"], won["to_stage"], won["days_in_previous_stage"]) == (None, "won", 10)
-    assert won["changed_at"] == datetime(2026, 1, 11, tzinfo=UTC)
+    assert won["changed_at"] == datetime(2026, 1, 11, tzinfo=BERLIN)
     request = crm.one("SELECT * FROM feedback_requests")
-    assert request["scheduled_for"] == datetime(2026, 2, 27, tzinfo=UTC)
+    assert request["scheduled_for"] == datetime(2026, 2, 27, tzinfo=BERLIN)
     quote = crm.one("SELECT * FROM quotes WHERE quote_number = 'Q-7'")
     assert quote["deal_id"] == deal["id"]
-    assert quote["next_follow_up_at"] == datetime(2026, 2, 28, tzinfo=UTC)
+    assert quote["next_follow_up_at"] == datetime(2026, 2, 28, tzinfo=BERLIN)
     outcome = crm.one("SELECT * FROM quote_outcomes")
-    assert (outcome["outcome"], outcome["recorded_at"]) == ("won", datetime(2026, 1, 11, tzinfo=UTC))
+    assert (outcome["outcome"], outcome["recorded_at"]) == ("won", datetime(2026, 1, 11, tzinfo=BERLIN))
     delivery = crm.one("SELECT time_zone, from_address FROM tenant_delivery")
     assert (delivery["time_zone"], delivery["from_address"]) == ("Europe/Berlin", "nora@northwind.example")
 
@@ -154,7 +143,7 @@ def test_one_bad_row_never_loses_the_file(load: Any, crm: Crm) -> None:
 
     assert reasons(report) == [
         (3, "external_id is missing"),
-        (4, 'last_activity_at "31.02.2026" is not a date like 2026-03-31'),
+        (4, 'last_activity_at "31.02.2026" is not a date like 2026-03-31 or 31.03.2026'),
         (5, 'value "ten" is not a number like 1234.50'),
         (6, 'probability "150" is not a whole number from 0 to 100'),
         (7, 'there is no tenant "Southwind"'),
@@ -172,12 +161,13 @@ def test_one_bad_row_never_loses_the_file(load: Any, crm: Crm) -> None:
 
 def test_a_row_that_is_not_text_costs_only_itself(load: Any, crm: Crm) -> None:
     report = load(
-        tenants=b"tenant\nGood\nM\xfcnchen\nNo\x00rth\nAlso good\n",
+        tenants="tenant\nGood\nZürich\n".encode() + b"M\xfcnchen\nNo\x00rth\nAlso good\n",
     )
-    assert reasons(report) == [(3, "the line is not valid UTF-8"), (4, "the line holds a NUL byte")]
+    assert reasons(report) == [(4, "the line is not valid UTF-8"), (5, "the line holds a NUL byte")]
     assert [row["name"] for row in crm.rows("SELECT name FROM tenants ORDER BY name")] == [
         "Also good",
         "Good",
+        "Zürich",
     ]
 
 
@@ -225,7 +215,6 @@ def test_whatever_a_spreadsheet_saves_is_read(load: Any, crm: Crm, delimiter: st
     [
         (b"", "the file is empty"),
         (b"\n \n", "the file is empty"),
-        ("tenant,email\n".encode("utf-16"), "the file is UTF-16: save it as CSV in UTF-8"),
         (
             b"tenant;name\nNorthwind;Acme\n",
             (

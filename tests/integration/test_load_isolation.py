@@ -11,8 +11,9 @@ import pytest
 
 from tests.crm import Crm
 from workers.db.session import Connection
-from workers.load import LoadReport, Problem, csv_file, job, load_directory
-from workers.load.csv_file import CsvFile, FileError
+from workers.load import LoadReport, Problem, job, load_directory, plain_file
+from workers.load.csv_file import CsvFile
+from workers.load.row import FileError
 
 TENANTS = "tenant\nNorthwind\nSouthwind\n"
 HEADER = "tenant,email,external_id,first_name,is_primary\n"
@@ -96,7 +97,7 @@ def test_a_link_to_a_file_is_read(connection: Connection, tmp_path: Path) -> Non
 
 def test_a_file_too_large_to_be_meant_is_refused_unread(connection: Connection, tmp_path: Path) -> None:
     with (tmp_path / "clients.csv").open("wb") as file:
-        file.truncate(csv_file._LARGEST_FILE + 1)  # takes no room on the disk
+        file.truncate(plain_file.LARGEST + 1)  # takes no room on the disk
 
     (problem,) = load(connection, tmp_path).problems
     assert "the file has more than 1,000,000,000 bytes" in problem.reason
@@ -108,7 +109,7 @@ def test_a_header_too_long_to_be_meant_is_refused_at_once(tmp_path: Path, header
     began = time.process_time()
 
     with pytest.raises(FileError, match="more than"):
-        CsvFile(tmp_path / "clients.csv", ("tenant", "company_name"), ())
+        CsvFile(tmp_path / "clients.csv", {"tenant", "company_name"})
     assert time.process_time() - began < 2
 
 

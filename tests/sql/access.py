@@ -7,6 +7,7 @@ USERS = {
     "engine_settings": SETTINGS,
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
+    "tenant_calendar": "INSERT|UPDATE",
     "tenant_delivery": "INSERT(paused phone_region tenant_id time_zone window_end window_start)"
     " UPDATE(paused phone_region time_zone window_end window_start)",
     "suppressions": "INSERT(address reason tenant_id)",
@@ -54,7 +55,8 @@ CLOSED = {
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {
-    "fleet_now", "claimed_user", "current_tenant_id", "may_act_for", "compliance_months", "next_compliance_date",
+    "fleet_now", "claimed_user", "current_tenant_id", "may_act_for", "compliance_months", "compliance_date_after",
+    "create_compliance_checks", "tenant_zone", "tenant_today", "days_later",
     "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
     "shipped_meaning", "is_closed_stage", "word_meaning", "is_gone", "generate_quote_number", "send_quote",
     "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",

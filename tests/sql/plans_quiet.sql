@@ -17,3 +17,8 @@ INSERT INTO compliance_schedule (tenant_id, compliance_type, frequency, next_due
 INSERT INTO compliance_checks (tenant_id, entity_type, entity_id, period_start, period_end, due_at, status)
     SELECT tenant_id, 'client', gen_random_uuid(), '2026-01-01', '2026-02-01', %(now)s::timestamptz + interval '15 days',
            CASE WHEN i %% 2 = 0 THEN 'pending' ELSE 'completed' END FROM each;
+
+-- What triggers would have kept.
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC');
+UPDATE compliance_schedule SET notify_at = compliance_notice_at(next_due_at, notification_days_before, 'UTC');
+UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC');

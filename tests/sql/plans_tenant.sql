@@ -65,3 +65,7 @@ INSERT INTO scheduled_actions (tenant_id, engine, kind, template, subject_type, 
            %(now)s::timestamptz + CASE WHEN i <= 40 THEN interval '0' ELSE interval '1 hour' END,
            CASE WHEN i <= 40 OR i %% 4 = 0 THEN 'scheduled' ELSE 'sent' END, 'k' || i
     FROM generate_series(1, %(n)s) AS i;
+
+-- What triggers would have kept.
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC') WHERE tenant_id = %(tenant)s::uuid;
+UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC') WHERE tenant_id = %(tenant)s::uuid;

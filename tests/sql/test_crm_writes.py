@@ -61,7 +61,7 @@ def test_a_crm_that_keeps_no_references_writes_what_it_likes(supabase: str) -> N
         assert faults(crm) == set()
 
 
-@pytest.mark.parametrize("subject", ["admin", "7", str(uuid4()), ""])
+@pytest.mark.parametrize("subject", ["admin", "7", "00000000-0000-0000-0000-00000000abcd", ""])
 def test_whoever_the_crm_says_is_writing_may_write(crm: Crm, subject: str) -> None:
     tenant = crm.tenant()
     deal = crm.deal(tenant)

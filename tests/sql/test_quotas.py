@@ -1,11 +1,16 @@
 """If these fail, one tenant can flood its customers, its people or the engines, or a quota loses what waits."""
 
+from datetime import datetime
+
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, days
 from tests.sql.test_rls import acting
+from workers import clock
+from workers.db.session import Connection
+from workers.inbound.ingest import Stored, ingest
 
 
 def test_over_its_quota_a_tenants_mail_and_tasks_wait_and_nothing_is_lost(crm: Crm) -> None:
@@ -62,3 +67,23 @@ def test_users_cannot_flood_the_queues_and_are_told_so(crm: Crm) -> None:
         with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="more than 5 rows for contact_enrichment_queue"):
             crm.connection.execute(insert, [tenant, 1])
     crm.execute(insert, tenant, 50)  # the workers' own
+
+
+def test_who_floods_a_tenant_is_kept_and_starts_nothing_more_that_day(crm: Crm, connection: Connection) -> None:
+    tenant = crm.tenant()
+    crm.execute("INSERT INTO tenant_mailboxes VALUES ('care@northwind.example', %s)", tenant)
+    crm.execute("INSERT INTO tenant_quotas (tenant_id, mails) VALUES (%s, 3)", tenant)
+
+    def kind(number: int, sender: str = "ann@acme.example", at: datetime = NOW) -> str:
+        raw = (
+            f"From: {sender}\nTo: care@northwind.example\nMessage-ID: <{number}@acme.example>\nSubject: Hello\n\n"
+            f"This is mail {number}.\n"
+        )
+        with clock.at(at):
+            outcome = ingest(connection, raw.encode(), "a test")
+        assert isinstance(outcome, Stored)
+        return outcome.kind
+
+    assert [kind(number) for number in range(4)] == ["message", "message", "message", "bulk"]
+    assert kind(7, "ben@acme.example") == "message"
+    assert kind(8, at=NOW + days(1.1)) == "message"

@@ -330,7 +330,7 @@ def test_another_tenants_contact_is_not_mailed_and_its_people_and_names_stay_its
     contact = crm.contact(theirs, client, first_name="Zoe")
     deal = crm.deal(theirs, client_id=client, owner_id=owner)
     with crm.unchecked():
-        crm.quote(ours, contact_id=contact, client_id=client, deal_id=deal, quote_number="Q-1")
+        crm.quote(ours, contact_id=contact, client_id=client, deal_id=deal, quote_number="Q-1", due_at=NOW)
     crm.run("quotes")
     [action] = crm.actions()
     assert (action["template"], action["contact_id"], action["assigned_to"]) == (

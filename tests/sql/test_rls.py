@@ -95,7 +95,7 @@ def company(crm: Crm, name: str) -> Company:
     crm.insert(
         "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
     )
-    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10, 10, 10)", tenant)
+    crm.execute("INSERT INTO tenant_quotas VALUES (%s, 10, 10, 10, 10, 10)", tenant)
     crm.execute(
         "INSERT INTO operator_stops (tenant_id, engine, reason, stopped_by) VALUES (%s, 'feedback', 'asked', 'us')",
         tenant,
@@ -160,7 +160,7 @@ def test_every_table_has_row_level_security_and_every_view_looks_through_the_cal
 
 
 # PostgreSQL inlines them into functions that pin theirs; by themselves they name what they read in full.
-INLINED = {"reachable_contact", "folded_word", "has_decided_quote"}
+INLINED = {"reachable_contact", "folded_word", "has_decided_quote", "days_later"}
 
 
 def test_every_function_pins_its_search_path_and_none_is_for_everyone(crm: Crm) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.mail import MailServer, free_port
+from workers.correspondence import Answered, message_id, reference
 from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
 from workers.delivery.render import Text, compose
 
@@ -107,8 +108,8 @@ def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_tex
     assert address == "ann@acme.example"
     assert message["Subject"] == "Grüße aus Łódź"
     assert message["From"].addresses[0].display_name == "Zoë & Café Łódź"
-    assert message.get_content() == "Guten Tag, 你好\r\n"
-    assert message["Message-ID"] == f"<action.1.{TENANT.hex}@fleet.example>"
+    assert message.get_content() == f"Guten Tag, 你好\r\n\r\nRef: {reference(1)}\r\n"
+    assert message["Message-ID"] == message_id(Answered(1, TENANT), "fleet.example")
     assert message["Auto-Submitted"] == "auto-generated"
 
 

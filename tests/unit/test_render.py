@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import DictLoader, TemplateError
 
+from workers.correspondence import Answered, message_id, reference
 from workers.delivery import render as rendering
 from workers.delivery.render import SenderError, Text, UnsendableError, _require_own_headers, compose, render
 from workers.engines.registry import all_engines
@@ -34,7 +35,7 @@ FULL: dict[str, Any] = {
     "person": "Zoë Quist",
     "writer": "Zoë <zoe@acme.example>", "language": "de", "language_name": "German", "answer": "refusal",
     "text": "Nein.", "subject": "Re: Ten licences", "matter": "deal", "matter_id": "7", "sent_on": "1 March 2026",
-    "addresses": ["zoe@acme.example"], "cancelled": 2,
+    "addresses": ["zoe@acme.example"], "cancelled": 2, "why": "stranger",
 }  # fmt: skip
 OPTIONAL = [
     "deal",
@@ -55,7 +56,7 @@ OPTIONAL = [
     "subject",
     "sent_on",
 ]
-ABOUT_ANSWERS = ["answer_unread", "opt_out"]  # filed for any engine by schema/functions/answers.sql
+ABOUT_ANSWERS = ["answer_unplaced", "answer_unread", "opt_out"]  # filed for any engine by file_answer_task
 TENANT = UUID(int=7)
 
 
@@ -282,12 +283,26 @@ def test_a_value_is_never_read_as_a_template() -> None:
     assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind").subject
 
 
-def test_the_message_id_depends_on_tenant_and_action_alone() -> None:
+def test_the_message_id_depends_on_the_action_alone() -> None:
     again = letter(text=Text("Other", "Other\n"), address="bob@acme.example", from_name="Southwind")
 
-    assert letter()["Message-ID"] == again["Message-ID"] == f"<action.1.{TENANT.hex}@fleet.example>"
+    assert letter()["Message-ID"] == again["Message-ID"] == message_id(Answered(1, TENANT), "fleet.example")
     assert letter(action=2)["Message-ID"] != letter()["Message-ID"]
-    assert letter(tenant=UUID(int=8))["Message-ID"] != letter()["Message-ID"]
+
+
+def test_a_message_id_fits_on_one_line_and_its_reference_stands_below_the_text() -> None:
+    message = letter(action=412_345_678, from_address="care@northwind.example")
+
+    assert f"\nMessage-ID: {message['Message-ID']}\n".encode() in bytes(message)
+    assert message.get_content() == f"Hello\n\nRef: {reference(412_345_678)}\n"
+
+
+@pytest.mark.parametrize(("why", "told"), [("stranger", "known as a colleague"), ("several", "one of several")])
+def test_a_person_is_told_why_an_answer_is_his_to_place(why: str, told: str) -> None:
+    text = render("answer_unplaced", FULL | {"why": why}, "Northwind")
+
+    check(text)
+    assert told in text.body
 
 
 @pytest.mark.parametrize(

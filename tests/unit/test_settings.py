@@ -57,6 +57,8 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("FLEET_MAX_ATTEMPTS", "-1"),
         ("FLEET_HELPERS", "65"),
         ("FLEET_FLOWER_PORT", "70000"),
+        ("FLEET_FLOWER_LOGIN", "fleet"),
+        ("FLEET_LOG", "xml"),
         ("IMAP_URL", "imap.example"),
         ("IMAP_URL", "imaps://care@imap.example/INBOX, pop3://care@mail.example"),
         ("FLEET_REPLY_DOMAIN", "reply.fleet.example"),

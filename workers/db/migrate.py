@@ -26,8 +26,8 @@ from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchE
 from workers.resources import engine_sql, shipped
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
-_BEFORE_ENGINES: Final = ("core", "isolation", "words", "engines", "ledger", "quotas", "outbox")
-_AFTER_ENGINES: Final = ("status", "inbound", "answers", "failures", "analytics", "policies")
+_BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "outbox")
+_AFTER_ENGINES: Final = ("status", "correspondence", "inbound", "answers", "failures", "analytics", "policies")
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
 # CRM tables that were created here stay after a rollback, and their policies still ask for the caller's tenant.

@@ -8,6 +8,7 @@ import socket
 import time
 from collections import Counter, deque
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any, Final
 from uuid import UUID
 
@@ -152,14 +153,19 @@ def _send_claimed(
         while untried and not down and time.monotonic() < end:
             row = untried.popleft()
             held = row["tenant_id"] in blocked
-            outcome, message_id = (_HELD, None) if held else _send(channel, row, settings)
+            outcome, message = (_HELD, None) if held else _send(channel, row, settings)
+            about = {"tenant": row["tenant_id"], "action": row["action_id"]}
             if isinstance(outcome, Blocked) and not held:
                 blocked.add(row["tenant_id"])
-                logger.warning("mail of tenant %s is refused for its own sake: %s", row["tenant_id"], outcome.error)
+                words = "mail of tenant %s is refused for its own sake: %s"
+                logger.warning(words, row["tenant_id"], outcome.error, extra=about)
             down = (isinstance(outcome, RetryLater) and outcome.channel_down) or len(blocked) > 1
-            done += _settle(connection, owner, _settlement(row, outcome, message_id, settings))
+            result = _settlement(row, outcome, message, settings)
+            done += _settle(connection, owner, result)
+            if result["status"] in ("failed", "dead"):
+                logger.warning("action %d is %s: %s", row["action_id"], result["status"], result["error"], extra=about)
             if isinstance(outcome, RetryLater | Blocked) and down:
-                logger.warning("delivery stops for now: %s", outcome.error)
+                logger.warning("delivery stops for now: %s", outcome.error, extra=about)
     finally:
         if untried and not connection.broken:
             done += _settle(connection, owner, *map(_unsent, untried))
@@ -169,9 +175,9 @@ def _send_claimed(
 _HELD: Final = Blocked("the tenant's mail is refused at present")
 
 
-def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, str | None]:
-    """Render and send one claimed action; returns the outcome and the Message-ID."""
-    message_id = None
+def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, EmailMessage | None]:
+    """Render and send one claimed action; returns the outcome and the message."""
+    message = None
     try:
         message = compose(
             render(row["template"], row["variables"], row["tenant_name"]),
@@ -182,8 +188,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
             from_address=row["from_address"] or settings.fleet_mail_from,
             reply_to=_reply_to(row, settings),
         )
-        message_id = message["Message-ID"]
-        return channel.send(message, message["To"].addresses[0].addr_spec), message_id
+        return channel.send(message, message["To"].addresses[0].addr_spec), message
     except TemplateError as error:
         return RetryLater(f"template {row['template']}: {error}"), None
     except SenderError as error:
@@ -193,7 +198,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     except Exception as error:
         # One message's trouble, whatever it is, is not the others'.
         logger.exception("action %s cannot be sent", row["action_id"])
-        return RetryLater(f"it cannot be sent: {type(error).__name__}: {error}"), message_id
+        return RetryLater(f"it cannot be sent: {type(error).__name__}: {error}"), message
 
 
 def _settle(connection: Connection, owner: str, *results: dict[str, Any]) -> Counter[str]:
@@ -226,8 +231,12 @@ def _unsent(row: dict[str, Any]) -> dict[str, Any]:
     return {"id": row["action_id"], "status": "scheduled", "unsent": True}
 
 
-def _settlement(row: dict[str, Any], outcome: Outcome, message_id: str | None, settings: Settings) -> dict[str, Any]:
-    result = {"id": row["action_id"], "address": row["address"], "message_id": message_id}
+def _settlement(
+    row: dict[str, Any], outcome: Outcome, message: EmailMessage | None, settings: Settings
+) -> dict[str, Any]:
+    result = {"id": row["action_id"], "address": row["address"]}
+    if message is not None:
+        result |= {"message_id": message["Message-ID"], "subject": message["Subject"]}
     match outcome:
         case Sent():
             return result | {"status": "sent"}

@@ -17,7 +17,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
-from workers.correspondence import Answered, message_id
+from workers.correspondence import Answered, message_id, reference
 from workers.insight.given_names import greeted_as
 from workers.resources import template_folders
 
@@ -86,7 +86,8 @@ def compose(
     """Build the message of an action.
 
     Its Message-ID depends on tenant and action alone: a send repeated after a crash carries the same one, and
-    an answer can be matched to what it answers.
+    an answer can be matched to what it answers. A short reference below the text and in a header of our own does the
+    same where a relay replaces Message-IDs.
 
     Raises:
         SenderError: the sender's address is none.
@@ -111,7 +112,9 @@ def compose(
         message["Reply-To"] = reply_to
     # RFC 3834: other machines must not answer this with an out-of-office note.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(without_control_characters(text.body))
+    mark = f"Ref: {reference(action)}"
+    message["X-Fleet-Reference"] = mark
+    message.set_content(f"{without_control_characters(text.body)}\n{mark}\n")
     _require_own_headers(message)
     return message
 

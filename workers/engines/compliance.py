@@ -13,5 +13,10 @@ ENGINE = Engine(
     batch=sql_batch("run_compliance_batch"),
     catch_up=timedelta(days=3),
     subject_type="compliance_check",
-    templates={"compliance_reminder": "email", "compliance_unreachable": "task", "compliance_escalation": "task"},
+    templates={
+        "compliance_reminder": "email",
+        "compliance_unreachable": "task",
+        "compliance_unclear": "task",
+        "compliance_escalation": "task",
+    },
 )

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
-from uuid import UUID
 
 from workers.db.session import Connection, transaction
 from workers.inbound.ingest import Outcome, ingest_batch, set_aside
@@ -30,11 +29,11 @@ _SIZE: Final = re.compile(rb"\bRFC822\.SIZE (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A folder as messages are named after it, how its UIDs are counted, and whose it is if that is known."""
+    """A folder as messages are named after it, how its UIDs are counted, and the account it is in."""
 
     source: str
     validity: int
-    tenant: UUID | None
+    account: str
 
 
 class ImapError(Exception):
@@ -44,13 +43,14 @@ class ImapError(Exception):
 def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[str]:
     """Take in what is new in one folder; what the budget leaves is the next visit's.
 
-    The position moves on after each group of messages. A crash in between repeats that group, and a folder whose
-    UIDVALIDITY changed is read from its start: both are harmless, because a message is known by its Message-ID.
+    The position moves on after each group of messages, whatever became of them. A crash in between repeats that group,
+    and a folder whose UIDVALIDITY changed is read from its start: both are harmless, because a message that came before
+    changes nothing.
 
     Args:
         connection: outside any transaction.
         url: imaps://user:password@host:993/FOLDER, or imap:// with STARTTLS (?starttls=off on this machine).
-        budget_seconds: no new group is begun after that time.
+        budget_seconds: no message is begun after that time.
 
     Returns:
         How many messages were stored, were duplicates, were set aside.
@@ -68,13 +68,12 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
             with transaction(connection):
                 row = connection.execute("SELECT imap_position(%s, %s) AS uid", [name, validity]).fetchone()
             position = row["uid"] if row else 0
-            here = _Place(f"imap://{name}", validity, _owner(connection, place))
+            here = _Place(f"imap://{name}", validity, unquote(place.username or ""))
             for group in _groups(_new_messages(server, position)):
                 if time.monotonic() > end:
                     break
-                outcomes = _take(connection, server, here, group)
+                outcomes, position = _take(connection, server, here, group, end)
                 done.update(type(outcome).__name__.lower() for outcome in outcomes)
-                position = group[-1][0]
                 with transaction(connection):
                     connection.execute("SELECT advance_imap_position(%s, %s, %s)", [name, validity, position])
             with transaction(connection):
@@ -152,23 +151,27 @@ def _groups(messages: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
         yield group
 
 
-def _take(connection: Connection, server: imaplib.IMAP4, place: _Place, group: list[tuple[int, int]]) -> list[Outcome]:
-    """Fetch a group and take it in; what is too large is set aside by its size alone."""
-    outcomes: list[Outcome] = []
-    wanted = []
+def _take(
+    connection: Connection, server: imaplib.IMAP4, place: _Place, group: list[tuple[int, int]], deadline: float
+) -> tuple[list[Outcome], int]:
+    """Fetch a group and take it in until the deadline; what is too large is set aside by its size alone.
+
+    Returns:
+        What became of the messages, and the UID of the last one.
+    """
+    wanted = [uid for uid, size in group if not too_large(size)]
+    fetched = _fetch(server, wanted) if wanted else []
+    messages = [(f"{place.source};UID={uid}", raw) for uid, raw in fetched]
+    outcomes = ingest_batch(connection, messages, mailbox=place.account, deadline=deadline) if messages else []
+    last = group[-1][0] if len(outcomes) == len(messages) else fetched[len(outcomes) - 1][0]
     for uid, size in group:
-        if reason := too_large(size):
+        if uid <= last and (reason := too_large(size)):
             # Nobody has read it: it is known by where it lies.
             fingerprint = hashlib.sha256(f"{place.source};{place.validity};{uid}".encode()).hexdigest()
             unread = SetAside(reason, fingerprint, None, size)
             with transaction(connection):
                 outcomes.append(set_aside(connection, f"{place.source};UID={uid}", unread))
-        else:
-            wanted.append(uid)
-    if wanted:
-        messages = [(f"{place.source};UID={uid}", raw) for uid, raw in _fetch(server, wanted)]
-        outcomes += ingest_batch(connection, messages, tenant=place.tenant)
-    return outcomes
+    return outcomes, last
 
 
 def _fetch(server: imaplib.IMAP4, uids: list[int]) -> list[tuple[int, bytes]]:
@@ -185,14 +188,6 @@ def _fetch(server: imaplib.IMAP4, uids: list[int]) -> list[tuple[int, bytes]]:
             if uid:
                 fetched.append((int(uid[1]), item[1]))
     return fetched
-
-
-def _owner(connection: Connection, place: SplitResult) -> UUID | None:
-    """The tenant whose mailbox it is, where the account is named by an address that is listed."""
-    account = unquote(place.username or "").lower()
-    with transaction(connection):
-        row = connection.execute("SELECT mailbox_tenant(%s) AS tenant", [[account]]).fetchone()
-    return row["tenant"] if row else None
 
 
 def _words(answer: list[Any]) -> str:  # bytes, tuples or None, as imaplib reads them

@@ -1,6 +1,9 @@
 """The one door for mail, whoever brings it: files, IMAP, or a program that calls `ingest`."""
 
+import hashlib
 import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,8 +12,9 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from workers.correspondence import Answered, read_message_ids, read_reply_address
-from workers.db.session import Connection, transaction
+from workers.db.session import REFUSALS, Connection, transaction
+from workers.inbound.answers import answered_subject, candidates, senders
+from workers.inbound.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
@@ -18,16 +22,14 @@ from workers.insight.bounces import Failure
 from workers.insight.language import UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
-from workers.settings import settings
 
 logger = logging.getLogger(__name__)
 
-# What one message's content, or a CRM's own rule about it, provokes. Everything else is nobody's message.
-_REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError, psycopg.errors.RaiseException)
 # Two workers with the same messages in another order; one of them goes again.
 _LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
+_MOST_JUDGED: Final = 20_000
 _FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
 _OUTRAGED: Final = -0.8  # the score of who is strongly unhappy in a language of which no more is understood
 
@@ -39,7 +41,8 @@ class Stored:
     Attributes:
         tenant: whose it is.
         message: its id in inbound_messages.
-        kind: reply (it answers an action), message, auto_reply, out_of_office, bounce, complaint or bulk.
+        kind: reply (it answers an action), message, own, unplaced, auto_reply, out_of_office, bounce,
+            complaint or bulk.
         action: what it answers, or could not deliver.
     """
 
@@ -51,7 +54,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The tenant has this Message-ID already; nothing was changed."""
+    """The tenant has this mail already; nothing was changed."""
 
     tenant: UUID
     message_id: str
@@ -69,7 +72,9 @@ class Aside:
 Outcome = Stored | Duplicate | Aside
 
 
-def ingest(connection: Connection, raw: bytes, source: str, *, tenant: UUID | None = None) -> Outcome:
+def ingest(
+    connection: Connection, raw: bytes, source: str, *, tenant: UUID | None = None, mailbox: str | None = None
+) -> Outcome:
     """Take one message in, with all that follows from it, in one transaction.
 
     The same message again, also at the same time in another process, changes nothing.
@@ -78,23 +83,43 @@ def ingest(connection: Connection, raw: bytes, source: str, *, tenant: UUID | No
         connection: outside a transaction, or inside one that the caller commits.
         raw: the message as it came.
         source: where it came from, for the list of what was set aside.
-        tenant: whose mailbox it was; None to find out from the recipient, or from what it answers.
+        tenant: whose it is; None to find out from what it answers, or from its recipients.
+        mailbox: the address of the mailbox it lay in: one more recipient.
     """
-    return ingest_batch(connection, [(source, raw)], tenant=tenant)[0]
+    return ingest_batch(connection, [(source, raw)], tenant=tenant, mailbox=mailbox)[0]
 
 
 def ingest_batch(
-    connection: Connection, messages: Sequence[tuple[str, bytes]], *, tenant: UUID | None = None
+    connection: Connection,
+    messages: Sequence[tuple[str, bytes]],
+    *,
+    tenant: UUID | None = None,
+    mailbox: str | None = None,
+    deadline: float = math.inf,
 ) -> list[Outcome]:
     """Take several (source, raw) messages in, in one transaction for speed; each outcome stands for itself.
 
     If the database refuses one of them, or another worker is in the way, each gets a transaction of its own.
+
+    Args:
+        connection: as for `ingest`, like the tenant and the mailbox.
+        messages: in their order.
+        tenant: whose they are.
+        mailbox: where they lay.
+        deadline: no message but the first is begun after this instant of `time.monotonic`.
+
+    Returns:
+        An outcome for each message that was begun.
     """
-    read = [(source, _read(raw)) for source, raw in messages]
+    read: list[tuple[str, _Read | SetAside]] = []
+    for source, raw in messages:
+        if read and time.monotonic() > deadline:
+            break
+        read.append((clean(source), _read(raw, mailbox)))
     try:
         with transaction(connection):
             return [_store(connection, source, message, tenant) for source, message in read]
-    except (*_REFUSED, *_LOCKED_OUT):
+    except (*REFUSALS, *_LOCKED_OUT):
         return [_store_alone(connection, source, message, tenant) for source, message in read]
 
 
@@ -118,13 +143,22 @@ class _Read:
     bounce: Jsonb
 
 
-def _read(raw: bytes) -> _Read | SetAside:
-    parsed = parse(raw)
-    if isinstance(parsed, SetAside):
-        return parsed
+def _read(raw: bytes, mailbox: str | None) -> _Read | SetAside:
+    try:
+        parsed = parse(raw)
+        return parsed if isinstance(parsed, SetAside) else _told(parsed, mailbox)
+    except Exception as problem:
+        # One mail must not keep the others from being read; that it was this one is listed.
+        logger.exception("a message cannot be read")
+        return SetAside(f"broken: {type(problem).__name__}", hashlib.sha256(raw).hexdigest(), None, len(raw))
+
+
+def _told(parsed: Parsed, mailbox: str | None) -> _Read:
     judged = parsed.judgement
-    recipients = [spelling for address in (*parsed.delivered_to, *parsed.to) for spelling in _spellings(address)]
-    answered = _answered(parsed)
+    addresses = (*([mailbox] if mailbox else []), *parsed.delivered_to, *parsed.to)
+    answered = candidates(parsed)
+    subject = answered_subject(parsed, answered)
+    may_be_a_persons = judged.kind == "reply" or bool(judged.kind == "bulk" and parsed.lists)
     return _Read(
         parsed,
         message=Jsonb(
@@ -132,22 +166,23 @@ def _read(raw: bytes) -> _Read | SetAside:
                 "message_id": parsed.message_id,
                 "in_reply_to": parsed.in_reply_to,
                 "reference_ids": parsed.references,
-                "from_address": parsed.from_address,
-                "from_name": parsed.from_name,
+                "senders": [sender._asdict() for sender in senders(parsed)],
                 "to_addresses": parsed.to,
+                "recipients": list(dict.fromkeys(spelling for one in addresses for spelling in _spellings(one))),
+                "lists": parsed.lists,
                 "subject": parsed.subject,
+                "subject_answered": subject,
                 "sent_at": parsed.sent_at and parsed.sent_at.isoformat(),
                 "text": parsed.text,
                 "html": parsed.html,
                 "headers": parsed.headers,
                 "raw_size": parsed.raw_size,
+                "digest": parsed.digest,
                 "kind": judged.kind,
-                "folded": fold_address(parsed.from_address),
-                "recipients": list(dict.fromkeys(recipients)),
             }
         ),
-        answered=Jsonb([{"action": sent.action, "tenant": str(sent.tenant)} for sent in answered]),
-        judgement=Jsonb(_judgement(parsed) if judged.kind == "reply" else {}),
+        answered=Jsonb([one._asdict() | {"tenant": one.tenant and str(one.tenant)} for one in answered]),
+        judgement=Jsonb(_judgement(parsed) if may_be_a_persons else {}),
         bounce=Jsonb({"failures": [_failure(failure) for failure in judged.failures]}),
     )
 
@@ -168,21 +203,21 @@ def _spellings(address: str) -> tuple[str, str]:
     return address.lower(), fold_address(address)
 
 
-def _answered(parsed: Parsed) -> list[Answered]:
-    """What it may answer: the message it replies to, the thread from its end, then the address it was sent to."""
-    threaded = [*([parsed.in_reply_to] if parsed.in_reply_to else []), *reversed(parsed.references)]
-    found = read_message_ids([*threaded, *parsed.returned_ids])
-    secret = settings().fleet_reply_secret
-    if secret:
-        tokens = (read_reply_address(address, secret) for address in (*parsed.delivered_to, *parsed.to))
-        found += [sent for sent in tokens if sent]
-    return list(dict.fromkeys(found))
-
-
 def _judgement(parsed: Parsed) -> dict[str, Any]:
     """What the writer wants and feels; what cannot be told is missing, and never taken for fine."""
-    sender = f"{parsed.from_name} <{parsed.from_address}>" if parsed.from_name else parsed.from_address
-    words = split_reply(parsed.text, parsed.html, sender).text
+    try:
+        return _judged(parsed)
+    except Exception:
+        # It answers something, whatever it says: that much still counts, and a person reads the rest.
+        logger.exception("an answer cannot be judged: %s", parsed.message_id)
+        unread = {"answer": "unreadable", "language": "und", "language_name": language_name("und")}
+        return unread | {"sentiment": None, "score": None, "recover": False, "issues": [], "summary": None, "text": ""}
+
+
+def _judged(parsed: Parsed) -> dict[str, Any]:
+    sender = parsed.senders[0]
+    shown = f"{sender.name} <{sender.address}>" if sender.name else sender.address
+    words = split_reply(parsed.text[:_MOST_JUDGED], (parsed.html or "")[:_MOST_JUDGED], shown).text
     language = detect_language(words)
     answer = kind_of_answer(words, parsed.subject, language)
     # That somebody wants no more mail is no complaint about what was delivered.
@@ -208,10 +243,10 @@ def _mood(text: str, language: str) -> dict[str, Any]:
     """How the writer feels, and about what; None where nobody can tell."""
     if text and language in UNDERSTOOD:
         mood = score_sentiment(text)
-        return {"sentiment": mood.label, "score": mood.score, "issues": mood.key_issues}
+        return {"sentiment": mood.label, "score": mood.score, "recover": mood.unhappy, "issues": mood.key_issues}
     if outrage(text, language):
-        return {"sentiment": "negative", "score": _OUTRAGED, "issues": []}
-    return {"sentiment": None, "score": None, "issues": []}
+        return {"sentiment": "negative", "score": _OUTRAGED, "recover": True, "issues": []}
+    return {"sentiment": None, "score": None, "recover": False, "issues": []}
 
 
 def _shortened(text: str) -> str:
@@ -259,13 +294,19 @@ def _store_alone(connection: Connection, source: str, message: _Read | SetAside,
         except _LOCKED_OUT:
             if attempt == _ATTEMPTS:
                 raise
-        except _REFUSED as error:
-            if isinstance(message, SetAside):
-                raise  # nothing of the message's own is in that row
+        except REFUSALS as error:
+            if isinstance(message, SetAside) or _is_ours(error):
+                raise  # nothing of the message's own is in that row, or the installation is at fault
             reason = f"the database refuses it: {str(error).strip().splitlines()[0]}"
             with transaction(connection):
                 return set_aside(connection, source, _refused(message.parsed, reason))
     raise AssertionError("the last attempt returns or raises")
+
+
+def _is_ours(error: psycopg.Error) -> bool:
+    """Whether a function or a right is missing: the statement itself fails, and no trigger of a CRM's in it."""
+    denied = isinstance(error, psycopg.errors.InsufficientPrivilege)
+    return isinstance(error, psycopg.ProgrammingError) and (denied or error.diag.context is None)
 
 
 def _refused(parsed: Parsed, reason: str) -> SetAside:

@@ -12,8 +12,7 @@ from workers.settings import database_url, settings
 
 logger = logging.getLogger(__name__)
 
-# It shares its worker with delivery: a mailbox full of mail is read over several visits, and nobody's
-# message waits long behind it.
+# All folders of a visit together; it ends before the next one, two minutes later, begins.
 _BUDGET_SECONDS: Final = 60
 
 

@@ -49,7 +49,7 @@ def lexicon() -> Lexicon:
     return Lexicon(words, tails)
 
 
-def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
+def figures(tokens: Tokens, values: Mapping[str, float]) -> tuple[float, ...]:
     """Describe the polarity of a message in :data:`FIGURES` numbers, each roughly within -2..2.
 
     Args:
@@ -66,7 +66,10 @@ def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
         if tails is not None and position + 1 < count and texts[position + 1] in tails:
             length, value = _phrase_at(texts, position + 2, tails[texts[position + 1]])
             if length:
-                tally.phrase(value * weights[position])
+                if value > 0 and negated[position]:
+                    tally.word(value * weights[position], negated=True)
+                else:
+                    tally.phrase(value * weights[position])
                 position += length
                 continue
         if text in values:
@@ -76,13 +79,13 @@ def figures(tokens: Tokens, values: Mapping[str, float]) -> list[float]:
         tally.opener()
     root = max(count, 1) ** 0.5
     summed = tally.figures(root)
-    return [
+    return (
         *summed,
         summed[-1] * min(texts.count("!"), 3) / 3,  # an exclamation adds to what is said, good or bad
         min(texts.count("?") + texts.count("?!"), 2) / 2,
         root / 5,
         float(tally.highest < _WEAK and tally.lowest > -_WEAK),
-    ]
+    )
 
 
 def _phrase_at(texts: tuple[str, ...], position: int, tails: tuple[_Tail, ...]) -> tuple[int, float]:

@@ -1,37 +1,31 @@
 """Judge how a customer feels, and about what.
 
-A small linear head adds up what each word says (weights in ``data/sentiment_weights.json``) and what the
-hand-written lexicon and the rules of :mod:`workers.insight.polarity` find: negation, contrast, emphasis,
-irony.
+A message is read as a whole, or sentence by sentence if it is long (see :mod:`workers.insight.mood`); points and
+stars are taken as such.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
+from workers.insight.mood import Chances, mood_of
 from workers.insight.phrases import load
-from workers.insight.polarity import figures, lexicon
-from workers.insight.tokens import MAX_CHARS, Tokens, sentences_of, tokenize
+from workers.insight.tokens import MAX_CHARS, sentences_of, tokenize
 
-__all__ = ["KEY_ISSUES", "Label", "Sentiment", "score_sentiment"]
+__all__ = ["KEY_ISSUES", "UNHAPPY_AT", "Label", "Sentiment", "score_sentiment"]
 
 Label = Literal["positive", "neutral", "negative"]
 
-_LONG = 36  # tokens; a longer message is judged sentence by sentence
-_SURELY_SHORT = 37  # characters hold no more tokens than that
+_LONG = 32  # words; a longer message is judged sentence by sentence
 _SENTENCES = 60
 _FEW = 2  # one sentence is the whole
+_WHOLE = 12  # tokens of a sentence that counts in full
 _UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
 _LONGEST_WORD = 20
 _LONGEST_RATING = 40
 _LETTERS = re.compile(r"(?:[a-z](?!\?))*")
-# Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
-# neutral costs more than the reverse; a question, a request or a plan is another matter.
-_STATEMENT, _MATTER = -0.9, 0.0
-_MATTERS = frozenset(["?", "?!", "<user>", "<link>", "please", "rt", "today", "tomorrow", "tonight"])
 _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
@@ -41,6 +35,7 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 # What writers beg pardon for is their own: "Sorry for the late reply."
+_APOLOGY_HINTS = ("sorry", "apolog", "excuse me")
 _OWN_APOLOGY = re.compile(
     r"\b(?:(?:i'?m |i am |we'?re |we are )?(?:very |so |really )?sorry|(?:my |our )?apolog(?:ies|i[sz]e)|excuse me)"
     r" (?:for|about) (?:(?:the|my|our|this) )?(?:very )?"
@@ -48,15 +43,27 @@ _OWN_APOLOGY = re.compile(
     r"(?: (?:in )?(?:reply\w*|answer\w*|respon\w+|feedback|getting back|note))?",
     re.IGNORECASE,
 )
-# "9/10", "4 out of 5", "3 stars": what people answer who are asked how it was
+# "9/10", "4 out of 5", "3 stars", "★★☆☆☆": what people answer who are asked how it was
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBER = rf"\d{{1,2}}|{'|'.join(_NUMBERS)}"
 _RATING = re.compile(
-    r"\W*(?:(?:i'?d |i would )?(?:say|give (?:it|you))\W+)?(?:a )?"
-    r"(?:(?P<points>\d{1,2})(?:[.,]5)? ?(?:/|out of|of) ?(?P<most>5|10)|(?P<stars>[1-5]) ?(?:\*|stars?))"
+    r"\W*?(?:(?:i'?d |i would )?(?:say|give (?:it|you))\W+)?(?:(?:just|only) )?(?:a )?"
+    rf"(?:(?P<points>{_NUMBER})(?:[.,]5)? ?(?:/|out of|of) ?(?P<most>5|10|five|ten)"
+    rf"|(?P<stars>[0-5]|no|{'|'.join(_NUMBERS[:6])})[ -]?(?:\*|stars?)|(?P<glyphs>[★⭐🌟☆][★⭐🌟☆\uFE0F ]{{0,20}}))"
     r"(?: (?:from me|for you|stars))?\W*",
     re.IGNORECASE,
 )
 _GOOD_RATING, _BAD_RATING = 0.7, 0.4
+_RATED = 0.9  # how likely it is that somebody means the points given
 _CLAUSE = re.compile(r"(?<=;)\s+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
+
+
+UNHAPPY_AT: Final = -0.08
+"""The score at and below which somebody should look after the writer, whatever the label says.
+
+Chosen on the 150 written replies of the second set: 97 of 100 unhappy writers are found there, and 85 of 100 alarms
+are right. On real posts to airlines it finds 82 of 100, and 86 of 100 alarms are right.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +82,10 @@ class Sentiment:
     score: float
     key_issues: tuple[str, ...]
 
-
-class _Head(NamedTuple):
-    """Log-odds of negative and of positive against neutral; ``pairs`` by their first word."""
-
-    bias: tuple[float, ...]
-    figures: tuple[tuple[float, ...], tuple[float, ...]]
-    words: Mapping[str, tuple[float, ...]]
-    pairs: Mapping[str, Mapping[str, tuple[float, ...]]]
-    values: Mapping[str, float]
-
-
-class _Chances(NamedTuple):
-    negative: float
-    neutral: float
-    positive: float
-
-
-@cache
-def _head() -> _Head:
-    data = load("sentiment_weights")
-    pairs: dict[str, dict[str, tuple[float, ...]]] = {}
-    for pair, values in data["pairs"].items():
-        first, _, second = pair.partition(" ")
-        pairs.setdefault(first, {})[second] = tuple(value / 10 for value in values)
-    return _Head(
-        bias=tuple(data["bias"]),
-        figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
-        words={word: tuple(value / 10 for value in values) for word, values in data["words"].items()},
-        pairs=pairs,
-        values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
-    )
+    @property
+    def unhappy(self) -> bool:
+        """Whether somebody should look after the writer: the score is at most :data:`UNHAPPY_AT`."""
+        return self.score <= UNHAPPY_AT
 
 
 KEY_ISSUES: Final = ("timeliness", "quality", "communication", "pricing", "service", "delivery")
@@ -150,26 +130,45 @@ def score_sentiment(text: str) -> Sentiment:
         always gets the same judgement, and nothing is ever raised.
     """
     text = text[:MAX_CHARS]
-    rated = _RATING.fullmatch(text) if len(text) <= _LONGEST_RATING else None
-    if rated:
+    rated = _rating(text)
+    if rated is not None:
         return _of_rating(rated)
-    text = _OWN_APOLOGY.sub(" ", text)
-    chances = _judge(text)
+    if any(hint in text.lower() for hint in _APOLOGY_HINTS):
+        text = _OWN_APOLOGY.sub(" ", text)
+    sentences = sentences_of(text)[:_SENTENCES]
+    chances = _judge(text, sentences)
     if chances is None:
         return Sentiment("neutral", 0.0, ())
     label, score = _decide(chances)
     content = chances.negative < _CONTENT
-    return Sentiment(label, score, () if content else _issues(text, label))
+    return Sentiment(label, score, () if content else _issues(sentences, label))
 
 
-def _of_rating(rated: re.Match[str]) -> Sentiment:
+def _rating(text: str) -> float | None:
+    """The share of the points or stars that a text gives; None if it says anything else."""
+    rated = _RATING.fullmatch(text) if len(text) <= _LONGEST_RATING else None
+    if rated is None:
+        return None
+    if rated["points"]:
+        return _number(rated["points"]) / _number(rated["most"])
+    if rated["stars"]:
+        return _number(rated["stars"]) / 5
+    return sum(sign in "★⭐🌟" for sign in rated["glyphs"]) / 5
+
+
+def _number(written: str) -> int:
+    if written.isdigit():
+        return int(written)
+    return 0 if written.lower() == "no" else _NUMBERS.index(written.lower())
+
+
+def _of_rating(share: float) -> Sentiment:
     """What points or stars say."""
-    share = int(rated["points"]) / int(rated["most"]) if rated["points"] else int(rated["stars"]) / 5
     label: Label = "positive" if share >= _GOOD_RATING else "negative" if share <= _BAD_RATING else "neutral"
     return Sentiment(label, round(min(2 * share - 1, 1.0), 2) if label != "neutral" else 0.0, ())
 
 
-def _decide(chances: _Chances) -> tuple[Label, float]:
+def _decide(chances: Chances) -> tuple[Label, float]:
     score = round(chances.positive - chances.negative, 2)
     if chances.neutral >= max(chances.negative, chances.positive):
         return "neutral", score
@@ -178,86 +177,62 @@ def _decide(chances: _Chances) -> tuple[Label, float]:
     return "positive", max(score, 0.0)
 
 
-def _judge(text: str) -> _Chances | None:
+def _judge(text: str, sentences: Sequence[str]) -> Chances | None:
     """The chances of a message; None if it holds nothing that could be judged."""
-    if len(text) > _SURELY_SHORT:
-        sentences = sentences_of(text)[:_SENTENCES]
-        if sum(len(tokenize(sentence)) for sentence in sentences) > _LONG:
-            return _of_sentences(sentences)
-    return _chances_of(text)
+    if len(text.split()) > _LONG or (len(sentences) > 1 and any(map(_rates, sentences))):
+        return _of_sentences(sentences)
+    mood = mood_of(text)
+    return mood.chances if mood else None
 
 
-@lru_cache(maxsize=1_024)
-def _chances_of(text: str) -> _Chances | None:
-    tokens = tokenize(text)
-    return _chances(tokens) if tokens else None
+def _rates(sentence: str) -> bool:
+    return _rating(sentence) is not None
 
 
-def _chances(tokens: Tokens) -> _Chances:
-    """The chances of the three classes for one piece of text."""
-    head = _head()
-    words, pairs = head.words, head.pairs
-    negative = positive = 0.0
-    after = pairs.get("^")
-    for text, negated, weight in zip(tokens.texts, tokens.negated, tokens.weights, strict=True):
-        weights = words.get(text)
-        if weights is not None:
-            if negated:
-                negative += weights[2] * weight
-                positive += weights[3] * weight
-            else:
-                negative += weights[0] * weight
-                positive += weights[1] * weight
-        if after is not None and text in after:
-            pair = after[text]
-            negative += pair[0]
-            positive += pair[1]
-        after = pairs.get(text)
-    root = len(tokens) ** 0.5
-    negative = negative / root + head.bias[0]
-    positive = positive / root + head.bias[1]
-    for figure, bad, good in zip(figures(tokens, head.values), *head.figures, strict=True):
-        negative += figure * bad
-        positive += figure * good
-    neutral = _STATEMENT if _MATTERS.isdisjoint(tokens.texts) else _MATTER
-    top = max(negative, positive, neutral)
-    odds = math.exp(negative - top), math.exp(neutral - top), math.exp(positive - top)
-    total = sum(odds)
-    return _Chances(odds[0] / total, odds[1] / total, odds[2] / total)
-
-
-def _of_sentences(sentences: Sequence[str]) -> _Chances | None:
+def _of_sentences(sentences: Sequence[str]) -> Chances | None:
     """Judge a long message: sentences with an opinion count, greetings and thanks at its ends do not."""
     judged = []
     for sentence in sentences:
-        chances = _chances_of(sentence)
-        if chances and not _COURTESY.fullmatch(sentence):
-            judged.append((chances, len(tokenize(sentence))))
+        share = _rating(sentence)
+        if share is not None:
+            judged.append((_of_points(share), _WHOLE))
+            continue
+        mood = mood_of(sentence)
+        if mood and not _COURTESY.fullmatch(sentence):
+            judged.append((mood.chances, min(len(tokenize(sentence)), _WHOLE)))
     if len(judged) < _FEW:
-        return _chances_of("\n".join(sentences))
+        mood = mood_of("\n".join(sentences))
+        return mood.chances if mood else None
     negative = neutral = positive = 0.0
     for chances, length in judged:
-        share = (1.05 - chances.neutral) * min(length, 12)
+        share = (1.05 - chances.neutral) * length
         negative += share * chances.negative
         neutral += share * chances.neutral
         positive += share * chances.positive
     total = negative + neutral + positive
-    return _Chances(negative / total, neutral / total, positive / total)
+    return Chances(negative / total, neutral / total, positive / total)
 
 
-def _issues(text: str, label: Label) -> tuple[str, ...]:
+def _of_points(share: float) -> Chances:
+    rest = (1 - _RATED) / 2
+    if share >= _GOOD_RATING:
+        return Chances(rest, rest, _RATED)
+    return Chances(_RATED, rest, rest) if share <= _BAD_RATING else Chances(rest, _RATED, rest)
+
+
+def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
     """Name what the unhappy clauses are about."""
     found: set[str] = set()
     least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
-    for sentence in sentences_of(text)[:_SENTENCES]:
+    for sentence in sentences:
         if not _named(sentence) - found:
             continue
         for clause in _CLAUSE.split(sentence):
             named = _named(clause) - found
             if not named:
                 continue
-            chances = _chances_of(clause)
-            if chances and chances.negative > max(chances.positive, least):
+            mood = mood_of(clause)
+            if mood and mood.chances.negative > max(mood.chances.positive, least):
                 found |= named
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 

@@ -1,45 +1,41 @@
 """Say how much a sentence resembles each signal, in words that no pattern foresaw.
 
 A linear head per type (weights in ``data/signal_weights.json``) adds up what the words, denied words and pairs of a
-sentence say. Its bias asks for a wide margin, because most business mail carries no signal.
+sentence say; whether it complains also depends on its mood. Their biases ask for a margin, because most business
+mail carries no signal.
 """
 
-import json
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from operator import mul
 from typing import NamedTuple, cast
 
+from workers.insight.mood import mood_of
+from workers.insight.phrases import load
 from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import tokenize
-
-_FEWEST_TOKENS = 7
 
 
 class _Head(NamedTuple):
     kinds: tuple[SignalType, ...]
+    scale: float
     bias: tuple[float, ...]
-    words: Mapping[str, tuple[int, ...]]
-    pairs: Mapping[tuple[str, str], tuple[int, ...]]
+    mood: tuple[float, ...]
+    rows: Mapping[object, tuple[int, ...]]  # by name, or by pair
 
 
 @cache
 def _head() -> _Head:
-    source = resources.files("workers.insight").joinpath("data", "signal_weights.json")
-    data = json.loads(source.read_text(encoding="utf-8"))
-    words: dict[str, tuple[int, ...]] = {}
-    pairs: dict[tuple[str, str], tuple[int, ...]] = {}
+    data = load("signal_weights")
+    rows: dict[object, tuple[int, ...]] = {}
     for name, row in data["rows"].items():
-        first, _, second = name.partition(" ")
-        if second:
-            pairs[first, second] = tuple(map(int, row.split()))
-        else:
-            words[first] = tuple(map(int, row.split()))
+        rows[tuple(name.split()) if " " in name else name] = tuple(map(int, row.split()))
     return _Head(
         kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
+        scale=data["scale"],
         bias=tuple(data["bias"]),
-        words=words,
-        pairs=pairs,
+        mood=tuple(data["complaint_mood"]),
+        rows=rows,
     )
 
 
@@ -47,17 +43,16 @@ def signal_margins(sentence: str) -> dict[SignalType, float]:
     """How far the head is from calling a sentence each of the types: above 0 it would; never raises.
 
     Returns:
-        A margin (log-odds) for every type; empty for a sentence that is too short to say.
+        A margin (log-odds) for every type; empty for a sentence of which it knows no word.
     """
     head = _head()
     tokens = tokenize(sentence)
-    if len(tokens) < _FEWEST_TOKENS:
+    rows = [*filter(None, map(head.rows.get, {*tokens.names, *tokens.pairs}))]
+    mood = mood_of(sentence)
+    if not rows or not mood:
         return {}
-    names = {f"~{text}" if negated else text for text, negated in zip(tokens.texts, tokens.negated, strict=True)}
-    pairs = set(zip(("^", *tokens.texts), tokens.texts, strict=False))
-    rows = [*filter(None, map(head.words.get, names)), *filter(None, map(head.pairs.get, pairs))]
-    if not rows:
-        return {}
-    scale = 10 * len(tokens) ** 0.5
-    columns = zip(*rows, strict=True)
-    return {kind: sum(column) / scale + bias for kind, column, bias in zip(head.kinds, columns, head.bias, strict=True)}
+    scale = head.scale * len(tokens) ** 0.5
+    sums = map(sum, zip(*rows, strict=True))
+    margins = {kind: total / scale + bias for kind, total, bias in zip(head.kinds, sums, head.bias, strict=True)}
+    margins["complaint"] += sum(map(mul, head.mood, mood.evidence))
+    return margins

@@ -116,20 +116,22 @@ def rules() -> Mapping[SignalType, Rule]:
 
 
 @lru_cache(maxsize=32_768)
-def _wakes(word: str) -> tuple[int, frozenset[int]]:
-    """The needs that a word meets, as bits, and the expressions that it makes worth trying."""
+def _wakes(chunk: str) -> tuple[int, frozenset[int]]:
+    """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying."""
     index = _index()
     bits = 0
     expressions: set[int] = set()
-    for start in range(len(word)):
-        for end in range(start + 1, len(word) + 1):
-            met = index.needs.get(word[start:end])
-            if met is not None:
-                bits |= met[0]
-                expressions |= met[1]
-    for trigger, starts, words in index.triggers:
-        if word in words or word.startswith(starts):
-            bits |= trigger
+    for found in _WORD.findall(chunk):
+        word = found[:_LONGEST_WORD]
+        for start in range(len(word)):
+            for end in range(start + 1, len(word) + 1):
+                met = index.needs.get(word[start:end])
+                if met is not None:
+                    bits |= met[0]
+                    expressions |= met[1]
+        for trigger, starts, words in index.triggers:
+            if word in words or word.startswith(starts):
+                bits |= trigger
     return bits, frozenset(expressions)
 
 
@@ -138,8 +140,8 @@ def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
     index = _index()
     bits = 0
     possible = set(index.always)
-    for word in _WORD.findall(sentence.lower()):
-        more, expressions = _wakes(word[:_LONGEST_WORD])
+    for chunk in sentence.lower().split():
+        more, expressions = _wakes(chunk)
         bits |= more
         possible |= expressions
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}

@@ -4,10 +4,10 @@ A mail is read sentence by sentence. A rule (see :mod:`workers.insight.signal_pa
 speaks of an own need; quoted mail, newsletters, small print, denials and mere possibilities say nothing.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from workers.insight.phrases import load
 from workers.insight.signal_head import signal_margins
@@ -21,6 +21,12 @@ _MAX_SENTENCE = 300
 _MAX_SENTENCES = 80
 _MAX_EVIDENCE = 160
 _ABSURD = -5.0  # log-odds of the head below which a pattern's match means something else ("a quote from Goethe")
+# By how many log-odds the head has to be surer, for each e-fold of sentences: of many, one is soon like a signal by
+# chance, and most of all like a complaint; of a second signal beside what a pattern found; of very few words.
+_PER_LENGTH, _COMPLAINT_PER_LENGTH = 0.3, 1.5
+_BESIDE = 1.0
+_FOR_FEW_WORDS, _FEW_WORDS = 1.0, 5
+_SHORT = 30  # words; a shorter mail is also read in one breath
 _WORDS = load("signal_words")
 _BULK_HINTS, _QUOTE_HINTS = tuple(_WORDS["bulk_hints"]), tuple(_WORDS["quote_hints"])
 _SMALL_PRINT_HINTS = tuple(_WORDS["small_print_hints"])
@@ -80,9 +86,15 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
     if _holds(folded, _BULK_HINTS) and _BULK.search(text):
         return ()
     found: dict[SignalType, dict[str, str]] = {}
-    for sentence in islice(_sentences(text, folded), _MAX_SENTENCES):
-        for kind, evidence in _read(sentence):
+    sentences = _sentences(text, folded)[:_MAX_SENTENCES]
+    length = math.log(max(len(sentences), 1))
+    for sentence in sentences:
+        for kind, evidence in _read(sentence, length):
             found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
+    if "complaint" not in found and len(sentences) > 1 and len(folded.split()) <= _SHORT:
+        whole = " ".join(sentences)[:_MAX_SENTENCE]
+        if signal_margins(whole).get("complaint", 0.0) > 0:
+            found["complaint"] = {"": whole[:_MAX_EVIDENCE]}
     return tuple(Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in rules() if kind in found)
 
 
@@ -91,8 +103,13 @@ def _holds(folded: str, hints: tuple[str, ...]) -> bool:
     return any(hint in folded for hint in hints)
 
 
-def _read(sentence: str) -> list[tuple[SignalType, str]]:
-    """What one sentence says: what a pattern matches, unless the head finds it absurd, else what it resembles."""
+def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
+    """What one sentence says: what a pattern matches, unless the head finds it absurd, and what it resembles.
+
+    Args:
+        sentence: of the mail.
+        length: the logarithm of how many sentences the mail has.
+    """
     margins = signal_margins(sentence)
     hits: list[tuple[SignalType, str]] = []
     for kind, patterns in wake(sentence).items():
@@ -101,10 +118,17 @@ def _read(sentence: str) -> list[tuple[SignalType, str]]:
         found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
         if found and not rules()[kind].veto.search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
-    if hits:
-        return hits
-    margin, likeliest = max(((margin, kind) for kind, margin in margins.items()), default=(0.0, None))
-    return [(likeliest, sentence[:_MAX_EVIDENCE])] if likeliest and margin > 0 else []
+    needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
+    if max(margins.values(), default=0.0) > needed:
+        told = {kind for kind, _ in hits}
+        surest, likeliest = max(
+            (margin - needed - length * (_COMPLAINT_PER_LENGTH if kind == "complaint" else _PER_LENGTH), kind)
+            for kind, margin in margins.items()
+            if kind not in told
+        )
+        if surest > 0 and not rules()[likeliest].veto.search(sentence):
+            hits.append((likeliest, sentence[:_MAX_EVIDENCE]))
+    return hits
 
 
 def _sentences(text: str, folded: str) -> list[str]:

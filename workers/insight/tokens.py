@@ -6,12 +6,13 @@ learned from.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
 
-__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "Tokens", "sentences_of", "tokenize"]
+__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "STARS", "Tokens", "sentences_of", "tokenize"]
 
 MAX_CHARS: Final = 3_000
 """How much of a text is read; the opinion of a customer's reply stands in its first paragraphs."""
@@ -25,34 +26,46 @@ OPENER: Final = "<opener>"
 OPENER_REACH: Final = 2
 """Among how many first tokens an opener may stand."""
 
-_ENTITY: Final = re.compile(r"&(?:amp|lt|gt|quot);|[#_*]+")
+STARS: Final = ("<no-stars>", "<one-star>", "<two-stars>", "<three-stars>", "<four-stars>", "<five-stars>")
+"""Stand for so many stars, whether written in words, figures or signs."""
+
+_NOISE: Final = re.compile(r"&(?:amp|lt|gt|quot);|[_*]+|#(?![^\W\d_])")
+_IN_STARS: Final = re.compile(
+    r"[★⭐🌟☆](?:[\uFE0F ]{0,2}[★⭐🌟☆]){0,9}"
+    r"|\b([0-5]|no|zero|one|two|three|four|five)[ -]stars?\b(?! (?:hotel|restaurant|resort|review)s?\b)",
+    re.IGNORECASE,
+)
+_IN_WORDS: Final = {word: count for count, word in enumerate(("zero", "one", "two", "three", "four", "five"))}
 _TOKEN: Final = re.compile(
     r"(?:https?://|www\.)\S{1,300}"
-    r"|@\w{1,50}"
+    r"|[@#]\w{1,50}"
+    r"|<(?:no|one|two|three|four|five)-stars?>"
     r"|[:;=8][-^']?[)\](\[DPp/\\|](?!\w)|<3|[)(][-^]?[:;=](?!\w)|\^_?\^"
     r"|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|\d+(?:[.,:]\d+)*"
-    r"|[.,!?\n]+|[;:()]|--+"
+    r"|[.,!?]+|[;:()]|--+"
     r"|[^\s\w]"
 )
 _KIND: Final = re.compile(
-    r"(?P<link>(?:https?://|www\.)\S+)|(?P<user>@\w+)"
+    r"(?P<link>(?:https?://|www\.)\S+)|(?P<user>@\w+)|#(?P<hashtag>\w+)|(?P<stars><[a-z-]+>)"
     r"|(?P<face>[:;=8][-^']?[)\](\[DPp/\\|]|<3|[)(][-^]?[:;=]|\^_?\^)"
-    r"|(?P<word>[^\W\d_].*)|(?P<number>\d.*)|(?P<stop>[.,;:!?\n()]+|--+)|(?P<sign>.)",
+    r"|(?P<word>[^\W\d_].*)|(?P<number>\d.*)|(?P<stop>[.,;:!?()]+|--+)|(?P<sign>.)",
     re.DOTALL,
 )
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
 _ITEM: Final = re.compile(r"\s*[-*\u2022\d]")
 _WRAPPED: Final = 48  # a line this long may go on in the next one; a shorter one was ended by its writer
+_LONGEST_CHUNK: Final = 40  # letters between spaces; what is longer is seldom seen twice
 _APOSTROPHES: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
 _STRETCHED: Final = re.compile(r"([a-vx-zA-VX-Z])\1{2,}")  # not the w of an address
+_CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _GLAD_MOUTHS: Final = frozenset(")]DPp")
 _GLAD_FACES: Final = frozenset({"<3", "^^", "^_^"})
 _FEWEST_SHOUTED: Final = 3
 _SHOUT: Final = 1.3
 _SCOPE: Final = 4
-_ENDS_SCOPE: Final = frozenset(".;:!?\n()")
-_ENDS_SENTENCE: Final = frozenset(".!?\n")
+_ENDS_SCOPE: Final = frozenset(".;:!?()")
+_ENDS_SENTENCE: Final = frozenset(".!?")
 _BEFORE_CONTRAST: Final = 0.5
 _AFTER_CONTRAST: Final = 1.4
 
@@ -61,6 +74,7 @@ _BARE: Final[dict[str, str]] = _WORDS["bare"]
 _IRREGULAR: Final[dict[str, str]] = _WORDS["irregular"]
 _SUFFIXES: Final[dict[str, str]] = _WORDS["suffixes"]
 _NEGATORS: Final = frozenset(_WORDS["negators"])
+_SEEN_THROUGH: Final = frozenset(_WORDS["seen_through"])
 _CONTRAST: Final = frozenset(_WORDS["contrast"])
 _NOT_NEGATING: Final = {word: frozenset(before) for word, before in _WORDS["not_negating"].items()}
 _EMPHASIS: Final[dict[str, float]] = _WORDS["emphasis"]
@@ -68,62 +82,88 @@ _OPENERS: Final = frozenset(_WORDS["openers"])
 _INTERJECTIONS: Final = frozenset(_WORDS["interjections"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tokens:
-    """The words, faces and signs of a text, in three rows of the same length.
+    """The words, faces and signs of a text, in rows of the same length.
 
     Attributes:
         texts: the word in lower case with stretched letters shortened, or a sign such as ``!`` or ``:)``.
         negated: whether a negation stands shortly before it in the same clause.
         weights: how much it counts, above 0: emphasis raises it, what stands before a "but" loses.
+        names: the texts, each negated one behind a "~".
+        pairs: each text with the one before it, "^" before the first.
     """
 
     texts: tuple[str, ...]
     negated: tuple[bool, ...]
     weights: tuple[float, ...]
+    names: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
 
     def __len__(self) -> int:
         return len(self.texts)
 
 
-class _Word(NamedTuple):
-    """What a word does to the words around it."""
+class _Mark(NamedTuple):
+    """What a word or a stop does to the words around it."""
 
-    text: str
-    turns: bool
-    negates: bool
-    emphasis: float
-    freed_by: frozenset[str]
-
-
-class _Piece(NamedTuple):
-    """One match: a stop if it has no words, else what it stands for ("won't" is "will" and "not")."""
-
-    words: tuple[_Word, ...] = ()
+    negates: bool = False
+    turns: bool = False
+    emphasis: float = 1.0
     shouted: bool = False
-    sign: str = ""
+    freed_by: frozenset[str] = frozenset()
+    stops: bool = False
     ends_scope: bool = False
     ends_sentence: bool = False
+
+
+_LINE_END: Final = _Mark(stops=True, ends_scope=True, ends_sentence=True)
+
+
+class _Chunk(NamedTuple):
+    """What stands between two spaces: its tokens, and the marks at or before them."""
+
+    texts: tuple[str, ...]
+    marks: tuple[tuple[int, _Mark], ...]
 
 
 @lru_cache(maxsize=1_024)
 def tokenize(text: str) -> Tokens:
     """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
-    text = text[:MAX_CHARS]
-    if not text.isascii() or "`" in text:
+    text = _cleaned(text[:MAX_CHARS])
+    texts: list[str] = []
+    marks: list[tuple[int, _Mark]] = []
+    for line in text.split("\n"):
+        for chunk in line.split():
+            words, found = _chunk(chunk) if len(chunk) <= _LONGEST_CHUNK else _read_chunk(chunk)
+            for offset, mark in found:
+                marks.append((len(texts) + offset, mark))
+            texts += words
+        marks.append((len(texts), _LINE_END))
+    del texts[MAX_TOKENS:]
+    rows = _Rows(texts, shouting=text.isupper())
+    for at, mark in marks:
+        if at > MAX_TOKENS:
+            break
+        if mark.stops:
+            rows.stop(at, mark)
+        elif at < len(texts):
+            rows.word(at, mark)
+    names = [f"~{word}" if denied else word for word, denied in zip(texts, rows.negated, strict=True)]
+    pairs = pairwise(("^", *texts))
+    return Tokens(tuple(texts), tuple(rows.negated), tuple(rows.weights), tuple(names), tuple(pairs))
+
+
+def _cleaned(text: str) -> str:
+    """A text with plain apostrophes, without entities and emphasis, and with a token for stars."""
+    plain = text.isascii()
+    if not plain or "`" in text:
         text = text.translate(_APOSTROPHES)
     if "_" in text or "&" in text or "#" in text or "*" in text:
-        text = _ENTITY.sub(" ", text)
-    reader = _Reader(all_capitals=text.isupper())
-    for raw in _TOKEN.findall(text):
-        piece = _piece(raw)
-        if piece.words:
-            reader.word(piece)
-            if len(reader.texts) >= MAX_TOKENS:
-                break
-        else:
-            reader.stop(piece)
-    return Tokens(tuple(reader.texts), tuple(reader.negated), tuple(reader.weights))
+        text = _NOISE.sub(" ", text)
+    if not plain or "star" in text or "Star" in text or "STAR" in text:
+        text = _IN_STARS.sub(_as_token, text)
+    return text
 
 
 @lru_cache(maxsize=64)
@@ -141,98 +181,116 @@ def sentences_of(text: str) -> tuple[str, ...]:
     return tuple(part for paragraph in paragraphs for part in _SENTENCE_END.split(paragraph) if part)
 
 
-class _Reader:
-    """Keeps what a word inherits from the words before it."""
+class _Rows:
+    """Fills in which tokens are negated and how much each counts, mark by mark, from left to right."""
 
-    __slots__ = (
-        "_all_capitals", "_contrast", "_emphasis", "_previous", "_scope", "_sentence", "negated", "texts", "weights",
-    )  # fmt: skip
+    __slots__ = ("_contrast", "_denied", "_sentence", "_shouting", "_texts", "negated", "weights")
 
-    def __init__(self, *, all_capitals: bool) -> None:
-        self.texts: list[str] = []
-        self.negated: list[bool] = []
-        self.weights: list[float] = []
-        self._all_capitals = all_capitals
-        self._sentence = 0  # index of the first token of the sentence
-        self._contrast = 1.0
-        self._emphasis = 1.0
-        self._scope = 0
-        self._previous = ""
+    def __init__(self, texts: list[str], *, shouting: bool) -> None:
+        self.negated = [False] * len(texts)
+        self.weights = [1.0] * len(texts)
+        self._texts = texts
+        self._shouting = shouting  # all letters are capitals, so that none means more
+        self._sentence = 0  # where it begins
+        self._contrast = len(texts)  # where the part behind a "but" begins
+        self._denied = 0  # up to where a negation reaches
 
-    def stop(self, piece: _Piece) -> None:
-        if 0 < len(self.texts) <= OPENER_REACH:
-            self._mark_opener()
-        if piece.ends_scope:
-            self._scope = 0
-        if piece.sign:
-            self.texts.append(piece.sign)
-            self.negated.append(False)
-            self.weights.append(1.0)
-        if piece.ends_sentence:
-            self._sentence = len(self.texts)
-            self._contrast = 1.0
+    def stop(self, at: int, mark: _Mark) -> None:
+        if 0 < at <= OPENER_REACH:
+            self._mark_opener(at - 1)
+        if mark.ends_scope:
+            self._affirm(at)
+        if mark.ends_sentence:
+            self._scale(self._contrast, at, _AFTER_CONTRAST)
+            self._sentence, self._contrast = at, len(self._texts)
 
-    def word(self, piece: _Piece) -> None:
-        weight = self._emphasis * self._contrast
-        if piece.shouted and not self._all_capitals:
-            weight *= _SHOUT
-        for word in piece.words:
-            text, turns, negates, self._emphasis, freed_by = word
-            if turns:
-                self._turn()
-            scope = self._scope
-            self.texts.append(text)
-            self.negated.append(scope > 0)
-            self.weights.append(weight)
-            if negates:
-                self._scope = _SCOPE
-            elif scope:
-                self._scope = scope - 1
-            if freed_by and self._previous in freed_by:
-                self._scope = 0
-            self._previous = text
+    def word(self, at: int, mark: _Mark) -> None:
+        if mark.turns:  # what follows the "but" is what the writer means
+            self._scale(self._contrast, at, _AFTER_CONTRAST)
+            self._scale(self._sentence, at, _BEFORE_CONTRAST)
+            self._sentence = self._contrast = at
+            self._affirm(at)
+        if mark.negates:
+            self._deny(at + 1)
+        elif at and self._texts[at - 1] in mark.freed_by:
+            self._affirm(at + 1)
+        if mark.emphasis != 1.0:
+            self._scale(at + 1, at + 2, mark.emphasis)
+        if mark.shouted and not self._shouting:
+            self._scale(at, at + 1, _SHOUT)
 
-    def _turn(self) -> None:
-        # What follows the "but" is what the writer means.
-        start = self._sentence
-        self.weights[start:] = [weight * _BEFORE_CONTRAST for weight in self.weights[start:]]
-        self._sentence = len(self.texts)
-        self._contrast = _AFTER_CONTRAST
-        self._scope = 0
+    def _scale(self, start: int, end: int, factor: float) -> None:
+        self.weights[start:end] = [weight * factor for weight in self.weights[start:end]]
 
-    def _mark_opener(self) -> None:
-        texts = self.texts
-        if texts[-1] in _OPENERS and not self.negated[-1] and (len(texts) == 1 or texts[0] in _INTERJECTIONS):
-            texts[-1] = OPENER
+    def _affirm(self, start: int) -> None:
+        """End a negation before `start`."""
+        self.negated[start : self._denied] = [False] * len(self.negated[start : self._denied])
+
+    def _deny(self, start: int) -> None:
+        """Negate the words from `start` on, as far as a negation reaches.
+
+        Who does "not think that I will be back" will not be back: such verbs and their pronouns use up none of it.
+        """
+        left, end = _SCOPE, start
+        while left and end < len(self._texts):
+            self.negated[end] = True
+            left -= self._texts[end] not in _SEEN_THROUGH
+            end += 1
+        self._denied = end
+
+    def _mark_opener(self, last: int) -> None:
+        texts = self._texts
+        if texts[last] in _OPENERS and not self.negated[last] and (last == 0 or texts[0] in _INTERJECTIONS):
+            texts[last] = OPENER
 
 
 @lru_cache(maxsize=32_768)
-def _piece(raw: str) -> _Piece:
-    found = _KIND.fullmatch(raw)
-    kind = found.lastgroup if found else "sign"
-    if kind == "stop":
-        sign = "?!" if "!" in raw and "?" in raw else "!" if "!" in raw else "?" if "?" in raw else ""
-        marks = frozenset(raw)
-        return _Piece(sign=sign, ends_scope=bool(marks & _ENDS_SCOPE), ends_sentence=bool(marks & _ENDS_SENTENCE))
+def _chunk(chunk: str) -> _Chunk:
+    return _read_chunk(chunk)
+
+
+def _read_chunk(chunk: str) -> _Chunk:
+    texts: list[str] = []
+    marks: list[tuple[int, _Mark]] = []
+    for raw in _TOKEN.findall(chunk):
+        found = _KIND.fullmatch(raw)
+        kind = found.lastgroup if found else "sign"
+        if kind == "stop":
+            stops = frozenset(raw)
+            scope, sentence = bool(stops & _ENDS_SCOPE), bool(stops & _ENDS_SENTENCE)
+            marks.append((len(texts), _Mark(stops=True, ends_scope=scope, ends_sentence=sentence)))
+            sign = "?!" if {"!", "?"} <= stops else "!" if "!" in raw else "?" if "?" in raw else ""
+            texts += [sign] if sign else []
+            continue
+        words = _words_of(kind, raw)
+        shouted = kind == "word" and len(raw) >= _FEWEST_SHOUTED and raw.isupper()
+        for word in words:
+            mark = _Mark(
+                negates=word in _NEGATORS,
+                turns=word in _CONTRAST,
+                emphasis=_EMPHASIS.get(word, 1.0),
+                shouted=shouted,
+                freed_by=_NOT_NEGATING.get(word, frozenset()),
+            )
+            if mark != _Mark():
+                marks.append((len(texts), mark))
+            texts.append(word)
+    return _Chunk(tuple(texts), tuple(marks))
+
+
+def _words_of(kind: str | None, raw: str) -> tuple[str, ...]:
+    """What one match stands for: "won't" is "will" and "not", a hashtag is its words."""
     if kind == "word":
-        raw = _STRETCHED.sub(r"\1\1", raw)
-        shouted = len(raw) >= _FEWEST_SHOUTED and raw.isupper()
-        return _Piece(tuple(_word(text) for text in _words(raw.lower())), shouted)
-    return _Piece((_word(_sign(kind, raw)),))
-
-
-def _word(text: str) -> _Word:
-    return _Word(
-        text,
-        text in _CONTRAST,
-        text in _NEGATORS,
-        _EMPHASIS.get(text, 1.0),
-        _NOT_NEGATING.get(text, frozenset()),
-    )
+        return _words(_STRETCHED.sub(r"\1\1", raw).lower())
+    if kind == "hashtag":
+        return _of_hashtag(raw[1:])
+    if kind == "face":
+        glad = raw in _GLAD_FACES or raw[0] == "(" or (raw[0] not in ")(" and raw[-1] in _GLAD_MOUTHS)
+        return (":)" if glad else ":(",)
+    return ({"link": "<link>", "user": "<user>", "number": "0"}.get(kind or "", raw.lower()),)
 
 
 def _words(word: str) -> tuple[str, ...]:
-    """The words that one match stands for: "won't" is "will" and "not"."""
     if word in _BARE:
         return (_BARE[word], "not")
     if word.endswith("n't"):
@@ -243,9 +301,43 @@ def _words(word: str) -> tuple[str, ...]:
     return (word,)
 
 
-def _sign(kind: str | None, raw: str) -> str:
-    """The one token that a link, a name, a face, a number or another sign becomes."""
-    if kind == "face":
-        glad = raw in _GLAD_FACES or raw[0] == "(" or (raw[0] not in ")(" and raw[-1] in _GLAD_MOUTHS)
-        return ":)" if glad else ":("
-    return {"link": "<link>", "user": "<user>", "number": "0"}.get(kind or "", raw.lower())
+def _of_hashtag(tag: str) -> tuple[str, ...]:
+    """The words of "#NeverAgain" or "#neveragain"; the tag itself if they cannot be told apart."""
+    if not tag.islower() and not tag.isupper():
+        parts = [part.lower() for part in _CAMEL.findall(tag)]
+    else:
+        parts = _apart(tag.lower())
+    return tuple(word for part in parts for word in _words(part)) or (tag.lower(),)
+
+
+def _apart(letters: str) -> list[str]:
+    """The fewest known words that spell the letters, else the letters as they are."""
+    known = _spelled()
+    fewest: dict[int, list[str]] = {0: []}
+    for end in range(1, len(letters) + 1):
+        ways = [[*fewest[start], letters[start:end]] for start in fewest if letters[start:end] in known]
+        if ways:
+            fewest[end] = min(ways, key=len)
+    return fewest.get(len(letters), [letters])
+
+
+@cache
+def _spelled() -> frozenset[str]:
+    """The words that hashtags are made of here: those that say what somebody thinks."""
+    data = load("sentiment_lexicon")
+    listed = [entry for part in ("words", "phrases") for group in data[part].values() for entry in group]
+    return (
+        frozenset(word for entry in listed for word in entry.split())
+        | _NEGATORS
+        | frozenset(_BARE)
+        | frozenset(_EMPHASIS)
+    )
+
+
+def _as_token(found: re.Match[str]) -> str:
+    """The token for stars in signs ("★★☆☆☆") or in words ("two stars")."""
+    if word := found[1]:
+        count = int(word) if word.isdigit() else _IN_WORDS.get(word.lower(), 0)
+    else:
+        count = min(sum(sign in "★⭐🌟" for sign in found[0]), 5)
+    return f" {STARS[count]} "

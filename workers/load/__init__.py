@@ -1,6 +1,8 @@
-"""Importing rows: CSV folders in the fleet's own format or of the public CRM sales set, and the demo."""
+"""Importing rows: CSV files and workbooks, in the fleet's own format or as CRMs export them, and the demo."""
 
+from workers.load.dialect import Hints
 from workers.load.directory import load_directory
+from workers.load.mapping import MappingError
 from workers.load.report import LoadReport, Problem, Progress, TableCounts
 
-__all__ = ["LoadReport", "Problem", "Progress", "TableCounts", "load_directory"]
+__all__ = ["Hints", "LoadReport", "MappingError", "Problem", "Progress", "TableCounts", "load_directory"]

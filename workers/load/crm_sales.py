@@ -6,14 +6,16 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from workers.load.csv_file import Row, RowError, quoted
 from workers.load.job import Job
-from workers.load.references import folded, identify
+from workers.load.layout import Layout
+from workers.load.references import identify
 from workers.load.report import Problem
+from workers.load.row import Row, RowError
+from workers.load.table import Place
+from workers.load.text import folded, quoted
 from workers.load.writer import Draft
 
 TENANT: Final = "CRM Sales Opportunities"
@@ -26,12 +28,12 @@ _STAGES: Final = ("prospecting", "engaging", *_CLOSED)
 _MONEY: Final = 10**12
 
 
-def load(job: Job, files: Mapping[str, Path]) -> None:
+def load(job: Job, files: Mapping[str, Place]) -> None:
     """Load the set as one tenant: accounts as clients, sales agents as profiles, opportunities as deals.
 
     Args:
         job: the load this is a part of.
-        files: the paths by file name, all of `FILES`.
+        files: the files by name, all of `FILES`.
     """
     job.writer.write(
         "tenants", FILES[-1], [Draft(1, {"id": identify("tenants", None, TENANT), "name": TENANT}, TENANT)]
@@ -48,7 +50,7 @@ def load(job: Job, files: Mapping[str, Path]) -> None:
 
 
 class _Sales:
-    def __init__(self, job: Job, files: Mapping[str, Path], tenant: UUID) -> None:
+    def __init__(self, job: Job, files: Mapping[str, Place], tenant: UUID) -> None:
         self._job = job
         self._files = files
         self._tenant = tenant
@@ -61,21 +63,21 @@ class _Sales:
         self._load("sales_teams.csv", "profiles", ("sales_agent",), ("manager", "regional_office"), self._agent)
 
     def load_accounts(self) -> None:
-        path = self._files["accounts.csv"]
+        file = self._files["accounts.csv"]
 
         def handle(rows: list[Row]) -> None:
-            clients = self._job.drafts(path, "clients", rows, self._account)
-            self._job.writer.write("clients", path.name, clients)
+            clients = self._job.drafts(file, "clients", rows, self._account)
+            self._job.writer.write("clients", file.name, clients)
             self._job.references.cover("clients", [self._tenant])
             loaded = {row.line: row for row in rows}
             contacts = [loaded[draft.line] for draft in clients]
-            self._job.writer.write("contacts", path.name, self._job.drafts(path, "contacts", contacts, self._contact))
+            self._job.writer.write("contacts", file.name, self._job.drafts(file, "contacts", contacts, self._contact))
 
         optional = ("sector", "office_location", *_ACCOUNT_FACTS)
-        self._job.read(path, "clients", ("account",), optional, handle, others="not loaded")
+        self._job.read(file, Layout("clients"), ("account",), optional, handle, others="not loaded")
 
     def read_products(self) -> None:
-        path = self._files["products.csv"]
+        file = self._files["products.csv"]
 
         def handle(rows: list[Row]) -> None:
             for row in rows:
@@ -86,9 +88,9 @@ class _Sales:
                     self._prices[_squeezed(name)] = name, row.amount("sales_price", below=_MONEY)
                     counts.unchanged += 1  # products name and price the deals; the CRM has no table of them
                 except RowError as error:
-                    self._job.report.reject("products", Problem(path.name, row.line, str(error)))
+                    self._job.report.reject("products", Problem(file.name, row.line, str(error)))
 
-        self._job.read(path, "products", ("product", "sales_price"), ("series",), handle, others="not loaded")
+        self._job.read(file, Layout("products"), ("product", "sales_price"), ("series",), handle, others="not loaded")
 
     def load_pipeline(self) -> None:
         required = ("opportunity_id", "sales_agent", "product", "account", "deal_stage")
@@ -101,19 +103,19 @@ class _Sales:
 
     def _load(
         self,
-        file: str,
+        name: str,
         table: str,
         required: tuple[str, ...],
         optional: tuple[str, ...],
         draft: Callable[[Row], Draft],
     ) -> None:
-        path = self._files[file]
+        file = self._files[name]
 
         def handle(rows: list[Row]) -> None:
             self._job.references.cover(table, [self._tenant])
-            self._job.writer.write(table, path.name, self._job.drafts(path, table, rows, draft))
+            self._job.writer.write(table, file.name, self._job.drafts(file, table, rows, draft))
 
-        self._job.read(path, table, required, optional, handle, others="not loaded")
+        self._job.read(file, Layout(table), required, optional, handle, others="not loaded")
 
     def _agent(self, row: Row) -> Draft:
         name = row.required("sales_agent")

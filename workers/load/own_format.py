@@ -1,22 +1,27 @@
 """The fleet's own CSV files: which columns they have, and which row each line becomes."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from workers.load.csv_file import Row, RowError, quoted
 from workers.load.job import Job
+from workers.load.layout import Layout
 from workers.load.references import References, identify
 from workers.load.report import Problem
+from workers.load.row import Row, RowError
+from workers.load.table import Place
+from workers.load.text import quoted
 from workers.load.writer import Draft
 
 _MONEY: Final = 10**12
+_MOST_NAMED: Final = 5
 _QUOTE_STATUSES: Final = (
     "draft", "pending_approval", "sent", "viewed", "accepted", "rejected", "expired", "countered",
 )  # fmt: skip
+_DEAL_STATUSES: Final = ("open", "won", "lost")
 _OUTCOMES: Final = ("won", "lost", "no_decision")
 _CLOSED_STAGES: Final = frozenset({"won", "lost", "closed_won", "closed_lost"})
 
@@ -33,37 +38,86 @@ class OwnFile:
     attributes: bool = False  # any other column is kept as an attribute of that name
 
 
-def load_tenants(job: Job, path: Path) -> None:
-    """Load tenants.csv."""
+def load_tenants(job: Job, place: Place, layout: Layout) -> set[str]:
+    """Load a file of tenants, and return their names."""
+    names: set[str] = set()
 
     def handle(rows: list[Row]) -> None:
-        job.writer.write("tenants", path.name, job.drafts(path, "tenants", rows, _tenant))
+        drafts = job.drafts(place, "tenants", rows, _tenant)
+        job.writer.write("tenants", place.name, drafts)
+        names.update(draft.name for draft in drafts if draft.name)
 
-    job.read(path, "tenants", *_TENANT_COLUMNS, handle, others="not loaded")
+    job.read(place, layout, *TENANT_COLUMNS, handle, others="not loaded")
+    return names
 
 
-def load_file(job: Job, path: Path, file: OwnFile) -> None:
+def load_file(job: Job, place: Place, layout: Layout, file: OwnFile) -> None:
     """Load one of `FILES`; the tenants, and what else its lines name, are in the database."""
+    gaps = _Gaps(job.references)
 
     def handle(rows: list[Row]) -> None:
-        tenants = {}
+        tenants: dict[int, UUID] = {}
+        known = []
         for row in rows:
             try:
-                tenants[row.line] = job.references.tenant(row.required("tenant"))
+                tenant = _tenant_of(row, job)
+                known.append(replace(row, zone=job.references.zone_of(tenant)))
+                tenants[row.line] = tenant
             except RowError as error:
                 job.report.counts(file.table).read += 1
-                job.report.reject(file.table, Problem(path.name, row.line, str(error)))
+                job.report.reject(file.table, Problem(place.name, row.line, str(error)))
         for table in (file.table, *file.names):
             job.references.cover(table, tenants.values())
 
         def draft(row: Row) -> Draft:
+            if layout.lenient:
+                gaps.leave(row, tenants[row.line])
             return file.draft(row, tenants[row.line], job.references)
 
-        known = [row for row in rows if row.line in tenants]
-        job.writer.write(file.table, path.name, job.drafts(path, file.table, known, draft))
+        job.writer.write(file.table, place.name, job.drafts(place, file.table, known, draft))
 
     others = "kept as attributes" if file.attributes else "not loaded"
-    job.read(path, file.table, file.required, file.optional, handle, others=others)
+    job.read(place, layout, file.required, file.optional, handle, others=others)
+    job.report.notes += [f"{place.name}: {note}" for note in gaps.notes()]
+
+
+class _Gaps:
+    """What an export names that cannot be placed, and that a row can do without."""
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._owners: Counter[str] = Counter()
+        self._contacts = 0
+
+    def leave(self, row: Row, tenant: UUID) -> None:
+        """Blank an owner who is no profile, and contacts of whom it does not say which is meant."""
+        owner = row.text("owner")
+        if owner is not None:
+            try:
+                self._references.find("profiles", tenant, owner)
+            except RowError:
+                self._owners[owner] += 1
+                row.values["owner"] = ""
+        if ";" in row.values.get("contact", ""):
+            self._contacts += 1
+            row.values["contact"] = ""
+
+    def notes(self) -> list[str]:
+        """Say what was left."""
+        notes = []
+        if self._owners:
+            named = ", ".join(f"{quoted(name)} ({times}x)" for name, times in self._owners.most_common(_MOST_NAMED))
+            more = f" and {len(self._owners) - _MOST_NAMED} more" if len(self._owners) > _MOST_NAMED else ""
+            notes.append(f"without an owner, as no profile is called {named}{more}: profiles.csv can bring them first")
+        if self._contacts:
+            notes.append(f"rows that name several contacts are loaded without one ({self._contacts}x)")
+        return notes
+
+
+def _tenant_of(row: Row, job: Job) -> UUID:
+    if job.tenant is not None and "tenant" not in row.values:
+        return job.tenant
+    return job.references.tenant(row.required("tenant"))
 
 
 def _tenant(row: Row) -> Draft:
@@ -82,9 +136,11 @@ def _tenant(row: Row) -> Draft:
     return Draft(row.line, record, name)
 
 
-def _profile(row: Row, tenant: UUID, _references: References) -> Draft:
+def _profile(row: Row, tenant: UUID, references: References) -> Draft:
     row.required("email")
     email = row.address("email") or ""
+    if external_id := row.text("external_id"):
+        references.alias("profiles", tenant, external_id, email)
     fields = {"email": email, "full_name": row.text("full_name"), "role": row.text("role")}
     return _draft("profiles", row, tenant, fields, name=email)
 
@@ -110,7 +166,10 @@ def _contact(row: Row, tenant: UUID, references: References) -> Draft:
     fields = {
         "client_id": client,
         "email": email,
-        **{name: row.text(name) for name in ("first_name", "last_name", "title", "phone", "mobile", "linkedin_url")},
+        "first_name": row.text("first_name"),
+        # Which part of a full name is the first one, nobody can tell.
+        "last_name": row.text("last_name") or (None if row.text("first_name") else row.text("full_name")),
+        **{name: row.text(name) for name in ("title", "phone", "mobile", "linkedin_url")},
         # Without the column, the contact that comes first in the file speaks for its client.
         "is_primary": row.flag("is_primary", default=False) if "is_primary" in row.values else None,
         "attributes": _attributes(row, _CONTACTS),
@@ -120,7 +179,8 @@ def _contact(row: Row, tenant: UUID, references: References) -> Draft:
 
 def _deal(row: Row, tenant: UUID, references: References) -> Draft:
     external_id = row.required("external_id")
-    stage = row.required("stage").casefold()
+    status = row.choice("status", _DEAL_STATUSES)
+    stage = row.required("stage").casefold() if status in {None, "open"} else status
     closed_at = row.instant("closed_at")
     if closed_at is not None and stage not in _CLOSED_STAGES:
         raise RowError(f"closed_at is given, but the stage is {quoted(stage)}")
@@ -209,7 +269,7 @@ def _draft(
     return Draft(row.line, {"id": row_id, "tenant_id": tenant, **fields}, name, external_id)
 
 
-_TENANT_COLUMNS: Final = ("tenant",), ("time_zone", "from_name", "from_address", "paused")
+TENANT_COLUMNS: Final = ("tenant",), ("time_zone", "from_name", "from_address", "paused")
 _CLIENTS: Final = OwnFile(
     "clients",
     ("tenant", "company_name"),
@@ -226,6 +286,7 @@ _CONTACTS: Final = OwnFile(
         "client",
         "first_name",
         "last_name",
+        "full_name",
         "title",
         "phone",
         "mobile",
@@ -239,7 +300,7 @@ _CONTACTS: Final = OwnFile(
 
 # In the order in which they name each other; tenants.csv comes before them all.
 FILES: Final = (
-    OwnFile("profiles", ("tenant", "email"), ("full_name", "role"), (), _profile),
+    OwnFile("profiles", ("tenant", "email"), ("external_id", "full_name", "role"), (), _profile),
     _CLIENTS,
     _CONTACTS,
     OwnFile(
@@ -247,7 +308,7 @@ FILES: Final = (
         ("tenant", "external_id", "title", "stage"),
         (
             "client", "contact", "owner", "value", "probability", "expected_close_date", "description",
-            "created_at", "last_activity_at", "closed_at", "auto_follow_up",
+            "created_at", "last_activity_at", "closed_at", "status", "auto_follow_up",
         ),
         ("profiles", "clients", "contacts"),
         _deal,

@@ -1,20 +1,24 @@
 """Who is meant by a name in a CSV file: rows of the database by tenant and natural key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from workers.db.session import Connection, transaction
-from workers.load.csv_file import RowError, quoted
+from workers.load.row import RowError
+from workers.load.text import folded, quoted
 
 _NAMESPACE: Final = UUID("6f1b7a3e-0f0c-5d0e-9a57-1b0c7a2d4e90")
 
-# A row answers to its external id first, then to its name; deals have no name that tells them apart.
+# A row answers to its external id first, then to its name, a person last to the full name; deals have no name that
+# tells them apart.
 _QUERIES: Final[dict[str, LiteralString]] = {
-    "profiles": "SELECT id, tenant_id, NULL AS external_id, email AS name FROM profiles",
+    "profiles": "SELECT id, tenant_id, NULL AS external_id, email AS name, full_name FROM profiles",
     "clients": "SELECT id, tenant_id, attributes ->> 'external_id' AS external_id, company_name AS name FROM clients",
-    "contacts": "SELECT id, tenant_id, attributes ->> 'external_id' AS external_id, email AS name FROM contacts",
+    "contacts": "SELECT id, tenant_id, attributes ->> 'external_id' AS external_id, email AS name,"
+    " first_name, last_name FROM contacts",
     "deals": "SELECT id, tenant_id, NULL AS external_id, NULL AS name FROM deals",
     "orders": "SELECT id, tenant_id, NULL AS external_id, order_number AS name FROM orders",
     "quotes": "SELECT id, tenant_id, NULL AS external_id, quote_number AS name FROM quotes",
@@ -26,11 +30,6 @@ _NOUNS: Final = {
     "contacts": "contact",
     "deals": "deal",
 }
-
-
-def folded(name: str) -> str:
-    """Return a name as it is compared: without regard to case or runs of spaces."""
-    return " ".join(name.split()).casefold()
 
 
 def identify(table: str, tenant: UUID | None, key: str) -> UUID:
@@ -45,14 +44,16 @@ class _Known:
     ids: set[UUID] = field(default_factory=set)
     external: dict[str, UUID | None] = field(default_factory=dict)
     names: dict[str, UUID | None] = field(default_factory=dict)
+    full_names: dict[str, UUID | None] = field(default_factory=dict)
 
-    def add(self, row_id: UUID, external_id: str | None, name: str | None) -> None:
-        if row_id in self.ids:
+    def add(self, row: Mapping[str, Any], external_id: str | None, name: str | None) -> None:
+        if row["id"] in self.ids:
             return
-        self.ids.add(row_id)
-        for index, value in ((self.external, external_id), (self.names, name)):
+        self.ids.add(row["id"])
+        full_name = row.get("full_name") or " ".join(filter(None, (row.get("first_name"), row.get("last_name"))))
+        for index, value in ((self.external, external_id), (self.names, name), (self.full_names, full_name)):
             if value:
-                index[folded(value)] = None if folded(value) in index else row_id
+                index[folded(value)] = None if folded(value) in index else row["id"]
 
 
 class References:
@@ -61,10 +62,13 @@ class References:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._tenants = _Known()
+        self._tenant_names: dict[UUID, str] = {}
+        self._zones: dict[UUID, str] = {}
         self._known: dict[tuple[str, UUID], _Known] = {}
+        self._aliases: dict[tuple[str, UUID, str], str] = {}
         with transaction(connection):
-            for row in connection.execute("SELECT id, name FROM tenants"):
-                self._tenants.add(row["id"], None, row["name"])
+            for row in connection.execute("SELECT id, name, tenant_zone(id) AS time_zone FROM tenants"):
+                self._add_tenant(row, row["name"])
 
     def cover(self, table: str, tenants: Iterable[UUID]) -> None:
         """Read a table's rows of those tenants that were not read before."""
@@ -75,7 +79,7 @@ class References:
             self._known[table, tenant] = _Known()
         with transaction(self._connection):
             for row in self._connection.execute(f"{_QUERIES[table]} WHERE tenant_id = ANY (%s)", [new]):
-                self._known[table, row["tenant_id"]].add(row["id"], row["external_id"], row["name"])
+                self._known[table, row["tenant_id"]].add(row, row["external_id"], row["name"])
 
     def forget(self, table: str, tenant: UUID) -> None:
         """Read a table's rows of a tenant anew when they are next needed."""
@@ -83,8 +87,19 @@ class References:
 
     def add(self, table: str, record: dict[str, Any], external_id: str | None, name: str | None) -> None:
         """Note a row that was just loaded."""
-        known = self._tenants if table == "tenants" else self._known[table, record["tenant_id"]]
-        known.add(record["id"], external_id, name)
+        if table == "tenants":
+            self._add_tenant(record, name)
+        else:
+            self._known[table, record["tenant_id"]].add(record, external_id, name)
+
+    def _add_tenant(self, record: Mapping[str, Any], name: str | None) -> None:
+        self._tenants.add(record, None, name)
+        self._tenant_names[record["id"]] = record["name"]
+        self._zones[record["id"]] = record.get("time_zone") or "UTC"
+
+    def alias(self, table: str, tenant: UUID, key: str, name: str) -> None:
+        """Let a row that answers to a name answer to another key as well, as long as this load goes on."""
+        self._aliases[table, tenant, folded(key)] = name
 
     def has(self, table: str, record: dict[str, Any], external_id: str | None, name: str | None) -> bool:
         """Say whether the table has a row under its external id or, where it has none, under its name.
@@ -112,17 +127,49 @@ class References:
         """
         return _one(self._tenants, "tenants", None, name)
 
+    def only_tenant(self) -> UUID | None:
+        """Return the tenant, if there is but one."""
+        return next(iter(self._tenants.ids)) if len(self._tenants.ids) == 1 else None
+
+    def tenant_named(self, text: str) -> UUID:
+        """Return the tenant with this id or name.
+
+        Raises:
+            RowError: there is none, or more than one.
+        """
+        by_id = next((tenant for tenant in self._tenants.ids if str(tenant) == text.lower()), None)
+        return by_id or self.tenant(text)
+
+    def name_of(self, tenant: UUID) -> str:
+        """Return a tenant's name."""
+        return self._tenant_names[tenant]
+
+    def zone_of(self, tenant: UUID) -> ZoneInfo:
+        """Return a tenant's time zone.
+
+        Raises:
+            RowError: the database has another word for it.
+        """
+        zone = self._zones[tenant]
+        try:
+            return ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise RowError(f"the tenant's time zone {quoted(zone)} is not one like Europe/Berlin") from None
+
     def find(self, table: str, tenant: UUID, key: str | None) -> UUID | None:
         """Return the row that answers to the key, None for no key.
 
         Raises:
             RowError: no row does, or more than one.
         """
-        return None if key is None else _one(self._known[table, tenant], table, tenant, key)
+        if key is None:
+            return None
+        key = self._aliases.get((table, tenant, folded(key)), key)
+        return _one(self._known[table, tenant], table, tenant, key)
 
 
 def _one(known: _Known, table: str, tenant: UUID | None, key: str) -> UUID:
-    for index in (known.external, known.names):
+    for index in (known.external, known.names, known.full_names):
         if folded(key) in index:
             found = index[folded(key)]
             if found is None:

@@ -133,6 +133,7 @@ def run_engine(
         "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures in %.2f s",
         engine.name, report.tally.due, len(report.tenants), report.tally.acted.total(),
         report.tally.skipped.total(), report.tally.actions.total(), len(report.failures), report.seconds,
+        extra={"engine": engine.name, "run": run},
     )  # fmt: skip
     return report
 
@@ -152,7 +153,8 @@ def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: U
         if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
             raise
         failure = Failure(tenant, f"{type(error).__name__}: {(str(error).strip() or 'no word').splitlines()[0]}")
-        logger.exception("%s failed for tenant %s", engine.name, tenant)
+        about = {"engine": engine.name, "run": report.run, "tenant": tenant}
+        logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
         report.failures.append(failure)
         with transaction(connection):
             ledger.record_failure(connection, report.run, failure)

@@ -1,6 +1,6 @@
 """What an operator asks first: did everything run, what is due, and what became of the actions."""
 
-from typing import Any
+from typing import Any, Final
 
 from workers import clock
 from workers.db.check import faults
@@ -10,21 +10,27 @@ from workers.runtime import ledger
 from workers.runtime.slots import latest_slot
 from workers.settings import settings
 
+# The state of a latest slot that nobody could work: the fleet was not installed yet.
+BEFORE_INSTALLATION: Final = "before the installation"
+
 
 def fleet_status(connection: Connection) -> dict[str, Any]:
-    """Return plain JSON values: per engine its last run, due items and slot; actions by status; refusals; faults."""
+    """Return per engine its last run, due items and latest slot; actions by status; what is refused; faults."""
     now, zone = clock.now(), settings().time_zone
     with transaction(connection):
         rows = {row["engine"]: row for row in connection.execute("SELECT * FROM fleet_engine_status()")}
         actions = connection.execute("SELECT status, n FROM fleet_action_counts()").fetchall()
         recent = faults(connection)
         refused = connection.execute("SELECT * FROM fleet_refused()").fetchall()
+        installed = connection.execute("SELECT fleet_installed_at() AS at").fetchone()
         engines = []
         for engine in all_engines().values():
             slot = latest_slot(engine.name, now, zone)
             state = "worked"
             if not ledger.slot_is_taken(connection, engine.name, slot):
                 state = "to be caught up" if now - slot < engine.catch_up else "missed"
+            if state == "missed" and installed is not None and slot < installed["at"]:
+                state = BEFORE_INSTALLATION
             engines.append({**rows[engine.name], "latest_slot": slot, "slot_state": state})
     return {
         "engines": engines,

@@ -30,10 +30,11 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = 
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(p_tenant_id);
 BEGIN
     RETURN QUERY
     SELECT c.id, c.schedule_id, c.compliance_type, c.entity_type, c.entity_id, c.entity_name, c.status, c.due_at,
-           ceil(extract(epoch FROM c.due_at - v_now) / 86400)::integer, c.reminder_count, c.missing_fields
+           (c.due_at AT TIME ZONE v_zone)::date - (v_now AT TIME ZONE v_zone)::date, c.reminder_count, c.missing_fields
     FROM compliance_checks AS c
     WHERE c.tenant_id = p_tenant_id AND c.next_step_at <= v_now
     ORDER BY c.next_step_at
@@ -51,6 +52,7 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_schedule record;
+    v_worked record;
     v_schedules bigint := 0;
     v_refused bigint := 0;
     v_passed bigint := 0;
@@ -63,23 +65,25 @@ BEGIN
     END IF;
 
     FOR v_schedule IN
-        SELECT s.id FROM compliance_schedule AS s
-        WHERE s.tenant_id = p_tenant_id AND s.is_active AND s.notify_at <= v_now
+        SELECT s.id, s.notify_at <= v_now AS due FROM compliance_schedule AS s
+        WHERE s.tenant_id = p_tenant_id AND s.is_active
+          AND (s.notify_at <= v_now OR s.open_due_at > v_now AND s.looked_run < p_run)
           AND (s.last_error_at IS NULL OR s.last_error_at <= v_now - interval '1 day')
-        ORDER BY s.notify_at LIMIT 20
+        ORDER BY s.notify_at LIMIT 200
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        v_schedules := v_schedules + 1;
         BEGIN
-            v_passed := v_passed + catch_up_compliance_schedule(v_schedule.id);
-            PERFORM create_compliance_checks_from_schedule(v_schedule.id);
-            PERFORM advance_compliance_schedule(v_schedule.id);
+            SELECT * INTO v_worked FROM work_compliance_schedule(v_schedule.id, p_run);
+            v_passed := v_passed + v_worked.passed;
+            -- One whose period is open is looked through for new targets; that there are none is no work.
+            v_schedules := v_schedules + (v_schedule.due OR v_worked.created > 0)::integer;
         EXCEPTION WHEN OTHERS THEN
             IF is_transient(SQLSTATE) THEN
                 RAISE;
             END IF;
             v_error := SQLERRM;
             UPDATE compliance_schedule SET last_error = v_error, last_error_at = v_now WHERE id = v_schedule.id;
+            v_schedules := v_schedules + 1;
             v_refused := v_refused + 1;
         END;
     END LOOP;
@@ -112,13 +116,15 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant text := to_char(v_now AT TIME ZONE 'UTC', 'YYYY-MM-DD');
+    v_zone constant text := tenant_zone(p_tenant_id);
+    v_today constant date := tenant_today(p_tenant_id);
+    v_locale constant text := (SELECT k.locale FROM tenant_calendar AS k WHERE k.tenant_id = p_tenant_id);
     v_status constant text := action_status(p_tenant_id, 'compliance');
 BEGIN
     RETURN QUERY
     WITH examined AS (
         SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, o.id) AS responsible_id,
-               f.missing, f.errors
+               f.missing, f.errors, f.absent, f.lapsed, f.unclear
         FROM compliance_checks AS c
         LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
             SELECT n.* FROM compliance_entities AS n
@@ -131,12 +137,17 @@ BEGIN
             LIMIT 1
         ) AS o ON true
         CROSS JOIN LATERAL (
-            SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.value IS NULL), '{}') AS missing,
-                   coalesce(jsonb_agg(r.field || ' lapsed on ' || left(r.value, 10) ORDER BY r.field)
-                            FILTER (WHERE r.field ~ '(valid_until|expires_at|expires_on|expiry_date)$'
-                                      AND r.value ~ '^\d{4}-\d\d-\d\d' AND left(r.value, 10) < v_today), '[]') AS errors
-            FROM (SELECT q.field, nullif(btrim(coalesce(e.document ->> q.field, e.document -> 'attributes' ->> q.field)), '') AS value
-                  FROM unnest(c.required_fields) AS q (field)) AS r
+            SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.fault IN ('absent', 'unclear')), '{}') AS missing,
+                   coalesce(jsonb_agg(r.reason ORDER BY r.field) FILTER (WHERE r.reason IS NOT NULL), '[]') AS errors,
+                   coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.fault = 'absent'), '{}') AS absent,
+                   coalesce(jsonb_agg(r.reason ORDER BY r.field) FILTER (WHERE r.fault = 'lapsed'), '[]') AS lapsed,
+                   coalesce(jsonb_agg(r.reason ORDER BY r.field) FILTER (WHERE r.fault = 'unclear'), '[]') AS unclear
+            FROM unnest(c.required_fields) AS q (field)
+            CROSS JOIN LATERAL (
+                SELECT q.field, j.fault, j.reason
+                FROM judge_compliance_value(q.field, coalesce(nullif(e.document -> q.field, 'null'), e.document -> 'attributes' -> q.field),
+                                            v_today, v_zone, v_locale) AS j
+            ) AS r
         ) AS f
         WHERE c.id = ANY (p_checks)
     ), decided AS (
@@ -144,8 +155,9 @@ BEGIN
                CASE
                    WHEN NOT x.entity_exists THEN 'waived'
                    WHEN cardinality(x.required_fields) > 0 AND cardinality(x.missing) = 0 AND x.errors = '[]' THEN 'completed'
-                   WHEN x.due_at + make_interval(days => x.escalation_days_after) <= v_now THEN 'escalated'
+                   WHEN days_later(x.due_at, x.escalation_days_after, v_zone) <= v_now THEN 'escalated'
                    WHEN x.due_at <= v_now THEN 'overdue'
+                   WHEN cardinality(x.absent) = 0 AND x.lapsed = '[]' AND x.unclear <> '[]' THEN 'unclear'
                    WHEN p.id IS NULL AND vendor.email IS NULL THEN 'unreachable'
                    ELSE 'reminded'
                END AS step
@@ -158,10 +170,10 @@ BEGIN
         ) AS vendor
     ), updated AS (
         UPDATE compliance_checks AS c SET
-            status = CASE WHEN d.step IN ('reminded', 'unreachable') THEN 'awaiting_response' ELSE d.step END,
+            status = CASE WHEN d.step IN ('reminded', 'unreachable', 'unclear') THEN 'awaiting_response' ELSE d.step END,
             missing_fields = d.missing,
             validation_errors = d.errors,
-            reminder_sent_at = CASE WHEN d.step IN ('reminded', 'unreachable') THEN v_now ELSE c.reminder_sent_at END,
+            reminder_sent_at = CASE WHEN d.step IN ('reminded', 'unreachable', 'unclear') THEN v_now ELSE c.reminder_sent_at END,
             reminder_count = c.reminder_count + CASE WHEN d.step = 'reminded' THEN 1 ELSE 0 END,
             escalation_sent_at = CASE WHEN d.step = 'escalated' THEN v_now ELSE c.escalation_sent_at END,
             escalated_to = CASE WHEN d.step = 'escalated' THEN d.responsible_id ELSE c.escalated_to END,
@@ -179,17 +191,28 @@ BEGIN
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
                                        client_id, contact_id, recipient, assigned_to, run_at, status,
                                        priority, dedupe_key, run_id)
-        SELECT p_tenant_id, 'compliance', CASE WHEN d.step = 'reminded' THEN 'email' ELSE 'task' END,
-               CASE d.step WHEN 'reminded' THEN 'compliance_reminder' WHEN 'escalated' THEN 'compliance_escalation'
-                           ELSE 'compliance_unreachable' END,
+        SELECT p_tenant_id, 'compliance', t.kind, t.template,
                jsonb_build_object('compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type,
-                                  'first_name', d.first_name, 'due_on', to_char(d.due_at, 'FMDD FMMonth YYYY'),
-                                  'missing', to_jsonb(d.missing), 'errors', d.errors, 'step', d.reminder_count + 1),
+                                  'first_name', d.first_name, 'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY'),
+                                  'missing', to_jsonb(t.missing), 'errors', t.errors, 'step', d.reminder_count + 1),
                'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,
-               CASE d.step WHEN 'reminded' THEN d.vendor_email END, d.responsible_id, v_now, v_status,
+               CASE t.kind WHEN 'email' THEN d.vendor_email END, d.responsible_id, v_now, v_status,
                CASE d.step WHEN 'escalated' THEN 'high' ELSE 'medium' END,
-               concat_ws(':', 'compliance', d.id, d.step, CASE WHEN d.step = 'reminded' THEN d.reminder_count + 1 END), p_run
-        FROM decided AS d WHERE d.step IN ('reminded', 'unreachable', 'escalated')
+               concat_ws(':', 'compliance', d.id, t.mark), p_run
+        FROM decided AS d
+        CROSS JOIN LATERAL (
+            -- The customer is asked for what is absent or has lapsed; what cannot be told is for a person to read, once.
+            SELECT 'email' AS kind, 'compliance_reminder' AS template, 'reminded:' || d.reminder_count + 1 AS mark,
+                   d.absent AS missing, d.lapsed AS errors
+            WHERE d.step = 'reminded'
+            UNION ALL
+            SELECT 'task', CASE d.step WHEN 'escalated' THEN 'compliance_escalation' ELSE 'compliance_unreachable' END, d.step,
+                   d.missing, d.errors
+            WHERE d.step IN ('unreachable', 'escalated')
+            UNION ALL
+            SELECT 'task', 'compliance_unclear', 'unclear:' || md5(d.unclear::text), d.missing, d.unclear
+            WHERE d.step IN ('reminded', 'unclear') AND d.unclear <> '[]'
+        ) AS t
         ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     )
@@ -199,6 +222,7 @@ BEGIN
 END
 $$;
 
+-- Among them those with a period that is not due yet: entities may have come since its checks were made.
 CREATE OR REPLACE FUNCTION compliance_due_tenants() RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -207,6 +231,8 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
+    UNION
+    SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.open_due_at > v_now
     UNION
     SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now;
 END
@@ -231,8 +257,11 @@ $$;
 CREATE OR REPLACE FUNCTION compliance_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT least((SELECT min(c.next_step_at) FROM compliance_checks AS c WHERE c.next_step_at > fleet_now()),
-                 (SELECT min(s.notify_at) FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at > fleet_now()))
+    SELECT least(
+        (SELECT min(c.next_step_at) FROM compliance_checks AS c
+         WHERE c.next_step_at > fleet_now() AND action_status(c.tenant_id, 'compliance') IS NOT NULL),
+        (SELECT min(s.notify_at) FROM compliance_schedule AS s
+         WHERE s.is_active AND s.notify_at > fleet_now() AND action_status(s.tenant_id, 'compliance') IS NOT NULL))
 $$;
 
 -- Schedules that could not make their checks, with the reason: someone has to mend them.
@@ -244,17 +273,25 @@ AS $$
     ORDER BY s.last_error_at
 $$;
 
--- Nobody is reminded of a check, and nobody escalates one, that is completed, waived or gone.
+-- Nobody is reminded of a check, and nobody escalates one, that is completed, waived or gone, or whose schedule was
+-- switched off.
 CREATE OR REPLACE FUNCTION compliance_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT a.id, 'the check is ' || coalesce(c.status, 'gone')
-    FROM scheduled_actions AS a
-    LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
-    WHERE a.id = ANY (p_actions) AND a.subject_type = 'compliance_check'
-      AND (c.id IS NULL OR c.status IN ('completed', 'waived'));
+    SELECT * FROM (
+        SELECT a.id,
+               CASE
+                   WHEN c.id IS NULL OR c.status IN ('completed', 'waived') THEN 'the check is ' || coalesce(c.status, 'gone')
+                   WHEN NOT s.is_active THEN 'the schedule was switched off'
+               END AS refusal
+        FROM scheduled_actions AS a
+        LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
+        LEFT JOIN compliance_schedule AS s ON s.id = c.schedule_id AND s.tenant_id = a.tenant_id
+        WHERE a.id = ANY (p_actions) AND a.subject_type = 'compliance_check'
+    ) AS judged
+    WHERE judged.refusal IS NOT NULL;
 END
 $$;
 

@@ -47,9 +47,9 @@ CREATE OR REPLACE FUNCTION deal_stalls_at(p_tenant_id uuid, p_stage text, p_acti
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
-    RETURN p_active_at + make_interval(days => coalesce(
+    RETURN days_later(p_active_at, coalesce(
         (SELECT c.max_days_before_stale FROM deal_stage_config AS c
-         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7));
+         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7), tenant_zone(p_tenant_id));
 END
 $$;
 
@@ -216,6 +216,7 @@ SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(p_tenant_id);
     v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
     v_stages constant text[] := deal_stages_waiting(p_tenant_id);
 BEGIN
@@ -238,7 +239,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
-              AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+              AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone)
             ORDER BY d.active_at LIMIT p_limit
         ) AS n
         UNION ALL
@@ -246,7 +247,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour = h.hour
-              AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, d.active_at + interval '7 days') < v_now
+              AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, days_later(d.active_at, 7, v_zone)) < v_now
             ORDER BY d.active_at LIMIT p_limit
         ) AS f
         WHERE h.hour <= v_hour
@@ -254,7 +255,7 @@ BEGIN
         SELECT u.id FROM due AS u ORDER BY u.active_at LIMIT p_limit
     )
     SELECT d.id, d.title, d.stage, d.value::numeric, d.client_id, d.contact_id, d.owner_id, d.active_at,
-           extract(day FROM v_now - d.active_at)::integer, d.follow_up_count, coalesce(c.max_follow_ups, 5),
+           tenant_today(p_tenant_id) - (d.active_at AT TIME ZONE v_zone)::date, d.follow_up_count, coalesce(c.max_follow_ups, 5),
            d.next_follow_up_at
     FROM first AS f
     JOIN deals_in_follow_up AS d ON d.id = f.id

@@ -8,6 +8,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(p_tenant_id);
     v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
     v_stages constant text[] := deal_stages_waiting(p_tenant_id);
     v_claimed uuid[];
@@ -20,7 +21,7 @@ BEGIN
             SELECT * FROM (
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
-                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, d.active_at + interval '7 days') < v_now
+                  AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, days_later(d.active_at, 7, v_zone)) < v_now
                   AND NOT EXISTS (SELECT FROM items_resting AS x
                                   WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
                 ORDER BY d.follow_up_hour LIMIT p_limit
@@ -32,7 +33,7 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
-                  AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+                  AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone)
                   AND NOT EXISTS (SELECT FROM items_resting AS x
                                   WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
                 ORDER BY d.active_at LIMIT p_limit
@@ -54,6 +55,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(p_tenant_id);
+    v_today constant date := tenant_today(p_tenant_id);
     v_status constant text := action_status(p_tenant_id, 'deals');
     v_open constant text[] := ARRAY(
         SELECT s.stage FROM (SELECT DISTINCT d.stage::text AS stage FROM deals AS d WHERE d.id = ANY (p_deals)) AS s
@@ -64,8 +67,8 @@ BEGIN
         SELECT d.id, d.title, d.stage, d.client_id, d.active_at, d.follow_up_count + 1 AS step,
                coalesce(c.max_follow_ups, 5) AS max_follow_ups,
                -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-               date_trunc('hour', v_now, 'UTC') + make_interval(days => coalesce(c.follow_up_interval_days, 3)) AS next_at,
-               extract(day FROM v_now - d.active_at)::integer AS days_silent,
+               days_later(date_trunc('hour', v_now, 'UTC'), coalesce(c.follow_up_interval_days, 3), v_zone) AS next_at,
+               v_today - (d.active_at AT TIME ZONE v_zone)::date AS days_silent,
                p.id AS contact_id, p.first_name,
                l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
                CASE
@@ -138,8 +141,9 @@ BEGIN
     SELECT due.tenant_id, sum(due.n)::bigint FROM (
         SELECT d.tenant_id, d.stage, count(*) AS n FROM deals_in_follow_up AS d
         LEFT JOIN deal_stage_config AS c ON c.tenant_id = d.tenant_id AND folded_word(c.stage) = folded_word(d.stage)
+        LEFT JOIN tenant_calendar AS k ON k.tenant_id = d.tenant_id
         WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
-          AND d.active_at < v_now - make_interval(days => coalesce(c.max_days_before_stale, 7))
+          AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), coalesce(k.time_zone, 'UTC'))
         GROUP BY d.tenant_id, d.stage
     ) AS due
     WHERE word_meaning(due.tenant_id, 'deal_stage', due.stage) = 'open'
@@ -150,7 +154,8 @@ $$;
 CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(d.due_from) FROM deals_in_follow_up AS d WHERE d.due_from > fleet_now()
+    SELECT min(d.due_from) FROM deals_in_follow_up AS d
+    WHERE d.due_from > fleet_now() AND action_status(d.tenant_id, 'deals') IS NOT NULL
 $$;
 
 -- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off.

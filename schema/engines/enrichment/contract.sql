@@ -47,7 +47,8 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
-    RETURN (SELECT min(w.since + w.patience) FROM enrichment_waiting AS w WHERE w.since > v_now - w.patience);
+    RETURN (SELECT min(w.since + w.patience) FROM enrichment_waiting AS w
+            WHERE w.since > v_now - w.patience AND action_status(w.tenant_id, 'enrichment') IS NOT NULL);
 END
 $$;
 

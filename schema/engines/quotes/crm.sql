@@ -1,12 +1,52 @@
 -- Quotes: what a CRM calls (number, send, view, outcome) and which quotes are due.
 
+-- What a quote waits for next: a follow-up, or the end of its last day in the tenant's zone. NULL: nothing more to do.
+CREATE OR REPLACE FUNCTION quote_due_at(p_quote quotes, p_zone text) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE WHEN p_quote.status IN ('sent', 'viewed') AND p_quote.outcome IS NULL THEN least(
+        CASE WHEN p_quote.follow_up_ended_at IS NULL
+             THEN coalesce(p_quote.next_follow_up_at, timestamptz '1970-01-01 00:00:00+00') END,
+        (p_quote.valid_until + 1)::timestamp AT TIME ZONE p_zone
+    ) END
+$$;
+
+CREATE OR REPLACE FUNCTION keep_quote_due_at() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    NEW.due_at := quote_due_at(NEW, tenant_zone(NEW.tenant_id));
+    RETURN NEW;
+END
+$$;
+
+-- The last of the triggers before the row is written, by its name: it sees what the others set.
+CREATE OR REPLACE TRIGGER quote_waits
+    BEFORE INSERT OR UPDATE ON quotes
+    FOR EACH ROW EXECUTE FUNCTION keep_quote_due_at();
+
+-- Where the tenant's days begin elsewhere, its open quotes end at another instant.
+CREATE OR REPLACE FUNCTION move_quotes_to_zone() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    UPDATE quotes AS q SET due_at = NULL  -- the trigger of the quote knows better
+    WHERE q.tenant_id = NEW.tenant_id AND q.due_at IS NOT NULL AND q.valid_until IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER quotes_follow_calendar
+    AFTER INSERT OR UPDATE OF time_zone ON tenant_calendar
+    FOR EACH ROW EXECUTE FUNCTION move_quotes_to_zone();
+
 -- The next number of the tenant's year, Q-YYYY-0001 and on. The counter's row lock makes fifty sessions
 -- queue up, and a session that rolls back gives its number back: no clash and no gap.
 CREATE OR REPLACE FUNCTION next_quote_number(p_tenant_id uuid) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_year constant integer := extract(year FROM fleet_now() AT TIME ZONE 'UTC');
+    v_year constant integer := extract(year FROM tenant_today(p_tenant_id));
     v_number text;
 BEGIN
     LOOP
@@ -75,12 +115,12 @@ BEGIN
     ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered') THEN
         RAISE EXCEPTION 'quote % is %, only a draft can be sent', v_quote.quote_number, v_quote.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
-    ELSIF v_quote.valid_until < (v_now AT TIME ZONE 'UTC')::date THEN
+    ELSIF v_quote.valid_until < tenant_today(v_quote.tenant_id) THEN
         RAISE EXCEPTION 'quote % was valid until %, set a later date before sending', v_quote.quote_number, v_quote.valid_until
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     UPDATE quotes SET status = 'sent', sent_at = v_now,
-                      next_follow_up_at = date_trunc('hour', v_now, 'UTC') + interval '3 days',
+                      next_follow_up_at = days_later(date_trunc('hour', v_now, 'UTC'), 3, tenant_zone(v_quote.tenant_id)),
                       follow_up_count = 0, last_follow_up_at = NULL, follow_up_ended_at = NULL
     WHERE id = p_quote_id;
     INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
@@ -167,7 +207,8 @@ SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+    v_today constant date := tenant_today(p_tenant_id);
+    v_day constant date := (v_now AT TIME ZONE 'UTC')::date;  -- the buckets of follow_up_day are days in UTC
 BEGIN
     RETURN QUERY
     WITH RECURSIVE days AS (
@@ -178,7 +219,7 @@ BEGIN
         SELECT (SELECT q.follow_up_day FROM quotes AS q
                 WHERE q.tenant_id = p_tenant_id AND q.follow_up_day > y.day
                 ORDER BY q.follow_up_day LIMIT 1)
-        FROM days AS y WHERE y.day < v_today
+        FROM days AS y WHERE y.day < v_day
     ), first AS (
         SELECT f.id FROM days AS y
         CROSS JOIN LATERAL (
@@ -190,7 +231,7 @@ BEGIN
             ORDER BY q.total_amount DESC, q.created_at
             LIMIT p_limit
         ) AS f
-        WHERE y.day <= v_today
+        WHERE y.day <= v_day
         ORDER BY f.total_amount DESC, f.created_at
         LIMIT p_limit
     )
@@ -202,7 +243,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION next_quote_number(uuid), generate_quote_number(uuid), number_new_quote(), log_new_quote(),
+REVOKE ALL ON FUNCTION quote_due_at(quotes, text), keep_quote_due_at(), move_quotes_to_zone(), next_quote_number(uuid), generate_quote_number(uuid), number_new_quote(), log_new_quote(),
     send_quote(uuid), record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer) FROM PUBLIC, anon, authenticated;

@@ -31,7 +31,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
-    v_today constant date := (v_now AT TIME ZONE 'UTC')::date;
+    v_zone constant text := tenant_zone(p_tenant_id);
+    v_today constant date := tenant_today(p_tenant_id);
     v_status constant text := action_status(p_tenant_id, 'quotes');
 BEGIN
     RETURN QUERY
@@ -60,7 +61,7 @@ BEGIN
             follow_up_count = CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step ELSE q.follow_up_count END,
             last_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now ELSE q.last_follow_up_at END,
             -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN date_trunc('hour', v_now, 'UTC') + interval '3 days' END,
+            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN days_later(date_trunc('hour', v_now, 'UTC'), 3, v_zone) END,
             follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover', 'quote_settled') THEN v_now
                                       ELSE q.follow_up_ended_at END
         FROM decided AS e WHERE q.id = e.id
@@ -119,10 +120,12 @@ $$;
 CREATE OR REPLACE FUNCTION quotes_next_due() RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT min(q.due_at) FROM quotes AS q WHERE q.due_at > fleet_now()
+    SELECT min(q.due_at) FROM quotes AS q
+    WHERE q.due_at > fleet_now() AND action_status(q.tenant_id, 'quotes') IS NOT NULL
 $$;
 
--- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more.
+-- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more; and no message once its last
+-- day is over.
 CREATE OR REPLACE FUNCTION quotes_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -136,6 +139,7 @@ BEGIN
                    WHEN q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
                    WHEN has_decided_quote(q.tenant_id, q.deal_id) THEN 'another quote of the deal has an outcome'
                    WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'the deal is closed'
+                   WHEN a.kind = 'email' AND q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id

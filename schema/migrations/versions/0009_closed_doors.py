@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0009_closed_doors"
-down_revision = "0007_engines"
+down_revision = "0008_correspondence"
 
 
 def upgrade() -> None:

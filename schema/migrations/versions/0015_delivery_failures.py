@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0015_delivery_failures"
-down_revision = "0013_reference_indexes"
+down_revision = "0014_calendar"
 
 
 def upgrade() -> None:

@@ -4,6 +4,7 @@ Claimed in one short transaction, asked with no lock held, settled in a second o
 between leaves rows in status processing; they come back after half an hour, and what was reserved counts as spent.
 """
 
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from workers.insight.contact_values import storable
 from workers.providers.base import Answer, Found, NoMatch, Off, Outcome, Provider, Refused, Request, Unavailable
 from workers.providers.registry import providers
 from workers.settings import settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,25 @@ def _ask(claim: _Claim) -> Answer:
     """Ask about those rows that have a contact: an answer about a stranger could not be merged."""
     known = [row for row in claim.rows if row["contact_id"] is not None]
     requests = [Request(row["email"], row["first_name"], row["last_name"], row["company"]) for row in known]
-    answer = claim.provider.lookup(requests) if requests else Answer((), 0)
+    answer = _lookup(claim.provider, requests)
     answered = iter(answer.outcomes)
     stranger = Refused("no contact with this address")
     outcomes = [next(answered) if row["contact_id"] is not None else stranger for row in claim.rows]
     return Answer(outcomes, answer.credits, answer.windows)
+
+
+def _lookup(provider: Provider, requests: Sequence[Request]) -> Answer:
+    """Ask a provider; a request that it cannot bear is found by asking one by one, and fails by itself."""
+    if not requests:
+        return Answer((), 0)
+    try:
+        return provider.lookup(requests)
+    except Exception as error:  # whatever one contact's data provokes must not cost the others theirs
+        if len(requests) == 1:
+            logger.exception("a contact cannot be asked about")
+            return Answer((Refused(f"it cannot be asked about: {type(error).__name__}: {error}"),), 0)
+    answers = [_lookup(provider, [request]) for request in requests]
+    return Answer([answer.outcomes[0] for answer in answers], sum(answer.credits for answer in answers))
 
 
 def _result(row: dict[str, Any], outcome: Outcome, claim: _Claim) -> dict[str, Any]:

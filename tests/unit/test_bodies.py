@@ -1,0 +1,184 @@
+"""If these fail, what a customer wrote is lost in what programs wrapped around it."""
+
+import base64
+
+import pytest
+
+from tests.letters import by_hand
+from workers.inbound.parse import Parsed, parse
+
+SAID = "Yes, that suits us."
+PAGE = f"<html><body><p>{SAID}</p></body></html>"
+
+
+def read(raw: bytes) -> Parsed:
+    parsed = parse(raw)
+    assert isinstance(parsed, Parsed), parsed
+    return parsed
+
+
+def multipart(*parts: str, kind: str = "mixed", boundary: str = "b") -> bytes:
+    body = "".join(f"--{boundary}\n{part}\n" for part in parts) + f"--{boundary}--\n"
+    return by_hand(f"Content-Type: multipart/{kind}; boundary={boundary}", body=body)
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        ('multipart/alternative; boundary="never-written"', f"{SAID}\n"),
+        ("multipart/alternative", f"{SAID}\n"),
+        ("multipart/mixed; boundary=", f"{SAID}\n"),
+        ("multipart/mixed; boundary=b", f"{SAID}\n--b--\n"),
+        ("multipart/mixed; boundary=other", f"--b\nContent-Type: text/plain\n\n{SAID}\n--b--\n"),
+        ("multipart/mixed", f"--=_x 1\nContent-Type: text/plain\n\n{SAID}\n--=_x 1--\n"),
+        ("multipart/mixed; boundary=b", f"--b\nContent-Type: text/plain\n\n{SAID}\n"),  # the end is cut off
+        ("multipart/mixed; boundary=b", f"--b\n{SAID}\n--b--\n"),  # no blank line
+        ('multipart/mixed; boundary="a;b"', f"preamble\n--a;b\n\n{SAID}\n--a;b--\nepilogue\n"),
+        ("multipart/mixed; boundary*0=a; boundary*1=b", f"--ab\n\n{SAID}\n--ab--\n"),
+        ("multipart/mixed; boundary*=us-ascii'en'b", f"--b\n\n{SAID}\n--b--\n"),
+        ("multipart/mixed; boundary=b", f"--b  \n\n{SAID}\n--bb\n--b--\n"),
+        ("MULTIPART/Mixed; Boundary=B", f"--B\nContent-type: TEXT/plain\n\n{SAID}\n--B--\n"),
+        ("text", f"{SAID}\n"),
+        ('text/plain;;; charset="utf-8', f"{SAID}\n"),
+    ],
+)  # fmt: skip
+def test_a_broken_multipart_still_says_what_it_says(header: str, body: str) -> None:
+    assert read(by_hand(f"Content-Type: {header}", body=body)).text.replace("--bb", "").strip() == SAID
+
+
+def test_a_page_in_a_multipart_without_parts_is_a_page() -> None:
+    mail = read(by_hand('Content-Type: multipart/related; boundary="never"', body=PAGE))
+    assert (mail.text, mail.html) == ("", PAGE)
+
+
+@pytest.mark.parametrize(
+    "enclosed",
+    [
+        "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=x\n\n--x--",
+        "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed",
+        "Content-Type: message/rfc822\n\n",
+        "Content-Type: message/rfc822\n\n\0\xff no header at all",
+        "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n!!!",
+        "Content-Type: message/partial; id=1; number=2\n\nhalf of a mail",
+        "Content-Type: multipart/mixed; boundary=b\n\n",
+        "Content-Type: text/plain; charset=no-such\nContent-Disposition: attachment\n\n\xff",
+        "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n=====",
+    ],
+)
+def test_a_broken_part_costs_nobody_the_rest(enclosed: str) -> None:
+    assert read(multipart(f"\n{SAID}", enclosed)).text.strip() == SAID
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "Content-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+IgAA",
+        "Content-Type: application/pkcs7-signature; name=smime.p7s\nContent-Transfer-Encoding: base64\n\nMIIB",
+        "Content-Type: application/pgp-signature\n\n-----BEGIN PGP SIGNATURE-----\n\niQ\n-----END PGP SIGNATURE-----",
+        "Content-Type: text/plain\nContent-Disposition: attachment; filename=log.txt\n\nterrible failure",
+        "Content-Type: text/plain\nContent-Disposition: inline; filename=log.txt\n\nterrible failure",
+        "Content-Type: text/csv\n\nterrible;failure",
+    ],
+)  # fmt: skip
+def test_what_lies_beside_a_text_is_not_in_it(beside: str) -> None:
+    for kind in ("mixed", "signed"):
+        assert read(multipart(f"Content-Type: text/plain\n\n{SAID}", beside, kind=kind)).text.strip() == SAID
+
+
+def test_a_text_that_was_signed_in_place_is_read_without_its_signature() -> None:
+    body = (
+        f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{SAID}\n\n- -- \nAnn\n\n-----BEGIN PGP SIGNATURE-----\n\n"
+        "iQEzBAEBCAAdFiEE\n=abcd\n-----END PGP SIGNATURE-----\n"
+    )
+    assert read(by_hand(body=body)).text.strip() == f"{SAID}\n\n-- \nAnn"
+    unfinished = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nHello\n"
+    assert read(by_hand(body=unfinished)).text == unfinished
+
+
+@pytest.mark.parametrize(
+    ("parameters", "body", "text"),
+    [
+        ("format=flowed", "This goes on \nhere.\nThis does not.\n", "This goes on here.\nThis does not.\n"),
+        ("format=flowed; delsp=yes", "This is one wo \nrd.\n", "This is one word.\n"),
+        ("Format=Flowed", "> quoted and \n> long\nown \n> other\n", "> quoted and long\nown \n> other\n"),
+        ("format=flowed", ">> two \n> one\n", ">> two \n> one\n"),
+        ("format=flowed", "Hello \n-- \nAnn \nArcher\n", "Hello \n-- \nAnn Archer\n"),
+        ("format=flowed", " From here\n  indented\n >no quote\n", "From here\n indented\n>no quote\n"),
+        ("format=fixed", "Hello \nthere\n", "Hello \nthere\n"),
+    ],
+)  # fmt: skip
+def test_a_paragraph_is_put_together_again(parameters: str, body: str, text: str) -> None:
+    assert read(by_hand(f"Content-Type: text/plain; {parameters}", body=body)).text == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("quoted-printable", b"Gr=C3=BC=\n=C3=9Fe aus Z=C3=BCrich\n"),
+        ("quoted-printable", b"Gr=C3=BC=  \n=C3=9Fe aus Z=c3=bcrich\n"),
+        ("Quoted-Printable ; x", b"Gr=C3=BC=\n=C3=9Fe aus Z=C3=BCrich\n"),
+        ("base64", base64.encodebytes("Grüße aus Zürich\n".encode())),
+        ("base64", base64.b64encode("Grüße aus Zürich\n".encode()).rstrip(b"=")),
+        ("BASE64", base64.b64encode("Grüße aus Zürich\r\n".encode())),
+        ("base64", "Grüße aus Zürich\n".encode()),  # labelled, and not encoded
+        ("8bit", "Grüße aus Zürich\n".encode()),
+        ("no-such", "Grüße aus Zürich\n".encode()),
+    ],
+)
+def test_a_text_is_unpacked_whatever_its_wrapping(encoding: str, body: bytes) -> None:
+    lines = ("Content-Type: text/plain; charset=utf-8", f"Content-Transfer-Encoding: {encoding}")
+    assert read(by_hand(*lines, body=body)).text.strip() == "Grüße aus Zürich"
+
+
+def test_a_page_says_its_charset_itself() -> None:
+    page = (
+        '<html><head><meta http-equiv="Content-Type" content="text/html; charset=koi8-r"></head><p>Спасибо</p></html>'
+    )
+    assert read(by_hand("Content-Type: text/html", body=page.encode("koi8-r"))).html == page
+
+
+INVITED = """\
+BEGIN:VCALENDAR
+METHOD:{method}
+BEGIN:VEVENT
+ATTENDEE;CN=Ann;
+ PARTSTAT={choice}:mailto:ann@acme.example
+SUMMARY;LANGUAGE=en:Demo of the pump\\, part 1
+{comment}END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "comment", "said"),
+    [
+        ("ACCEPTED", "", "Accepted: Demo of the pump, part 1"),
+        (
+            "DECLINED",
+            "COMMENT:Not this week\\, sorry.\n",
+            "Not this week, sorry.\n\nDeclined: Demo of the pump, part 1",
+        ),
+        ("TENTATIVE", "", "Tentative: Demo of the pump, part 1"),
+    ],
+)
+def test_an_answer_to_an_invitation_is_a_persons_answer(choice: str, comment: str, said: str) -> None:
+    calendar = INVITED.format(method="REPLY", choice=choice, comment=comment)
+    for lines in ((), ("Auto-Submitted: auto-generated",), ("Precedence: bulk",)):
+        mail = read(by_hand("Content-Type: text/calendar; method=REPLY", *lines, body=calendar))
+        assert (mail.text, mail.judgement.kind) == (said, "reply")
+
+
+def test_an_answer_with_words_is_those_words_and_an_invitation_is_no_answer() -> None:
+    part = "Content-Type: text/calendar; method=REPLY\n\n" + INVITED.format(
+        method="REPLY", choice="ACCEPTED", comment=""
+    )
+    assert read(multipart(f"Content-Type: text/plain\n\n{SAID}", part, kind="alternative")).text.strip() == SAID
+    request = INVITED.format(method="REQUEST", choice="NEEDS-ACTION", comment="")
+    mail = read(by_hand("Content-Type: text/calendar; method=REQUEST", "Auto-Submitted: auto-generated", body=request))
+    assert (mail.text, mail.judgement.kind) == ("", "auto_reply")
+
+
+def test_how_a_text_was_decoded_is_noted() -> None:
+    mail = read(by_hand("Content-Type: text/plain; charset=utf-8", body="Zürich ".encode() + b"\xff"))
+    assert mail.headers["decoded"] == "utf-8, characters lost: 1"
+    assert "decoded" not in read(by_hand()).headers

@@ -1,0 +1,102 @@
+"""What the commands share: options, the connection, and how tenants, instants and texts are written and read."""
+
+import getpass
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from jinja2 import TemplateError
+
+from workers import logs
+from workers.db.session import Connection, connect, require_current_schema
+from workers.delivery.render import Text, render
+from workers.errors import ConfigurationError, UnknownNameError
+from workers.settings import database_url, settings
+from workers.terminal import err, say
+
+logger = logging.getLogger(__name__)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="UUID|NAME", help="Only this tenant.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="its id or name")]
+By = Annotated[str | None, typer.Option("--by", help="Who decides; default: the user of this shell.")]
+Now = Annotated[
+    str | None, typer.Option("--now", metavar="ISO8601", help="Let it be this instant; UTC without an offset.")
+]
+
+
+def fail(message: str) -> int:
+    """Say on stderr, in one line, why a command was not done; returns its exit code, 2."""
+    try:
+        if logs.as_json():
+            logger.error(message)
+            return 2
+    except ConfigurationError:  # then this is what the message is about
+        pass
+    say(f"fleet: {message}", style="red", console=err)
+    return 2
+
+
+@contextmanager
+def database() -> Iterator[Connection]:
+    """Connect to the fleet's database, which must have this release's schema."""
+    with connect(database_url()) as connection:
+        require_current_schema(connection)
+        yield connection
+
+
+def tenant_named(connection: Connection, text: str) -> UUID:
+    """Return the id of the tenant with this id or name.
+
+    Raises:
+        UnknownNameError: there is none, or more than one.
+    """
+    rows = connection.execute("SELECT id FROM tenants WHERE id::text = lower(%s) OR name = %s", [text, text]).fetchall()
+    if len(rows) != 1:
+        problem = f"{len(rows)} tenants are called {text!r}: name one by its id" if rows else f"no tenant {text!r}"
+        raise UnknownNameError(f"{problem} (`fleet tenants` lists them)")
+    found: UUID = rows[0]["id"]
+    return found
+
+
+def decider(by: str | None) -> str:
+    """Return who decides: whom --by names, else the user of this shell."""
+    return by or getpass.getuser()
+
+
+def instant_of(text: str | None) -> datetime | None:
+    """Return what was written after --now.
+
+    Raises:
+        UnknownNameError: it is no ISO 8601 instant.
+    """
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UnknownNameError(f"--now {text!r} is no ISO 8601 instant such as 2026-03-02T09:00:00+00:00") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def moment(instant: datetime) -> str:
+    """Return an instant for people, in the timetable's zone: `Mon 02 Mar 2026 09:00 UTC`."""
+    return f"{instant.astimezone(settings().time_zone):%a %d %b %Y %H:%M %Z}"
+
+
+def text_of(action: dict[str, Any]) -> Text:
+    """Return subject and body of an action; where they cannot be written, the subject says why."""
+    try:
+        return render(action["template"], action["variables"], action["tenant_name"])
+    except TemplateError as error:  # the rest of the list must still be seen
+        return Text(f"template {action['template']} cannot be rendered: {error}", "")
+
+
+def completing(incomplete: str, words: Iterable[str]) -> list[str]:
+    """Return the words that a shell may complete to."""
+    return [word for word in words if word.startswith(incomplete)]

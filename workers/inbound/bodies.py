@@ -1,0 +1,180 @@
+"""What a mail says in words: its texts, decoded, without what programs wrapped around them."""
+
+import re
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any, Final, NamedTuple
+
+from workers.inbound.charsets import decode
+from workers.inbound.mime import Parameters, parameters
+
+# More than that nobody types; the whole of it would only be carried around.
+_LONGEST_BODY: Final = 1_000_000
+_MOST_TEXTS: Final = 100
+_MOST_FLOWED: Final = 10_000
+_MOST_ENCLOSED: Final = 60_000
+_HEAD_OF_PAGE: Final = 2_000
+
+_HTML: Final = re.compile(r"\s*+<(?:!doctype html|html|head|body|div|p|table)\b", re.IGNORECASE)
+_META_CHARSET: Final = re.compile(rb"<meta[^>]{1,200}?charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_ANSWERED: Final = re.compile(r"^METHOD:(?:REPLY|COUNTER)[ \t\r]*+$", re.IGNORECASE | re.MULTILINE)
+_CALENDAR: Final = re.compile(r"^(SUMMARY|COMMENT|ATTENDEE)([;:][^\n]*+)$", re.IGNORECASE | re.MULTILINE)
+_CHOICE: Final = re.compile(r"PARTSTAT=(ACCEPTED|DECLINED|TENTATIVE|DELEGATED)", re.IGNORECASE)
+_SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----\n"
+_SIGNATURE: Final = "\n-----BEGIN PGP SIGNATURE-----\n"
+_SIGNATURE_END: Final = "-----END PGP SIGNATURE-----"
+
+
+class Bodies(NamedTuple):
+    """What was found in a mail's parts.
+
+    Attributes:
+        text: The plain text; None if no part of the mail has any content.
+        html: The first HTML page that is not blank, or None.
+        enclosed: Headers and texts of the mails and reports that are enclosed, as written, at most 60,000 characters.
+        is_calendar_reply: Whether a person answers a calendar's invitation with it.
+        notes: How texts were decoded, where that was not as their labels say.
+    """
+
+    text: str | None
+    html: str | None
+    enclosed: str
+    is_calendar_reply: bool
+    notes: tuple[str, ...]
+
+
+def read_bodies(message: Message) -> Bodies:
+    """Read a mail's texts, at most 100 and 1,000,000 characters. What is attached or enclosed is not its own."""
+    texts: list[str] = []
+    pages: list[str] = []
+    replies: list[str] = []
+    enclosed: list[str] = []
+    notes: dict[str, None] = {}
+    filled = False
+    for part, inside in _parts(message):
+        if inside or part.get_content_type() == "text/rfc822-headers":
+            enclosed.append(_as_written(part))
+        content = _content(part)
+        # A report may have nothing else to say.
+        has_fields = part.get_content_maintype() == "message" and part.is_multipart() and bool(part.get_payload())
+        filled = filled or has_fields or bool(content.strip())
+        kind = parameters(part)
+        if inside or not content or not _is_shown(part, kind) or len(texts) + len(pages) + len(replies) >= _MOST_TEXTS:
+            continue
+        body, note = _body(content, kind)
+        if note:
+            notes[note] = None
+        if kind.value == "text/calendar":
+            replies.append(_calendar_reply(body))
+        elif kind.value == "text/html" or (kind.value.startswith("multipart/") and _HTML.match(body)):
+            pages.append(body)
+        else:
+            texts.append(body)
+    written = [body for body in texts if body.strip()]
+    reply = next(filter(None, replies), "")
+    if reply and not written and not any(page.strip() for page in pages):
+        written = [reply]
+    return Bodies(
+        text="\n".join(written)[:_LONGEST_BODY] if filled else None,
+        html=next((page[:_LONGEST_BODY] for page in pages if page.strip()), None),
+        enclosed="\n".join(enclosed)[:_MOST_ENCLOSED],
+        is_calendar_reply=bool(reply),
+        notes=tuple(notes),
+    )
+
+
+def _parts(message: Message) -> Iterator[tuple[Message, bool]]:
+    """Every part in its order, and whether it belongs to a mail or report that this one encloses."""
+    waiting = [(message, False)]
+    while waiting:
+        part, inside = waiting.pop()
+        yield part, inside
+        if part.is_multipart():
+            inside = inside or part.get_content_maintype() == "message"
+            payload: Any = part.get_payload()
+            waiting += [(child, inside) for child in reversed(payload)]
+
+
+def _as_written(part: Message) -> str:
+    fields = "".join(f"{name}: {value}\n" for name, value in part.raw_items())
+    return fields[:_MOST_ENCLOSED] + "\n" + _content(part)[:_MOST_ENCLOSED].decode("utf-8", "replace")
+
+
+def _is_shown(part: Message, kind: Parameters) -> bool:
+    """Whether a mail program shows the part as what its writer says."""
+    if not kind.value.startswith("multipart/") and kind.value not in ("text/plain", "text/html", "text/calendar"):
+        # "Content-Type: text", or none at all, is plain text.
+        return part.get_content_type() == "text/plain" and "/" not in kind.value
+    disposition = parameters(part, "Content-Disposition")
+    return disposition.value != "attachment" and (kind.value == "text/calendar" or "filename" not in disposition.given)
+
+
+def _content(part: Message) -> bytes:
+    content: Any = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _body(content: bytes, kind: Parameters) -> tuple[str, str | None]:
+    """One text, decoded and laid out as its writer saw it; and how it was decoded, if not as labelled."""
+    label = kind.given.get("charset")
+    if kind.value == "text/html" and not label and (meta := _META_CHARSET.search(content, 0, _HEAD_OF_PAGE)):
+        label = meta[1].decode()
+    text, note = decode(content, label)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if kind.value.startswith("multipart/") and (boundary := kind.given.get("boundary")):
+        text = "\n".join(line for line in text.split("\n") if line.rstrip() not in (f"--{boundary}", f"--{boundary}--"))
+    if kind.value != "text/html":
+        if kind.given.get("format", "").lower() == "flowed":
+            text = _unfold_paragraphs(text, delsp=kind.given.get("delsp", "").lower() == "yes")
+        text = _without_signature_block(text)
+    return text, note
+
+
+def _unfold_paragraphs(text: str, *, delsp: bool) -> str:
+    """Undo format=flowed (RFC 3676): a line that ends with a blank goes on in the next of the same quote depth."""
+    lines: list[list[str]] = []
+    open_depth = -1
+    *head, rest = text.split("\n", _MOST_FLOWED)
+    for line in head:
+        content = line.lstrip(">")
+        depth = len(line) - len(content)
+        content = content.removeprefix(" ")
+        is_separator = content == "-- "
+        if depth == open_depth and not is_separator:
+            lines[-1].append(content)
+        else:
+            lines.append([">" * depth + " " if depth else "", content])
+        open_depth = depth if content.endswith(" ") and not is_separator else -1
+        if open_depth >= 0 and delsp:
+            lines[-1][-1] = content[:-1]
+    return "\n".join([*("".join(pieces) for pieces in lines), rest])
+
+
+def _without_signature_block(text: str) -> str:
+    """The text that somebody signed with OpenPGP, without what the signature wrapped around it."""
+    start = text.find(_SIGNED)
+    begin = text.find("\n\n", start)
+    end = text.find(_SIGNATURE, begin)
+    last = text.find(_SIGNATURE_END, end)
+    if -1 in (start, begin, end, last):
+        return text
+    said = re.sub(r"^- ", "", text[begin + 2 : end], flags=re.MULTILINE)
+    return text[:start] + said + text[last + len(_SIGNATURE_END) :]
+
+
+def _calendar_reply(calendar: str) -> str:
+    """In words what somebody answers to an invitation; empty if it is no answer."""
+    calendar = calendar.replace("\n ", "").replace("\n\t", "")
+    if not _ANSWERED.search(calendar):
+        return ""
+    fields: dict[str, str] = {}
+    for name, value in _CALENDAR.findall(calendar):
+        fields.setdefault(name.upper(), value)
+    choice = _CHOICE.search(fields.get("ATTENDEE", ""))
+    said = [fields.get(name, "").partition(":")[2] for name in ("COMMENT", "SUMMARY")]
+    comment, subject = (re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nN" else found[1], text) for text in said)
+    lines = [
+        comment.strip(),
+        f"{choice[1].capitalize() if choice else 'Answered'}: {subject.strip() or 'the invitation'}",
+    ]
+    return "\n\n".join(line for line in lines if line)

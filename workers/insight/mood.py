@@ -1,0 +1,115 @@
+"""How likely the writer of a few words is unhappy, indifferent or happy.
+
+A small linear head adds up what each word and each pair of words says (weights in ``data/sentiment_weights.json``)
+and what the hand-written lexicon and the rules of :mod:`workers.insight.polarity` find: negation, contrast,
+emphasis, irony.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from operator import mul
+from typing import Final, NamedTuple
+
+from workers.insight.phrases import load
+from workers.insight.polarity import FIGURES, figures, lexicon
+from workers.insight.tokens import Tokens, tokenize
+
+__all__ = ["EVIDENCE", "Chances", "Mood", "chances", "mood_of"]
+
+EVIDENCE: Final = FIGURES + 2
+"""How many numbers :attr:`Mood.evidence` holds."""
+
+# Who is asked how it went and states something seldom means nothing by it, and an unhappy customer called
+# neutral costs more than the reverse; a question, a request or a plan is another matter.
+_STATEMENT, _MATTER = -0.9, 0.0
+_MATTERS = frozenset(["?", "?!", "<user>", "<link>", "please", "rt", "today", "tomorrow", "tonight"])
+
+
+class Chances(NamedTuple):
+    """How likely each class is; they add up to 1."""
+
+    negative: float
+    neutral: float
+    positive: float
+
+
+class Mood(NamedTuple):
+    """The mood of a text.
+
+    Attributes:
+        chances: of the three classes.
+        figures: what :func:`workers.insight.polarity.figures` says.
+    """
+
+    chances: Chances
+    figures: tuple[float, ...]
+
+    @property
+    def evidence(self) -> tuple[float, ...]:
+        """The figures and the chances of negative and positive, for judgements that build on the mood."""
+        return (*self.figures, self.chances.negative, self.chances.positive)
+
+
+class _Head(NamedTuple):
+    """Log-odds of negative and of positive against neutral: of names and pairs, and of the figures."""
+
+    bias: tuple[float, float]
+    figures: tuple[tuple[float, ...], tuple[float, ...]]
+    rows: Mapping[str | tuple[str, str], tuple[float, float]]
+    values: Mapping[str, float]
+
+
+@cache
+def _head() -> _Head:
+    data = load("sentiment_weights")
+    rows: dict[str | tuple[str, str], tuple[float, float]] = {}
+    for word, written in data["words"].items():
+        bad, good, denied_bad, denied_good = (int(value) / 10 for value in written.split())
+        rows[word] = bad, good
+        rows[f"~{word}"] = denied_bad, denied_good
+    for first, written in data["pairs"].items():
+        listed = iter(written.split())
+        for second, bad, good in zip(listed, listed, listed, strict=True):
+            rows[first, second] = int(bad) / 10, int(good) / 10
+    return _Head(
+        bias=tuple(data["bias"]),
+        figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
+        rows=rows,
+        values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
+    )
+
+
+@lru_cache(maxsize=1_024)
+def mood_of(text: str) -> Mood | None:
+    """Judge a piece of text that is said in one breath, a sentence or a short message; None if it holds nothing."""
+    tokens = tokenize(text)
+    if not tokens:
+        return None
+    head = _head()
+    found = head.rows.get
+    negative = positive = 0.0
+    for name, weight in zip(tokens.names, tokens.weights, strict=True):
+        row = found(name)
+        if row is not None:
+            negative += row[0] * weight
+            positive += row[1] * weight
+    for bad, good in filter(None, map(found, tokens.pairs)):
+        negative += bad
+        positive += good
+    root = len(tokens) ** 0.5
+    negative = negative / root + head.bias[0]
+    positive = positive / root + head.bias[1]
+    seen = figures(tokens, head.values)
+    negative += sum(map(mul, seen, head.figures[0]))
+    positive += sum(map(mul, seen, head.figures[1]))
+    return Mood(chances(negative, positive, tokens), seen)
+
+
+def chances(negative: float, positive: float, tokens: Tokens) -> Chances:
+    """The chances that log-odds against neutral stand for, given what kind of text it is."""
+    neutral = _STATEMENT if _MATTERS.isdisjoint(tokens.texts) else _MATTER
+    top = max(negative, positive, neutral)
+    odds = math.exp(negative - top), math.exp(neutral - top), math.exp(positive - top)
+    total = sum(odds)
+    return Chances(odds[0] / total, odds[1] / total, odds[2] / total)
