@@ -136,7 +136,7 @@ BEGIN
     v_now := fleet_now();  -- in the block: a clock that cannot be read is no reason to refuse the CRM's row
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
     SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
-        (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
+        (SELECT max(h.changed_at) FILTER (WHERE h.tenant_id = NEW.tenant_id) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
         NEW.created_at)))
     FROM tenants AS t WHERE t.id = NEW.tenant_id;
     RETURN NULL;
