@@ -1,9 +1,12 @@
-"""Mail that is built to hurt its reader: deep, wide, long, broken, mislabelled; each made from a few choices."""
+"""Mail that is built to hurt its reader: deep, wide, long, broken, mislabelled; each made from a few choices.
+
+What is drawn is small, and becomes a mail of megabytes only by bytes(): hypothesis remembers all that it draws.
+"""
 
 import base64
 import gzip
-from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from hypothesis import strategies as st
 
@@ -50,60 +53,125 @@ NUMBERS: Final = st.sampled_from((0, 1, 2, 5, 20, 100, 600, 1_100, 3_000, 20_000
 _MOST: Final = 3_000_000
 
 
-@st.composite
-def hostile_mails(draw: st.DrawFn) -> bytes:
-    """A mail, an answer by its look, some of whose headers and all of whose parts are hostile."""
-    usual = (
-        b"From: ann@acme.example\nTo: care@northwind.example\n"
-        b"Subject: Re: your message\nIn-Reply-To: <1@acme.example>\n"
-    )
-    lines = [_header(draw) for _ in range(draw(st.integers(0, 6)))]
-    parts = draw(st.recursive(_leaves(), _nested, max_leaves=6))
-    return (b"".join(draw(st.permutations([usual, *lines]))) + parts)[:_MOST]
-
-
-@st.composite
-def _texts(draw: st.DrawFn) -> bytes:
+@dataclass(frozen=True)
+class Text:
     """A few pieces, each in a row of up to 200,000."""
-    rows = draw(st.lists(st.tuples(st.sampled_from(PIECES), NUMBERS), min_size=1, max_size=5))
-    text = b"".join(piece * number for piece, number in rows)[:1_000_000]
-    return text * draw(st.sampled_from((1, 1, 1, 3))) + draw(st.binary(max_size=20))
+
+    rows: tuple[tuple[bytes, int], ...]
+    times: int
+    end: bytes
+
+    def __bytes__(self) -> bytes:
+        return b"".join(piece * number for piece, number in self.rows)[:1_000_000] * self.times + self.end
 
 
-def _header(draw: st.DrawFn) -> bytes:
-    number = draw(st.sampled_from((1, 1, 1, 30, 2_100)))
-    value = draw(_texts())[: draw(st.sampled_from((80, 80, 2_000, 9_000, 400_000)))].replace(b"\n\n", b"\n ")
-    line = draw(st.sampled_from(NAMES)).encode() + b": " + value + b"\n"
-    return line * min(number, _MOST // len(line) + 1)
+@dataclass(frozen=True)
+class Header:
+    """A header, perhaps many times over."""
+
+    name: str
+    value: Text
+    longest: int
+    number: int
+
+    def __bytes__(self) -> bytes:
+        line = f"{self.name}: ".encode() + bytes(self.value)[: self.longest].replace(b"\n\n", b"\n ") + b"\n"
+        return line * min(self.number, _MOST // len(line) + 1)
 
 
-@st.composite
-def _leaves(draw: st.DrawFn) -> bytes:
+@dataclass(frozen=True)
+class Leaf:
     """The headers and the body of a part that has no parts."""
-    kind, charset, flags = (draw(st.sampled_from(choices)) for choices in (KINDS, CHARSETS, FLAGS))
-    encoding, disposition = (draw(st.sampled_from(choices)) for choices in (ENCODINGS, DISPOSITIONS))
-    text = draw(_texts())
-    if encoding == "base64" and draw(st.booleans()):
-        text = base64.encodebytes(gzip.compress(text) if draw(st.booleans()) else text)
-    head = f"Content-Type: {kind}; charset={charset}{flags}\nContent-Transfer-Encoding: {encoding}\n"
-    return f"{head}Content-Disposition: {disposition}\n\n".encode() + text
+
+    kind: str
+    charset: str
+    flags: str
+    encoding: str
+    disposition: str
+    text: Text
+    packed: Literal["", "base64", "gzip"]
+
+    def __bytes__(self) -> bytes:
+        body = bytes(self.text)
+        if self.packed:
+            body = base64.encodebytes(gzip.compress(body) if self.packed == "gzip" else body)
+        head = f"Content-Type: {self.kind}; charset={self.charset}{self.flags}\n"
+        head += f"Content-Transfer-Encoding: {self.encoding}\nContent-Disposition: {self.disposition}\n\n"
+        return head.encode() + body
 
 
-def _nested(inner: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
-    """Parts inside of a part: beside each other, many times over, or inside of one another."""
+@dataclass(frozen=True)
+class Parts:
+    """Parts inside of a part: beside each other, many times over, or the first of them deep inside of others."""
 
-    def beside(parts: Sequence[bytes], number: int) -> bytes:
-        body = b"".join(b"--b\n" + part + b"\n" for part in parts)
-        head = b"Content-Type: multipart/mixed; boundary=b\n\n"
-        return head + body * min(number, _MOST // (len(body) + 1) + 1) + b"--b--\n"
+    how: Literal["beside", "enclosed", "deep"]
+    parts: tuple["Leaf | Parts", ...]
+    number: int
 
-    def enclosed(part: bytes, number: int) -> bytes:
-        return b"Content-Type: message/rfc822\n\n" * min(number, 200) + part
+    def __bytes__(self) -> bytes:
+        if self.how == "beside":
+            body = b"".join(b"--b\n" + bytes(part) + b"\n" for part in self.parts)
+            head = b"Content-Type: multipart/mixed; boundary=b\n\n"
+            return head + body * min(self.number, _MOST // (len(body) + 1) + 1) + b"--b--\n"
+        level = b"Content-Type: message/rfc822\n\n"
+        if self.how == "deep":
+            level = b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n'
+        depth = range(min(self.number, 200 if self.how == "enclosed" else 40))
+        levels = b"".join(level % (n, n) if self.how == "deep" else level for n in depth)
+        return levels + bytes(self.parts[0])
 
-    def deep(part: bytes, number: int) -> bytes:
-        levels = (b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(min(number, 40)))
-        return b"".join(levels) + part
 
-    wrappers: tuple[Callable[[bytes, int], bytes], ...] = (enclosed, deep)
-    wrapped = st.builds(lambda wrap, part, number: wrap(part, number), st.sampled_from(wrappers), inner, NUMBERS)
-    return st.builds(beside, st.lists(inner, min_size=1, max_size=3), NUMBERS) | wrapped
+@dataclass(frozen=True)
+class Mail:
+    """A mail, an answer by its look, some of whose headers and all of whose parts are hostile."""
+
+    above: tuple[Header, ...]
+    below: tuple[Header, ...]
+    parts: Leaf | Parts
+
+    def __bytes__(self) -> bytes:
+        usual = (
+            b"From: ann@acme.example\nTo: care@northwind.example\n"
+            b"Subject: Re: your message\nIn-Reply-To: <1@acme.example>\n"
+        )
+        return b"".join((*map(bytes, self.above), usual, *map(bytes, self.below), bytes(self.parts)))[:_MOST]
+
+
+_TEXTS: Final = st.builds(
+    Text,
+    rows=st.lists(st.tuples(st.sampled_from(PIECES), NUMBERS), min_size=1, max_size=5).map(tuple),
+    times=st.sampled_from((1, 1, 1, 3)),
+    end=st.binary(max_size=20),
+)
+_HEADERS: Final = st.builds(
+    Header,
+    name=st.sampled_from(NAMES),
+    value=_TEXTS,
+    longest=st.sampled_from((80, 80, 80, 2_000, 9_000, 9_000, 400_000)),
+    number=st.sampled_from((1, 1, 1, 1, 1, 1, 30, 30, 2_100)),
+)
+_LEAVES: Final = st.builds(
+    Leaf,
+    kind=st.sampled_from(KINDS),
+    charset=st.sampled_from(CHARSETS),
+    flags=st.sampled_from(FLAGS),
+    encoding=st.sampled_from(ENCODINGS),
+    disposition=st.sampled_from(DISPOSITIONS),
+    text=_TEXTS,
+    packed=st.sampled_from(("", "", "base64", "gzip")),
+)
+MAILS: Final = st.builds(
+    Mail,
+    above=st.lists(_HEADERS, max_size=3).map(tuple),
+    below=st.lists(_HEADERS, max_size=3).map(tuple),
+    parts=st.recursive(
+        _LEAVES,
+        lambda inner: st.builds(
+            Parts,
+            how=st.sampled_from(("beside", "enclosed", "deep")),
+            parts=st.lists(inner, min_size=1, max_size=3).map(tuple),
+            number=NUMBERS,
+        ),
+        max_leaves=6,
+    ),
+)

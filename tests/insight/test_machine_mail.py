@@ -85,6 +85,10 @@ def test_spellings_of_one_mailbox_fold_to_one_address(written: str, folded: str)
     assert fold_address(written) == folded
 
 
+def test_an_address_of_nothing_but_parentheses_folds_to_itself() -> None:
+    assert fold_address("(" * 900) == "(" * 900
+
+
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -111,7 +111,7 @@ def test_an_id_may_lack_its_brackets_or_be_folded() -> None:
         ("ann@acme.example (Ann Archer)", "ann@acme.example", "Ann Archer"),
         ("Ann (Sales) <ann@acme.example>", "ann@acme.example", "Ann (Sales)"),
         ("=?utf-8?q?Zo=C3=AB?= =?utf-8?b?IEzDqXJ5?= <zoe@acme.example>", "zoe@acme.example", "Zoë Léry"),
-        ("=?utf-8?q?Ann_=3Cann=40acme=2Eexample=3E?=", "ann@acme.example", "Ann"),
+        ("=?utf-8?q?Zo=C3=AB_=3Czoe=40acme=2Eexample=3E?=", "zoe@acme.example", "Zoë"),
         ('"Ann \\"the\\" Archer" <ann@acme.example>', "ann@acme.example", 'Ann "the" Archer'),
         ('"Ann <ann@acme.example>', "ann@acme.example", "Ann"),
         ('"a b"@acme.example', '"a b"@acme.example', None),

@@ -127,7 +127,7 @@ def decoded_text(value: str) -> str:
 
 
 def _utf8(value: str) -> str:
-    return value if value.isascii() else value.encode("ascii", "surrogateescape").decode("utf-8", "replace")
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _piece(piece: bytes | str, charset: str | None) -> str:

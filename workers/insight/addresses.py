@@ -26,7 +26,7 @@ def fold_address(address: str) -> str:
     text = address[:_LONGEST].strip()
     if not re.fullmatch(r'[^\s<>@",;:()]+@[^\s<>@",;:()]+', text):
         # A hostile header is no address: it is folded as it stands.
-        with contextlib.suppress(ValueError, IndexError, TypeError):
+        with contextlib.suppress(ValueError, IndexError, TypeError, RecursionError):
             parsed = parseaddr(text)[1]
             text = parsed if "@" in parsed else text
     local, at, domain = text.strip("<> \t").rpartition("@")
