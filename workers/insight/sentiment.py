@@ -47,13 +47,16 @@ _OWN_APOLOGY = re.compile(
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBER = rf"\d{{1,2}}|{'|'.join(_NUMBERS)}"
 _RATING = re.compile(
-    r"\W*?(?:(?:i'?d |i would )?(?:say|give (?:it|you))\W+)?(?:(?:just|only) )?(?:a )?"
-    rf"(?:(?P<points>{_NUMBER})(?:[.,]5)? ?(?:/|out of|of) ?(?P<most>5|10|five|ten)"
-    rf"|(?P<stars>[0-5]|no|{'|'.join(_NUMBERS[:6])})[ -]?(?:\*|stars?)|(?P<glyphs>[★⭐🌟☆][★⭐🌟☆\uFE0F ]{{0,20}}))"
+    r"\W*?(?:(?:i'?d |i would |i )?(?:say|(?:give|rate) (?:it|you|this|them))\W+"
+    r"|(?:my |our )?(?:rating|score|vote)\W+(?:is )?)?(?:(?:just|only) )?(?:a )?"
+    rf"(?:(?P<points>{_NUMBER})(?P<half>[.,]5)? ?(?:/|out of|of) ?(?P<most>5|10|five|ten)"
+    rf"|(?P<stars>[0-5]|no|{'|'.join(_NUMBERS[:6])})[ -]?(?:\*|stars?|[★⭐🌟]\uFE0F?)"
+    rf"|(?P<glyphs>[★⭐🌟☆][★⭐🌟☆\uFE0F ]{{0,20}})|(?P<bare>{_NUMBER}))"
     r"(?: (?:from me|for you|stars))?\W*",
     re.IGNORECASE,
 )
 _GOOD_RATING, _BAD_RATING = 0.7, 0.4
+_UNTOLD = 0.5  # of a number without "out of", or of hollow stars alone, nobody can tell what they mean
 _RATED = 0.9  # how likely it is that somebody means the points given
 _CLAUSE = re.compile(r"(?<=;)\s+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
 
@@ -145,15 +148,16 @@ def score_sentiment(text: str) -> Sentiment:
 
 
 def _rating(text: str) -> float | None:
-    """The share of the points or stars that a text gives; None if it says anything else."""
+    """The share of the points or stars that a text gives; None if it says something else."""
     rated = _RATING.fullmatch(text) if len(text) <= _LONGEST_RATING else None
     if rated is None:
         return None
     if rated["points"]:
-        return _number(rated["points"]) / _number(rated["most"])
+        return (_number(rated["points"]) + bool(rated["half"]) / 2) / _number(rated["most"])
     if rated["stars"]:
         return _number(rated["stars"]) / 5
-    return sum(sign in "★⭐🌟" for sign in rated["glyphs"]) / 5
+    filled = sum(sign in "★⭐🌟" for sign in rated["glyphs"] or "")
+    return filled / 5 if filled else _UNTOLD
 
 
 def _number(written: str) -> int:
