@@ -36,6 +36,7 @@ _MESSAGE_ID: Final = re.compile(
 _NO_REPLY: Final = re.compile(r"no[._-]?reply|do[._-]?not[._-]?reply")
 _TO: Final = re.compile(r"^[ \t>]{0,10}to[ \t]*:[ \t]*(?P<value>[^\n]{1,400})", re.IGNORECASE | re.MULTILINE)
 _BEGINNING: Final = 3_000
+_LONGEST_ENTRY: Final = 4_000  # of a text that is looked at for each of several recipients
 _MOST_SAID: Final = 300
 _MOST_FAILURES: Final = 20
 _MOST_IDS: Final = 100
@@ -170,8 +171,8 @@ def _from_reports(reports: list[Report], message: Message, text: str) -> list[Fa
         # One that names a file or a program instead of an address.
         whom = reports[0].recipient or next(iter(_recipients(message, text, [])), None)
         return [_from_report(reports[0], whom, text)]
-    listed = entries(text)
-    return [_from_report(report, report.recipient, listed.get(report.recipient or "", text)) for report in reports]
+    listed, whole = entries(text), text[:_LONGEST_ENTRY]
+    return [_from_report(report, report.recipient, listed.get(report.recipient or "", whole)) for report in reports]
 
 
 def _from_report(report: Report, recipient: str | None, entry: str) -> Failure:
@@ -216,12 +217,13 @@ def _from_text(message: Message, text: str) -> list[Failure]:
     recipients: list[str | None] = [*_recipients(message, text, list(listed))[:_MOST_FAILURES]]
     delayed = _DELAYED.found_in(_subject_and(text, message))
     failures = []
+    whole = text[:_LONGEST_ENTRY] if len(recipients) > 1 else text
     for recipient in recipients or [None]:
-        entry = listed.get(recipient or "", text) if len(recipients) > 1 else text
+        entry = listed.get(recipient or "", whole) if len(recipients) > 1 else text
         code, enhanced = read_codes(entry)
         fault = _DELAY if delayed else whose_fault(code, enhanced, entry, command=command_in(entry))
         status = enhanced or (str(code) if code else None)
-        said = entry if code else listed.get(recipient or "", text)
+        said = entry if code else listed.get(recipient or "", whole)
         failures.append(Failure(recipient, fault, status, _shortened(said), delayed))
     return failures
 
