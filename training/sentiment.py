@@ -30,7 +30,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from training import DATA, PUBLIC, WEIGHTS
 from training.templates import sentences
 from workers.insight.mood import Chances, chances
-from workers.insight.polarity import FIGURES, figures, lexicon
+from workers.insight.polarity import FIGURES, figures, polarity
 from workers.insight.tokens import tokenize
 
 OUT = WEIGHTS / "sentiment_weights.json"
@@ -121,7 +121,7 @@ class Features:
         self.index = {word: i for i, word in enumerate(words) if word.isalpha()}
         self.vectors = vectors
         self.width = vectors.shape[1]
-        self.values = {word: value for word, value in {**prior, **lexicon().words}.items() if value}
+        self.values = polarity(prior)
         self.counts = DictVectorizer()
 
     def read(self, texts: Iterable[str]) -> tuple[list[dict[str, float]], Any]:

@@ -1,6 +1,7 @@
-"""`python -m workers.first_round PLACE...`: run each engine once through the broker, so that there is something to see.
+"""`python -m workers.first_round demo|wait PLACE...`: what `fleet up` says once it has started everything.
 
-`fleet up` starts it beside the workers and goes on whatever becomes of it.
+With demo data each engine runs once through the broker first, so that there is something to see; with anybody else's
+nothing runs before its slot. `fleet up` starts it beside the workers and goes on whatever becomes of it.
 """
 
 import sys
@@ -20,26 +21,35 @@ from workers.terminal import out, report_table
 _SECONDS: Final = 120
 
 
-def main(places: Sequence[str]) -> None:
-    """Show what came of the first round, and the places to look at."""
+def main(places: Sequence[str], *, demo: bool) -> None:
+    """Show what came of the first round, if there may be one, and the places to look at."""
     logs.configure()
+    if not demo:
+        tell("nothing was run: each engine waits for its slot. What it would do then: fleet preview")
+    elif not _show_round():
+        return
+    for place in places:
+        tell(place)
+    tell("The fleet is up on its timetable. In another terminal: fleet status. Ctrl-C stops it.")
+
+
+def _show_round() -> bool:
+    """Run it and show what came of it; False if it was not seen to its end."""
     try:
         reports, counts = _work()
     except CeleryTimeoutError:
         tell("fleet: the workers do not answer yet; `fleet status` tells when they have run", style="yellow")
-        return
+        return False
     except Exception as error:  # noqa: BLE001  # a task's own error arrives here as whatever class it had
         tell(f"fleet: the first round was not seen to its end: {first_line(error)}", style="yellow")
-        return
+        return False
     if not logs.as_json():  # each run has said it in a line of its own
         out.print()
         out.print(report_table(reports))
     tell(f"outbox:   {', '.join(f'{n} {status}' for status, n in sorted(counts.items())) or 'empty'}")
     if counts.get("scheduled"):
         tell("          scheduled ones wait for their time, a sending window, or a paused tenant")
-    for place in places:
-        tell(place)
-    tell("The fleet is up on its timetable. In another terminal: fleet status. Ctrl-C stops it.")
+    return True
 
 
 def _work() -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -55,4 +65,4 @@ def _work() -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[2:], demo=sys.argv[1] == "demo")

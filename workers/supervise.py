@@ -27,13 +27,14 @@ from workers.terminal import visible
 _WATCH_SECONDS: Final = 2
 
 
-def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str]) -> int:
+def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str], *, demo: bool) -> int:
     """Run the processes until the fleet is stopped, and return the exit code.
 
     Args:
         servers: the embedded ones; the fleet ends when one of them dies.
         flower_port: a free one.
         places: lines that say where to look, for the end of the first round.
+        demo: the data is the demo's, just loaded: a first round may run at once.
 
     Raises:
         FleetError: a process or an embedded server ended by itself.
@@ -50,7 +51,7 @@ def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str])
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     death = _Watch(servers)
     death.start()
-    with _first_round(places, environment):
+    with _first_round(places, environment, demo=demo):
         manager.loop()
     if death.words:
         raise FleetError(death.words)
@@ -61,9 +62,9 @@ def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str])
 
 
 @contextmanager
-def _first_round(places: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
+def _first_round(places: Sequence[str], environment: Mapping[str, str], *, demo: bool) -> Iterator[None]:
     """Let it run in a process of its own: a wait for what the workers answer cannot be ended otherwise."""
-    command = [sys.executable, "-m", "workers.first_round", *places]
+    command = [sys.executable, "-m", "workers.first_round", "demo" if demo else "wait", *places]
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:  # noqa: S603  # our own
         try:
             yield

@@ -51,7 +51,8 @@ def start(*, demo: bool) -> int:
         done = migrate(direct_database_url())
         tell(f"schema: {'migrated' if done.revisions or done.functions else 'current'} in {done.seconds:.1f} s")
         with connect(database_url()) as connection:
-            if demo and is_empty(connection):
+            demo = demo and is_empty(connection)
+            if demo:
                 tell(f"demo: {load_demo(connection)}")
         port = _flower_port(chosen.fleet_flower_port)
         maildir = f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
@@ -59,7 +60,7 @@ def start(*, demo: bool) -> int:
             f"messages: {masked(chosen.smtp_url) if chosen.smtp_url else maildir}",
             f"flower:   http://127.0.0.1:{port}",
         ]
-        return supervise(servers, port, places)
+        return supervise(servers, port, places, demo=demo)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -88,7 +88,11 @@ AS $$
                'sent_on', to_char(p_action.sent_at, 'FMDD FMMonth YYYY')),
            'inbound_message', p_message.id, l.id, coalesce(p_message.contact_id, p_action.contact_id),
            coalesce(w.id, r.id), fleet_now(), coalesce(action_status(p_message.tenant_id, engine.name), 'scheduled'),
-           'high', p_template || ':' || p_message.id
+           'high',
+           -- However often a stranger answers one message of ours, a person hears of it once.
+           concat_ws(':', p_template, CASE WHEN p_judgement ->> 'why' = 'stranger' AND p_action.id IS NOT NULL
+                                           THEN concat_ws(':', p_action.id, lower(p_message.from_address))
+                                           ELSE p_message.id::text END)
     FROM (SELECT coalesce(p_action.engine,
                           (SELECT a.engine FROM scheduled_actions AS a
                            WHERE a.tenant_id = p_message.tenant_id AND a.contact_id = p_message.contact_id

@@ -34,17 +34,50 @@ AS $$
                    WHERE s.tenant_id = p_tenant_id AND (s.engine IS NULL OR s.engine = p_engine))
 $$;
 
+-- How an engine works for a tenant: as somebody decided, else as this installation begins. Where even that is lost, a person
+-- looks first.
+CREATE OR REPLACE FUNCTION engine_mode(p_tenant_id uuid, p_engine text) RETURNS text
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT coalesce(
+        (SELECT s.mode FROM engine_settings AS s WHERE s.tenant_id = p_tenant_id AND s.engine = p_engine),
+        (SELECT d.mode FROM fleet_defaults AS d),
+        'review')
+$$;
+
 -- The status in which an engine's actions are born for a tenant: scheduled, or suggested where a person
 -- approves them first. NULL: the engine is off for this tenant, by its own wish or by an operator's stop.
 CREATE OR REPLACE FUNCTION action_status(p_tenant_id uuid, p_engine text) RETURNS text
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT CASE coalesce((SELECT s.mode FROM engine_settings AS s
-                          WHERE s.tenant_id = p_tenant_id AND s.engine = p_engine), 'automatic')
+    SELECT CASE engine_mode(p_tenant_id, p_engine)
         WHEN 'automatic' THEN 'scheduled'
         WHEN 'review' THEN 'suggested'
     END
     WHERE NOT is_stopped(p_tenant_id, p_engine)
+$$;
+
+-- Lets an engine of a tenant work automatically, or all of them (p_engine NULL) but those that were switched off for this
+-- tenant: such a one is started by its name. Returns how each of them then stands.
+CREATE OR REPLACE FUNCTION go_live(p_tenant_id uuid, p_engine text, p_by text)
+RETURNS TABLE (engine text, mode text, stopped boolean, suggested bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO engine_settings AS s (tenant_id, engine, mode, live_by, live_at)
+    SELECT p_tenant_id, e.name, 'automatic', p_by, fleet_now() FROM engines AS e
+    WHERE p_engine IS NULL OR e.name = p_engine
+    ON CONFLICT (tenant_id, engine) DO UPDATE
+        SET mode = excluded.mode, live_by = excluded.live_by, live_at = excluded.live_at
+        WHERE s.mode = 'review' OR (s.mode = 'off' AND p_engine IS NOT NULL);
+    RETURN QUERY
+    SELECT e.name, engine_mode(p_tenant_id, e.name), is_stopped(p_tenant_id, e.name),
+           (SELECT count(*) FROM scheduled_actions AS a
+            WHERE a.tenant_id = p_tenant_id AND a.engine = e.name AND a.status = 'suggested')
+    FROM engines AS e WHERE p_engine IS NULL OR e.name = p_engine
+    ORDER BY e.name;
+END
 $$;
 
 -- Whether an error is about the moment (a deadlock, a lock, a server that stops or is full) and not about the
@@ -111,9 +144,9 @@ AS $$
     LIMIT 1
 $$;
 
-REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), action_status(uuid, text), is_stopped(uuid, text), is_transient(text),
-    is_gone(jsonb), reachable_contact(uuid, uuid, uuid), note_fault(text, text, text, text, text), recent_faults() FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), engine_mode(uuid, text), action_status(uuid, text),
+    go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), is_gone(jsonb), reachable_contact(uuid, uuid, uuid), note_fault(text, text, text, text, text), recent_faults() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
 GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION action_status(uuid, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid),
+GRANT EXECUTE ON FUNCTION engine_mode(uuid, text), action_status(uuid, text), go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid),
     recent_faults() TO service_role;

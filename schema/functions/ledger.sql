@@ -77,9 +77,7 @@ BEGIN
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT t.id FROM %I() AS t (id)'
-        ' WHERE NOT EXISTS (SELECT FROM engine_settings AS s'
-        '                   WHERE s.tenant_id = t.id AND s.engine = $1 AND s.mode = ''off'')'
-        ' AND NOT is_stopped(t.id, $1) ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
+        ' WHERE engine_mode(t.id, $1) <> ''off'' AND NOT is_stopped(t.id, $1) ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
 END
 $$;
 

@@ -54,8 +54,10 @@ BEGIN
         WITH CHECK (activity_type NOT IN
             ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
-    -- The ledger, the registry of engines, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
-    FOREACH v_table IN ARRAY ARRAY['engine_runs', 'engines', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'] LOOP
+    -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
+    FOREACH v_table IN ARRAY ARRAY[
+        'engine_runs', 'engines', 'fleet_defaults', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'
+    ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO service_role', v_table);

@@ -11,8 +11,7 @@ BEGIN
     FOR engine IN SELECT e.name FROM engines AS e ORDER BY e.name LOOP
         EXECUTE format(
             'SELECT coalesce(sum(c.n), 0) FROM %I() AS c'
-            ' WHERE NOT EXISTS (SELECT FROM engine_settings AS s'
-            '                   WHERE s.tenant_id = c.tenant_id AND s.engine = $1 AND s.mode = ''off'')',
+            ' WHERE engine_mode(c.tenant_id, $1) <> ''off''',
             engine || '_due_count') INTO due USING engine;
         SELECT r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
         INTO last_run_id, last_trigger, last_status, last_started_at, last_finished_at, last_due, last_acted, last_actions,
@@ -105,8 +104,9 @@ CREATE OR REPLACE FUNCTION list_tenants() RETURNS TABLE (tenant_id uuid, name te
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT t.id, t.name,
-           coalesce((SELECT jsonb_object_agg(s.engine, s.mode) FROM engine_settings AS s
-                     WHERE s.tenant_id = t.id AND s.mode <> 'automatic'), '{}'),
+           coalesce((SELECT jsonb_object_agg(e.name, m.mode) FROM engines AS e
+                     CROSS JOIN LATERAL (SELECT engine_mode(t.id, e.name) AS mode) AS m
+                     WHERE m.mode <> 'automatic'), '{}'),
            coalesce((SELECT jsonb_agg(jsonb_build_object('engine', o.engine, 'reason', o.reason, 'by', o.stopped_by,
                                                          'at', o.stopped_at) ORDER BY o.stopped_at)
                      FROM operator_stops AS o WHERE o.tenant_id = t.id), '[]')

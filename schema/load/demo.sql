@@ -14,6 +14,11 @@ WITH requests AS (
     UPDATE quote_activities AS a SET id = md5('created ' || q.id)::uuid, created_at = q.created_at
     FROM quotes AS q
     WHERE q.id = a.quote_id AND a.activity_type = 'created' AND q.tenant_id = ANY (%(tenants)s)
+), live AS (
+    -- The demo works at once, however tenants begin in this database.
+    INSERT INTO engine_settings (tenant_id, engine, mode)
+    SELECT t.id, e.name, 'automatic' FROM unnest(%(tenants)s) AS t (id) CROSS JOIN engines AS e
+    ON CONFLICT DO NOTHING
 )
 UPDATE deal_stage_config AS c SET id = md5(c.tenant_id || c.stage)::uuid, created_at = t.created_at
 FROM tenants AS t

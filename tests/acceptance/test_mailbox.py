@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -83,14 +82,11 @@ def test_a_mailbox_goes_in_twice_and_nothing_is_lost(
     monkeypatch.setenv("DATABASE_URL", database_url)
     requests = sent_requests(crm, 400)
     fill(tmp_path / "mail", requests)
-    seconds = []
     reports = []
     states = []
 
     for _ in range(2):
-        started = time.monotonic()
         done = CliRunner().invoke(app, ["inbound", str(tmp_path / "mail"), "--json"])
-        seconds.append(time.monotonic() - started)
         assert done.exit_code == 1, done.output
         reports.append(json.loads(done.stdout))
         states.append(rows(crm))
@@ -113,4 +109,3 @@ def test_a_mailbox_goes_in_twice_and_nothing_is_lost(
     assert 100 < len(unhappy) < 200
     assert len(state["cases"]) == len(unhappy)
     assert sum(row["template"] == "service_recovery" for row in state["scheduled_actions"]) == len(unhappy)
-    assert max(seconds) < 60, seconds

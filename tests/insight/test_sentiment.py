@@ -191,6 +191,9 @@ def test_an_apology_of_the_writer_is_no_complaint(text: str) -> None:
         ("⭐", "negative"),
         ("★☆☆☆☆", "negative"),
         ("★★★☆☆", "neutral"),
+        ("1 ⭐", "negative"),
+        ("Not a single star.", "negative"),
+        ("2.5/5", "neutral"),
         ("⭐⭐⭐⭐⭐", "positive"),
         ("1/5. The rest I told your driver.", "negative"),
         ("One star, and that is for the biscuits.", "negative"),
@@ -199,6 +202,11 @@ def test_an_apology_of_the_writer_is_no_complaint(text: str) -> None:
 )
 def test_points_and_stars_are_an_answer(text: str, label: str) -> None:
     assert score_sentiment(text).label == label
+
+
+@pytest.mark.parametrize("text", ["9", "One.", "☆☆☆☆☆"])
+def test_a_number_out_of_nothing_says_nothing(text: str) -> None:
+    assert score_sentiment(text) == Sentiment("neutral", 0.0, ())
 
 
 @pytest.mark.parametrize("text", ["The meeting was moved to 1/5.", "Is there a two star hotel near the site?"])

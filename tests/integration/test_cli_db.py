@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.crm import NOW, Crm
 from tests.shell import fleet, one_line
 from workers.db import check
-from workers.db.session import Connection
+from workers.db.session import Connection, connect
 
 
 def test_a_database_that_is_not_migrated_says_how_to_mend_it(empty_database: str) -> None:
@@ -50,6 +51,28 @@ def test_check_names_what_is_missing(connection: Connection, database_url: str, 
     result = fleet(database_url, "db", "check")
     assert result.returncode == 1
     assert f"missing: {names}" in result.stdout.replace("\n", " ")
+
+
+def test_migrate_and_check_name_what_of_the_crm_stands_in_the_way(empty_database: str) -> None:
+    with connect(empty_database) as connection:
+        connection.execute("CREATE TABLE tenants (id bigint PRIMARY KEY)")
+        connection.execute("CREATE TABLE deals (id uuid PRIMARY KEY, tenant_id uuid, status text)")
+    refused = fleet(empty_database, "db", "migrate")
+    assert refused.returncode == 2
+    checked = fleet(empty_database, "db", "check")
+    assert checked.returncode == 1
+    for place in ("deals.stage: no such column; needed: text, varchar or an enum", "tenants.id: bigint; needed: uuid"):
+        assert f"  {place}" in refused.stderr
+        assert f"unfit: {place}" in checked.stdout
+
+
+def test_a_fault_in_a_trigger_on_the_crms_tables_is_shown(crm: Crm, database_url: str) -> None:
+    crm.execute("ALTER TABLE feedback_requests ADD CONSTRAINT broken CHECK (false)")
+    crm.order(crm.tenant(), delivered_at=NOW)
+    checked, status = fleet(database_url, "db", "check"), fleet(database_url, "status")
+    assert checked.returncode == 1
+    for shown in (checked.stdout, status.stdout):
+        assert "fault: queue_feedback_request on orders" in shown
 
 
 def test_the_snapshot_is_what_an_empty_database_is_migrated_to(connection: Connection) -> None:

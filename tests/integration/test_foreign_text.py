@@ -68,11 +68,13 @@ CALLS = {
     "db check": (["db", "check"], []),
     "db migrate": (["db", "migrate"], []),
     "db rollback": (["db", "rollback", "--yes"], []),
+    "go-live": (["go-live", HOSTILE, "--by", HOSTILE], [SHOWN]),
     "inbound": (["inbound", "--list-aside"], [f"/mail/{SHOWN}", f"<{SHOWN}>"]),
     "load": (
         ["load", "FOLDER"],
         [r"\x07\x1b[2j\x9b31m\x08", f'time_zone "{SHOWN[:30]}"', r"\x9b31m\x08\r\nfleet: \u202e\u200b!"],
     ),
+    "preview": (["preview", "--now", AT], [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]']),
     "run": (
         ["run", "deals", "--now", AT, "--dry-run"],
         [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]'],
@@ -123,7 +125,9 @@ def test_a_command_shows_what_a_stranger_wrote_and_does_nothing_of_it(
     assert not [line for line in printed.splitlines() if line.startswith("fleet: \u202e")]
 
 
-@pytest.mark.parametrize("command", ["actions list", "conflicts list", "inbound", "run", "status", "tenants"])
+@pytest.mark.parametrize(
+    "command", ["actions list", "conflicts list", "inbound", "preview", "run", "status", "tenants"]
+)
 def test_json_says_the_same_and_can_be_read_back(command: str, crm: Crm, hostile: UUID, database_url: str) -> None:
     result = fleet(database_url, *CALLS[command][0], "--json")
     harmless(result)

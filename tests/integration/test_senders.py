@@ -59,7 +59,7 @@ def test_a_stranger_stops_nothing_and_a_person_hears_of_it(
 
     assert not is_answered(crm, ask)
     assert crm.row("inbound_messages", message.message)["client_id"] is None
-    task = crm.actions(template="answer_unplaced")[0]
+    [task] = crm.actions(template="answer_unplaced")
     assert (task["kind"], task["status"], task["run_at"]) == ("task", "scheduled", NOW)
     assert task["assigned_to"] == crm.one("SELECT id FROM profiles")["id"]
     said = task["variables"]

@@ -16,16 +16,16 @@ import pytest
 from celery import Celery
 from honcho.printer import Message
 
-from tests.crm import wait_until
+from tests.crm import Crm, stalled_deal, wait_until
 from tests.shell import FLEET, one_line
 from workers.db.session import connect
 from workers.supervise import Printer
 
 
 @contextmanager
-def up(home: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def up(home: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*FLEET, "up", "--no-demo"], env=os.environ | {"FLEET_HOME": str(home)} | environment,
+        [*FLEET, "up", *options], env=os.environ | {"FLEET_HOME": str(home)} | environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         try:
@@ -66,7 +66,7 @@ def test_up_without_its_broker_ends_with_one_line(tmp_path: Path, database_url: 
 
 def test_up_stopped_before_all_has_started_leaves_nothing_behind(tmp_path: Path) -> None:
     home = tmp_path / "a home"  # with a space, which PostgreSQL's own starter cannot have in a socket's folder
-    with up(home) as process:
+    with up(home, "--no-demo") as process:
         wait_until((home / "postgres" / "postmaster.pid").exists, seconds=30)
         process.terminate()
         process.communicate(timeout=60)
@@ -75,7 +75,7 @@ def test_up_stopped_before_all_has_started_leaves_nothing_behind(tmp_path: Path)
 
 
 def test_up_notices_that_a_server_died_and_ends_the_rest(tmp_path: Path) -> None:
-    with up(tmp_path) as process:
+    with up(tmp_path, "--no-demo") as process:
         read_until(process, "beat: Starting")
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) > 8
@@ -99,17 +99,28 @@ def test_up_is_readable_shows_all_of_the_fleet_in_flower_and_leaves_no_process(t
                 return []
             return sorted(row["hostname"].partition("@")[0] for row in rows)
 
-        wait_until(lambda: seen() == ["delivery", "engines"], seconds=60)
+        wait_until(lambda: seen() == ["delivery", "engines", "inbound"], seconds=60)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0, output
     text = "\n".join(lines) + output
-    assert re.search(r"^worker   \| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d deals: 0 due for 0 tenants, ", text, re.MULTILINE)
-    assert re.search(r"^  enrichment   0         0     0 ", text, re.MULTILINE)
+    assert re.search(
+        r"^worker   \| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d deals: [1-9]\d* due for 4 tenants, ", text, re.MULTILINE
+    )
+    assert re.search(r"^  enrichment   4 ", text, re.MULTILINE)
     assert not [word for word in ("superuser", "succeeded in", "Inspect method", "Traceback") if word in text]
     assert output.rstrip().endswith("fleet: stopped; the data stays, `make run` goes on with it")
     assert alive(family) == []
+
+
+def test_up_runs_nothing_of_a_crm_before_its_slot_and_says_how_to_look_first(database_url: str, tmp_path: Path) -> None:
+    with connect(database_url) as connection:
+        stalled_deal(Crm(connection), last_activity_at="2026-01-01")
+        with up(tmp_path, DATABASE_URL=database_url) as process:
+            lines = read_until(process, "Ctrl-C stops it")
+        assert connection.execute("SELECT FROM engine_runs WHERE trigger = 'manual'").fetchone() is None
+    assert "nothing was run: each engine waits for its slot. What it would do then: fleet preview" in lines
 
 
 def test_what_a_process_prints_stays_under_its_name_and_cannot_act(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,32 @@ def test_every_function_is_for_the_workers_alone_unless_it_is_written_down(crm: 
     }  # fmt: skip
 
 
+def test_no_type_of_its_own_and_no_trigger_that_a_user_could_fire_by_hand(crm: Crm) -> None:
+    types = crm.rows(
+        "SELECT t.typname AS name FROM pg_type AS t"
+        " WHERE t.typnamespace = 'public'::regnamespace AND t.typcategory <> 'A'"
+        " AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind <> 'c')"
+    )
+    assert types == [], "a type that everybody may use"
+    callable_triggers = crm.rows(
+        "SELECT p.proname AS name FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace"
+        " AND p.prorettype = 'trigger'::regtype AND (has_function_privilege('authenticated', p.oid, 'EXECUTE')"
+        " OR has_function_privilege('anon', p.oid, 'EXECUTE'))"
+    )
+    assert callable_triggers == []
+
+
+def test_the_workers_role_may_do_its_work_everywhere_and_own_nothing(crm: Crm) -> None:
+    rows = crm.rows(
+        "SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner,"
+        " has_table_privilege('service_role', c.oid, 'SELECT') AS reads FROM pg_class AS c"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')"
+    )
+    owners_alone = {"fleet_core_additions", "fleet_migration_history", "migration_history"}
+    assert {row["name"] for row in rows if not row["reads"]} <= owners_alone
+    assert [row["name"] for row in rows if row["owner"] == "service_role"] == []
+
+
 CLAIMS = {
     "none": "", "empty": "{}", "malformed": "{", "a text": '"sub"', "a list": '["sub"]', "no uuid": '{"sub": "admin"}',
     "nobody": json.dumps({"sub": str(uuid4())}), "a number": '{"sub": 7}', "null": '{"sub": null}',

@@ -5,10 +5,11 @@ import pytest
 
 from tests.crm import NOW, Crm, days
 from tests.sql.access import FUNCTIONS_FOR_ANYONE, FUNCTIONS_OF_INDEXES
-from tests.sql.test_migrations import CRM, NORTHWIND, OLIVE, dump, relations, row_versions, schema
+from tests.sql.test_migrations import CRM, NORTHWIND, OLIVE, dump, relations, row_versions, schema, upgrade_to
 from tests.sql.test_rls import acting
 from workers.db import check
 from workers.db.migrate import migrate, rollback
+from workers.db.revisions import KNOWN
 from workers.db.session import connect
 from workers.errors import FleetError
 
@@ -42,6 +43,38 @@ def test_beside_a_crm_a_rollback_gives_back_exactly_what_was_there(supabase: str
     migrate(supabase)
     rollback(supabase)
     assert dump(supabase) == before
+
+
+@pytest.mark.parametrize("revision", KNOWN)
+def test_wherever_a_migration_stopped_a_rollback_gives_back_what_was_there(supabase: str, revision: str) -> None:
+    before = dump(supabase)
+    upgrade_to(supabase, revision)
+    rollback(supabase)
+    assert dump(supabase) == before
+
+
+def test_a_first_step_that_fails_leaves_nothing_behind_and_says_so(supabase: str) -> None:
+    before = dump(supabase)
+    with connect(supabase) as blocker, blocker.transaction():
+        blocker.execute("LOCK TABLE tenants IN ACCESS SHARE MODE")  # somebody's long report
+        with pytest.raises(FleetError, match="the database is as it was"):
+            migrate(supabase)
+    assert dump(supabase) == before
+
+
+def test_a_step_that_fails_says_where_the_database_stands_and_the_next_call_goes_on(supabase: str) -> None:
+    with connect(supabase) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS"
+            " $$BEGIN IF to_regclass('crm_words') IS NOT NULL THEN RAISE 'not on a Friday'; END IF; END$$"
+        )
+        connection.execute("CREATE EVENT TRIGGER house_rule ON ddl_command_end EXECUTE FUNCTION refuse()")
+        with pytest.raises(FleetError, match=r"not on a Friday; nothing of this step .* stands at 0009_closed_doors"):
+            migrate(supabase)
+        connection.execute("DROP EVENT TRIGGER house_rule; DROP FUNCTION refuse()")
+    assert migrate(supabase).revisions == list(KNOWN[KNOWN.index("0009_closed_doors") + 1 :])
+    with connect(supabase) as connection:
+        assert check.missing(connection) == []
 
 
 def test_a_column_the_crm_had_already_survives_the_rollback(supabase: str) -> None:

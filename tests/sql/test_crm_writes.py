@@ -4,6 +4,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from psycopg import sql
 
 from tests.crm import NOW, Crm, days
 from tests.sql.test_migrations import dump
@@ -32,7 +33,7 @@ def write_everything(crm: Crm) -> None:
         ("clients", client),
         ("tenants", tenant),
     ):
-        crm.execute(f"DELETE FROM {table} WHERE id = %s", id_)
+        crm.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(sql.Identifier(table)), id_)
 
 
 def faults(crm: Crm) -> set[str]:

@@ -134,7 +134,7 @@ def quiet(servers: Servers) -> Iterator[Connection]:
 def test_finding_that_nothing_is_due_costs_next_to_nothing_however_many_tenants(quiet: Connection, engine: str) -> None:
     found = cost(quiet, f"due_tenants('{engine}')", UUID(int=1), ENGINES[engine])
     assert (found.returned, found.rows, found.scans) == (0, 0, 0)
-    assert found.pages <= 40, found
+    assert found.pages <= 45, found  # planning reads the root of every index
 
 
 def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) -> None:

@@ -196,6 +196,7 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "fleet_faults",
         "fleet_schema_version",
         "fleet_core_additions",
+        "fleet_defaults",
         "inbound_rejects",
         "imap_folders",
         "provider_limits",

@@ -97,6 +97,25 @@ def text_of(action: dict[str, Any]) -> Text:
         return Text(f"template {action['template']} cannot be rendered: {error}", "")
 
 
+def planned_actions(connection: Connection, run: int) -> list[dict[str, Any]]:
+    """Return what a run wrote: to whom, in what words, and what the guards would refuse."""
+    planned = []
+    for row in connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall():
+        text = text_of(row)
+        planned.append(
+            {
+                "tenant": row["tenant_name"],
+                "kind": row["kind"],
+                "template": row["template"],
+                "to": row["address"],
+                "subject": text.subject,
+                "body": text.body,
+                "refused": row["reason"],
+            }
+        )
+    return planned
+
+
 def completing(incomplete: str, words: Iterable[str]) -> list[str]:
     """Return the words that a shell may complete to."""
     return [word for word in words if word.startswith(incomplete)]

@@ -8,7 +8,17 @@ import typer
 from rich.table import Table
 
 from workers import clock
-from workers.cli.common import Json, Now, OneTenant, completing, database, instant_of, moment, tenant_named, text_of
+from workers.cli.common import (
+    Json,
+    Now,
+    OneTenant,
+    completing,
+    database,
+    instant_of,
+    moment,
+    planned_actions,
+    tenant_named,
+)
 from workers.db.session import Connection, transaction
 from workers.engines.registry import all_engines, engine_named
 from workers.runtime.dispatch import run_engine
@@ -45,7 +55,7 @@ def run(
                 fetch=not dry_run,
             )
             assert report is not None  # noqa: S101  # a run outside the timetable is never refused
-            planned = _planned(connection, report.run) if dry_run else []
+            planned = planned_actions(connection, report.run) if dry_run else []
         idle = not (report.tally.due or report.failures or report.unfinished)
         next_due = _next_due(connection, engine) if idle else None
     if as_json:
@@ -63,24 +73,6 @@ def run(
             say("unfinished: rows are held by another session, run it again", style="red")
     if report.failures or report.unfinished:
         raise typer.Exit(1)
-
-
-def _planned(connection: Connection, run: int) -> list[dict[str, Any]]:
-    rows = connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()
-    planned = []
-    for row in rows:
-        text = text_of(row)
-        planned.append(
-            {
-                "tenant": row["tenant_name"],
-                "kind": row["kind"],
-                "to": row["address"],
-                "subject": text.subject,
-                "body": text.body,
-                "refused": row["reason"],
-            }
-        )
-    return planned
 
 
 def _planned_table(planned: list[dict[str, Any]]) -> Table:

@@ -24,10 +24,12 @@ from workers.db.revisions import HISTORY_TABLE, KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
 from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError, UnfitDatabaseError
 from workers.resources import engine_sql, shipped
+from workers.settings import settings
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
 _BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "outbox")
 _AFTER_ENGINES: Final = ("status", "correspondence", "inbound", "answers", "failures", "analytics", "policies")
+_DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60
 # CRM tables that were created here stay after a rollback, and their policies still ask for the caller's tenant.
@@ -96,7 +98,8 @@ def migrate(url: str) -> Migration:
     """Bring a database to this code's schema, and repair functions, triggers, views, policies and indexes.
 
     Looks first, and changes nothing where something stands in the way, or where nothing is missing. A table or
-    column that was dropped is not made up again: `check` names it, and a backup has its rows.
+    column that was dropped is not made up again: `check` names it, and a backup has its rows. How engines begin for
+    tenants for whom nobody has decided is written by the first migration, and again wherever FLEET_DEFAULT_MODE is set.
 
     Args:
         url: a direct connection, not one through a transaction pooler.
@@ -141,8 +144,16 @@ def migrate(url: str) -> Migration:
                 done.functions.append(name)
         with connection.transaction():
             connection.execute((shipped("schema") / "functions" / "adopt.sql").read_bytes())
+            _set_default_mode(connection)
     done.seconds = time.monotonic() - started
     return done
+
+
+def _set_default_mode(connection: Connection) -> None:
+    chosen = settings().fleet_default_mode
+    if chosen is not None:
+        connection.execute("DELETE FROM fleet_defaults")
+        connection.execute("INSERT INTO fleet_defaults (mode) VALUES (%s)", [_DEFAULT_MODES[chosen]])
 
 
 def pending(connection: Connection) -> list[str]:

@@ -8,11 +8,12 @@ emphasis, irony.
 import math
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from itertools import repeat
 from operator import mul
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
-from workers.insight.polarity import FIGURES, figures, lexicon
+from workers.insight.polarity import FIGURES, figures, polarity
 from workers.insight.tokens import Tokens, tokenize
 
 __all__ = ["EVIDENCE", "Chances", "Mood", "chances", "mood_of"]
@@ -52,31 +53,38 @@ class Mood(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """Log-odds of negative and of positive against neutral: of names and pairs, and of the figures."""
+    """Log-odds of negative and of positive against neutral.
+
+    Attributes:
+        bias: of any text.
+        figures: of each figure.
+        said: of a name or a pair; negative in the real part and positive in the imaginary one, to add up both at once.
+        values: polarity of single words.
+    """
 
     bias: tuple[float, float]
     figures: tuple[tuple[float, ...], tuple[float, ...]]
-    rows: Mapping[str | tuple[str, str], tuple[float, float]]
+    said: Mapping[object, complex]
     values: Mapping[str, float]
 
 
 @cache
 def _head() -> _Head:
     data = load("sentiment_weights")
-    rows: dict[str | tuple[str, str], tuple[float, float]] = {}
+    said: dict[object, complex] = {}
     for word, written in data["words"].items():
         bad, good, denied_bad, denied_good = (int(value) / 10 for value in written.split())
-        rows[word] = bad, good
-        rows[f"~{word}"] = denied_bad, denied_good
+        said[word] = complex(bad, good)
+        said[f"~{word}"] = complex(denied_bad, denied_good)
     for first, written in data["pairs"].items():
         listed = iter(written.split())
         for second, bad, good in zip(listed, listed, listed, strict=True):
-            rows[first, second] = int(bad) / 10, int(good) / 10
+            said[first, second] = complex(int(bad) / 10, int(good) / 10)
     return _Head(
         bias=tuple(data["bias"]),
         figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
-        rows=rows,
-        values={word: value for word, value in {**data["prior"], **lexicon().words}.items() if value},
+        said=said,
+        values=polarity(data["prior"]),
     )
 
 
@@ -87,19 +95,10 @@ def mood_of(text: str) -> Mood | None:
     if not tokens:
         return None
     head = _head()
-    found = head.rows.get
-    negative = positive = 0.0
-    for name, weight in zip(tokens.names, tokens.weights, strict=True):
-        row = found(name)
-        if row is not None:
-            negative += row[0] * weight
-            positive += row[1] * weight
-    for bad, good in filter(None, map(found, tokens.pairs)):
-        negative += bad
-        positive += good
-    root = len(tokens) ** 0.5
-    negative = negative / root + head.bias[0]
-    positive = positive / root + head.bias[1]
+    of = head.said.get
+    total = sum(map(mul, map(of, tokens.names, repeat(0)), tokens.weights)) + sum(map(of, tokens.pairs, repeat(0)))
+    total /= len(tokens) ** 0.5
+    negative, positive = total.real + head.bias[0], total.imag + head.bias[1]
     seen = figures(tokens, head.values)
     negative += sum(map(mul, seen, head.figures[0]))
     positive += sum(map(mul, seen, head.figures[1]))

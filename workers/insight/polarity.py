@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from workers.insight.phrases import load
 from workers.insight.tokens import OPENER, OPENER_REACH, Tokens
 
-__all__ = ["FIGURES", "Lexicon", "figures", "lexicon"]
+__all__ = ["FIGURES", "Lexicon", "figures", "lexicon", "polarity"]
 
 FIGURES: Final = 14
 """How many numbers :func:`figures` returns."""
@@ -49,18 +49,30 @@ def lexicon() -> Lexicon:
     return Lexicon(words, tails)
 
 
+def polarity(prior: Mapping[str, float]) -> dict[str, float]:
+    """The polarity of every word that says something, -4..4, and 0 for one that only begins a phrase.
+
+    Args:
+        prior: of words that the hand-written lexicon, which goes first, does not know.
+    """
+    begins = dict.fromkeys(lexicon().phrases, 0.0)
+    return begins | {word: value for word, value in {**prior, **lexicon().words}.items() if value}
+
+
 def figures(tokens: Tokens, values: Mapping[str, float]) -> tuple[float, ...]:
     """Describe the polarity of a message in :data:`FIGURES` numbers, each roughly within -2..2.
 
     Args:
         tokens: of the message.
-        values: polarity of single words, -4..4; the phrases are the lexicon's own.
+        values: what :func:`polarity` gives.
     """
     texts, negated, weights = tokens.texts, tokens.negated, tokens.weights
     phrases = lexicon().phrases
     tally = _Tally()
-    count, position = len(texts), 0
-    while position < count:
+    count, read = len(texts), 0
+    for position in [position for position, text in enumerate(texts) if text in values]:
+        if position < read:
+            continue
         text = texts[position]
         tails = phrases.get(text)
         if tails is not None and position + 1 < count and texts[position + 1] in tails:
@@ -70,11 +82,10 @@ def figures(tokens: Tokens, values: Mapping[str, float]) -> tuple[float, ...]:
                     tally.word(value * weights[position], negated=True)
                 else:
                     tally.phrase(value * weights[position])
-                position += length
+                read = position + length
                 continue
-        if text in values:
+        if values[text]:
             tally.word(values[text] * weights[position], negated[position])
-        position += 1
     if OPENER in texts[:OPENER_REACH]:
         tally.opener()
     root = max(count, 1) ** 0.5

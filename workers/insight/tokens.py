@@ -31,10 +31,12 @@ STARS: Final = ("<no-stars>", "<one-star>", "<two-stars>", "<three-stars>", "<fo
 
 _NOISE: Final = re.compile(r"&(?:amp|lt|gt|quot);|[_*]+|#(?![^\W\d_])")
 _IN_STARS: Final = re.compile(
-    r"[★⭐🌟☆](?:[\uFE0F ]{0,2}[★⭐🌟☆]){0,9}"
-    r"|\b([0-5]|no|zero|one|two|three|four|five)[ -]stars?\b(?! (?:hotel|restaurant|resort|review)s?\b)",
+    r"\b([0-5]|no|not an?(?: single)?|not one(?: single)?|zero|one|two|three|four|five)"
+    r"[ -]?(?:(?<=[ -])stars?\b(?! (?:hotel|restaurant|resort|review)s?\b)|[★⭐🌟]\uFE0F?)"
+    r"|[★⭐🌟☆](?:[\uFE0F ]{0,2}[★⭐🌟☆]){0,9}",
     re.IGNORECASE,
 )
+_HOLLOW: Final = 3  # of hollow stars alone nobody can tell what they mean
 _IN_WORDS: Final = {word: count for count, word in enumerate(("zero", "one", "two", "three", "four", "five"))}
 _TOKEN: Final = re.compile(
     r"(?:https?://|www\.)\S{1,300}"
@@ -323,7 +325,7 @@ def _apart(letters: str) -> list[str]:
 
 @cache
 def _spelled() -> frozenset[str]:
-    """The words that hashtags are made of here: those that say what somebody thinks."""
+    """The words that hashtags are made of: those that say what somebody thinks, and of what."""
     data = load("sentiment_lexicon")
     listed = [entry for part in ("words", "phrases") for group in data[part].values() for entry in group]
     return (
@@ -339,5 +341,5 @@ def _as_token(found: re.Match[str]) -> str:
     if word := found[1]:
         count = int(word) if word.isdigit() else _IN_WORDS.get(word.lower(), 0)
     else:
-        count = min(sum(sign in "★⭐🌟" for sign in found[0]), 5)
+        count = min(sum(sign in "★⭐🌟" for sign in found[0]), 5) or _HOLLOW
     return f" {STARS[count]} "

@@ -44,11 +44,13 @@ CREATE OR REPLACE TRIGGER tenant_created
 
 -- When a deal of this stage counts as stalled: after its stage's days, seven where the stage has none.
 CREATE OR REPLACE FUNCTION deal_stalls_at(p_tenant_id uuid, p_stage text, p_active_at timestamptz) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT days_later(p_active_at, coalesce(
+BEGIN
+    RETURN days_later(p_active_at, coalesce(
         (SELECT c.max_days_before_stale FROM deal_stage_config AS c
-         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7), tenant_zone(p_tenant_id))
+         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7), tenant_zone(p_tenant_id));
+END
 $$;
 
 -- When it stalls, from its stage and its last activity; and a stage that means won or lost for this tenant ends the series
@@ -123,9 +125,10 @@ CREATE OR REPLACE TRIGGER deal_activity_update
     EXECUTE FUNCTION update_deal_last_activity();
 
 -- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at
--- moves with every edit and says nothing about stages.
+-- moves with every edit and says nothing about stages. By the deal alone and without sequential scans: a plan made while
+-- the history was empty, or one that goes back through all of the tenant's, would read more with each deal of a bulk change.
 CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     v_now timestamptz;
@@ -133,7 +136,7 @@ BEGIN
     v_now := fleet_now();  -- in the block: a clock that cannot be read is no reason to refuse the CRM's row
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
     SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
-        (SELECT max(h.changed_at) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id AND h.tenant_id = NEW.tenant_id),
+        (SELECT max(h.changed_at) FILTER (WHERE h.tenant_id = NEW.tenant_id) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
         NEW.created_at)))
     FROM tenants AS t WHERE t.id = NEW.tenant_id;
     RETURN NULL;

@@ -1,0 +1,2 @@
+ALTER TABLE IF EXISTS engine_settings DROP COLUMN IF EXISTS live_by, DROP COLUMN IF EXISTS live_at;
+DROP TABLE IF EXISTS fleet_defaults;

@@ -1,0 +1,41 @@
+"""`fleet go-live`: from here on a tenant's engines act without being asked first."""
+
+from typing import Annotated
+
+import typer
+
+from workers.cli.common import By, TenantName, completing, database, decider, tenant_named
+from workers.db.session import transaction
+from workers.engines.registry import all_engines, engine_named
+from workers.terminal import say
+
+
+def _engines(incomplete: str) -> list[str]:
+    return completing(incomplete, all_engines())
+
+
+def go_live(
+    tenant: TenantName,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="Only this engine, even if it is off; else all but those.", autocompletion=_engines
+        ),
+    ] = None,
+    by: By = None,
+) -> None:
+    """Let a tenant's engines work automatically from their next slot; what was suggested before still waits."""
+    chosen = engine_named(engine).name if engine is not None else None
+    with database() as connection:
+        whose = tenant_named(connection, tenant)
+        with transaction(connection):
+            rows = connection.execute("SELECT * FROM go_live(%s, %s, %s)", [whose, chosen, decider(by)]).fetchall()
+    if live := [row["engine"] for row in rows if row["mode"] == "automatic" and not row["stopped"]]:
+        say(f"live for {tenant}: {', '.join(live)}; each starts with its next slot")
+    for row in rows:
+        if row["stopped"]:
+            say(f"{row['engine']} is stopped by the operator, and starts after `fleet tenants resume`")
+        elif row["mode"] == "off":
+            say(f"{row['engine']} is switched off for this tenant, and starts if it is named with --engine")
+    if suggested := sum(row["suggested"] for row in rows):
+        say(f"{suggested} suggested before stay to be approved: fleet actions list --status suggested")
