@@ -58,7 +58,7 @@ def test_a_name_that_leads_here_from_elsewhere_reads_nothing(fleet: Fleet, host:
 
 def test_the_broker_page_lists_every_queue_even_before_a_worker_was_seen(fleet: Fleet) -> None:
     with flower(fleet) as ask:
-        assert re.findall(r'<tr id="(\w+)">', ask("/broker").text) == ["delivery", "engines"]
+        assert re.findall(r'<tr id="(\w+)">', ask("/broker").text) == ["delivery", "engines", "inbound"]
 
 
 def test_no_page_shows_flower_in_a_frame_and_none_gives_orders(fleet: Fleet) -> None:

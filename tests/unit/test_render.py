@@ -166,10 +166,10 @@ def test_a_title_writes_no_header_of_its_own(title: str) -> None:
     assert title.rpartition("?")[0][2:] in reread(message)["Subject"].replace("= ?", "=?") + reread(message)["From"]
 
 
-@pytest.mark.parametrize("title", SMUGGLED[:3])
-def test_a_message_with_headers_that_nobody_set_is_refused(title: str) -> None:
+def test_a_message_with_headers_that_nobody_set_is_refused() -> None:
     message = letter()
-    message["X-Title"] = title  # as it would be without the care taken in compose
+    # As older Pythons keep what an encoded word hides; which ones do differs from release to release.
+    message._headers.append(("X-Title", "Hello\nBcc: all@acme.example"))  # type: ignore[attr-defined]
 
     with pytest.raises(UnsendableError):
         _require_own_headers(message)

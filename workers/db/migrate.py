@@ -14,7 +14,7 @@ from alembic import command, op
 from alembic.config import Config
 from psycopg import sql
 from psycopg.errors import LockNotAvailable, ObjectInUse
-from sqlalchemy import create_engine
+from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -198,8 +198,8 @@ def rollback(url: str) -> None:
 def _drop_functions(connection: Connection) -> None:
     """Drop the triggers, views and functions that the function files define, last defined first."""
     text = "".join(path.read_text() for path in function_files().values())
-    for trigger, table in re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE):
-        connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
+    for trigger, target in re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE):
+        connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {target}")
     for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
     for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)):
@@ -260,15 +260,14 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
 @contextmanager
 def _alembic(url: str, applied_now: list[str]) -> Iterator[Config]:
     """Give Alembic a connection of its own beside the one that holds the lock, with the same lock_timeout."""
+    history = table(HISTORY_TABLE, column("name"), column("checksum"))
 
     def note(*, ctx: Any, step: Any, **_: Any) -> None:  # Alembic's own untyped objects
         if step.is_upgrade:
             name = step.up_revision_id
             applied_now.append(name)
-            ctx.connection.exec_driver_sql(
-                f"INSERT INTO {HISTORY_TABLE} (name, checksum) VALUES (%s, %s)",  # noqa: S608  # a constant
-                (name, _checksum(_migrations() / f"{name}.sql")),
-            )
+            checksum = _checksum(_migrations() / f"{name}.sql")
+            ctx.connection.execute(insert(history).values(name=name, checksum=checksum))
 
     config = Config()
     config.set_main_option("script_location", str(_migrations()))

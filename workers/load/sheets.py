@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -127,12 +128,14 @@ def _open(path: Path) -> tuple[Any, int]:
         file, size = open_plain(path)
     except OSError as error:
         raise FleetError(f"cannot read {path}: {error.strerror}") from None
-    with _refusing("this is no .xlsx workbook, or it is protected by a password"), file, ZipFile(file) as archive:
+    with file:
+        content = BytesIO(file.read())  # what was looked at is what is read, and openpyxl leaves a damaged file open
+    with _refusing("this is no .xlsx workbook, or it is protected by a password"), ZipFile(content) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
     if unpacked > _LARGEST_UNPACKED:
         raise FileError(f"the workbook is larger than {_LARGEST_UNPACKED // 1024**2} MB when unpacked")
     with _refusing("the workbook is damaged"):
-        return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False), size
+        return openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False), size
 
 
 def _next_fields(rows: Iterator[Any]) -> list[Value] | None:
