@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import sql
@@ -16,6 +16,8 @@ from workers.db.session import Connection, transaction
 from workers.engines.registry import all_engines, engine_named
 from workers.runtime.dispatch import Report, run_engine
 
+T = TypeVar("T")
+
 # A Monday morning; tests that do not say otherwise happen then.
 NOW = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
 
@@ -24,12 +26,13 @@ def days(number: float) -> timedelta:
     return timedelta(days=number)
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for something another session does."""
+def wait_until(happened: Callable[[], T], what: str = "it", seconds: float = 40) -> T:
+    """Wait for something another session or process does; returns what says that it did."""
     deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
+    while not (value := happened()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} seconds"
         time.sleep(0.005)
+    return value
 
 
 class Crm:

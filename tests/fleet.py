@@ -5,18 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import redis
 from celery import Celery
 
-T = TypeVar("T")
+from tests.crm import wait_until
+
 CELERY = [sys.executable, "-m", "celery", "-A", "workers.app"]
 
 
@@ -24,14 +24,6 @@ def late_morning() -> str:
     """A zone in which it is between eleven and twelve: every daily slot is past, and young enough to catch up."""
     east = 11 - datetime.now(UTC).hour
     return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
-
-
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 40) -> T:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} seconds"
-        time.sleep(0.05)
-    return value
 
 
 class Fleet:
@@ -74,7 +66,7 @@ class Fleet:
     def worker(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         name = f"{uuid4().hex}@test"
         with self.process("worker", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *arguments) as process:
-            wait_for(lambda: self.client.control.ping([name], timeout=0.3), "the worker's first answer")
+            wait_until(lambda: self.client.control.ping([name], timeout=0.3), "the worker's first answer")
             yield process
 
     def send(self, name: str, task_id: str | None = None, queue: str = "engines", **kwargs: Any) -> str:
@@ -84,7 +76,7 @@ class Fleet:
 
     def result(self, task_id: str) -> Any:
         """What a task returned."""
-        stored = wait_for(lambda: self.redis.get(f"celery-task-meta-{task_id}"), f"the end of {task_id}")
+        stored = wait_until(lambda: self.redis.get(f"celery-task-meta-{task_id}"), f"the end of {task_id}")
         assert isinstance(stored, bytes)
         meta = json.loads(stored)
         assert meta["status"] == "SUCCESS", meta

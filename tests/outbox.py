@@ -26,6 +26,11 @@ def run(connection: Connection, url: str | None, at: datetime = NOW, **values: A
         return deliver(connection, channel_for(settings), settings)
 
 
+def suppressed(crm: Crm) -> dict[str, str]:
+    """Whom a tenant writes to no more, and why."""
+    return {row["address"]: row["reason"] for row in crm.rows("SELECT address, reason FROM suppressions")}
+
+
 def write(crm: Crm, tenant: UUID, number: int = 1, **values: Any) -> list[int]:
     """Write e-mails about one stalled deal and return their ids."""
     client = crm.client(tenant)

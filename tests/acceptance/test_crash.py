@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from psycopg import sql
 
 from tests.acceptance.crowd import ENGINES, fill, go, outcome, report, start
 from tests.conftest import Servers
-from tests.crm import Crm
+from tests.crm import Crm, wait_until
 from workers.db.session import connect
 
 TENANTS, ROWS, BATCH, KILLS = 2, 300, 5, 10
@@ -27,13 +27,6 @@ def copy_of(database_url: str, servers: Servers) -> Iterator[str]:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         yield database_url.replace(original, f"{original}_copy")
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "the run came to a halt"
-        time.sleep(0.001)
 
 
 def ledger(crm: Crm) -> dict[str, int]:
@@ -53,13 +46,13 @@ def kill_ten_times(crm: Crm, database_url: str, engine: str, due: int, moments: 
     for kill, point in enumerate(sorted(moments.sample(range(int(due * 0.9)), KILLS)), start=1):
         worker, waiting = waiting, start(database_url, engine, BATCH)
         go([worker])
-        wait_for(lambda kill=kill, point=point: ledger(crm)["runs"] == kill and ledger(crm)["due"] >= point)  # type: ignore[misc]
+        wait_until(lambda kill=kill, point=point: ledger(crm)["runs"] == kill and ledger(crm)["due"] >= point)  # type: ignore[misc]
         time.sleep(moments.uniform(0, 0.004))  # somewhere inside a batch, not only between two
         worker.kill()
         worker.communicate()
         assert waiting.stdout is not None
         # Its session ends with it, and what it had not committed is gone; the next one is connected and waits.
-        wait_for(lambda: len(crm.rows(others)) <= 1)
+        wait_until(lambda: len(crm.rows(others)) <= 1)
     go([waiting])
     report(waiting)
 

@@ -92,6 +92,7 @@ def test_an_address_of_nothing_but_parentheses_folds_to_itself() -> None:
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.fuzz
 @relaxed
 @given(st.text(max_size=200))
 def test_folding_twice_changes_nothing_more(address: str) -> None:
@@ -99,6 +100,7 @@ def test_folding_twice_changes_nothing_more(address: str) -> None:
     assert fold_address(once) == once or "@" not in once or '"' in once
 
 
+@pytest.mark.fuzz
 @relaxed
 @given(st.binary(max_size=600))
 def test_no_bytes_make_it_raise(raw: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The public set of real bounces, where it is: the figures in docs/explanation/judgement.md may not get worse."""
+"""The public set of real bounces, where it is: docs/explanation/undelivered-mail.md may not say too much."""
 
 import os
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.apollo import KEY, apollo_says
 from tests.conftest import Servers
 from tests.fleet import Fleet
+from tests.folders import TENANTS, load_folder
 from tests.mail import MailServer
 from tests.provider_server import ProviderServer
+from workers.db.session import Connection
+from workers.load import LoadReport
 from workers.providers import http
 from workers.settings import settings
 
@@ -39,3 +43,13 @@ def server() -> Iterator[MailServer]:
     """A mail server that takes everything, until a test tells it otherwise."""
     with MailServer() as server:
         yield server
+
+
+@pytest.fixture
+def load_export(connection: Connection, tmp_path: Path) -> Any:
+    """Load what a CRM exported, into a tenant that is there; takes the files by name and the options of a load."""
+
+    def load(files: dict[str, str | bytes], **options: Any) -> LoadReport:
+        return load_folder(connection, tmp_path / "export", {"tenants.csv": TENANTS, **files}, **options)
+
+    return load

@@ -9,13 +9,10 @@ import pytest
 from tests.crm import NOW, Crm, days
 from tests.inbound import Asked, northwind, stored, written
 from tests.letters import OURS, bounce, letter
+from tests.outbox import suppressed
 from workers import clock
 from workers.db.session import Connection
 from workers.inbound.ingest import Stored, ingest
-
-
-def suppressed(crm: Crm) -> dict[str, str]:
-    return {row["address"]: row["reason"] for row in crm.rows("SELECT address, reason FROM suppressions")}
 
 
 @pytest.fixture

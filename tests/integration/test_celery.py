@@ -11,8 +11,8 @@ from urllib.error import URLError
 
 import pytest
 
-from tests.crm import NOW, Crm, days
-from tests.fleet import CELERY, Fleet, wait_for
+from tests.crm import NOW, Crm, days, wait_until
+from tests.fleet import CELERY, Fleet
 from tests.mail import free_port
 from workers import clock
 from workers.db.session import transaction
@@ -45,7 +45,7 @@ def test_by_hand_now_from_the_timetable_once_and_what_is_written_is_delivered(fl
             [*CELERY, "call", "workers.deals.run"], env=fleet.environment, capture_output=True, text=True, check=True
         )
         assert fleet.result(by_hand.stdout.strip())["acted"] == {"deal_follow_up": 3}
-        wait_for(lambda: len(crm.actions(status="sent")) == 3, "the delivery")
+        wait_until(lambda: len(crm.actions(status="sent")) == 3, "the delivery")
 
         message = fleet.send("workers.deals.run", trigger="beat")
         assert fleet.result(message)["trigger"] == "beat"
@@ -67,7 +67,7 @@ def hold(crm: Crm) -> int:
         "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
         " WHERE d.datname = current_database() AND NOT l.granted"
     )
-    return int(wait_for(lambda: crm.rows(waiting), "the run's arrival at the outbox")[0]["pid"])
+    return int(wait_until(lambda: crm.rows(waiting), "the run's arrival at the outbox")[0]["pid"])
 
 
 def test_a_worker_killed_in_the_middle_of_a_run_is_replaced(fleet: Fleet, crm: Crm) -> None:
@@ -99,7 +99,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_is_replaced(fleet: Fleet, crm: C
         assert "deals" not in fleet.result(fleet.send("workers.housekeeping.catch_up"))
         crm.execute("UPDATE engine_runs SET lease_until = clock_timestamp() WHERE engine = 'deals'")
         assert "deals" in fleet.result(fleet.send("workers.housekeeping.catch_up"))
-        wait_for(
+        wait_until(
             lambda: [row for row in runs(crm) if row["engine"] == "deals" and row["status"] == "succeeded"],
             "the catch-up",
         )
@@ -138,8 +138,8 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
 
 def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet) -> None:
     with fleet.beat_after_an_outage():
-        wait_for(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery"), "the messages")
-        wait_for(lambda: fleet.queued("inbound"), "the visit to the mailboxes")
+        wait_until(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery"), "the messages")
+        wait_until(lambda: fleet.queued("inbound"), "the visit to the mailboxes")
 
     assert sorted(message["task"] for message in fleet.queued("engines")) == sorted(
         [*(f"workers.{engine}.run" for engine in all_engines()), "workers.housekeeping.catch_up"]
@@ -162,7 +162,7 @@ def test_flower_answers(fleet: Fleet) -> None:
             return b""
 
     with fleet.process("flower", "--address=127.0.0.1", f"--port={url.rpartition(':')[2]}"):
-        assert wait_for(answer, "Flower's answer") == b"OK"
+        assert wait_until(answer, "Flower's answer") == b"OK"
 
 
 @pytest.mark.parametrize("command", ["worker", "beat", "flower"])

@@ -1,7 +1,6 @@
 """If these fail, a refusal of our own server costs customers, or one tenant's refusal stops the others' mail."""
 
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,20 +8,10 @@ import pytest
 
 from tests.crm import NOW, Crm
 from tests.mail import MailServer
-from tests.outbox import run, write
+from tests.outbox import run, suppressed, write
 from workers.db.session import Connection
 
 LATER = NOW + timedelta(minutes=20)
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-def suppressed(crm: Crm) -> dict[str, str]:
-    return {row["address"]: row["reason"] for row in crm.rows("SELECT address, reason FROM suppressions")}
 
 
 def written(crm: Crm, tenant: UUID, *addresses: str) -> list[int]:

@@ -1,6 +1,5 @@
 """The demo: whoever starts the fleet for the first time sees every engine do, leave and refuse something."""
 
-import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -42,11 +41,9 @@ def dump(connection: Connection, seed: int) -> dict[str, list[str]]:
         }
 
 
-def test_it_is_for_an_empty_database_and_loads_fast(crm: Crm) -> None:
+def test_it_is_for_an_empty_database(crm: Crm) -> None:
     assert is_empty(crm.connection)
-    started = time.monotonic()
     summary = load_demo(crm.connection, now=NOW)
-    assert time.monotonic() - started < 3
     assert not is_empty(crm.connection)
     assert summary.rows["tenants"] == 4
     assert 500 < sum(summary.rows.values()) < 10_000

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from tests.contract import gaps
-from tests.crm import NOW, Crm
-from tests.fleet import Fleet, wait_for
+from tests.crm import NOW, Crm, wait_until
+from tests.fleet import Fleet
 from workers.db.migrate import migrate
 from workers.delivery.render import _environment
 from workers.engines.registry import all_engines, engine_named
@@ -72,11 +72,11 @@ def test_a_sixth_engine_runs_on_the_timetable_writes_is_guarded_delivered_answer
     renewed = licence(crm, today + timedelta(days=10), email="bob@acme.example")
 
     with fleet.worker("--queues=engines"), fleet.beat_after_an_outage():
-        wait_for(lambda: len(crm.actions(engine="licences")) == 2, "the two reminders")
+        wait_until(lambda: len(crm.actions(engine="licences")) == 2, "the two reminders")
     crm.execute("UPDATE licences SET ends_on = ends_on + 365 WHERE id = %s", renewed)
     with fleet.worker("--queues=delivery"):
         fleet.send("workers.delivery.run", queue="delivery")
-        wait_for(lambda: not crm.actions(status="scheduled", engine="licences"), "the delivery")
+        wait_until(lambda: not crm.actions(status="scheduled", engine="licences"), "the delivery")
 
     [left, refused] = (crm.actions(subject_id=id)[0] for id in (sent, renewed))  # noqa: A001
     assert (left["status"], refused["status"], refused["reason"]) == ("sent", "cancelled", "the licence was renewed")

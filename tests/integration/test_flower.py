@@ -10,7 +10,8 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.fleet import Fleet, wait_for
+from tests.crm import wait_until
+from tests.fleet import Fleet
 from tests.mail import free_port
 
 SEND: Final = "/api/task/send-task/workers.deals.run"
@@ -42,7 +43,7 @@ def flower(fleet: Fleet, **environment: str) -> Iterator[Ask]:
             return False
 
     with fleet.process("--quiet", "flower"):
-        wait_for(answers, "Flower's answer")
+        wait_until(answers, "Flower's answer")
         yield ask
 
 

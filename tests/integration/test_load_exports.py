@@ -4,28 +4,15 @@ import csv
 import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.crm import Crm
-from tests.folders import TENANTS, load_folder, reasons
-from workers.db.session import Connection
-from workers.load import LoadReport
+from tests.folders import reasons
 from workers.load.directory import COLUMNS
 from workers.load.exports import exports
 from workers.load.layout import DELETED
 
 OPEN = {"title": "Ten licences", "value": Decimal("12500.00"), "company": "Globex", "contact": "ann@globex.example"}
-
-
-@pytest.fixture
-def load(connection: Connection, tmp_path: Path) -> Any:
-    def load(files: dict[str, str | bytes], **options: Any) -> LoadReport:
-        return load_folder(connection, tmp_path / "export", {"tenants.csv": TENANTS, **files}, **options)
-
-    return load
 
 
 def sheet(*rows: dict[str, str]) -> str:
@@ -46,11 +33,11 @@ def deals(crm: Crm) -> list[dict[str, Any]]:
     )
 
 
-def test_a_data_export_of_salesforce(load: Any, crm: Crm) -> None:
+def test_a_data_export_of_salesforce(load_export: Any, crm: Crm) -> None:
     user, account = "0055g00000AAAAAA", "0015g00000BBBBBB"
     created = {"CreatedDate": "2026-01-05T08:30:00.000Z"}
     deal = {"IsDeleted": "0", "AccountId": account, "ContactId": "003C", "OwnerId": user, "IsClosed": "0", **created}
-    report = load(
+    report = load_export(
         {
             "User.csv": sheet({"Id": user, "Username": "o@nw.prod", "Name": "Olive Owner", "Email": "o@nw.example"}),
             "Account.csv": sheet(
@@ -87,12 +74,12 @@ def test_a_data_export_of_salesforce(load: Any, crm: Crm) -> None:
         assert note in report.notes
 
 
-def test_reports_of_salesforce(load: Any, crm: Crm) -> None:
+def test_reports_of_salesforce(load_export: Any, crm: Crm) -> None:
     opportunity = {
         "Opportunity ID": "006D", "Opportunity Name": "Ten licences", "Account Name": "Globex", "Stage": "Proposal",
         "Amount": "12.500,00", "Close Date": "30.04.2026", "Created Date": "05.01.2026", "Probability (%)": "75%",
     }  # fmt: skip
-    report = load(
+    report = load_export(
         {
             "report1.csv": sheet({"Account Name": "Globex", "Account Owner": "Olive Owner", "Billing Country": "DE"}),
             "report2.csv": sheet({"Last Name": "Archer", "Email": "ann@globex.example", "Account Name": "Globex"}),
@@ -104,17 +91,17 @@ def test_reports_of_salesforce(load: Any, crm: Crm) -> None:
     assert (ten["title"], ten["company"], ten["value"]) == ("Ten licences", "Globex", 12500)
 
     del opportunity["Opportunity ID"]
-    assert reasons(load({"report3.csv": sheet(opportunity)})) == [
+    assert reasons(load_export({"report3.csv": sheet(opportunity)})) == [
         (1, "there is no column opportunity_id: a Salesforce report of opportunities cannot be loaded without it")
     ]
 
 
-def test_exports_of_hubspot(load: Any, crm: Crm) -> None:
+def test_exports_of_hubspot(load_export: Any, crm: Crm) -> None:
     deal = {
         "Deal Stage": "Contract Sent", "Amount": "12500", "Close Date": "2026-04-30 10:00", "Deal owner": "Olive Owner",
         "Create Date": "2026-01-05 08:30", "Associated Company IDs": "12345678901", "Pipeline": "Sales",
     }  # fmt: skip
-    report = load(
+    report = load_export(
         {
             "profiles.csv": "tenant,email,full_name\nNorthwind,o@nw.example,Olive Owner\n",
             "hubspot-crm-exports-all-companies.csv": sheet(
@@ -140,14 +127,14 @@ def test_exports_of_hubspot(load: Any, crm: Crm) -> None:
     assert "deals.csv: rows that name several contacts are loaded without one (1x)" in report.notes
 
 
-def test_exports_of_pipedrive(load: Any, crm: Crm) -> None:
+def test_exports_of_pipedrive(load_export: Any, crm: Crm) -> None:
     deal = {"Deal - Value": "12500", "Deal - Organization": "Globex", "Deal - Contact person": "Ann Archer"}
     deal |= {
         "Deal - Stage": "Negotiations",
         "Deal - Deal created": "2026-01-05 08:30:00",
         "Deal - Owner": "Olive Owner",
     }
-    report = load(
+    report = load_export(
         {
             "organizations-1.csv": sheet({"Organization - Name": "Globex", "Organization - ID": "11"}),
             "people-2.csv": sheet(
@@ -172,9 +159,9 @@ def test_exports_of_pipedrive(load: Any, crm: Crm) -> None:
     assert crm.rows("SELECT first_name, last_name FROM contacts") == [{"first_name": None, "last_name": "Ann Archer"}]
 
 
-def test_exports_of_zoho(load: Any, crm: Crm) -> None:
+def test_exports_of_zoho(load_export: Any, crm: Crm) -> None:
     account = {"Account Name.id": "zcrm_1", "Account Name": "Globex"}
-    report = load(
+    report = load_export(
         {
             "Accounts.csv": sheet({"Record Id": "zcrm_1", "Account Owner": "Olive Owner", "Account Name": "Globex"}),
             "Contacts.csv": sheet(

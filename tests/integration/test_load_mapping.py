@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from tests.crm import Crm
-from tests.folders import TENANTS, load_folder, reasons, workbook
-from workers.db.session import Connection
+from tests.folders import reasons, workbook
 from workers.errors import FleetError
-from workers.load import LoadReport
 from workers.load.directory import COLUMNS
 from workers.load.mapping import read_mappings
 
@@ -20,16 +18,8 @@ DEALS = (
 )
 
 
-@pytest.fixture
-def load(connection: Connection, tmp_path: Path) -> Any:
-    def load(files: dict[str, str | bytes], **options: Any) -> LoadReport:
-        return load_folder(connection, tmp_path / "export", {"tenants.csv": TENANTS, **files}, **options)
-
-    return load
-
-
-def test_any_other_export_goes_in_with_a_mapping_file(load: Any, crm: Crm) -> None:
-    report = load(
+def test_any_other_export_goes_in_with_a_mapping_file(load_export: Any, crm: Crm) -> None:
+    report = load_export(
         {
             "Kunden-2026-03.csv": "Kundennr;Firma;Land;USt-Id\n17;Müller & Söhne;DE;DE123\n".encode("windows-1252"),
             "Chancen.csv": "Nr;Bezeichnung;Phase;Kunde;Wert;Ende;Neues Ende\n"
@@ -65,10 +55,10 @@ def test_any_other_export_goes_in_with_a_mapping_file(load: Any, crm: Crm) -> No
     assert "Chancen.csv: loaded as deals, as mapping.toml says" in report.notes
 
 
-def test_a_sheet_of_a_workbook_may_be_mapped(load: Any, crm: Crm, tmp_path: Path) -> None:
+def test_a_sheet_of_a_workbook_may_be_mapped(load_export: Any, crm: Crm, tmp_path: Path) -> None:
     workbook(tmp_path / "export" / "crm.xlsx", Kunden=[["Firma", "Seit"], ["Acme", date(2020, 5, 1)]])
     mapping = '[files."CRM.xlsx/kunden"]\ntable = "clients"\ncolumns = { company_name = "Firma" }\n'
-    assert reasons(load({"mapping.toml": mapping})) == []
+    assert reasons(load_export({"mapping.toml": mapping})) == []
     assert crm.rows("SELECT company_name AS name, attributes AS a FROM clients") == [
         {"name": "Acme", "a": {"seit": "2020-05-01"}}
     ]
@@ -120,12 +110,12 @@ def test_each_mistake_of_a_mapping_file_is_one_line(tmp_path: Path, mapping: str
         ('country = "Land"', "there is no column company_name, and mapping.toml names none"),
     ],
 )
-def test_a_mapping_that_does_not_fit_its_file_costs_that_file(load: Any, columns: str, reason: str) -> None:
+def test_a_mapping_that_does_not_fit_its_file_costs_that_file(load_export: Any, columns: str, reason: str) -> None:
     mapping = f'[files."Kunden.csv"]\ntable = "clients"\ncolumns = {{ {columns} }}\n'
-    report = load({"Kunden.csv": "Firma;Land\nAcme;DE\n", "mapping.toml": mapping})
+    report = load_export({"Kunden.csv": "Firma;Land\nAcme;DE\n", "mapping.toml": mapping})
     assert reasons(report) == [(1, reason)]
 
 
-def test_a_mapping_for_a_file_that_is_not_there_is_noted(load: Any) -> None:
-    report = load({"mapping.toml": '[files."Kundn.csv"]\ntable = "clients"\n'})
+def test_a_mapping_for_a_file_that_is_not_there_is_noted(load_export: Any) -> None:
+    report = load_export({"mapping.toml": '[files."Kundn.csv"]\ntable = "clients"\n'})
     assert report.notes == ['mapping.toml speaks of "Kundn.csv", and no file is called so']

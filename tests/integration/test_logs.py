@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.crm import Crm, days, stalled_deal
-from tests.fleet import Fleet, wait_for
+from tests.crm import Crm, days, stalled_deal, wait_until
+from tests.fleet import Fleet
 from tests.shell import fleet as command
 from workers import clock
 from workers.errors import SchemaMismatchError
@@ -26,7 +26,7 @@ RUN = re.compile(
 def quiet_worker(fleet: Fleet) -> Iterator[None]:
     """A worker as the Procfile starts it: without Celery's banner."""
     with fleet.process("--quiet", "worker", "--concurrency=1", "--hostname=quiet@test", "--loglevel=INFO"):
-        wait_for(lambda: fleet.client.control.ping(["quiet@test"], timeout=0.3), "the worker's first answer")
+        wait_until(lambda: fleet.client.control.ping(["quiet@test"], timeout=0.3), "the worker's first answer")
         yield
 
 
@@ -42,7 +42,7 @@ def test_a_run_is_one_readable_line_and_celery_adds_none(fleet: Fleet, crm: Crm)
     stalled_deal(crm, last_activity_at=clock.now() - days(9))
     with quiet_worker(fleet):
         fleet.result(fleet.send("workers.deals.run"))
-        wait_for(lambda: "delivery: 1 sent" in printed(fleet), "the delivery's line")
+        wait_until(lambda: "delivery: 1 sent" in printed(fleet), "the delivery's line")
         lines = printed(fleet)
     assert len(RUN.findall(lines)) == 1, lines
     assert "superuser" not in lines
@@ -63,7 +63,7 @@ def test_as_json_every_line_is_an_object_that_says_what_it_is_about(fleet: Fleet
     crm.execute("CREATE TRIGGER refuse BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION refuse()")
     with quiet_worker(fleet):
         run = fleet.result(fleet.send("workers.deals.run"))["run"]
-        wait_for(lambda: "delivery: " in printed(fleet), "the delivery's line")
+        wait_until(lambda: "delivery: " in printed(fleet), "the delivery's line")
         lines = objects(printed(fleet))
 
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", line["time"]) for line in lines)
@@ -82,7 +82,7 @@ def test_beat_and_a_log_file_have_the_same_form(fleet: Fleet, tmp_path: Path) ->
     fleet.environment["FLEET_LOG"] = "json"
     file = tmp_path / "beat.log"
     with fleet.process("--quiet", "beat", "--loglevel=INFO", f"--logfile={file}"):
-        wait_for(lambda: file.exists() and file.read_text().count("\n"), "beat's first line")
+        wait_until(lambda: file.exists() and file.read_text().count("\n"), "beat's first line")
     assert objects(file.read_text())[0]["message"] == "beat: Starting..."
 
 
@@ -90,7 +90,7 @@ def test_what_an_operator_can_mend_needs_no_traceback(fleet: Fleet, crm: Crm) ->
     crm.execute("UPDATE fleet_schema_version SET version_num = '9999_future'")
     with quiet_worker(fleet):
         fleet.send("workers.delivery.run", queue="delivery")
-        wait_for(lambda: "9999_future" in printed(fleet), "the error's line")
+        wait_until(lambda: "9999_future" in printed(fleet), "the error's line")
         lines = printed(fleet)
     assert "ERROR Task workers.delivery.run" in lines
     assert "Traceback" not in lines

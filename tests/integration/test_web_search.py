@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.apollo import queue
 from tests.crm import NOW, Crm
 from tests.provider_server import Call, ProviderServer, Said
 from workers.providers import http
@@ -36,10 +37,6 @@ def waiting(crm: Crm, **contact: Any) -> UUID:
     tenant = crm.tenant()
     row = crm.contact(tenant, crm.client(tenant), **{"last_name": "Archer"} | contact)
     return crm.enrichment(tenant, contact_id=row, source="web_search", extracted_data=None)
-
-
-def queue(crm: Crm, row: UUID) -> dict[str, Any]:
-    return crm.row("contact_enrichment_queue", row)
 
 
 def test_what_is_found_is_merged_with_its_source(crm: Crm, search: ProviderServer) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.crm import Crm
+from tests.sql.test_rls import Company, company
 from workers.db.session import connect
 
 
@@ -13,3 +15,13 @@ def supabase(empty_database: str) -> str:
     with connect(empty_database) as connection:
         connection.execute(Path(__file__).with_name("supabase.sql").read_bytes())
     return empty_database
+
+
+@pytest.fixture
+def ours(crm: Crm) -> Company:
+    return company(crm, "ours")
+
+
+@pytest.fixture
+def theirs(crm: Crm) -> Company:
+    return company(crm, "theirs")

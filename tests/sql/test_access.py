@@ -12,22 +12,12 @@ from psycopg import sql
 from tests.conftest import Servers
 from tests.crm import NOW, Crm, days
 from tests.sql.access import CLOSED, FUNCTIONS, FUNCTIONS_FOR_ANYONE, FUNCTIONS_OF_INDEXES, USERS, VIEWS
-from tests.sql.test_rls import RELATIONS, Company, acting, attempt, company, contents
+from tests.sql.test_rls import RELATIONS, Company, acting, attempt, contents
 from workers.db.session import Connection
 
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")
 # Without any privilege of its own, as a role that somebody made for a report.
 STRANGER = "fleet_test_stranger"
-
-
-@pytest.fixture
-def ours(crm: Crm) -> Company:
-    return company(crm, "ours")
-
-
-@pytest.fixture
-def theirs(crm: Crm) -> Company:
-    return company(crm, "theirs")
 
 
 @pytest.fixture
@@ -186,19 +176,21 @@ def test_a_crm_goes_on_writing_whatever_the_claim_of_its_session_looks_like(crm:
         ("deal_stage_history", "deal_id", "deal"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("exists", [True, False])
 def test_a_reference_to_another_tenants_row_is_refused_where_it_is_written_and_tells_nothing(
-    crm: Crm, ours: Company, theirs: Company, reference: tuple[str, str, str], exists: bool
+    crm: Crm, ours: Company, theirs: Company, reference: tuple[str, str, str]
 ) -> None:
     table, column, kind = reference
-    target = theirs.named[kind] if exists else uuid4()
     statement = sql.SQL("UPDATE {} SET {} = %s WHERE tenant_id = %s").format(
         sql.Identifier(table), sql.Identifier(column)
     )
-    with pytest.raises(psycopg.errors.ForeignKeyViolation) as refusal:
-        crm.execute(statement, target, ours.tenant)
+    said = set()
+    for target in (theirs.named[kind], uuid4()):
+        with pytest.raises(psycopg.errors.ForeignKeyViolation) as refusal:
+            crm.execute(statement, target, ours.tenant)
+        said.add(str(refusal.value).replace(str(target), "ID"))
     # In the same words whether it exists or not: a key is no oracle.
-    assert str(theirs.tenant) not in str(refusal.value)
+    assert len(said) == 1
+    assert str(theirs.tenant) not in said.pop()
 
 
 def test_a_user_cannot_route_another_tenants_mail_to_the_own_inbox_nor_speak_in_its_name(

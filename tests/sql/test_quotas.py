@@ -26,9 +26,8 @@ def test_over_its_quota_a_tenants_mail_and_tasks_wait_and_nothing_is_lost(crm: C
     crm.execute("UPDATE scheduled_actions SET status = 'sent', sent_at = %s WHERE status = 'sending'", NOW)
     assert crm.read("claim_emails", "one", "1 minute", 50, 10, None) == []
     later = crm.read("claim_emails", "one", "1 minute", 50, 10, None, at=NOW + days(1))
-    assert len(later) == 2
+    assert sorted(row["action_id"] for row in later) == mails[2:]
     assert {row["status"] for row in crm.actions() if row["id"] in tasks} == {"scheduled"}
-    assert len(mails) == 4
 
 
 def test_beyond_the_quota_of_new_recipients_old_ones_are_still_written_to_and_strangers_wait_an_hour(crm: Crm) -> None:

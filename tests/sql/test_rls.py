@@ -117,16 +117,6 @@ def company(crm: Crm, name: str) -> Company:
     )  # fmt: skip
 
 
-@pytest.fixture
-def ours(crm: Crm) -> Company:
-    return company(crm, "ours")
-
-
-@pytest.fixture
-def theirs(crm: Crm) -> Company:
-    return company(crm, "theirs")
-
-
 def contents(crm: Crm) -> dict[str, list[str]]:
     """Return every row of every table, as text."""
     return {

@@ -44,6 +44,7 @@ def test_a_reference_is_read_back_and_no_other_letter_does(action: int) -> None:
         assert read_references(f"Ref: {ours[:place]}{letter}{ours[place + 1 :]}") == []
 
 
+@pytest.mark.fuzz
 @given(st.text(max_size=200), st.text(alphabet="action.0123456789abcdef@<> \nRef:", max_size=200))
 def test_no_text_trips_the_reader(one: str, other: str) -> None:
     for text in (one, other):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.letters import bounce, letter
@@ -247,7 +247,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@pytest.mark.fuzz
 @given(st.one_of(st.binary(max_size=400), st.lists(FRAGMENTS | st.binary(max_size=8), max_size=60).map(b"".join)))
 def test_no_bytes_raise_and_no_text_hurts_the_database(raw: bytes) -> None:
     for whole in (raw, HEAD + raw, HEAD + b"\n" + raw):

@@ -226,14 +226,12 @@ def test_only_where_a_template_says_so_a_value_has_lines() -> None:
     assert "Late.\n\nAgain." in render("service_recovery", values, "Northwind").body
 
 
+@pytest.mark.fuzz
 @given(st.text(max_size=60), st.sampled_from(NAMES), st.sampled_from(STEPS))
 def test_no_value_breaks_out_of_the_subject(value: str, name: str, step: int) -> None:
     values = FULL | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}\r\nBcc: all@acme.example") | {"step": step}
-    try:
-        text = render(name, values, f"North{value}\nwind")
-        message = reread(letter(text=text, from_name=f"North{value}\r\nBcc: all@acme.example"))
-    except (ValueError, TemplateError):
-        return  # refused outright: nothing leaves
+    text = render(name, values, f"North{value}\nwind")
+    message = reread(letter(text=text, from_name=f"North{value}\r\nBcc: all@acme.example"))
     assert len(text.subject.splitlines()) == 1
     assert message["Bcc"] is None
     assert sorted(message.keys()) == sorted(letter().keys())
@@ -322,6 +320,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     assert not isinstance(refusal.value, SenderError)
 
 
+@pytest.mark.fuzz
 @given(st.text(max_size=30), st.text(alphabet='ab.@<>(),;:\\"[] \t\r\n\x00é中-_', max_size=20))
 def test_any_text_is_an_address_or_a_value_error(local: str, rest: str) -> None:
     for address in (f"{local}@{rest}", rest, local + rest):

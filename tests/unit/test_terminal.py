@@ -43,6 +43,7 @@ def test_letters_of_every_script_stay_as_they_are(text: str) -> None:
     assert visible(text) == text
 
 
+@pytest.mark.fuzz
 @given(st.text())
 def test_nothing_left_acts_on_a_terminal(text: str) -> None:
     assert not any(map(acts_on_a_terminal, visible(text)))
@@ -51,6 +52,7 @@ def test_nothing_left_acts_on_a_terminal(text: str) -> None:
     assert json.loads(shown) == {"text": text}
 
 
+@pytest.mark.fuzz
 @given(st.lists(st.text(), min_size=2, max_size=2))
 def test_a_table_shows_any_text_and_needs_no_more_lines_for_a_forged_one(row: list[str]) -> None:
     console = Console(width=20_000, markup=True)
