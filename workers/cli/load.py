@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from workers import clock
-from workers.cli.common import Json, Now, database, fail, instant_of
+from workers.cli.common import Json, Now, database, instant_of
 from workers.terminal import out, print_json, progress_bar, say, table_of, visible
 
 
@@ -29,25 +29,20 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Import CSV files and workbooks; good rows go in, each bad one is reported with file, line and reason."""
-    from workers.load import Hints, MappingError, load_directory  # noqa: PLC0415  # other commands need no CSV
+    from workers.load import Hints, load_directory  # noqa: PLC0415  # other commands need no CSV
 
     bar = progress_bar()
     hints = Hints(dates, decimal, encoding)
-    try:
-        with database() as connection, clock.at(instant_of(now)), bar:
-            report = load_directory(
-                connection,
-                folder,
-                tenant=tenant,
-                hints=hints,
-                mapping=mapping,
-                dry_run=dry_run,
-                progress=_progress(bar),
-            )
-    except MappingError as mistakes:
-        for mistake in str(mistakes).splitlines():
-            fail(mistake)
-        raise typer.Exit(2) from None
+    with database() as connection, clock.at(instant_of(now)), bar:
+        report = load_directory(
+            connection,
+            folder,
+            tenant=tenant,
+            hints=hints,
+            mapping=mapping,
+            dry_run=dry_run,
+            progress=_progress(bar),
+        )
     if as_json:
         print_json(report.as_dict() | ({"dry_run": True} if dry_run else {}))
     else:

@@ -2,7 +2,6 @@
 
 from workers.load.dialect import Hints
 from workers.load.directory import load_directory
-from workers.load.mapping import MappingError
 from workers.load.report import LoadReport, Problem, Progress, TableCounts
 
-__all__ = ["Hints", "LoadReport", "MappingError", "Problem", "Progress", "TableCounts", "load_directory"]
+__all__ = ["Hints", "LoadReport", "Problem", "Progress", "TableCounts", "load_directory"]

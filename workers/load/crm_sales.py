@@ -66,6 +66,8 @@ class _Sales:
         file = self._files["accounts.csv"]
 
         def handle(rows: list[Row]) -> None:
+            for table in ("clients", "contacts"):
+                self._job.references.cover(table, [self._tenant])
             clients = self._job.drafts(file, "clients", rows, self._account)
             self._job.writer.write("clients", file.name, clients)
             self._job.references.cover("clients", [self._tenant])

@@ -144,5 +144,5 @@ def _is_encoding(name: str) -> bool:
     """Say whether a file without a mark may be in it: all of those have the characters of ASCII in common."""
     try:
         return string.printable.encode(name) == string.printable.encode("ascii")
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return False

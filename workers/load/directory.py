@@ -61,13 +61,13 @@ def load_directory(
         MappingError: the mapping file has mistakes.
     """
     paths = _files_of(folder)
-    if mapping is None and FILE_NAME in paths:
-        mapping = paths[FILE_NAME]
+    if mapping is None:
+        mapping = next((path for path in paths if path.name.casefold() == FILE_NAME), None)
     mappings = read_mappings(mapping, COLUMNS) if mapping else FileMappings()
     with transaction(connection, force_rollback=True) if dry_run else nullcontext():
         job = Job(connection, hints, progress)
         files = _Files(job, mappings, hints)
-        for path in paths.values():
+        for path in paths:
             files.add(path)
         files.check(folder)
         files.load(tenant)
@@ -195,8 +195,8 @@ def _names(place: Place) -> list[str]:
     return [file] if place.sheet is None else [f"{file}/{place.sheet}", file]
 
 
-def _files_of(folder: Path) -> dict[str, Path]:
+def _files_of(folder: Path) -> list[Path]:
     try:
-        return {path.name.casefold(): path for path in sorted(folder.iterdir())}
+        return sorted(folder.iterdir())
     except OSError as error:
         raise FleetError(f"cannot read the folder {folder}: {error.strerror}") from None

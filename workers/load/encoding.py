@@ -17,7 +17,7 @@ _OTHERS: Final = (
     "windows-1250", "windows-1251", "windows-1253", "windows-1254", "windows-1257", "mac-roman", "cp850",
 )  # fmt: skip
 
-_WORD: Final = re.compile(rb"[^\s,;|\"]*[\x80-\xff][^\s,;|\"]*")
+_WORD: Final = re.compile(rb"[^\s,;|\"]+")
 _LETTER: Final = r"[^\W\d_]"
 # What hardly stands in a word of Western Europe, but all over a text of another encoding that is read as this one.
 _UNWESTERN: Final = re.compile(
@@ -90,7 +90,7 @@ def _of_lines(lines: Iterable[bytes], hint: str | None) -> Encoding:
             line.decode()
             unicode_lines += 1
         except UnicodeDecodeError:
-            found = _WORD.findall(line)
+            found = [word for word in _WORD.findall(line) if not word.isascii()]
             broken_lines += 1
             words += len(found)
             example = example or found[0]

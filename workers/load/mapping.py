@@ -68,7 +68,7 @@ def read_mappings(path: Path, tables: Mapping[str, Collection[str]]) -> FileMapp
     reading = _Reading(tables, path.name)
     mappings = reading.mappings(content)
     if reading.mistakes:
-        raise MappingError("\n".join(f"{path.name}: {mistake}" for mistake in reading.mistakes))
+        raise MappingError(*(f"{path.name}: {mistake}" for mistake in reading.mistakes))
     return mappings
 
 

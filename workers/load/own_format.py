@@ -1,8 +1,9 @@
 """The fleet's own CSV files: which columns they have, and which row each line becomes."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -16,6 +17,7 @@ from workers.load.table import Place
 from workers.load.text import quoted
 from workers.load.writer import Draft
 
+_zones: Final = cache(available_timezones)  # which looks through the folders of the machine
 _MONEY: Final = 10**12
 _MOST_NAMED: Final = 5
 _QUOTE_STATUSES: Final = (
@@ -71,7 +73,7 @@ def load_file(job: Job, place: Place, layout: Layout, file: OwnFile) -> None:
 
         def draft(row: Row) -> Draft:
             if layout.lenient:
-                gaps.leave(row, tenants[row.line])
+                gaps.leave(row, tenants[row.line], file.optional)
             return file.draft(row, tenants[row.line], job.references)
 
         job.writer.write(file.table, place.name, job.drafts(place, file.table, known, draft))
@@ -89,16 +91,19 @@ class _Gaps:
         self._owners: Counter[str] = Counter()
         self._contacts = 0
 
-    def leave(self, row: Row, tenant: UUID) -> None:
-        """Blank an owner who is no profile, and contacts of whom it does not say which is meant."""
-        owner = row.text("owner")
+    def leave(self, row: Row, tenant: UUID, columns: Collection[str]) -> None:
+        """Blank an owner who is no profile, and contacts of whom it does not say which is meant.
+
+        Where the table has no such column, it is an attribute of that name, and stays.
+        """
+        owner = row.text("owner") if "owner" in columns else None
         if owner is not None:
             try:
                 self._references.find("profiles", tenant, owner)
             except RowError:
                 self._owners[owner] += 1
                 row.values["owner"] = ""
-        if ";" in row.values.get("contact", ""):
+        if "contact" in columns and ";" in row.values.get("contact", ""):
             self._contacts += 1
             row.values["contact"] = ""
 
@@ -123,7 +128,7 @@ def _tenant_of(row: Row, job: Job) -> UUID:
 def _tenant(row: Row) -> Draft:
     name = row.required("tenant")
     zone = row.text("time_zone")
-    if zone is not None and zone not in available_timezones():
+    if zone is not None and zone not in _zones():
         raise RowError(f"time_zone {quoted(zone)} is not a time zone like Europe/Berlin")
     record = {
         "id": identify("tenants", None, name),

@@ -89,8 +89,8 @@ class References:
         """Note a row that was just loaded."""
         if table == "tenants":
             self._add_tenant(record, name)
-        else:
-            self._known[table, record["tenant_id"]].add(record, external_id, name)
+        elif (known := self._known.get((table, record["tenant_id"]))) is not None:  # else it is read anew
+            known.add(record, external_id, name)
 
     def _add_tenant(self, record: Mapping[str, Any], name: str | None) -> None:
         self._tenants.add(record, None, name)

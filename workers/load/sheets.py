@@ -1,6 +1,7 @@
 """Reading the sheets of an Excel workbook: row by row, dates and numbers as the cells hold them."""
 
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +29,8 @@ _LARGEST_UNPACKED: Final = 512 * 1024**2
 _MOST_ROWS: Final = 1_048_576  # of a sheet in Excel; a broken one may claim any number
 # A spreadsheet keeps 15 digits of a number; of a longer one the last are lost.
 _DIGITS_KEPT: Final = 15
+# A sign that a number format shows as it is: 0"%" writes 50 as 50%, where 0% writes 0.5 so.
+_LITERAL: Final = re.compile(r'"[^"]*"|\\.')
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -164,7 +167,7 @@ def _value(cell: Any) -> Value:
     number = Decimal(int(value)) if value == int(value) else Decimal(repr(value))
     if number.adjusted() >= _DIGITS_KEPT:
         return f"{number:.5E}"  # as a CSV file would show it
-    return number * 100 if "%" in cell.number_format else number
+    return number * 100 if "%" in _LITERAL.sub("", cell.number_format) else number
 
 
 def _text(value: object) -> str:
