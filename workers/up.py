@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final, TextIO
@@ -128,18 +128,20 @@ def _locked(file: TextIO) -> bool:
 
 def _stop_leftovers(lock: Path) -> int:
     """Stop whatever still has the lock file open, with all its children; returns how many processes."""
-    holders = []
+    holders: set[psutil.Process] = set()
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and str(lock.resolve()) in {file.path for file in process.open_files()}:
-                holders += [process, *process.children(recursive=True)]
+                holders |= {process, *process.children(recursive=True)}
         except psutil.Error:  # gone meanwhile, or another user's
             continue
     for process in holders:
-        process.terminate()
+        with suppress(psutil.Error):
+            process.terminate()
     _, alive = psutil.wait_procs(holders, timeout=_STOP_SECONDS)
     for process in alive:
-        process.kill()
+        with suppress(psutil.Error):
+            process.kill()
     return len(holders)
 
 

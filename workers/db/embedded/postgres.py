@@ -102,7 +102,12 @@ def _initialize(programs: Path, data: str, options: dict[str, Any]) -> None:
 
 def _admit_only_us(folder: Path, account: Account | None) -> None:
     """Let the operating system's user who runs the fleet be any role of the database, and nobody else any."""
-    us = pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        us = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise FleetError(
+            f"user {os.geteuid()} has no name on this machine, and PostgreSQL asks for it: set DATABASE_URL"
+        ) from None
     for name, line in {"pg_hba.conf": "local all all peer map=fleet\n", "pg_ident.conf": f'fleet "{us}" all\n'}.items():
         path = folder / name
         path.write_text(line)

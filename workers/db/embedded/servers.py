@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ import psutil
 from workers.db.embedded import postgres, valkey
 from workers.db.embedded.process import Server, private
 from workers.errors import FleetError
+from workers.settings import SERVERS_FILE
 
 _LONGEST_SOCKET: Final = 107  # bytes: what the kernel takes as the name of a socket (unix(7))
 _LONGEST_NAME: Final = max(len("/postgres/.s.PGSQL.5432"), len(f"/valkey/{valkey.SOCKET}"))
@@ -33,7 +35,7 @@ class EmbeddedServers:
     def __init__(self, home: Path, *, postgres: bool = True, valkey: bool = True) -> None:
         self.urls: dict[str, str] = {}
         self._home = home.resolve()
-        self._note = self._home / "servers.json"
+        self._note = self._home / SERVERS_FILE
         self._wants_postgres, self._wants_valkey = postgres, valkey
         self._servers: list[Server] = []
         self._alias: Path | None = None
@@ -42,7 +44,7 @@ class EmbeddedServers:
         try:
             with _undisturbed():
                 self._start()
-        except (OSError, psutil.Error) as error:
+        except (OSError, subprocess.SubprocessError, psutil.Error) as error:
             self.__exit__(None, None, None)
             raise FleetError(f"the embedded servers cannot start under {self._home}: {error}") from None
         except BaseException:
@@ -77,7 +79,7 @@ class EmbeddedServers:
             server, self.urls["REDIS_URL"] = valkey.start(self._home / "valkey", reached / "valkey")
             self._servers.append(server)
         # Whoever reads it meanwhile finds all of it or none.
-        fresh = self._home / "servers.json.new"
+        fresh = self._note.with_suffix(".json.new")
         fresh.unlink(missing_ok=True)
         with open(fresh, "x", opener=private) as file:  # Path.open takes no opener
             json.dump(self.urls, file)
