@@ -157,8 +157,12 @@ def _secret() -> str:
     """What new marks are signed with; made on first use."""
     if secret := settings().fleet_reply_secret:
         return secret
-    _make_secret(usable_home() / _SECRET_FILE)
-    return _read_secret(settings().fleet_home / _SECRET_FILE)
+    path = settings().fleet_home / _SECRET_FILE
+    try:
+        return _read_secret(path)
+    except FileNotFoundError:
+        _make_secret(usable_home() / _SECRET_FILE)
+        return _read_secret(path)
 
 
 def _secrets() -> Iterator[str]:
@@ -179,8 +183,7 @@ def _read_secret(path: Path) -> str:
 
 def _make_secret(path: Path) -> None:
     """Make a secret that the owner alone can read, whole or not at all; of two processes the first one's stays."""
-    if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file, suppress(FileExistsError):
-            file.write(os.urandom(32).hex())
-            file.flush()
-            os.link(file.name, path)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file, suppress(FileExistsError):
+        file.write(os.urandom(32).hex())
+        file.flush()
+        os.link(file.name, path)

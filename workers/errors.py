@@ -1,10 +1,15 @@
-"""What can go wrong for a reason the operator can mend. The message says what and how, in one line."""
+"""What can go wrong for a reason the operator can mend. The message says what and how."""
 
 from collections.abc import Sequence
 
 
 class FleetError(Exception):
     """The command cannot go on; it ends with exit code 2 and this message instead of a traceback."""
+
+    def __init__(self, *lines: str) -> None:
+        """Keep the lines of the message apart: nearly always it is one, which may hold a line end of a stranger's."""
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 def first_line(error: BaseException) -> str:
@@ -29,7 +34,7 @@ class UnfitDatabaseError(FleetError):
 
     def __init__(self, summary: str, findings: Sequence[object]) -> None:
         """Keep the findings beside the words."""
-        super().__init__("\n".join([summary, *(f"  {finding}" for finding in findings)]))
+        super().__init__(summary, *(f"  {finding}" for finding in findings))
         self.findings = findings
 
 

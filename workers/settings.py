@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from workers import urls
 from workers.errors import ConfigurationError
 
+SERVERS_FILE = "servers.json"  # where running embedded servers say how they are reached
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
@@ -174,7 +175,7 @@ class Settings(BaseSettings):
     @property
     def servers_file(self) -> Path:
         """Where a running `fleet up` notes the addresses of its embedded servers."""
-        return self.fleet_home / "servers.json"
+        return self.fleet_home / SERVERS_FILE
 
 
 @cache

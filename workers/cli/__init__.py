@@ -51,6 +51,8 @@ def main() -> None:
     try:
         app(prog_name="fleet")
     except FleetError as problem:
-        sys.exit(fail(str(problem)))
+        sys.exit(fail(*problem.lines))
     except psycopg.Error as problem:
         sys.exit(fail(f"the database says: {first_line(problem)}"))
+    except UnicodeEncodeError:  # of the shell's bytes, which no database takes
+        sys.exit(fail("an argument is not UTF-8"))

@@ -2,6 +2,7 @@
 
 import getpass
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +15,10 @@ from jinja2 import TemplateError
 from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
 from workers.delivery.render import Text, render
+from workers.engines.base import Engine
+from workers.engines.registry import all_engines, engine_named
 from workers.errors import ConfigurationError, UnknownNameError
+from workers.runtime.dispatch import Report, run_engine
 from workers.settings import database_url, settings
 from workers.terminal import err, say
 
@@ -30,15 +34,16 @@ Now = Annotated[
 ]
 
 
-def fail(message: str) -> int:
-    """Say on stderr, in one line, why a command was not done; returns its exit code, 2."""
+def fail(*lines: str) -> int:
+    """Say on stderr why a command was not done, nearly always in one line; returns its exit code, 2."""
     try:
         if logs.as_json():
-            logger.error(message)
+            logger.error("\n".join(lines))
             return 2
     except ConfigurationError:  # then this is what the message is about
         pass
-    say(f"fleet: {message}", style="red", console=err)
+    for line in ("fleet: " + lines[0], *lines[1:]):
+        say(line, style="red", console=err)
     return 2
 
 
@@ -64,9 +69,48 @@ def tenant_named(connection: Connection, text: str) -> UUID:
     return found
 
 
+def chosen_tenant(connection: Connection, text: str | None) -> UUID | None:
+    """Return the id of the tenant that an option names, None for all of them."""
+    return None if text is None else tenant_named(connection, text)
+
+
+def engine_names(incomplete: str) -> list[str]:
+    """Return the engines' names that a shell may complete to."""
+    return completing(incomplete, all_engines())
+
+
+def chosen_engine(name: str | None) -> str | None:
+    """Return the engine that an option names, None for all of them.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    return None if name is None else engine_named(name).name
+
+
+def run_now(connection: Connection, engine: Engine, tenant: UUID | None, *, fetch: bool) -> Report:
+    """Run an engine in this process until nothing is due, outside the timetable."""
+    report = run_engine(
+        connection, engine, trigger="manual", tenant=tenant, batch_size=settings().fleet_batch_size, fetch=fetch
+    )
+    assert report is not None  # noqa: S101  # such a run is never refused
+    return report
+
+
+def say_trouble(report: Report) -> None:
+    """Say what a run could not do."""
+    for failure in report.failures:
+        say(f"{report.engine} failed for tenant {failure.tenant}: {failure.error}", style="red")
+    if report.unfinished:
+        say(f"{report.engine} is unfinished: rows are held by another session, run it again", style="red")
+
+
 def decider(by: str | None) -> str:
     """Return who decides: whom --by names, else the user of this shell."""
-    return by or getpass.getuser()
+    try:
+        return by or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.geteuid()}"
 
 
 def instant_of(text: str | None) -> datetime | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from workers.cli.common import By, Json, Limit, OneTenant, database, decider, tenant_named
+from workers.cli.common import By, Json, Limit, OneTenant, chosen_tenant, database, decider
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
 from workers.terminal import out, print_json, say, table_of
@@ -19,7 +19,7 @@ _Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="ids as `fleet 
 def list_conflicts(tenant: OneTenant = None, limit: Limit = 50, as_json: Json = False) -> None:
     """List conflicts that nobody decided yet, the oldest first."""
     with database() as connection:
-        only = tenant_named(connection, tenant) if tenant is not None else None
+        only = chosen_tenant(connection, tenant)
         with transaction(connection):
             rows = connection.execute("SELECT * FROM list_conflicts(%s, %s)", [only, limit]).fetchall()
     listed = [row | {"id": f"{row['queue_id']}:{row['field']}"} for row in rows]

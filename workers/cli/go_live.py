@@ -4,14 +4,9 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.common import By, TenantName, completing, database, decider, tenant_named
+from workers.cli.common import By, TenantName, chosen_engine, database, decider, engine_names, tenant_named
 from workers.db.session import transaction
-from workers.engines.registry import all_engines, engine_named
 from workers.terminal import say
-
-
-def _engines(incomplete: str) -> list[str]:
-    return completing(incomplete, all_engines())
 
 
 def go_live(
@@ -19,13 +14,13 @@ def go_live(
     engine: Annotated[
         str | None,
         typer.Option(
-            "--engine", help="Only this engine, even if it is off; else all but those.", autocompletion=_engines
+            "--engine", help="Only this engine, even if it is off; else all but those.", autocompletion=engine_names
         ),
     ] = None,
     by: By = None,
 ) -> None:
     """Let a tenant's engines work automatically from their next slot; what was suggested before still waits."""
-    chosen = engine_named(engine).name if engine is not None else None
+    chosen = chosen_engine(engine)
     with database() as connection:
         whose = tenant_named(connection, tenant)
         with transaction(connection):

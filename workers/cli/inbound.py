@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import typer
 
-from workers.cli.common import Json, database, fail, moment, tenant_named
+from workers.cli.common import Json, chosen_tenant, database, fail, moment
 from workers.db.session import Connection, transaction
 from workers.errors import FleetError, UnknownNameError, first_line
 from workers.inbound.ingest import Aside, Outcome, ingest_batch
@@ -40,7 +40,7 @@ def inbound(
         if path is None:
             _show_aside(connection, as_json=as_json)
             return
-        owner = tenant_named(connection, tenant) if tenant is not None else None
+        owner = chosen_tenant(connection, tenant)
         outcomes = _take_in(connection, path, owner)
     counts = Counter(type(outcome).__name__.lower() for outcome in outcomes)
     aside = [outcome for outcome in outcomes if isinstance(outcome, Aside)]

@@ -6,11 +6,20 @@ from typing import Any, Final
 import typer
 
 from workers import clock
-from workers.cli.common import Json, Now, OneTenant, database, instant_of, planned_actions, tenant_named
+from workers.cli.common import (
+    Json,
+    Now,
+    OneTenant,
+    chosen_tenant,
+    database,
+    instant_of,
+    planned_actions,
+    run_now,
+    say_trouble,
+)
 from workers.db.session import transaction
 from workers.engines.registry import all_engines
-from workers.runtime.dispatch import run_engine
-from workers.settings import settings
+from workers.runtime.dispatch import Report
 from workers.terminal import out, print_json, report_table, say, table_of
 
 _KINDS: Final = {"email": "messages", "task": "tasks", "case": "cases"}
@@ -19,29 +28,19 @@ _KINDS: Final = {"email": "messages", "task": "tasks", "case": "cases"}
 def preview(tenant: OneTenant = None, now: Now = None, as_json: Json = False) -> None:
     """Show what the next run of every engine would do if those that nobody decided about were live; change nothing."""
     with database() as connection, clock.at(instant_of(now)):
-        only = tenant_named(connection, tenant) if tenant is not None else None
-        planned, reports = [], []
+        only = chosen_tenant(connection, tenant)
+        planned = []
         with transaction(connection, force_rollback=True):
             connection.execute("UPDATE fleet_defaults SET mode = 'automatic'")
-            for engine in all_engines().values():
-                report = run_engine(
-                    connection,
-                    engine,
-                    trigger="manual",
-                    tenant=only,
-                    batch_size=settings().fleet_batch_size,
-                    fetch=False,
-                )
-                assert report is not None  # noqa: S101  # a run outside the timetable is never refused
-                reports.append(report.as_dict())
-            for entry in reports:  # after all runs, as delivery comes after them: one may end what another began
-                planned += planned_actions(connection, entry["run"])
+            reports = [run_now(connection, engine, only, fetch=False) for engine in all_engines().values()]
+            for report in reports:  # after all runs, as delivery comes after them: one may end what another began
+                planned += planned_actions(connection, report.run)
     day = _first_day(planned)
     if as_json:
-        print_json(day | {"engines": reports})
+        print_json(day | {"engines": [report.as_dict() for report in reports]})
     else:
         _show(day, reports)
-    if any(report["failures"] or report["unfinished"] for report in reports):
+    if any(report.failures or report.unfinished for report in reports):
         raise typer.Exit(1)
 
 
@@ -60,20 +59,17 @@ def _first_day(planned: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _show(day: dict[str, Any], reports: list[dict[str, Any]]) -> None:
+def _show(day: dict[str, Any], reports: list[Report]) -> None:
     for sample in day["samples"]:
         say(f"{sample['template']}, for instance of {sample['tenant']} to {sample['to'] or 'its own people'}:")
         for line in (f"Subject: {sample['subject']}", "", *sample["body"].split("\n")):
             say(f"    {line}".rstrip())
         say("")
-    out.print(report_table(reports))
+    out.print(report_table([report.as_dict() for report in reports]))
     if day["refused"]:
         out.print(table_of(["n", "would be refused because"], ([n, why] for why, n in day["refused"].items())))
     for report in reports:
-        for failure in report["failures"]:
-            say(f"{report['engine']} failed for tenant {failure['tenant_id']}: {failure['error']}", style="red")
-        if report["unfinished"]:
-            say(f"{report['engine']} is unfinished: rows are held by another session, try again", style="red")
+        say_trouble(report)
     refused = sum(day["refused"].values())
     say(
         f"the first day: {day['messages']} messages to {day['people']} people, {day['tasks']} tasks, "

@@ -12,27 +12,23 @@ from workers.cli.common import (
     Json,
     Now,
     OneTenant,
-    completing,
+    chosen_tenant,
     database,
+    engine_names,
     instant_of,
     moment,
     planned_actions,
-    tenant_named,
+    run_now,
+    say_trouble,
 )
 from workers.db.session import Connection, transaction
-from workers.engines.registry import all_engines, engine_named
-from workers.runtime.dispatch import run_engine
-from workers.settings import settings
+from workers.engines.registry import engine_named
 from workers.terminal import out, print_json, report_table, say, table_of
-
-
-def _engines(incomplete: str) -> list[str]:
-    return completing(incomplete, all_engines())
 
 
 def run(
     engine: Annotated[
-        str, typer.Argument(help="An engine's name; a wrong one lists them all.", autocompletion=_engines)
+        str, typer.Argument(help="An engine's name; a wrong one lists them all.", autocompletion=engine_names)
     ],
     tenant: OneTenant = None,
     now: Now = None,
@@ -44,17 +40,9 @@ def run(
     """Run one engine in this process until nothing is due, and print what it did."""
     chosen = engine_named(engine)
     with database() as connection, clock.at(instant_of(now)):
-        only = tenant_named(connection, tenant) if tenant is not None else None
+        only = chosen_tenant(connection, tenant)
         with transaction(connection, force_rollback=True) if dry_run else nullcontext():
-            report = run_engine(
-                connection,
-                chosen,
-                trigger="manual",
-                tenant=only,
-                batch_size=settings().fleet_batch_size,
-                fetch=not dry_run,
-            )
-            assert report is not None  # noqa: S101  # a run outside the timetable is never refused
+            report = run_now(connection, chosen, only, fetch=not dry_run)
             planned = planned_actions(connection, report.run) if dry_run else []
         idle = not (report.tally.due or report.failures or report.unfinished)
         next_due = _next_due(connection, engine) if idle else None
@@ -67,10 +55,7 @@ def run(
         if dry_run:
             out.print(_planned_table(planned))
         out.print(report_table([report.as_dict()]))
-        for failure in report.failures:
-            say(f"failed for tenant {failure.tenant}: {failure.error}", style="red")
-        if report.unfinished:
-            say("unfinished: rows are held by another session, run it again", style="red")
+        say_trouble(report)
     if report.failures or report.unfinished:
         raise typer.Exit(1)
 

@@ -4,15 +4,17 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.common import By, Json, TenantName, database, decider, tenant_named
+from workers.cli.common import By, Json, TenantName, chosen_engine, database, decider, engine_names, tenant_named
 from workers.db.session import transaction
-from workers.engines.registry import engine_named
 from workers.errors import UnknownNameError
 from workers.terminal import out, print_json, say, table_of
 
 app = typer.Typer(invoke_without_command=True, help="List the tenants; stop one, or one of its engines, and resume it.")
 
-_Engine = Annotated[str | None, typer.Option("--engine", help="Only this engine; else every engine and all mail.")]
+_Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="Only this engine; else every engine and all mail.", autocompletion=engine_names),
+]
 
 
 @app.callback()
@@ -51,7 +53,7 @@ def stop(
     """Stop a tenant's engine, or all of its engines and mail; its own people cannot undo that. Nothing is lost."""
     if not reason.strip():
         raise UnknownNameError("a stop needs a reason")
-    chosen = engine_named(engine).name if engine is not None else None
+    chosen = chosen_engine(engine)
     with database() as connection:
         whose = tenant_named(connection, tenant)
         with transaction(connection):
@@ -62,7 +64,7 @@ def stop(
 @app.command()
 def resume(tenant: TenantName, engine: _Engine = None) -> None:
     """Lift a stop; what waited goes on."""
-    chosen = engine_named(engine).name if engine is not None else None
+    chosen = chosen_engine(engine)
     with database() as connection:
         whose = tenant_named(connection, tenant)
         with transaction(connection):

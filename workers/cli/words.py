@@ -5,7 +5,17 @@ from typing import Annotated, Final
 import psycopg
 import typer
 
-from workers.cli.common import By, Json, OneTenant, TenantName, completing, database, decider, tenant_named
+from workers.cli.common import (
+    By,
+    Json,
+    OneTenant,
+    TenantName,
+    chosen_tenant,
+    completing,
+    database,
+    decider,
+    tenant_named,
+)
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
 from workers.terminal import out, print_json, say, table_of
@@ -43,7 +53,7 @@ def unknown(as_json: Json = False) -> None:
 def list_words(tenant: OneTenant = None, as_json: Json = False) -> None:
     """List the words that tenants explained themselves."""
     with database() as connection:
-        only = tenant_named(connection, tenant) if tenant is not None else None
+        only = chosen_tenant(connection, tenant)
         with transaction(connection):
             rows = connection.execute("SELECT * FROM list_words(%s)", [only]).fetchall()
     if as_json:

@@ -22,7 +22,13 @@ from workers.db.check import missing
 from workers.db.preflight import findings
 from workers.db.revisions import HISTORY_TABLE, KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
-from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError, UnfitDatabaseError
+from workers.errors import (
+    DatabaseUnavailableError,
+    FleetError,
+    SchemaMismatchError,
+    UnfitDatabaseError,
+    first_line,
+)
 from workers.resources import engine_sql, shipped
 from workers.settings import settings
 
@@ -112,11 +118,7 @@ def migrate(url: str) -> Migration:
     done = Migration()
     started = time.monotonic()
     with _exclusively(url) as connection:
-        current = _current_revision(connection)
-        if current is not None and current not in KNOWN:
-            raise SchemaMismatchError(
-                f"the database is migrated to {current}, which this code does not know: install the matching release"
-            )
+        current = _known_revision(connection)
         if unfit := findings(connection, installed=current is not None):
             raise UnfitDatabaseError("the fleet cannot be installed, nothing was changed:", unfit)
         _ensure_history(connection)
@@ -157,18 +159,26 @@ def _set_default_mode(connection: Connection) -> None:
 
 
 def pending(connection: Connection) -> list[str]:
-    """Return the revisions and function files that `migrate` would apply, in order."""
-    current = _current_revision(connection)
-    missing = list(KNOWN[KNOWN.index(current) + 1 :]) if current in KNOWN else list(KNOWN)
+    """Return the revisions and function files that `migrate` would apply, in order.
+
+    Raises:
+        SchemaMismatchError: the database is ahead of this code.
+    """
+    current = _known_revision(connection)
+    missing = list(KNOWN if current is None else KNOWN[KNOWN.index(current) + 1 :])
     known = _applied_checksums(connection)
     missing += [name for name, path in function_files().items() if known.get(name) != _checksum(path)]
     return missing
 
 
 def applied(connection: Connection) -> list[str]:
-    """Return the revisions that are applied, in order."""
-    current = _current_revision(connection)
-    return list(KNOWN[: KNOWN.index(current) + 1]) if current in KNOWN else []
+    """Return the revisions that are applied, in order.
+
+    Raises:
+        SchemaMismatchError: the database is ahead of this code.
+    """
+    current = _known_revision(connection)
+    return [] if current is None else list(KNOWN[: KNOWN.index(current) + 1])
 
 
 def rollback(url: str) -> None:
@@ -179,11 +189,9 @@ def rollback(url: str) -> None:
         FleetError: a lock could not be had in time; a second call goes on where this one stopped.
     """
     with _exclusively(url) as connection:
-        current = _current_revision(connection)
+        current = _known_revision(connection)
         if current is None and not _exists(connection, HISTORY_TABLE):
             raise SchemaMismatchError("nothing to roll back: the database is not migrated")
-        if current is not None and current not in KNOWN:
-            raise SchemaMismatchError(f"the database is migrated to {current}, which this code does not know")
         with connection.transaction():
             _drop_functions(connection)
         with _alembic(url, []) as config:
@@ -227,12 +235,12 @@ def _exclusively(url: str) -> Iterator[Connection]:
         try:
             yield connection
         except (psycopg.Error, DBAPIError) as error:
-            raise _plainly(error.orig if isinstance(error, DBAPIError) else error, connection) from None
+            raise _plainly((isinstance(error, DBAPIError) and error.orig) or error, connection) from None
 
 
-def _plainly(cause: BaseException | None, connection: Connection) -> FleetError:
+def _plainly(cause: BaseException, connection: Connection) -> FleetError:
     """Say what failed, where that leaves the database, and what to do."""
-    words = str(cause).strip().splitlines()[0]
+    words = first_line(cause)
     if connection.closed or connection.broken:
         return DatabaseUnavailableError(f"the database says: {words}")
     current = _current_revision(connection)
@@ -317,6 +325,15 @@ def _current_revision(connection: Connection) -> str | None:
         return None
     row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))).fetchone()
     return row["version_num"] if row else None
+
+
+def _known_revision(connection: Connection) -> str | None:
+    current = _current_revision(connection)
+    if current is not None and current not in KNOWN:
+        raise SchemaMismatchError(
+            f"the database is migrated to {current}, which this code does not know: install the matching release"
+        )
+    return current
 
 
 def _exists(connection: Connection, table: str) -> bool:

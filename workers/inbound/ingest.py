@@ -13,6 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from workers.db.session import REFUSALS, Connection, transaction
+from workers.errors import first_line
 from workers.inbound.answers import answered_subject, candidates, senders
 from workers.inbound.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
@@ -297,7 +298,7 @@ def _store_alone(connection: Connection, source: str, message: _Read | SetAside,
         except REFUSALS as error:
             if isinstance(message, SetAside) or _is_ours(error):
                 raise  # nothing of the message's own is in that row, or the installation is at fault
-            reason = f"the database refuses it: {str(error).strip().splitlines()[0]}"
+            reason = f"the database refuses it: {first_line(error)}"
             with transaction(connection):
                 return set_aside(connection, source, _refused(message.parsed, reason))
     raise AssertionError("the last attempt returns or raises")

@@ -13,6 +13,7 @@ import psycopg
 
 from workers.db.session import Connection, transaction
 from workers.engines.base import Engine, Tally
+from workers.errors import first_line
 from workers.runtime import ledger
 from workers.runtime.ledger import Failure, Trigger
 
@@ -152,7 +153,7 @@ def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: U
     except Exception as error:  # whatever one tenant's data provokes must not stop the others
         if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
             raise
-        failure = Failure(tenant, f"{type(error).__name__}: {(str(error).strip() or 'no word').splitlines()[0]}")
+        failure = Failure(tenant, f"{type(error).__name__}: {first_line(error)}")
         about = {"engine": engine.name, "run": report.run, "tenant": tenant}
         logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
         report.failures.append(failure)
