@@ -61,7 +61,7 @@ def deliver(connection: Connection, channel: Channel, settings: Settings) -> Cou
     """
     done: Counter[str] = Counter()
     with transaction(connection):
-        connection.execute("SELECT recover_actions(%s)", [settings.fleet_max_attempts])
+        connection.execute("SELECT expire_suggestions(), recover_actions(%s)", [settings.fleet_max_attempts])
     try:
         while filed := _file_internal(connection):
             done += filed
