@@ -166,14 +166,14 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH resolved AS MATERIALIZED (
-        SELECT r.id, coalesce(o.client_id, r.client_id) AS client_id, r.scheduled_for, r.delivery_date, o.order_number, o.delivered_at,
+        SELECT r.id, l.id AS client_id, r.scheduled_for, r.delivery_date, o.order_number, o.delivered_at,
                p.id AS contact_id, p.first_name, folded_mailbox(p.email) AS mailbox,
-               coalesce(feedback_refusal(p_tenant_id, o, coalesce(o.client_id, r.client_id)),
+               coalesce(feedback_refusal(p_tenant_id, o, l.id),
                         CASE WHEN p.id IS NULL THEN 'no contact with an address' END) AS refusal
         FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
-        LEFT JOIN LATERAL reachable_contact(
-            p_tenant_id, coalesce(o.contact_id, r.contact_id), coalesce(o.client_id, r.client_id)) AS p ON true
+        LEFT JOIN clients AS l ON l.id = coalesce(o.client_id, r.client_id) AND l.tenant_id = p_tenant_id
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), l.id) AS p ON true
         WHERE r.id = ANY (p_requests)
     ), judged AS (
         SELECT s.*,

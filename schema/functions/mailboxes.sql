@@ -94,7 +94,7 @@ BEGIN
     END IF;
     LOOP
         IF extract(isodow FROM v_day) = ANY (v_days)
-           AND NOT (v_day = v_local::date AND v_local::time >= v_end)
+           AND NOT coalesce(v_day = v_local::date AND v_local::time >= v_end, false)
            AND NOT EXISTS (SELECT FROM public_holidays AS h WHERE h.country = v_set.holidays AND h.day = v_day)
         THEN
             IF v_day = v_local::date AND v_local::time >= v_start THEN

@@ -291,7 +291,7 @@ BEGIN
                CASE
                    WHEN c.id IS NULL OR c.status IN ('completed', 'waived') THEN 'the check is ' || coalesce(c.status, 'gone')
                    WHEN NOT s.is_active THEN 'the schedule was switched off'
-                   WHEN a.kind = 'email' AND c.status <> 'awaiting_response' THEN 'the check is ' || c.status
+                   WHEN a.kind = 'email' AND c.status = 'in_progress' THEN 'somebody is answering it'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
