@@ -177,10 +177,13 @@ BEGIN
         WHERE r.id = ANY (p_requests)
     ), judged AS (
         SELECT s.*,
-               CASE WHEN s.refusal IS NULL AND EXISTS (
-                        SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
-                        JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
-                        WHERE x.sent_at > v_now - interval '30 days' OR x.status = 'sent' AND x.sent_at IS NULL)
+               CASE WHEN s.refusal IS NULL AND (
+                        EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
+                                JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
+                                WHERE x.sent_at > v_now - interval '30 days')
+                        OR EXISTS (SELECT FROM scheduled_actions AS a  -- its question is on its way
+                                   WHERE a.tenant_id = p_tenant_id AND a.mailbox = s.mailbox AND a.engine = 'feedback'
+                                     AND a.status IN ('suggested', 'scheduled', 'sending')))
                     THEN 'contact was asked in the last 30 days' ELSE s.refusal END AS reason
         FROM resolved AS s
     ), weighed AS (

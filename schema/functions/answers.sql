@@ -12,11 +12,7 @@ AS $$
 DECLARE
     v_addresses text[];
     v_cancelled bigint;
-    v_held boolean := false;
 BEGIN
-    IF p_action.id IS NULL OR p_judgement ->> 'answer' = 'opt_out' THEN
-        v_held := hold_series(p_message, p_judgement);
-    END IF;
     IF p_judgement ->> 'answer' = 'opt_out' THEN
         v_addresses := suppress_writer(p_message, p_action);
         IF v_addresses <> '{}' THEN
@@ -24,8 +20,9 @@ BEGIN
             PERFORM file_answer_task('opt_out', p_message, p_action, p_judgement
                 || jsonb_build_object('addresses', v_addresses, 'cancelled', v_cancelled));
         END IF;
+        PERFORM hold_series(p_message, p_judgement);
     ELSIF p_action.id IS NULL THEN
-        IF v_held AND p_message.kind = 'message' THEN
+        IF hold_series(p_message, p_judgement) AND p_message.kind = 'message' THEN
             PERFORM file_answer_task('answer_received', p_message, p_action, p_judgement);
         END IF;
     -- That somebody is unhappy can be told in more languages than are read: then the engine has told a person.

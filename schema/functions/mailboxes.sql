@@ -111,7 +111,6 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
+REVOKE ALL ON FUNCTION folded_mailbox(text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION folded_mailbox(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;
+GRANT EXECUTE ON FUNCTION folded_mailbox(text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;

@@ -25,8 +25,8 @@ DROP FUNCTION IF EXISTS register_engine(text), action_guards(bigint[]);  -- they
 
 -- What a person may be sent, and when. Whoever set a window before keeps every day of the week.
 ALTER TABLE tenant_delivery
-    ADD COLUMN mails_per_day  smallint NOT NULL DEFAULT 1 CHECK (mails_per_day BETWEEN 1 AND 100),
-    ADD COLUMN mails_per_week smallint NOT NULL DEFAULT 2 CHECK (mails_per_week BETWEEN 1 AND 100),
+    ADD COLUMN mails_per_day  smallint NOT NULL DEFAULT 1 CHECK (mails_per_day BETWEEN 1 AND 1000),
+    ADD COLUMN mails_per_week smallint NOT NULL DEFAULT 2 CHECK (mails_per_week BETWEEN 1 AND 1000),
     ADD COLUMN send_days      smallint[] NOT NULL DEFAULT '{1,2,3,4,5,6,7}'   -- ISO: 1 is Monday
         CHECK (send_days <@ '{1,2,3,4,5,6,7}' AND cardinality(send_days) > 0),
     ADD COLUMN deal_max_silence_days integer CHECK (deal_max_silence_days BETWEEN 1 AND 3650),   -- NULL: fleet_defaults'

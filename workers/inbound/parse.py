@@ -194,7 +194,7 @@ def _digest(raw: bytes) -> str:
 def _kept_by_relays(headers: Headers) -> list[str]:
     """What relays and groups keep of the thread in headers of their own: X-Original-References and the like."""
     names = [name for name in headers.names() if name.startswith("x-")]
-    return [clean(value) for value in headers.all(*names) if "action." in value][:_MOST_REFERENCES]
+    return [clean(value) for value in headers.all(*names) if "action." in value.lower()][:_MOST_REFERENCES]
 
 
 def _kept(headers: Headers) -> dict[str, str]:

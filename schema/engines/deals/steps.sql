@@ -310,7 +310,7 @@ BEGIN
 END
 $$;
 
--- Somebody wrote by himself: that speaks for every deal that his mailbox is being followed up about.
+-- Somebody wrote by himself: every deal that his mailbox is being followed up about waits until a person has seen to it.
 CREATE OR REPLACE FUNCTION deals_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -323,7 +323,7 @@ BEGIN
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'deal' AND a.kind = 'email' AND a.series = d.follow_up_series AND d.stalled_at IS NOT NULL
           AND d.follow_up_ended_at IS NULL);
-    PERFORM hold_deals(p_message.tenant_id, v_deals, p_judgement ->> 'answer');
+    PERFORM hold_deals(p_message.tenant_id, v_deals, CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_deals) AS x (id);
 END
 $$;

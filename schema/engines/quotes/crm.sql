@@ -11,9 +11,18 @@ AS $$
     ) END
 $$;
 
+-- The day (UTC) on which the next follow-up is due: one bucket of the queue, ordered by amount inside. NULL: none waits.
+CREATE OR REPLACE FUNCTION quote_follow_up_day(p_quote quotes) RETURNS date
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE WHEN p_quote.status IN ('sent', 'viewed') AND p_quote.outcome IS NULL
+                     AND p_quote.follow_up_ended_at IS NULL AND p_quote.follow_up_hold IS NULL
+                THEN (coalesce(p_quote.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date END
+$$;
+
 -- What a CRM writes by a plain UPDATE counts as if it had called the functions below: a quote that becomes sent begins a
 -- series, its first follow-up three days later; one that becomes accepted or rejected has that outcome. Every row keeps
--- what it waits for, and the day (UTC) in the queue of those that wait for a follow-up.
+-- what it waits for.
 CREATE OR REPLACE FUNCTION keep_quote() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -49,9 +58,7 @@ BEGIN
         NEW.next_follow_up_at := NULL;
     END IF;
     NEW.due_at := quote_due_at(NEW, v_zone);
-    NEW.follow_up_day := CASE
-        WHEN NEW.status IN ('sent', 'viewed') AND NEW.outcome IS NULL AND NEW.follow_up_ended_at IS NULL AND NEW.follow_up_hold IS NULL
-        THEN (coalesce(NEW.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date END;
+    NEW.follow_up_day := quote_follow_up_day(NEW);
     RETURN NEW;
 END
 $$;
@@ -307,7 +314,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION quote_due_at(quotes, text), keep_quote(), move_quotes_to_zone(), next_quote_number(uuid), generate_quote_number(uuid),
+REVOKE ALL ON FUNCTION quote_due_at(quotes, text), quote_follow_up_day(quotes), keep_quote(), move_quotes_to_zone(), next_quote_number(uuid), generate_quote_number(uuid),
     number_new_quote(), log_quote(), send_quote(uuid), record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer) FROM PUBLIC, anon, authenticated;

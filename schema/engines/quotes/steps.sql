@@ -248,12 +248,12 @@ CREATE OR REPLACE FUNCTION quotes_answered(
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 BEGIN
-    PERFORM end_quotes(p_message, ARRAY[p_action.subject_id], p_judgement);
+    PERFORM note_answer_to_quotes(p_message, ARRAY[p_action.subject_id], p_judgement, 'answered');
     PERFORM cancel_open_actions(p_action, 'the customer answered');
 END
 $$;
 
--- Somebody wrote by himself: that speaks for every quote that his mailbox is being followed up about.
+-- Somebody wrote by himself: every quote that his mailbox is being followed up about waits until a person has seen to it.
 CREATE OR REPLACE FUNCTION quotes_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -266,38 +266,48 @@ BEGIN
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'quote' AND a.kind = 'email' AND a.series = q.follow_up_series
           AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL);
-    PERFORM end_quotes(p_message, v_quotes, p_judgement);
+    PERFORM note_answer_to_quotes(p_message, v_quotes, p_judgement, NULL);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_quotes) AS x (id);
 END
 $$;
 
-CREATE OR REPLACE FUNCTION end_quotes(p_message inbound_messages, p_quotes uuid[], p_judgement jsonb) RETURNS void
+-- p_ended_for: why the follow-ups are over where the customer has not decided; NULL: it is not sure that this quote is
+-- meant, so that they wait for a person.
+CREATE OR REPLACE FUNCTION note_answer_to_quotes(
+    p_message inbound_messages, p_quotes uuid[], p_judgement jsonb, p_ended_for text
+) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    WITH ended AS (
+    WITH noted AS (
         UPDATE quotes AS q SET
             responded_at = coalesce(q.responded_at, fleet_now()),
             next_follow_up_at = NULL,
-            follow_up_ended_at = coalesce(q.follow_up_ended_at, fleet_now()),
-            follow_up_ended_for = CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opted out' WHEN 'refusal' THEN 'refused'
-                                                                WHEN 'acceptance' THEN 'accepted' ELSE 'answered' END
+            follow_up_hold = CASE WHEN e.ended_for IS NULL THEN 'an answer to the customer' END,
+            follow_up_ended_at = CASE WHEN e.ended_for IS NULL THEN q.follow_up_ended_at
+                                      ELSE coalesce(q.follow_up_ended_at, fleet_now()) END,
+            follow_up_ended_for = coalesce(e.ended_for, q.follow_up_ended_for)
+        FROM (SELECT CASE WHEN p_judgement ->> 'answer' = 'opt_out' THEN 'opted out'
+                          WHEN p_ended_for IS NULL THEN NULL
+                          WHEN p_judgement ->> 'answer' = 'refusal' THEN 'refused'
+                          WHEN p_judgement ->> 'answer' = 'acceptance' THEN 'accepted'
+                          ELSE p_ended_for END AS ended_for) AS e
         WHERE q.id = ANY (p_quotes) AND q.tenant_id = p_message.tenant_id
         RETURNING q.id
     )
     INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
-    SELECT p_message.tenant_id, h.id, 'response', p_judgement ->> 'summary',
+    SELECT p_message.tenant_id, n.id, 'response', p_judgement ->> 'summary',
            jsonb_build_object('inbound_message_id', p_message.id, 'from', p_message.from_address,
                               'sentiment', p_judgement ->> 'sentiment'), fleet_now()
-    FROM ended AS h
+    FROM noted AS n
 $$;
 
 REVOKE ALL ON FUNCTION run_quotes_batch(uuid, integer, bigint), step_quotes(uuid, uuid[], bigint), quotes_due_tenants(),
     quotes_due_count(), quotes_next_due(), quotes_guard(bigint[]), quotes_settled(bigint[]),
     quotes_answered(inbound_messages, scheduled_actions, jsonb), quotes_heard(inbound_messages, jsonb),
-    end_quotes(inbound_messages, uuid[], jsonb) FROM PUBLIC, anon, authenticated;
+    note_answer_to_quotes(inbound_messages, uuid[], jsonb, text) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION run_quotes_batch(uuid, integer, bigint), step_quotes(uuid, uuid[], bigint),
     quotes_due_tenants(), quotes_due_count(), quotes_next_due(), quotes_guard(bigint[]), quotes_settled(bigint[]),
     quotes_answered(inbound_messages, scheduled_actions, jsonb), quotes_heard(inbound_messages, jsonb),
-    end_quotes(inbound_messages, uuid[], jsonb) TO service_role;
+    note_answer_to_quotes(inbound_messages, uuid[], jsonb, text) TO service_role;
 
 SELECT register_engine('quotes', 20);
