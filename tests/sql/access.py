@@ -33,6 +33,7 @@ USERS = {
             "operator_stops",
             "crm_words",
             "tenant_quotas",
+            "fleet_decisions",
         ),
         "",
     ),
