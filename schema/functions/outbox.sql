@@ -307,38 +307,13 @@ BEGIN
 END
 $$;
 
--- What an operator does with an action by hand: approve a suggestion, cancel one that has not left, retry
--- one that failed or died. Returns the ids it changed.
-CREATE OR REPLACE FUNCTION decide_actions(p_ids bigint[], p_decision text) RETURNS SETOF bigint
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    IF p_decision NOT IN ('approve', 'cancel', 'retry') THEN
-        RAISE EXCEPTION 'decision is %, it must be approve, cancel or retry', p_decision
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN QUERY
-    UPDATE scheduled_actions AS a SET
-        status = CASE p_decision WHEN 'cancel' THEN 'cancelled' ELSE 'scheduled' END,
-        reason = CASE p_decision WHEN 'cancel' THEN 'cancelled by an operator' END,
-        attempts = CASE p_decision WHEN 'retry' THEN 0 ELSE a.attempts END,
-        run_at = CASE p_decision WHEN 'cancel' THEN a.run_at ELSE greatest(a.run_at, fleet_now()) END
-    WHERE a.id = ANY (p_ids)
-      AND a.status = ANY (CASE p_decision
-          WHEN 'approve' THEN ARRAY['suggested']
-          WHEN 'cancel' THEN ARRAY['suggested', 'scheduled', 'failed', 'dead']
-          ELSE ARRAY['failed', 'dead'] END)
-    RETURNING a.id;
-END
-$$;
-
 REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
     tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
-    claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+    claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
     tenants_with_actions(text), recover_actions(integer),
     claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
-    claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+    claim_internal(integer, integer), file_internal(jsonb)
     TO service_role;

@@ -143,7 +143,7 @@ def test_suggested_actions_are_seen_and_approved(crm: Crm, database_url: str) ->
     crm.run("deals")
     (action,) = json.loads(fleet(database_url, "actions", "list", "--status", "suggested", "--json").stdout)
     assert "Ten licences" in fleet(database_url, "actions", "list").stdout
-    assert fleet(database_url, "actions", "approve", str(action["action_id"])).returncode == 0
+    assert fleet(database_url, "actions", "approve", str(action["action_id"]), "--yes").returncode == 0
     assert crm.actions()[0]["status"] == "scheduled"
 
 

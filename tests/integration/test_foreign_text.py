@@ -59,6 +59,8 @@ def folder_of(tmp_path: Path) -> str:
 # Per command what is called, and what it then shows; every command is here, or says why not.
 CALLS = {
     "actions list": (["actions", "list"], [SHOWN]),
+    "actions show": (["actions", "show", "ACTION"], [SHOWN]),
+    "actions edit": (["actions", "edit", "ACTION", "--body", HOSTILE], [SHOWN]),
     "actions approve": (["actions", "approve", "7"], []),
     "actions cancel": (["actions", "cancel", "7"], []),
     "actions retry": (["actions", "retry", "7"], []),
@@ -122,7 +124,9 @@ def test_a_command_shows_what_a_stranger_wrote_and_does_nothing_of_it(
     command: str, crm: Crm, hostile: UUID, database_url: str, tmp_path: Path
 ) -> None:
     arguments, shows = CALLS[command]
-    arguments = [folder_of(tmp_path) if argument == "FOLDER" else argument for argument in arguments]
+    (action,) = crm.rows("SELECT id FROM scheduled_actions WHERE status = 'dead'")
+    named = {"FOLDER": folder_of(tmp_path), "ACTION": str(action["id"])}
+    arguments = [named.get(argument, argument) for argument in arguments]
     printed = harmless(fleet(database_url, *arguments, COLUMNS="3000"))
     assert [text for text in shows if text not in printed] == []
     assert not [line for line in printed.splitlines() if line.startswith("fleet: \u202e")]
@@ -168,6 +172,6 @@ def test_what_the_database_says_of_a_hostile_row_stays_one_line(crm: Crm, hostil
     assert not {c for c in printed if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
 
     (action,) = crm.rows("SELECT id FROM scheduled_actions WHERE status = 'dead'")
-    retry = fleet(database_url, "actions", "retry", str(action["id"]))
+    retry = fleet(database_url, "actions", "retry", str(action["id"]), "--yes")
     assert retry.returncode == 2
     assert r"the database says: not with [/] [link=https://evil.example]x[/] \x1b]8;;" in harmless(retry)

@@ -39,6 +39,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="its id or name")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; default: the user of this shell.")]
 Why = Annotated[str, typer.Option("--why", help="Why; kept with who decided it and when.")]
+WhyIfAny = Annotated[str | None, typer.Option("--why", help="Why; kept with who decided it and when.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Now = Annotated[
     str | None, typer.Option("--now", metavar="ISO8601", help="Let it be this instant; UTC without an offset.")
@@ -159,6 +160,11 @@ def instant_of(text: str | None, option: str = "--now") -> datetime | None:
 def moment(instant: datetime) -> str:
     """Return an instant for people, in the timetable's zone: `Mon 02 Mar 2026 09:00 UTC`."""
     return f"{instant.astimezone(settings().time_zone):%a %d %b %Y %H:%M %Z}"
+
+
+def minute(instant: datetime) -> str:
+    """Return an instant for a narrow column, in the timetable's zone: `2026-03-02 09:00`."""
+    return f"{instant.astimezone(settings().time_zone):%Y-%m-%d %H:%M}"
 
 
 def text_of(action: dict[str, Any]) -> Text:
