@@ -70,6 +70,7 @@ CALLS = {
     "db check": (["db", "check"], []),
     "db migrate": (["db", "migrate"], []),
     "db rollback": (["db", "rollback", "--yes"], []),
+    "explain": (["explain", HOSTILE], [SHOWN]),
     "go-live": (["go-live", HOSTILE, "--by", HOSTILE], [SHOWN]),
     "inbound": (["inbound", "--list-aside"], [f"/mail/{SHOWN}", f"<{SHOWN}>"]),
     "load": (
