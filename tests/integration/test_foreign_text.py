@@ -42,6 +42,8 @@ def hostile(crm: Crm) -> UUID:
     crm.execute("INSERT INTO crm_words VALUES (%s, 'case_status', 'zebra', 'open', %s)", tenant, HOSTILE)
     crm.schedule(tenant, compliance_type=HOSTILE, target_filter={HOSTILE: "x"})
     crm.run("compliance")
+    failures = Jsonb([{"tenant_id": str(tenant), "error": HOSTILE}])
+    crm.execute("UPDATE engine_runs SET failures = %s", failures)
     crm.execute("SELECT set_aside_message(%s, %s, %s, %s, 4)", "ab", f"/mail/{HOSTILE}", f"<{HOSTILE}>", HOSTILE)
     return tenant
 
@@ -82,6 +84,8 @@ CALLS = {
         ["run", "deals", "--now", AT, "--dry-run"],
         [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]'],
     ),
+    "runs list": (["runs", "list"], []),
+    "runs show": (["runs", "show", "RUN"], [SHOWN]),
     "status": (["status"], [SHOWN]),
     "suppressions list": (["suppressions", "list"], [SHOWN]),
     "suppressions add": (["suppressions", "add", HOSTILE, "ann@acme.example", "--why", HOSTILE], [SHOWN]),
@@ -126,7 +130,8 @@ def test_a_command_shows_what_a_stranger_wrote_and_does_nothing_of_it(
 ) -> None:
     arguments, shows = CALLS[command]
     (action,) = crm.rows("SELECT id FROM scheduled_actions WHERE status = 'dead'")
-    named = {"FOLDER": folder_of(tmp_path), "ACTION": str(action["id"])}
+    (run,) = crm.rows("SELECT id FROM engine_runs")
+    named = {"FOLDER": folder_of(tmp_path), "ACTION": str(action["id"]), "RUN": str(run["id"])}
     arguments = [named.get(argument, argument) for argument in arguments]
     printed = harmless(fleet(database_url, *arguments, COLUMNS="3000"))
     assert [text for text in shows if text not in printed] == []

@@ -21,6 +21,7 @@ from workers.cli import (
     load,
     preview,
     run,
+    runs,
     status,
     suppressions,
     tenants,
@@ -44,6 +45,7 @@ for command in (
     app.command()(command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(runs.app, name="runs")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(words.app, name="words")

@@ -35,7 +35,7 @@ from workers.settings import settings
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
 _BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "outbox")
 _AFTER_ENGINES: Final = (
-    "status", "correspondence", "inbound", "answers", "failures", "suppressions", "decisions", "explain",
+    "status", "correspondence", "inbound", "answers", "failures", "suppressions", "decisions", "explain", "runs",
     "analytics", "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
