@@ -40,6 +40,9 @@ def hostile(crm: Crm) -> UUID:
     crm.update("contact_enrichment_queue", row, merged_to_contact_id=contact["id"], merge_conflicts=Jsonb([conflict]))
     crm.deal(tenant, stage=HOSTILE)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'case_status', 'zebra', 'open', %s)", tenant, HOSTILE)
+    crm.execute("INSERT INTO tenant_delivery (tenant_id, from_name) VALUES (%s, %s)", tenant, HOSTILE)
+    crm.execute('SELECT set_tenant_settings(%s, \'{"paused": "yes"}\', %s, %s)', tenant, HOSTILE, HOSTILE)
+    crm.execute("UPDATE tenant_delivery SET paused = false")
     crm.schedule(tenant, compliance_type=HOSTILE, target_filter={HOSTILE: "x"})
     crm.run("compliance")
     failures = Jsonb([{"tenant_id": str(tenant), "error": HOSTILE}])
@@ -86,6 +89,9 @@ CALLS = {
     ),
     "runs list": (["runs", "list"], []),
     "runs show": (["runs", "show", "RUN"], [SHOWN]),
+    "settings show": (["settings", "show", "--tenant", HOSTILE], [SHOWN]),
+    "settings set": (["settings", "set", "--tenant", HOSTILE, f"from_name={HOSTILE}"], []),
+    "settings history": (["settings", "history", "--tenant", HOSTILE], [SHOWN]),
     "status": (["status"], [SHOWN]),
     "suppressions list": (["suppressions", "list"], [SHOWN]),
     "suppressions add": (["suppressions", "add", HOSTILE, "ann@acme.example", "--why", HOSTILE], [SHOWN]),

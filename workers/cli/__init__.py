@@ -22,6 +22,7 @@ from workers.cli import (
     preview,
     run,
     runs,
+    settings,
     status,
     suppressions,
     tenants,
@@ -46,6 +47,7 @@ for command in (
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(runs.app, name="runs")
+app.add_typer(settings.app, name="settings")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(words.app, name="words")

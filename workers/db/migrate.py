@@ -36,7 +36,7 @@ from workers.settings import settings
 _BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "outbox")
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "failures", "suppressions", "decisions", "explain", "runs",
-    "analytics", "policies",
+    "tenant_settings", "analytics", "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
