@@ -152,8 +152,10 @@ CREATE OR REPLACE FUNCTION explain_deal(p_tenant_id uuid, p_id uuid) RETURNS TAB
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     WITH deal AS MATERIALIZED (
-        SELECT d.*, word_meaning(p_tenant_id, 'deal_stage', d.stage::text) AS meaning, is_gone(to_jsonb(d)) AS gone,
-               coalesce(c.max_follow_ups, 5) AS most
+        -- Each column by its name: a CRM may have one that is called as ours are.
+        SELECT d.stage, d.contact_id, d.client_id, d.auto_follow_up_enabled, d.last_activity_at, d.stalls_at, d.stalled_at,
+               d.next_follow_up_at, d.follow_up_count, d.follow_up_ended_at, is_gone(to_jsonb(d)) AS gone,
+               word_meaning(p_tenant_id, 'deal_stage', d.stage::text) AS meaning, coalesce(c.max_follow_ups, 5) AS most
         FROM deals AS d
         LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(d.stage::text)
         WHERE d.id = p_id AND d.tenant_id = p_tenant_id
@@ -241,7 +243,8 @@ CREATE OR REPLACE FUNCTION explain_order(p_tenant_id uuid, p_id uuid) RETURNS TA
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     WITH placed AS MATERIALIZED (
-        SELECT o.*, word_meaning(p_tenant_id, 'order_status', o.status::text) AS meaning FROM orders AS o
+        SELECT o.status, o.contact_id, o.delivered_at, word_meaning(p_tenant_id, 'order_status', o.status::text) AS meaning
+        FROM orders AS o
         WHERE o.id = p_id AND o.tenant_id = p_tenant_id
     ), request AS MATERIALIZED (
         SELECT r.* FROM feedback_requests AS r WHERE r.tenant_id = p_tenant_id AND r.order_id = p_id
