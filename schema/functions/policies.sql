@@ -12,12 +12,14 @@ BEGIN
     -- or as a fact about who is who, is written by its functions and by the operator alone.
     FOR v_table, v_grants IN SELECT * FROM (VALUES
         ('deal_stage_config',        'INSERT, UPDATE, DELETE'),
-        ('engine_settings',          'INSERT, UPDATE, DELETE'),
+        ('engine_settings',          'INSERT (tenant_id, engine, mode), UPDATE (mode), DELETE'),
         ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
         ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
         ('tenant_calendar',          'INSERT, UPDATE'),
-        ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, phone_region),'
-                                     'UPDATE (paused, time_zone, window_start, window_end, phone_region)'),
+        ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, send_days, holidays,'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region),'
+                                     'UPDATE (paused, time_zone, window_start, window_end, send_days, holidays,'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),
         ('feedback_requests',        'UPDATE (scheduled_for, contact_id)'),
         ('quote_activities',         'INSERT (tenant_id, quote_id, activity_type, notes, metadata)'),
@@ -59,7 +61,7 @@ BEGIN
 
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'
+        'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -128,7 +130,7 @@ BEGIN
 
     -- Views look through the caller's own eyes; those of the machinery are for the workers alone.
     FOREACH v_table IN ARRAY ARRAY[
-        'deals_in_follow_up', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
+        'deals_in_follow_up', 'deal_stage_limits', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
         'quote_decision_times', 'signal_action_rates', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
     ] LOOP
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);

@@ -33,7 +33,9 @@ from workers.resources import engine_sql, shipped
 from workers.settings import settings
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
-_BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "outbox")
+_BEFORE_ENGINES: Final = (
+    "core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "mailboxes", "outbox", "sending",
+)  # fmt: skip
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "failures", "suppressions", "decisions", "explain", "runs",
     "tenant_settings", "analytics", "policies",

@@ -29,6 +29,7 @@ from workers.delivery.channels import (
     Sent,
     SmtpChannel,
 )
+from workers.delivery.holidays import keep_holidays
 from workers.delivery.render import SenderError, Text, UnsendableError, compose, render, without_control_characters
 from workers.insight.failures import Fault, read_codes
 from workers.settings import Settings
@@ -60,8 +61,9 @@ def deliver(connection: Connection, channel: Channel, settings: Settings) -> Cou
         again), failed, dead, skipped, cancelled.
     """
     done: Counter[str] = Counter()
+    keep_holidays(connection)
     with transaction(connection):
-        connection.execute("SELECT recover_actions(%s)", [settings.fleet_max_attempts])
+        connection.execute("SELECT expire_suggestions(), recover_actions(%s)", [settings.fleet_max_attempts])
     try:
         while filed := _file_internal(connection):
             done += filed

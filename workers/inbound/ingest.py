@@ -179,6 +179,7 @@ def _told(parsed: Parsed, mailbox: str | None) -> _Read:
                 "headers": parsed.headers,
                 "raw_size": parsed.raw_size,
                 "digest": parsed.digest,
+                "away_until": judged.returns_on and judged.returns_on.isoformat(),
                 "kind": judged.kind,
             }
         ),
