@@ -53,7 +53,7 @@ $$;
 -- is why one that has not left would not leave now.
 CREATE OR REPLACE FUNCTION list_actions(p_filter jsonb, p_limit integer) RETURNS TABLE (
     action_id bigint, tenant_id uuid, tenant_name text, engine text, kind text, template text, variables jsonb, address text,
-    status text, reason text, refused text, attempts integer, last_error text, run_at timestamptz, sent_at timestamptz,
+    status text, reason text, code text, refused text, attempts integer, last_error text, run_at timestamptz, sent_at timestamptz,
     created_at timestamptz, subject_type text, subject_id uuid, client_id uuid, contact_id uuid, run_id bigint,
     message_id text, sent_subject text, total bigint
 )
@@ -63,7 +63,7 @@ AS $$
         SELECT f AS id, count(*) OVER () AS total FROM find_actions(p_filter) AS f ORDER BY f DESC LIMIT p_limit
     )
     SELECT a.id, a.tenant_id, t.name::text, a.engine, a.kind, a.template, a.variables, coalesce(a.sent_to, g.address),
-           a.status, a.reason, CASE WHEN a.status IN ('suggested', 'scheduled', 'failed', 'dead') THEN g.reason END,
+           a.status, a.reason, a.code, CASE WHEN a.status IN ('suggested', 'scheduled', 'failed', 'dead') THEN g.reason END,
            a.attempts, a.last_error, a.run_at, a.sent_at, a.created_at, a.subject_type, a.subject_id, a.client_id,
            a.contact_id, a.run_id, a.message_id, a.sent_subject, f.total
     FROM found AS f
@@ -90,21 +90,36 @@ END
 $$;
 
 -- What a decision about these actions would mean: which of them it is possible for (decidable), how many messages to how
--- many people and how many tasks and cases that makes, and how many of them the guards would refuse, by reason.
+-- many people and how many tasks and cases that makes, how many of them the guards would refuse, by reason, and how many
+-- cannot leave today, by the day on which they may leave at the earliest.
 CREATE OR REPLACE FUNCTION preview_decision(p_ids bigint[], p_decision text)
-RETURNS TABLE (decidable bigint[], messages bigint, people bigint, internal bigint, refused jsonb)
+RETURNS TABLE (decidable bigint[], messages bigint, people bigint, internal bigint, refused jsonb, moved jsonb)
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     WITH possible AS MATERIALIZED (
-        SELECT a.id, a.kind, g.address, g.reason
+        SELECT a.id, a.kind, a.tenant_id, a.mailbox, g.waits_until,
+               CASE WHEN g.verdict <> 'scheduled' THEN g.reason END AS refusal,
+               row_number() OVER (PARTITION BY a.tenant_id, a.mailbox, g.verdict IS NULL ORDER BY e.urgency, a.run_at, a.id) AS place
         FROM scheduled_actions AS a
         JOIN action_guards(p_ids) AS g ON g.action_id = a.id
+        LEFT JOIN engines AS e ON e.name = a.engine
         WHERE a.id = ANY (p_ids) AND a.status = ANY (decidable_statuses(p_decision))
+    ), leaving AS (
+        SELECT (sending_opens_at(p.tenant_id, greatest(
+                   fleet_now(), p.waits_until, CASE WHEN p.place > m.room THEN greatest(m.free_at, w.tomorrow) END
+               )) AT TIME ZONE tenant_zone(p.tenant_id))::date AS day, tenant_today(p.tenant_id) AS today
+        FROM possible AS p
+        CROSS JOIN LATERAL (
+            SELECT (tenant_today(p.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(p.tenant_id) AS tomorrow) AS w
+        LEFT JOIN LATERAL mailbox_room(p.tenant_id, p.mailbox) AS m ON true
+        WHERE p.kind = 'email' AND p.refusal IS NULL
     )
     SELECT coalesce(array_agg(p.id ORDER BY p.id), '{}'), count(*) FILTER (WHERE p.kind = 'email'),
-           count(DISTINCT folded_address(p.address)) FILTER (WHERE p.kind = 'email'), count(*) FILTER (WHERE p.kind <> 'email'),
-           (SELECT coalesce(jsonb_object_agg(r.reason, r.n), '{}')
-            FROM (SELECT x.reason, count(*) AS n FROM possible AS x WHERE x.reason IS NOT NULL GROUP BY x.reason) AS r)
+           count(DISTINCT p.mailbox) FILTER (WHERE p.kind = 'email'), count(*) FILTER (WHERE p.kind <> 'email'),
+           (SELECT coalesce(jsonb_object_agg(r.refusal, r.n), '{}')
+            FROM (SELECT x.refusal, count(*) AS n FROM possible AS x WHERE x.refusal IS NOT NULL GROUP BY x.refusal) AS r),
+           (SELECT coalesce(jsonb_object_agg(d.day, d.n), '{}')
+            FROM (SELECT x.day, count(*) AS n FROM leaving AS x WHERE x.day > x.today GROUP BY x.day) AS d)
     FROM possible AS p
 $$;
 
@@ -124,6 +139,7 @@ AS $$
         UPDATE scheduled_actions AS a SET
             status = CASE p_decision WHEN 'cancel' THEN 'cancelled' ELSE 'scheduled' END,
             reason = CASE p_decision WHEN 'cancel' THEN 'cancelled by ' || p_by || coalesce(': ' || p_why, '') END,
+            code = CASE p_decision WHEN 'cancel' THEN 'operator' END,
             attempts = CASE p_decision WHEN 'retry' THEN 0 ELSE a.attempts END,
             run_at = CASE p_decision WHEN 'cancel' THEN a.run_at ELSE greatest(a.run_at, fleet_now()) END
         FROM decided AS d WHERE a.id = d.id

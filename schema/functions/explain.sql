@@ -56,10 +56,8 @@ AS $$
     UNION ALL
     SELECT NULL, 'now', 'all mail of the tenant is paused' FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id AND y.paused
     UNION ALL
-    SELECT NULL, 'now', format('mail leaves from %s to %s in %s only', to_char(y.window_start, 'HH24:MI'),
-                               coalesce(to_char(y.window_end, 'HH24:MI'), 'midnight'), y.time_zone)
-    FROM tenant_delivery AS y
-    WHERE y.tenant_id = p_tenant_id AND (y.window_start > '00:00' OR y.window_end IS NOT NULL)
+    SELECT w.opens_at, 'next', 'the tenant''s mail may leave again, by its hours, days and holidays'
+    FROM (SELECT sending_opens_at(p_tenant_id, fleet_now()) AS opens_at) AS w WHERE w.opens_at > fleet_now()
     UNION ALL
     (SELECT r.started_at, 'now', format('the last run of %s: %s', p_engine,
             CASE WHEN f.failure IS NOT NULL THEN 'failed for this tenant: ' || (f.failure ->> 'error') ELSE r.status END)
@@ -94,10 +92,10 @@ AS $$
                                        '; it would be refused: ' || g.reason)
     FROM shown AS s JOIN guarded AS g ON g.action_id = s.id WHERE s.status = 'suggested'
     UNION ALL
-    SELECT s.run_at, 'next',
-           CASE WHEN g.verdict IS NULL THEN concat_ws(' ', s.label, CASE s.kind WHEN 'email' THEN 'leaves for ' || g.address
-                                                                          ELSE 'is filed' END)
-                ELSE format('%s would be refused: %s', s.label, g.reason) END
+    SELECT greatest(s.run_at, g.waits_until), 'next',
+           CASE WHEN g.verdict <> 'scheduled' THEN format('%s would be refused: %s', s.label, g.reason)
+                ELSE concat_ws(' ', s.label, CASE s.kind WHEN 'email' THEN 'leaves for ' || g.address ELSE 'is filed' END)
+                     || coalesce('; it waits: ' || coalesce(g.reason, s.reason), '') END
            || coalesce('; so far: ' || s.last_error, '')
     FROM shown AS s JOIN guarded AS g ON g.action_id = s.id WHERE s.status IN ('scheduled', 'sending')
     UNION ALL

@@ -15,6 +15,11 @@ AS $$
     ('paused', 'tenant_delivery', 'paused', NULL, '^(yes|no|true|false)$', 'yes or no', 'no mail leaves; it waits'),
     ('window_start', 'tenant_delivery', 'window_start', NULL, '^([01]\d|2[0-3]):[0-5]\d$', 'HH:MM', 'mail leaves from then on'),
     ('window_end', 'tenant_delivery', 'window_end', NULL, '^([01]\d|2[0-3]):[0-5]\d$', 'HH:MM', 'mail leaves before then; empty: until midnight'),
+    ('send_days', 'tenant_delivery', 'send_days', NULL, '^[1-7](,[1-7])*$', 'days such as 1,2,3,4,5; 1 is Monday', 'mail leaves on these'),
+    ('holidays', 'tenant_delivery', 'holidays', NULL, '^[A-Z]{2}(-[A-Z0-9]{1,3})?$', 'a country or a part of it, such as DE or DE-BY',
+     'no mail leaves on its public holidays; empty: none are kept'),
+    ('mails_per_day', 'tenant_delivery', 'mails_per_day', NULL, '^\d{1,3}$', 'a number', 'most automatic e-mails to one mailbox in a day'),
+    ('mails_per_week', 'tenant_delivery', 'mails_per_week', NULL, '^\d{1,3}$', 'a number', 'most automatic e-mails to one mailbox in seven days'),
     ('from_name', 'tenant_delivery', 'from_name', NULL, '\S', 'a name', 'who its mail comes from; empty: the tenant''s name'),
     ('from_address', 'tenant_delivery', 'from_address', NULL, '^([^<>@]*<)?[^<>@\s]+@[^<>@\s]+>?$', 'an e-mail address',
      'where its mail comes from; empty: FLEET_MAIL_FROM'),
@@ -22,6 +27,8 @@ AS $$
      'the country of telephone numbers that name none'),
     ('ENGINE.mode', 'engine_settings', 'mode', 'engine', '^(automatic|review|off)$', 'automatic, review or off',
      'whether the engine acts, suggests or rests; empty: as the installation begins'),
+    ('deals.max_silence_days', 'tenant_delivery', 'deal_max_silence_days', NULL, '^\d{1,4}$', 'days',
+     'a deal that is silent for longer is left to its owner; empty: as the installation says'),
     ('deals.STAGE.max_days_before_stale', 'deal_stage_config', 'max_days_before_stale', 'stage', '^\d{1,4}$', 'days',
      'a deal that is silent for longer counts as stalled'),
     ('deals.STAGE.follow_up_interval_days', 'deal_stage_config', 'follow_up_interval_days', 'stage', '^\d{1,4}$', 'days',
@@ -72,13 +79,15 @@ BEGIN
             EXECUTE format('SELECT to_jsonb(x) FROM %I AS x WHERE x.tenant_id = $1 AND ($2 IS NULL OR to_jsonb(x) ->> $3 = $2)',
                            v_setting.table_name) INTO v_row USING p_tenant_id, v_key, v_setting.key_column;
             name := replace(replace(v_setting.name, 'ENGINE', coalesce(v_key, '')), 'STAGE', coalesce(v_key, ''));
-            value := v_row ->> v_setting.column_name;
+            value := CASE jsonb_typeof(v_row -> v_setting.column_name)
+                WHEN 'array' THEN (SELECT string_agg(e, ',') FROM jsonb_array_elements_text(v_row -> v_setting.column_name) AS e)
+                ELSE v_row ->> v_setting.column_name END;
             is_set := value IS NOT NULL;
             IF value IS NULL THEN
                 value := CASE v_setting.table_name
                     WHEN 'engine_settings' THEN engine_mode(p_tenant_id, v_key)
                     WHEN 'tenant_quotas' THEN tenant_quota(p_tenant_id, v_setting.column_name)::text
-                    ELSE column_default(v_setting.table_name, v_setting.column_name) END;
+                    ELSE btrim(column_default(v_setting.table_name, v_setting.column_name), '{}') END;
             END IF;
             value := CASE v_setting.takes
                 WHEN 'yes or no' THEN CASE value WHEN 'true' THEN 'yes' ELSE 'no' END
@@ -147,9 +156,13 @@ BEGIN
     -- One statement for each row: what must go together, as the ends of a window, is judged together.
     FOR v_row IN
         SELECT c.table_name, c.key_column, c.key, bool_and(c.value = '') AS emptied,
-               jsonb_object_agg(c.column_name, coalesce(nullif(c.value, ''), column_default(c.table_name, c.column_name)))
+               jsonb_object_agg(c.column_name, CASE
+                   WHEN c.value = '' THEN column_default(c.table_name, c.column_name)
+                   WHEN k.attndims > 0 THEN '{' || c.value || '}'
+                   ELSE c.value END)
                || CASE WHEN c.key_column IS NULL THEN '{}' ELSE jsonb_build_object(c.key_column, c.key) END AS fields
         FROM jsonb_to_recordset(v_changes) AS c (table_name text, column_name text, key_column text, key text, value text)
+        JOIN pg_attribute AS k ON k.attrelid = c.table_name::regclass AND k.attname = c.column_name
         GROUP BY c.table_name, c.key_column, c.key
     LOOP
         IF v_row.table_name = 'engine_settings' AND v_row.emptied THEN

@@ -46,14 +46,15 @@ def test_every_column_that_holds_a_wish_of_a_tenant_can_be_set(crm: Crm) -> None
 def test_a_new_tenant_shows_what_holds_for_it(crm: Crm, northwind: UUID, database_url: str) -> None:
     settings = shown(database_url)
     assert {name: row["value"] for name, row in settings.items() if not name.startswith(("deals.", "quota."))} == {
-        "time_zone": "UTC", "locale": None, "paused": "no", "window_start": "00:00", "window_end": None,
+        "time_zone": "UTC", "locale": None, "paused": "no", "window_start": "08:00", "window_end": "18:00",
+        "send_days": "1,2,3,4,5", "holidays": None, "mails_per_day": "1", "mails_per_week": "2",
         "from_name": None, "from_address": None, "phone_region": None, "compliance.mode": "automatic",
         "enrichment.mode": "automatic", "feedback.mode": "automatic", "quotes.mode": "automatic",
     }  # fmt: skip
     assert settings["deals.proposal.max_follow_ups"]["value"] == "7"
     assert (settings["quota.messages"]["value"], settings["quota.messages"]["settable"]) == ("5000", False)
     printed = fleet(database_url, "settings", "show", "--tenant", "Northwind").stdout
-    assert "# mail leaves from then on (HH:MM)\nwindow_start=00:00   # default" in printed
+    assert "# mail leaves from then on (HH:MM)\nwindow_start=08:00   # default" in printed
 
 
 def test_what_is_set_holds_and_who_set_it_is_kept(crm: Crm, northwind: UUID, database_url: str) -> None:
@@ -84,11 +85,15 @@ def test_what_is_set_holds_and_who_set_it_is_kept(crm: Crm, northwind: UUID, dat
 
 def test_an_empty_value_sets_back_to_the_default(crm: Crm, northwind: UUID, database_url: str) -> None:
     command = ["settings", "set", "--tenant", "Northwind"]
-    fleet(database_url, *command, "paused=yes", "window_end=18:00", "quotes.mode=off", "deals.lead.max_follow_ups=9")
-    result = fleet(database_url, *command, "paused=", "window_end=", "quotes.mode=", "deals.lead.max_follow_ups=")
+    fleet(database_url, *command, "paused=yes", "send_days=6,7", "quotes.mode=off", "deals.lead.max_follow_ups=9")
+    result = fleet(database_url, *command, "paused=", "send_days=", "quotes.mode=", "deals.lead.max_follow_ups=")
     assert result.returncode == 0, result.stderr
     settings = shown(database_url)
-    assert [settings[name]["value"] for name in ("paused", "window_end", "quotes.mode")] == ["no", None, "automatic"]
+    assert [settings[name]["value"] for name in ("paused", "send_days", "quotes.mode")] == [
+        "no",
+        "1,2,3,4,5",
+        "automatic",
+    ]
     assert settings["deals.lead.max_follow_ups"]["value"] == "5"
     assert crm.rows("SELECT FROM engine_settings") == []
 
@@ -114,6 +119,8 @@ def test_an_engine_that_is_set_to_automatic_says_who_took_it_live(crm: Crm, nort
     [
         ("window_start=7", 'window_start takes HH:MM, not "7"'),
         ("window_start=25:00", 'window_start takes HH:MM, not "25:00"'),
+        ("send_days=Mon-Fri", 'send_days takes days such as 1,2,3,4,5; 1 is Monday, not "Mon-Fri"'),
+        ("mails_per_day=0", "this must hold: (mails_per_day >= 1"),
         ("paused=maybe", 'paused takes yes or no, not "maybe"'),
         ("time_zone=Mars/Olympus", 'time zone "Mars/Olympus" not recognized'),
         ("from_address=ann", 'from_address takes an e-mail address, not "ann"'),

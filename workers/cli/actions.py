@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, Any, Final
 
 import click
@@ -265,13 +266,12 @@ def _previewed(connection: Connection, ids: list[int], decision: str) -> list[in
         parts.append(f"{_number(row['messages'], 'message')} to {_number(row['people'], 'person', 'people')}")
     if row["internal"]:
         parts.append(_number(row["internal"], "task or case", "tasks and cases"))
-    said = f"{decision}: {', '.join(parts)}"
-    refused = row["refused"] if decision != "cancel" else {}
-    if refused:
-        said += f"; {sum(refused.values()):,} of them would be refused:"
-    say(said)
-    for reason, n in sorted(refused.items(), key=lambda item: (-item[1], item[0])):
-        say(f"  {n:,} {reason}")
+    say(f"{decision}: {', '.join(parts)}")
+    if decision != "cancel":
+        for day, n in sorted(row["moved"].items()):
+            say(f"  {n:,} leave on {date.fromisoformat(day):%A %d %B %Y} at the earliest")
+        for reason, n in sorted(row["refused"].items(), key=lambda item: (-item[1], item[0])):
+            say(f"  {n:,} would be refused: {reason}")
     possible: list[int] = row["decidable"]
     return possible
 

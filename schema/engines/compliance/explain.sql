@@ -27,6 +27,8 @@ BEGIN
     SELECT NULL, 'now', 'missing: ' || array_to_string(c.missing_fields, ', ') FROM asked AS c
     WHERE c.missing_fields <> '{}' AND c.status NOT IN ('completed', 'waived')
     UNION ALL
+    SELECT NULL, 'now', 'its reminders wait for ' || c.reminder_hold FROM asked AS c WHERE c.reminder_hold IS NOT NULL
+    UNION ALL
     SELECT NULL, 'now', 'its schedule was switched off: nobody is reminded and nobody told' FROM asked AS c WHERE NOT c.is_active
     UNION ALL
     SELECT NULL, 'now', 'its schedule waits to be mended: ' || c.last_error FROM asked AS c WHERE c.last_error IS NOT NULL

@@ -25,7 +25,8 @@ BEGIN
     WITH deal AS MATERIALIZED (
         -- Each column by its name: a CRM may have one that is called as ours are.
         SELECT d.stage, d.contact_id, d.client_id, d.auto_follow_up_enabled, d.last_activity_at, d.stalls_at, d.stalled_at,
-               d.next_follow_up_at, d.follow_up_count, d.follow_up_ended_at, is_gone(to_jsonb(d)) AS gone,
+               d.next_follow_up_at, d.follow_up_count, d.follow_up_ended_at, d.follow_up_hold, d.follow_up_ended_for,
+               is_gone(to_jsonb(d)) AS gone,
                word_meaning(p_tenant_id, 'deal_stage', d.stage::text) AS meaning, coalesce(c.max_follow_ups, 5) AS most
         FROM deals AS d
         LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(d.stage::text)
@@ -47,10 +48,13 @@ BEGIN
     UNION ALL
     SELECT d.last_activity_at, 'past', 'the last activity that counts' FROM deal AS d WHERE d.last_activity_at IS NOT NULL
     UNION ALL
-    SELECT d.stalled_at, 'now', format('the deal is stalled; %s of %s follow-ups were written', d.follow_up_count, d.most)
+    SELECT d.stalled_at, 'now', format('the deal is stalled; %s of %s follow-ups were sent', d.follow_up_count, d.most)
     FROM live AS d WHERE d.stalled_at IS NOT NULL
     UNION ALL
-    SELECT d.follow_up_ended_at, 'now', 'its follow-ups are over, until something happens on the deal'
+    SELECT NULL, 'now', 'its follow-ups wait for ' || d.follow_up_hold FROM live AS d
+    WHERE d.follow_up_hold IS NOT NULL AND d.follow_up_ended_at IS NULL
+    UNION ALL
+    SELECT d.follow_up_ended_at, 'now', concat_ws(': ', 'its follow-ups are over, until something happens on the deal', d.follow_up_ended_for)
     FROM live AS d WHERE d.follow_up_ended_at IS NOT NULL
     UNION ALL
     SELECT d.stalls_at, 'next', 'the deal counts as stalled, if nothing happens until then, and its contact is written to'

@@ -38,7 +38,10 @@ BEGIN
     UNION ALL
     SELECT NULL, 'now', format('its deal is closed ("%s"): nothing is written about the quote', q.deal_stage) FROM quote AS q WHERE q.closed
     UNION ALL
-    SELECT q.follow_up_ended_at, 'now', 'its follow-ups are over' FROM live AS q WHERE q.follow_up_ended_at IS NOT NULL
+    SELECT NULL, 'now', 'its follow-ups wait for ' || q.follow_up_hold FROM live AS q
+    WHERE q.follow_up_hold IS NOT NULL AND q.follow_up_ended_at IS NULL
+    UNION ALL
+    SELECT q.follow_up_ended_at, 'now', concat_ws(': ', 'its follow-ups are over', q.follow_up_ended_for) FROM live AS q WHERE q.follow_up_ended_at IS NOT NULL
     UNION ALL
     SELECT q.next_follow_up_at, 'next', CASE
         WHEN q.follow_up_count < q.max_follow_ups THEN format('follow-up %s of %s is due', q.follow_up_count + 1, q.max_follow_ups)
