@@ -28,6 +28,7 @@ BEGIN
     LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
     LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(destination.address)
+                               AND (s.engines IS NULL OR a.engine = ANY (s.engines))
     CROSS JOIN LATERAL (
         SELECT CASE WHEN e.name IS NULL THEN format('there is no engine %s', a.engine)
                     ELSE v_unwanted ->> a.id::text END AS unwanted,
