@@ -11,7 +11,13 @@
 --                            that means for their subjects
 --   NAME_answered(message, action, judgement)   a person answered the action's e-mail: what that means for its subject
 --
--- Not every engine has NAME_refused(): what it cannot do until a person mends it, for `fleet status`.
+-- Not every engine has these:
+--
+--   NAME_refused()                what it cannot do until a person mends it, for `fleet status`
+--   NAME_found(tenant, text, id)  what of it a text or an id names, in one tenant or (NULL) in any, for `fleet explain`: kind,
+--                                 tenant_id, item, subject (what its actions are about) and a name
+--   NAME_explained(tenant, item)  how that stands, what comes next and what was: at, tense (now, next, past) and what
+--
 -- The batch belongs to the Python side; an engine whose batch is all SQL calls it run_NAME_batch.
 
 -- Enters an engine into the registry; one line that names what is missing if its file does not keep the contract.

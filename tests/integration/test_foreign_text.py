@@ -65,7 +65,7 @@ def folder_of(tmp_path: Path) -> str:
 CALLS = {
     "actions list": (["actions", "list"], [SHOWN]),
     "actions show": (["actions", "show", "ACTION"], [SHOWN]),
-    "actions edit": (["actions", "edit", "ACTION", "--body", HOSTILE], [SHOWN]),
+    "actions edit": (["actions", "edit", "ACTION", "--subject", HOSTILE, "--body", HOSTILE], [SHOWN]),
     "actions approve": (["actions", "approve", "7"], []),
     "actions cancel": (["actions", "cancel", "7"], []),
     "actions retry": (["actions", "retry", "7"], []),

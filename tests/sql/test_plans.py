@@ -46,10 +46,10 @@ EXPLANATIONS = {
     "explain_find(%(tenant)s, 'q77')": "quotes",
     "explain_find(%(tenant)s, 'o77')": "orders",
     "explain_find(%(tenant)s, 'c77@acme.example')": "contacts",
-    "explain_item('deal', %(tenant)s, (SELECT item FROM explain_find(%(tenant)s, 'd77')))": "scheduled_actions",
-    "explain_item('quote', %(tenant)s, (SELECT item FROM explain_find(%(tenant)s, 'q77')))": "scheduled_actions",
-    "explain_item('order', %(tenant)s, (SELECT item FROM explain_find(%(tenant)s, 'o77')))": "feedback_requests",
-    "explain_item('address', %(tenant)s, 'c77@acme.example')": "scheduled_actions",
+    "explain_find(%(tenant)s, 'd77') AS f, explain_item(f.engine, f.tenant_id, f.item, f.subject)": "scheduled_actions",
+    "explain_find(%(tenant)s, 'q77') AS f, explain_item(f.engine, f.tenant_id, f.item, f.subject)": "scheduled_actions",
+    "explain_find(%(tenant)s, 'o77') AS f, explain_item(f.engine, f.tenant_id, f.item, f.subject)": "feedback_requests",
+    "explain_item(NULL, %(tenant)s, 'c77@acme.example', NULL)": "scheduled_actions",
 }
 
 

@@ -12,7 +12,6 @@ from workers.runtime.slots import next_slot
 from workers.settings import settings
 from workers.terminal import print_json, say
 
-_ENGINES: Final = {"deal": "deals", "quote": "quotes", "order": "feedback", "check": "compliance"}
 _MOST_NAMED: Final = 20
 _HEADINGS: Final = {"now": "How it stands", "next": "What comes next", "past": "What happened, the newest first"}
 
@@ -36,7 +35,7 @@ def explain(
             found = connection.execute("SELECT * FROM explain_find(%s, %s)", [only, what]).fetchall()
             item = _only(what, found)
             sentences = connection.execute(
-                "SELECT * FROM explain_item(%(kind)s, %(tenant_id)s, %(item)s)", item
+                "SELECT * FROM explain_item(%(engine)s, %(tenant_id)s, %(item)s, %(subject)s)", item
             ).fetchall()
         if as_json:
             print_json(item | {"sentences": sentences})
@@ -52,8 +51,9 @@ def _say(item: dict[str, Any], sentences: list[dict[str, Any]]) -> None:
     parts: dict[str, list[dict[str, Any]]] = {tense: [] for tense in _HEADINGS}
     for sentence in sentences:
         parts[sentence["tense"]].append(sentence)
-    if parts["next"] and (engine := _ENGINES.get(item["kind"])):
-        parts["next"].append({"at": next_slot(engine, present, zone), "what": f"{engine} runs next"})
+    if parts["next"] and item["engine"]:
+        run = next_slot(item["engine"], present, zone)
+        parts["next"].append({"at": run, "what": f"{item['engine']} runs next"})
         parts["next"].sort(key=lambda sentence: max(sentence["at"], present))
     for tense, heading in _HEADINGS.items():
         say("")

@@ -18,6 +18,7 @@ from workers.cli.common import (
     confirm,
     database,
     decider,
+    minute,
     moment,
     reason_of,
     say_total,
@@ -25,7 +26,7 @@ from workers.cli.common import (
 )
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
-from workers.terminal import out, print_json, say, table_of
+from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="See whom nobody writes to; add somebody, or remove one.")
 
@@ -55,15 +56,16 @@ def list_suppressions(
         return
     out.print(
         table_of(
-            ["since", "tenant", "address", "not by", "why", "who"],
+            ["since", "who is not written to", "why"],
             (
                 [
-                    moment(row["created_at"]),
-                    row["tenant_name"],
-                    row["address"],
-                    ", ".join(row["engines"] or ["anybody"]),
-                    row["reason"],
-                    row["added_by"],
+                    minute(row["created_at"]),
+                    lines(row["address"], row["tenant_name"]),
+                    lines(
+                        row["reason"],
+                        f"only {', '.join(row['engines'])}" if row["engines"] else None,
+                        f"by {row['added_by']}" if row["added_by"] else None,
+                    ),
                 ]
                 for row in rows
             ),
