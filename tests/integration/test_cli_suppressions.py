@@ -121,7 +121,7 @@ def test_who_is_suppressed_for_one_engine_is_written_to_by_the_others(crm: Crm, 
     crm.run("deals")
     (deal,) = crm.actions()
     quote = crm.quote(tenant)
-    other = crm.action(tenant, engine="quotes", subject_type="quote", subject_id=quote)
+    other = crm.action(tenant, engine="quotes", subject_type="quote", subject_id=quote, recipient="ann@acme.example")
     fleet(
         database_url, "suppressions", "add", "Northwind", "ann@acme.example", "--engine", "quotes", "--why", "no quotes"
     )
