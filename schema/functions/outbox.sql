@@ -27,6 +27,7 @@ BEGIN
     LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
     LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(destination.address)
+                               AND (s.engines IS NULL OR a.engine = ANY (s.engines))
     LEFT JOIN LATERAL contact_away_until(a.tenant_id, a.contact_id) AS away (until) ON a.kind = 'email'
     LEFT JOIN LATERAL (
         SELECT v.* FROM (VALUES

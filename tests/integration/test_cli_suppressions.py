@@ -114,3 +114,16 @@ def test_nobody_rewrites_what_was_decided(crm: Crm, database_url: str, change: s
     fleet(database_url, "suppressions", "add", "Northwind", "ann@acme.example", "--why", "asked")
     with transaction(crm.connection), pytest.raises(psycopg.errors.InsufficientPrivilege):
         crm.connection.execute(change)
+
+
+def test_who_is_suppressed_for_one_engine_is_written_to_by_the_others(crm: Crm, database_url: str) -> None:
+    tenant = stalled_deal(crm)
+    crm.run("deals")
+    (deal,) = crm.actions()
+    quote = crm.quote(tenant)
+    other = crm.action(tenant, engine="quotes", subject_type="quote", subject_id=quote, recipient="ann@acme.example")
+    fleet(
+        database_url, "suppressions", "add", "Northwind", "ann@acme.example", "--engine", "quotes", "--why", "no quotes"
+    )
+    refused = {row["action_id"]: row["reason"] for row in crm.read("action_guards", [deal["id"], other])}
+    assert refused == {deal["id"]: None, other: "address is suppressed: no quotes"}
