@@ -204,6 +204,10 @@ def test_an_editor_gets_the_text_and_what_it_leaves_unchanged_changes_nothing(
     (row,) = listed(database_url)
     assert row["subject"] == 'A short word about "Ten licences"'
     assert row["body"].startswith("Dear Ann,")
+    crm.execute("UPDATE scheduled_actions SET status = 'sent'")
+    too_late = fleet(database_url, "actions", "edit", str(mail), EDITOR=str(tmp_path / "none"))
+    assert f"cannot edit {mail} (sent)" in one_line(too_late)
+    crm.execute("UPDATE scheduled_actions SET status = 'dead'")
     assert "no editor" in one_line(fleet(database_url, "actions", "edit", str(mail), EDITOR=str(tmp_path / "none")))
 
 

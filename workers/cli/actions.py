@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import click
 import typer
@@ -40,16 +40,10 @@ _DONE: Final = {"approve": "approved", "cancel": "cancelled", "retry": "to be tr
 
 @app.command("list")
 @with_filter
-def list_actions(
-    *,
-    said: dict[str, Any],
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> None:
+def list_actions(*, said: dict[str, Any], limit: Limit = 50, as_json: Json = False) -> None:
     """List actions, the newest first."""
     with database() as connection:
-        chosen = filter_of(connection, said)
-        rows = _listed(connection, chosen, limit)
+        rows = _listed(connection, filter_of(connection, said), limit)
     if as_json:
         print_json([_as_json(row) for row in rows])
         return
@@ -107,16 +101,14 @@ def _decision(name: str, explanation: str) -> None:
         with database() as connection:
             chosen = filter_of(connection, said, ids)
             asked = chosen_ids(connection, chosen, name)
-            possible = _previewed(connection, asked, name)
-            if possible:
-                confirm("Go on?", yes=yes)
+            preview = _preview(connection, asked, name)
+            _say_preview(preview, name)
+            confirm("Go on?", yes=yes)
             with transaction(connection):
                 rows = connection.execute(
-                    "SELECT decide_actions(%s, %s, %s, %s) AS id", [possible, name, decider(by), why]
+                    "SELECT decide_actions(%s, %s, %s, %s) AS id", [preview["decidable"], name, decider(by), why]
                 ).fetchall()
-            done = [row["id"] for row in rows]
-            _say_done(name, done)
-            _refuse_others(connection, name, asked, done)
+            _say_done(connection, name, asked, [row["id"] for row in rows])
 
     app.command(name, help=explanation)(with_filter(decide))
 
@@ -148,6 +140,7 @@ def edit(
     with database() as connection:
         chosen = filter_of(connection, said, ids)
         asked = chosen_ids(connection, chosen, "edit")
+        preview = _preview(connection, asked, "edit")
         edited = None
         if run_at is None or subject is not None or body is not None:
             if len(asked) != 1:
@@ -161,22 +154,15 @@ def edit(
                 say(line)
         if run_at is not None:
             say(f"not before {moment(run_at)}:")
-        if possible := _previewed(connection, asked, "edit"):
-            confirm("Go on?", yes=yes)
+        _say_preview(preview, "edit")
+        confirm("Go on?", yes=yes)
+        changes = Jsonb({"subject": edited.subject, "body": edited.body}) if edited else None
         with transaction(connection):
             rows = connection.execute(
                 "SELECT edit_actions(%s, %s, %s, %s, %s) AS id",
-                [
-                    possible,
-                    Jsonb({"subject": edited.subject, "body": edited.body}) if edited else None,
-                    run_at,
-                    decider(by),
-                    why,
-                ],
+                [preview["decidable"], changes, run_at, decider(by), why],
             ).fetchall()
-        done = [row["id"] for row in rows]
-        _say_done("edit", done)
-        _refuse_others(connection, "edit", asked, done)
+        _say_done(connection, "edit", asked, [row["id"] for row in rows])
 
 
 def _listed(connection: Connection, chosen: dict[str, Any], limit: int) -> list[dict[str, Any]]:
@@ -255,12 +241,21 @@ def _edited(text: Text, subject: str | None, body: str | None) -> Text | None:
     return None if edited == Text(text.subject, text.body.strip()) else edited
 
 
-def _previewed(connection: Connection, ids: list[int], decision: str) -> list[int]:
-    """Say what a decision would mean, and return the ids it is possible for."""
+def _preview(connection: Connection, ids: list[int], decision: str) -> dict[str, Any]:
+    """Return what a decision would mean.
+
+    Raises:
+        UnknownNameError: it is possible for none of these actions.
+    """
     with transaction(connection):
         row = connection.execute("SELECT * FROM preview_decision(%s, %s)", [ids, decision]).fetchone()
-    if row is None or not row["decidable"]:
-        return []
+    assert row is not None  # noqa: S101  # an aggregate is one row
+    if not row["decidable"]:
+        _refuse(connection, decision, ids)
+    return row
+
+
+def _say_preview(row: dict[str, Any], decision: str) -> None:
     parts = []
     if row["messages"]:
         parts.append(f"{_number(row['messages'], 'message')} to {_number(row['people'], 'person', 'people')}")
@@ -272,17 +267,18 @@ def _previewed(connection: Connection, ids: list[int], decision: str) -> list[in
             say(f"  {n:,} leave on {date.fromisoformat(day):%A %d %B %Y} at the earliest")
         for reason, n in sorted(row["refused"].items(), key=lambda item: (-item[1], item[0])):
             say(f"  {n:,} would be refused: {reason}")
-    possible: list[int] = row["decidable"]
-    return possible
 
 
 def _number(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def _say_done(decision: str, ids: list[int]) -> None:
-    if ids:
-        say(f"{_DONE[decision]}: {_named(map(str, ids))}")
+def _say_done(connection: Connection, decision: str, asked: Iterable[int], done: list[int]) -> None:
+    """Say for which actions a decision was carried out, and for which it could not be."""
+    if done:
+        say(f"{_DONE[decision]}: {_named(map(str, done))}")
+    if left := sorted(set(asked) - set(done)):
+        _refuse(connection, decision, left)
 
 
 def _named(words: Iterable[str]) -> str:
@@ -292,15 +288,8 @@ def _named(words: Iterable[str]) -> str:
     return ", ".join(every[:_MOST_NAMED]) + more
 
 
-def _refuse_others(connection: Connection, decision: str, asked: Iterable[int], done: Iterable[int]) -> None:
-    """Name the ids for which a decision was not possible, and why.
-
-    Raises:
-        UnknownNameError: there are such.
-    """
-    left = sorted(set(asked) - set(done))
-    if not left:
-        return
-    statuses = {row["action_id"]: row["status"] for row in _listed(connection, {"ids": left}, len(left))}
-    words = (f"{one} ({statuses[one]})" if one in statuses else f"{one} (no such action)" for one in left)
+def _refuse(connection: Connection, decision: str, ids: list[int]) -> NoReturn:
+    """Name the actions for which a decision is not possible, and why."""
+    statuses = {row["action_id"]: row["status"] for row in _listed(connection, {"ids": ids}, len(ids))}
+    words = (f"{one} ({statuses[one]})" if one in statuses else f"{one} (no such action)" for one in ids)
     raise UnknownNameError(f"cannot {decision} {_named(words)}")
