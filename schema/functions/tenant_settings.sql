@@ -57,6 +57,68 @@ BEGIN
 END
 $$;
 
+-- A setting's value as people read and write it.
+CREATE OR REPLACE FUNCTION setting_text(p_value jsonb, p_takes text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE p_takes
+        WHEN 'yes or no' THEN CASE p_value #>> '{}' WHEN 'true' THEN 'yes' WHEN 'false' THEN 'no' END
+        WHEN 'HH:MM' THEN left(p_value #>> '{}', 5)
+        WHEN 'days such as 1,2,3,4,5; 1 is Monday' THEN translate(p_value #>> '{}', '[]{} ', '')
+        ELSE p_value #>> '{}' END
+$$;
+
+-- What holds where nobody has set anything.
+CREATE OR REPLACE FUNCTION setting_default(p_table text, p_column text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT to_jsonb(CASE p_table WHEN 'engine_settings' THEN coalesce((SELECT d.mode FROM fleet_defaults AS d), 'review')
+                                 ELSE column_default(p_table, p_column) END)
+$$;
+
+-- Notes whatever changes in a tenant's settings, whichever way it is written: who, from what to what, and why. A tenant's
+-- first stages come with it, nobody sets them. Who is who a command says (fleet.by), whose claim it is, or who logged in.
+CREATE OR REPLACE FUNCTION note_setting() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_before constant jsonb := CASE WHEN TG_OP = 'INSERT' THEN '{}' ELSE jsonb_strip_nulls(to_jsonb(OLD)) END;
+    v_after constant jsonb := CASE WHEN TG_OP = 'DELETE' THEN '{}' ELSE jsonb_strip_nulls(to_jsonb(NEW)) END;
+    v_row constant jsonb := v_before || v_after;
+    v_by constant text := coalesce(
+        nullif(current_setting('fleet.by', true), ''),
+        CASE WHEN v_after ->> 'live_at' IS DISTINCT FROM v_before ->> 'live_at' THEN v_after ->> 'live_by' END,
+        (SELECT coalesce(p.email::text, p.id::text) FROM profiles AS p WHERE p.id = claimed_user()));
+BEGIN
+    IF TG_TABLE_NAME = 'deal_stage_config' AND TG_OP = 'INSERT' AND v_by IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO fleet_decisions (tenant_id, about, item, decision, before, after, why, decided_by, decided_at)
+    SELECT t.id, 'setting', replace(replace(l.name, 'ENGINE', k.key), 'STAGE', k.key), 'set', to_jsonb(c.before),
+           to_jsonb(c.after), nullif(current_setting('fleet.why', true), ''), coalesce(v_by, session_user), fleet_now()
+    FROM tenant_setting_list() AS l
+    JOIN tenants AS t ON t.id = (v_row ->> 'tenant_id')::uuid    -- not of one that is just being deleted
+    CROSS JOIN LATERAL (SELECT coalesce(v_row ->> l.key_column, '') AS key) AS k
+    CROSS JOIN LATERAL (
+        SELECT setting_text(coalesce(v_before -> l.column_name, d.value), l.takes) AS before,
+               setting_text(coalesce(v_after -> l.column_name, d.value), l.takes) AS after
+        FROM (SELECT setting_default(l.table_name, l.column_name) AS value) AS d) AS c
+    WHERE l.table_name = TG_TABLE_NAME AND c.before IS DISTINCT FROM c.after;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER calendar_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON tenant_calendar FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE OR REPLACE TRIGGER delivery_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON tenant_delivery FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE OR REPLACE TRIGGER engine_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON engine_settings FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE OR REPLACE TRIGGER stage_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON deal_stage_config FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE OR REPLACE TRIGGER quota_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON tenant_quotas FOR EACH ROW EXECUTE FUNCTION note_setting();
+
 -- A tenant's settings as they hold now, in the order of the list; is_set tells those that somebody has set.
 CREATE OR REPLACE FUNCTION show_tenant_settings(p_tenant_id uuid) RETURNS TABLE (
     name text, value text, is_set boolean, settable boolean, takes text, meaning text
@@ -79,20 +141,11 @@ BEGIN
             EXECUTE format('SELECT to_jsonb(x) FROM %I AS x WHERE x.tenant_id = $1 AND ($2 IS NULL OR to_jsonb(x) ->> $3 = $2)',
                            v_setting.table_name) INTO v_row USING p_tenant_id, v_key, v_setting.key_column;
             name := replace(replace(v_setting.name, 'ENGINE', coalesce(v_key, '')), 'STAGE', coalesce(v_key, ''));
-            value := CASE jsonb_typeof(v_row -> v_setting.column_name)
-                WHEN 'array' THEN (SELECT string_agg(e, ',') FROM jsonb_array_elements_text(v_row -> v_setting.column_name) AS e)
-                ELSE v_row ->> v_setting.column_name END;
-            is_set := value IS NOT NULL;
-            IF value IS NULL THEN
-                value := CASE v_setting.table_name
-                    WHEN 'engine_settings' THEN engine_mode(p_tenant_id, v_key)
-                    WHEN 'tenant_quotas' THEN tenant_quota(p_tenant_id, v_setting.column_name)::text
-                    ELSE btrim(column_default(v_setting.table_name, v_setting.column_name), '{}') END;
-            END IF;
-            value := CASE v_setting.takes
-                WHEN 'yes or no' THEN CASE value WHEN 'true' THEN 'yes' ELSE 'no' END
-                WHEN 'HH:MM' THEN left(value, 5)
-                ELSE value END;
+            is_set := v_row ->> v_setting.column_name IS NOT NULL;
+            value := CASE
+                WHEN is_set THEN setting_text(v_row -> v_setting.column_name, v_setting.takes)
+                WHEN v_setting.table_name = 'tenant_quotas' THEN tenant_quota(p_tenant_id, v_setting.column_name)::text
+                ELSE setting_text(setting_default(v_setting.table_name, v_setting.column_name), v_setting.takes) END;
             settable := v_setting.pattern IS NOT NULL;
             takes := v_setting.takes;
             meaning := v_setting.meaning;
@@ -127,7 +180,7 @@ BEGIN
 END
 $$;
 
--- Sets a tenant's settings, all of them or none, notes who changed which, and returns those that changed.
+-- Sets a tenant's settings, all of them or none, and returns those that changed; who changed them is noted.
 -- p_values: {name: text}; an empty text sets back to what holds where nobody has said anything.
 CREATE OR REPLACE FUNCTION set_tenant_settings(p_tenant_id uuid, p_values jsonb, p_by text, p_why text)
 RETURNS TABLE (name text, before text, after text)
@@ -143,6 +196,7 @@ DECLARE
     v_row record;
     v_rule text;
 BEGIN
+    PERFORM set_config('fleet.by', p_by, true), set_config('fleet.why', coalesce(p_why, ''), true);  -- for note_setting
     FOR v_name, v_value IN SELECT e.key, btrim(e.value) FROM jsonb_each_text(p_values) AS e LOOP
         SELECT * INTO v_place FROM tenant_setting_named(p_tenant_id, v_name);
         IF v_place.pattern IS NULL THEN
@@ -188,16 +242,10 @@ BEGIN
         END;
     END LOOP;
 
+    PERFORM set_config('fleet.by', '', true), set_config('fleet.why', '', true);
     RETURN QUERY
-    WITH changed AS (
-        SELECT s.name, v_before ->> s.name AS before, s.value AS after FROM show_tenant_settings(p_tenant_id) AS s
-        WHERE s.value IS DISTINCT FROM v_before ->> s.name
-    ), noted AS (
-        INSERT INTO fleet_decisions (tenant_id, about, item, decision, before, after, why, decided_by, decided_at)
-        SELECT p_tenant_id, 'setting', c.name, 'set', to_jsonb(c.before), to_jsonb(c.after), p_why, p_by, fleet_now()
-        FROM changed AS c
-    )
-    SELECT c.name, c.before, c.after FROM changed AS c;
+    SELECT s.name, v_before ->> s.name, s.value FROM show_tenant_settings(p_tenant_id) AS s
+    WHERE s.value IS DISTINCT FROM v_before ->> s.name;
 END
 $$;
 
@@ -212,9 +260,9 @@ AS $$
     ORDER BY d.id DESC LIMIT p_limit
 $$;
 
-REVOKE ALL ON FUNCTION tenant_setting_list(), column_default(text, text), show_tenant_settings(uuid),
-    tenant_setting_named(uuid, text), set_tenant_settings(uuid, jsonb, text, text), tenant_setting_history(uuid, integer)
-    FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenant_setting_list(), column_default(text, text), show_tenant_settings(uuid),
-    tenant_setting_named(uuid, text), set_tenant_settings(uuid, jsonb, text, text), tenant_setting_history(uuid, integer)
-    TO service_role;
+REVOKE ALL ON FUNCTION tenant_setting_list(), column_default(text, text), setting_text(jsonb, text),
+    setting_default(text, text), note_setting(), show_tenant_settings(uuid), tenant_setting_named(uuid, text),
+    set_tenant_settings(uuid, jsonb, text, text), tenant_setting_history(uuid, integer) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION tenant_setting_list(), column_default(text, text), setting_text(jsonb, text),
+    setting_default(text, text), show_tenant_settings(uuid), tenant_setting_named(uuid, text),
+    set_tenant_settings(uuid, jsonb, text, text), tenant_setting_history(uuid, integer) TO service_role;

@@ -114,6 +114,28 @@ def test_an_engine_that_is_set_to_automatic_says_who_took_it_live(crm: Crm, nort
     assert (row["mode"], row["live_by"]) == ("automatic", "olive")
 
 
+def test_a_setting_that_changes_another_way_is_noted_as_well(crm: Crm, northwind: UUID, database_url: str) -> None:
+    user = crm.profile(northwind, email="una@northwind.example")
+    with crm.connection.transaction():
+        crm.connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [json.dumps({"sub": str(user)})])
+        crm.connection.execute("SET LOCAL ROLE authenticated")
+        crm.connection.execute("INSERT INTO tenant_delivery (tenant_id, paused) VALUES (%s, true)", [northwind])
+        crm.connection.execute("UPDATE deal_stage_config SET max_follow_ups = 1 WHERE stage = 'lead'")
+    crm.mode(northwind, "quotes", "review")
+    fleet(database_url, "go-live", "Northwind", "--engine", "quotes", "--by", "olive")
+    history = json.loads(fleet(database_url, "settings", "history", "--tenant", "Northwind", "--json").stdout)
+    said = {(row["name"], row["before"], row["after"], row["decided_by"]) for row in history}
+    assert {
+        ("paused", "no", "yes", "una@northwind.example"),
+        ("deals.lead.max_follow_ups", "5", "1", "una@northwind.example"),
+        ("quotes.mode", "automatic", "review", crm.connection.info.user),
+        ("quotes.mode", "review", "automatic", "olive"),
+    } == said
+    crm.execute(
+        "DELETE FROM tenants WHERE id = %s", northwind
+    )  # with all that was set, and nobody is stopped by a note
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
