@@ -11,11 +11,14 @@
 --                            that means for their subjects
 --   NAME_answered(message, action, judgement)   a person answered the action's e-mail: what that means for its subject
 --
--- Two more are there where an engine has something to say:
+-- More are there where an engine has something to say:
 --
 --   NAME_refused()                  what it cannot do until a person mends it, for `fleet status`
 --   NAME_heard(message, judgement)  a person wrote a mail that answers none of ours: what that means for what we write to
 --                                   this mailbox; returns the subjects whose series it holds or ends
+--   NAME_found(tenant, text, id)    what of it a text or an id names, in one tenant or (NULL) in any, for `fleet explain`:
+--                                   kind, tenant_id, item, subject (what its actions are about) and a name
+--   NAME_explained(tenant, item)    how that stands, what comes next and what was: at, tense (now, next, past) and what
 --
 -- The batch belongs to the Python side; an engine whose batch is all SQL calls it run_NAME_batch.
 

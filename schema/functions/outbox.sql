@@ -27,6 +27,7 @@ BEGIN
     LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
     LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(destination.address)
+                               AND (s.engines IS NULL OR a.engine = ANY (s.engines))
     LEFT JOIN LATERAL contact_away_until(a.tenant_id, a.contact_id) AS away (until) ON a.kind = 'email'
     LEFT JOIN LATERAL (
         SELECT v.* FROM (VALUES
@@ -265,37 +266,11 @@ BEGIN
 END
 $$;
 
--- What an operator does with an action by hand: approve a suggestion, cancel one that has not left, retry
--- one that failed or died. Returns the ids it changed.
-CREATE OR REPLACE FUNCTION decide_actions(p_ids bigint[], p_decision text) RETURNS SETOF bigint
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    IF p_decision NOT IN ('approve', 'cancel', 'retry') THEN
-        RAISE EXCEPTION 'decision is %, it must be approve, cancel or retry', p_decision
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN QUERY
-    UPDATE scheduled_actions AS a SET
-        status = CASE p_decision WHEN 'cancel' THEN 'cancelled' ELSE 'scheduled' END,
-        reason = CASE p_decision WHEN 'cancel' THEN 'cancelled by an operator' END,
-        code = CASE p_decision WHEN 'cancel' THEN 'operator' END,
-        attempts = CASE p_decision WHEN 'retry' THEN 0 ELSE a.attempts END,
-        run_at = CASE p_decision WHEN 'cancel' THEN a.run_at ELSE greatest(a.run_at, fleet_now()) END
-    WHERE a.id = ANY (p_ids)
-      AND a.status = ANY (CASE p_decision
-          WHEN 'approve' THEN ARRAY['suggested']
-          WHEN 'cancel' THEN ARRAY['suggested', 'scheduled', 'failed', 'dead']
-          ELSE ARRAY['failed', 'dead'] END)
-    RETURNING a.id;
-END
-$$;
-
 REVOKE ALL ON FUNCTION action_guards(bigint[]), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
     tell_engines(), cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
-    recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+    recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION action_guards(bigint[]), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
     cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
-    recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+    recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     TO service_role;

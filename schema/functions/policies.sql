@@ -32,7 +32,7 @@ BEGIN
                                      'UPDATE (actioned, actioned_at, action_taken, action_result)'),
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
-        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL)
+        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -46,6 +46,9 @@ BEGIN
                        'USING (tenant_id = (SELECT current_tenant_id())) '
                        'WITH CHECK (tenant_id = (SELECT current_tenant_id()))', v_table);
     END LOOP;
+
+    -- Who decided what is evidence against everybody: nobody changes it, not even the workers.
+    REVOKE UPDATE, DELETE ON fleet_decisions FROM service_role;
 
     -- With a quote that was sent its history would go; people note calls, and the fleet what it does itself.
     DROP POLICY IF EXISTS fleet_only_drafts ON quotes;
@@ -73,7 +76,8 @@ BEGIN
         JOIN pg_depend AS d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
-            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults')
+            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
+            'fleet_decisions')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;

@@ -35,6 +35,7 @@ USERS = {
             "operator_stops",
             "crm_words",
             "tenant_quotas",
+            "fleet_decisions",
         ),
         "",
     ),

@@ -154,6 +154,18 @@ def test_beside_a_crm_the_other_engines_find_their_work_too(supabase: str) -> No
         assert crm.templates() == {"feedback_request": 1, "compliance_reminder": 1}
 
 
+def test_beside_a_crm_what_it_has_is_found_and_explained(supabase: str) -> None:
+    migrate(supabase)
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        connection.execute("ALTER TABLE deals ADD gone text, ADD meaning integer, ADD most text")  # as ours are called
+        crm.run("deals")
+        for text, kind in (("lead 100", "deal"), ("o-1", "order"), ("ANN@acme.example", "address")):
+            [item] = crm.read("explain_find", None, text)
+            assert item["kind"] == kind
+            assert crm.read("explain_item", *(item[name] for name in ("engine", "tenant_id", "item", "subject")))
+
+
 def test_beside_a_crm_that_shuts_the_workers_out_they_get_in_and_are_taken_out_again(supabase: str) -> None:
     """Plain PostgreSQL: no grants for service_role, and row-level security that knows nothing of it."""
     with connect(supabase) as connection:

@@ -101,6 +101,7 @@ def company(crm: Crm, name: str) -> Company:
         tenant,
     )
     crm.execute("INSERT INTO provider_usage VALUES (%s, 'apollo', %s, 1)", tenant, NOW)
+    crm.read("add_suppression", tenant, "never@acme.example", None, "us", "asked by phone")  # notes a decision
     crm.execute(
         "INSERT INTO merge_decisions (tenant_id, queue_id, contact_id, field, proposed, decision, decided_at)"
         " VALUES (%s, %s, %s, 'title', 'CTO', 'rejected', %s)",

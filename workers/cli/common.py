@@ -20,15 +20,27 @@ from workers.engines.registry import all_engines, engine_named
 from workers.errors import ConfigurationError, UnknownNameError
 from workers.runtime.dispatch import Report, run_engine
 from workers.settings import database_url, settings
-from workers.terminal import err, say
+from workers.terminal import err, say, visible
 
 logger = logging.getLogger(__name__)
 
+
+def engine_names(incomplete: str) -> list[str]:
+    """Return the engines' names that a shell may complete to."""
+    return completing(incomplete, all_engines())
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="UUID|NAME", help="Only this tenant.")]
+OneEngine = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Only this engine.", autocompletion=engine_names)
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="its id or name")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; default: the user of this shell.")]
+Why = Annotated[str, typer.Option("--why", help="Why; kept with who decided it and when.")]
+WhyIfAny = Annotated[str | None, typer.Option("--why", help="Why; kept with who decided it and when.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Now = Annotated[
     str | None, typer.Option("--now", metavar="ISO8601", help="Let it be this instant; UTC without an offset.")
 ]
@@ -74,11 +86,6 @@ def chosen_tenant(connection: Connection, text: str | None) -> UUID | None:
     return None if text is None else tenant_named(connection, text)
 
 
-def engine_names(incomplete: str) -> list[str]:
-    """Return the engines' names that a shell may complete to."""
-    return completing(incomplete, all_engines())
-
-
 def chosen_engine(name: str | None) -> str | None:
     """Return the engine that an option names, None for all of them.
 
@@ -113,8 +120,30 @@ def decider(by: str | None) -> str:
         return f"user {os.geteuid()}"
 
 
-def instant_of(text: str | None) -> datetime | None:
-    """Return what was written after --now.
+def reason_of(why: str) -> str:
+    """Return a reason without the spaces around it.
+
+    Raises:
+        UnknownNameError: nothing is left of it.
+    """
+    if not why.strip():
+        raise UnknownNameError("--why is empty: a decision needs a reason")
+    return why.strip()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, unless --yes has answered already; everything but yes ends the command with exit code 1."""
+    if not yes:
+        typer.confirm(visible(question), abort=True)
+
+
+def say_total(shown: int, total: int) -> None:
+    """Say how many rows a table shows of how many there are: `50 of 1,112`."""
+    say(f"{shown:,} of {total:,}" if total else "none")
+
+
+def instant_of(text: str | None, option: str = "--now") -> datetime | None:
+    """Return the instant that was written after an option, in UTC where it says no offset.
 
     Raises:
         UnknownNameError: it is no ISO 8601 instant.
@@ -124,13 +153,18 @@ def instant_of(text: str | None) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise UnknownNameError(f"--now {text!r} is no ISO 8601 instant such as 2026-03-02T09:00:00+00:00") from None
+        raise UnknownNameError(f"{option} {text!r} is no ISO 8601 instant such as 2026-03-02T09:00:00+00:00") from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def moment(instant: datetime) -> str:
     """Return an instant for people, in the timetable's zone: `Mon 02 Mar 2026 09:00 UTC`."""
     return f"{instant.astimezone(settings().time_zone):%a %d %b %Y %H:%M %Z}"
+
+
+def minute(instant: datetime) -> str:
+    """Return an instant for a narrow column, in the timetable's zone: `2026-03-02 09:00`."""
+    return f"{instant.astimezone(settings().time_zone):%Y-%m-%d %H:%M}"
 
 
 def text_of(action: dict[str, Any]) -> Text:

@@ -52,16 +52,18 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Tex
     """Fill a template: its first line is the subject, the rest the text.
 
     A value cannot begin a line of its own: line ends inside it become spaces, unless the template asks for them with
-    the filter `lines`. A blank value counts as missing.
+    the filter `lines`. A blank value counts as missing. What a person edited goes out as it was written.
 
     Args:
         template: the name of a file in one of the template folders, without its ending.
-        variables: what the engine wrote into the action.
+        variables: what the engine wrote into the action; edited is {"subject", "body"}, a person's own words.
         tenant_name: who the message comes from.
 
     Raises:
         jinja2.TemplateError: the template does not exist, misses a variable, cannot use one, or never ends.
     """
+    if (edited := variables.get("edited")) is not None:
+        return Text(" ".join(edited["subject"].split()), edited["body"].strip() + "\n")
     try:
         values = _tamed({**variables, "tenant": tenant_name})
         filled = _environment().get_template(f"{template}.txt.j2").render(values)
