@@ -30,8 +30,9 @@ _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
     r"|(?:many |kind |best |warm )?(?:thanks|thank you|regards|greetings|wishes|cheers|sincerely|yours \w+)"
-    r"(?: (?:very much|so much|again|in advance|and|for (?:your|the|getting back|reaching)\b[^.!?]{0,40}))*"
-    r"[ ,]*(?:kind |best |warm )?(?:regards|greetings|wishes)?[ ,]*\w{0,20})\W*",
+    # "for the" may be read as its own end or as part of what was thanked for, so only a few are tried.
+    r"(?: (?:very much|so much|again|in advance|and|for (?:your|the|getting back|reaching)\b[^.!?]{0,40})){0,4}"
+    r"[ ,]*+(?:kind |best |warm )?(?:regards|greetings|wishes)?[ ,]*+\w{0,20})\W*",
     re.IGNORECASE,
 )
 # What writers beg pardon for is their own: "Sorry for the late reply."
