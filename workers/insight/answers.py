@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from workers.insight.language import UNDERSTOOD
 from workers.insight.phrases import load
+from workers.insight.subjects import unmarked
 from workers.insight.tokens import sentences_of
 
 __all__ = ["Answer", "AnswerKind", "kind_of_answer", "outrage"]
@@ -31,7 +32,6 @@ _LETTERS: Final = str.maketrans(
 _NEAR: Final = 30  # characters before an expression in which a negation turns it
 _PART: Final = re.compile(r"<([A-Z]+)>")
 _WORD: Final = re.compile(r"[a-z]+")
-_ANSWERED: Final = re.compile(r"\s*(?:re|aw|antw|sv|vs|r|rif|wg|fwd?|odp|tr)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _ASKS: Final = re.compile(
     r"[?？]\W*$|^(?:please )?(?:let me know|tell me|advise|confirm) (?:if|whether|when|how|what|which|who|where)\b"
     r"|^(?:can|could|would|will) you\b"
@@ -128,7 +128,7 @@ def kind_of_answer(text: str, subject: str, language: str) -> Answer:
     Returns:
         The kind. Who refuses one thing and accepts another gives no answer that a machine could act on: other.
     """
-    own_subject = "" if _ANSWERED.match(subject) else subject.strip()
+    own_subject = "" if unmarked(subject)[0] else subject.strip()
     sentences = [
         (_fold(sentence), sentence)
         for sentence in (own_subject[:_LONGEST_SENTENCE], *sentences_of(text[:_READ]))
