@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from workers.db.session import REFUSALS, Connection, transaction
 from workers.errors import first_line
 from workers.inbound.answers import answered_subject, candidates, senders
-from workers.inbound.charsets import clean
+from workers.insight.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 _LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
-_MOST_JUDGED: Final = 20_000
 _FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
 _OUTRAGED: Final = -0.8  # the score of who is strongly unhappy in a language of which no more is understood
 
@@ -218,7 +217,7 @@ def _judgement(parsed: Parsed) -> dict[str, Any]:
 def _judged(parsed: Parsed) -> dict[str, Any]:
     sender = parsed.senders[0]
     shown = f"{sender.name} <{sender.address}>" if sender.name else sender.address
-    words = split_reply(parsed.text[:_MOST_JUDGED], (parsed.html or "")[:_MOST_JUDGED], shown).text
+    words = split_reply(parsed.text, parsed.html, shown).text
     language = detect_language(words)
     answer = kind_of_answer(words, parsed.subject, language)
     # That somebody wants no more mail is no complaint about what was delivered.
