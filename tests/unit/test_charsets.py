@@ -1,8 +1,10 @@
 """If these fail, a customer's words arrive as signs that nobody can read."""
 
+import codecs
+
 import pytest
 
-from workers.inbound.charsets import decode
+from workers.insight.charsets import decode
 
 RUSSIAN = "Спасибо, мы принимаем ваше предложение."
 JAPANESE = "見積もりを承認します。よろしくお願いいたします。"
@@ -134,3 +136,7 @@ def test_nothing_that_the_database_refuses_comes_out() -> None:
         text = decode(b"\xed\xa0\x80 +2AA- \x00\xd8", label).text
         assert text.encode().decode() == text
         assert "\0" not in text
+
+
+def test_marks_of_unicode_without_end_are_read_like_one() -> None:
+    assert decode(codecs.BOM_UTF8 * 10_000 + "Grüße".encode(), "utf-8").text.strip("\ufeff") == "Grüße"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any, Final, NamedTuple
 
-from workers.inbound.charsets import decode
+from workers.insight.charsets import decode
 from workers.inbound.mime import Parameters, parameters
 
 # More than that nobody types; the whole of it would only be carried around.

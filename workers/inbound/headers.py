@@ -9,7 +9,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
-from workers.inbound.charsets import clean, decode
+from workers.insight.charsets import clean, decode
 
 _LONGEST_TEXT: Final = 2_000
 _LONGEST_NAME: Final = 500

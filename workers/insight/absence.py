@@ -69,11 +69,12 @@ def is_away(subject: str, text: str) -> bool:
 
 
 def written_on(message: Message) -> date | None:
-    """The day of a mail's Date header, in its own zone; None if it has none."""
+    """The day of a mail's Date header, in its own zone; None if it has none, or one beyond all calendars."""
     try:
-        return parsedate_to_datetime(header(message, "Date")).date()
+        day = parsedate_to_datetime(header(message, "Date")).date()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+    return day if date.min + _LONGEST_ABSENCE < day < date.max - _LONGEST_ABSENCE else None
 
 
 def returns_on(message: Message, text: str, sent_on: date) -> date | None:

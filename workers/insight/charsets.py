@@ -124,7 +124,7 @@ def _decoded(content: bytes, codec: str | None) -> Decoded:
 def _marked_unicode(content: bytes, codec: str | None) -> Decoded | None:
     """The text behind a byte order mark, or of a label with two or four bytes a letter that has them."""
     if content.startswith(codecs.BOM_UTF8):
-        return _decoded(content[len(codecs.BOM_UTF8) :], "utf-8")
+        return _unlabelled(content[len(codecs.BOM_UTF8) :])
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if marked or (codec and codec.startswith(("utf-16", "utf-32")) and b"\0" in content):
         text = _strict(content, codec if codec and not marked else "utf-16")
