@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any, Final, NamedTuple
 
-from workers.insight.charsets import decode
 from workers.inbound.mime import Parameters, parameters
+from workers.insight.charsets import decode
 
 # More than that nobody types; the whole of it would only be carried around.
 _LONGEST_BODY: Final = 1_000_000

@@ -15,11 +15,11 @@ from psycopg.types.json import Jsonb
 from workers.db.session import REFUSALS, Connection, transaction
 from workers.errors import first_line
 from workers.inbound.answers import answered_subject, candidates, senders
-from workers.insight.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
 from workers.insight.bounces import Failure
+from workers.insight.charsets import clean
 from workers.insight.language import UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment

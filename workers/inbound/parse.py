@@ -9,10 +9,10 @@ from email.message import Message
 from typing import Final
 
 from workers.inbound.bodies import Bodies, read_bodies
-from workers.insight.charsets import clean
 from workers.inbound.headers import Headers, Mailbox
 from workers.inbound.mime import MAX_BYTES, HostileError, read_parts
 from workers.insight.bounces import returned_message_ids
+from workers.insight.charsets import clean
 from workers.insight.machine_mail import Judgement, classify_message
 
 _MOST_REFERENCES: Final = 100
