@@ -41,4 +41,4 @@ def test_whom_a_bounce_did_not_reach_is_known(found: list[Case]) -> None:
         case.mail.judgement for case in found if isinstance(case.mail, Parsed) and case.mail.judgement.kind == "bounce"
     ]
 
-    assert all(judgement.recipient for judgement in bounces)
+    assert all(failure.recipient for judgement in bounces for failure in judgement.failures)

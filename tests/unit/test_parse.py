@@ -159,7 +159,8 @@ def test_a_bounce_names_the_message_that_it_carries_back() -> None:
     mail = read(bounce("<action.1@x.example>", "ann@acme.example", "5.1.1"))
 
     assert "Message-ID: <action.1@x.example>" in mail.enclosed
-    assert (mail.judgement.kind, mail.judgement.hard, mail.judgement.recipient) == ("bounce", True, "ann@acme.example")
+    [failure] = mail.judgement.failures
+    assert (mail.judgement.kind, failure.recipient, failure.fault.whose) == ("bounce", "ann@acme.example", "address")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,9 @@ def test_no_bytes_raise_and_no_text_hurts_the_database(raw: bytes) -> None:
                 texts = [mail.message_id, mail.in_reply_to or "", *mail.references, *mail.answers, mail.enclosed]
                 texts += [text or "" for sender in mail.senders for text in sender]
                 texts += [*mail.to, *mail.delivered_to, *mail.lists, mail.subject, mail.text, mail.html or ""]
-                texts += [*mail.headers.values(), mail.judgement.recipient or "", mail.judgement.status or ""]
+                failures = mail.judgement.failures
+                texts += [text or "" for one in failures for text in (one.recipient, one.status, one.said)]
+                texts += mail.headers.values()
                 assert all(map(storable, texts))
             case SetAside() as aside:
                 assert aside.reason

@@ -49,25 +49,6 @@ class Judgement:
     failures: tuple[Failure, ...] = ()
     returns_on: date | None = None
 
-    @property
-    def hard(self) -> bool | None:
-        """For a bounce, whether an address is dead; else None."""
-        return any(failure.fault.whose == "address" for failure in self.failures) if self.kind == "bounce" else None
-
-    @property
-    def recipient(self) -> str | None:
-        """The address that failed or complained, folded: a dead one before others; None if nothing says so."""
-        return self._first.recipient if self._first else None
-
-    @property
-    def status(self) -> str | None:
-        """The status code of that failure ("5.1.1"), or None."""
-        return self._first.status if self._first else None
-
-    @property
-    def _first(self) -> Failure | None:
-        return min(self.failures, key=lambda failure: failure.fault.whose != "address", default=None)
-
 
 def classify_message(message: Message) -> Judgement:
     """Judge whether a mail is a person's, or a machine's and which.
