@@ -11,6 +11,8 @@ from email.policy import compat32
 from itertools import islice
 from typing import Final, NamedTuple
 
+from workers.insight.charsets import NO_CHARSETS
+
 MAX_BYTES: Final = 25 * 1024 * 1024
 # Of one head, and of the heads of all parts together.
 _MOST_HEADERS: Final = 2_000
@@ -41,8 +43,6 @@ _ESCAPED: Final = re.compile(r"\\(.)")
 _TOKEN: Final = re.compile(r"[\w.+-]*+")
 _CHARSET: Final = re.compile(r"\bcharset[*0]*+\s*+=\s*+(\"[^\"]*+\"?|[^;]*+)", re.IGNORECASE)
 _CHARSET_NAME: Final = re.compile(r"[\w.:+()-]{1,60}+\Z", re.ASCII)
-# The standard library would decode with whatever a mail names: these are meant for program text, or quadratic.
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicodeescape", "rawunicodeescape"})
 _NOT_BASE64: Final = re.compile(rb"[^\w+/=\s-]|\w[ \t]++\w")
 _BLANKS_AT_END: Final = re.compile(rb"(?<![ \t])[ \t]++\n")
 _SEEN_OF_BASE64: Final = 2_000
@@ -252,5 +252,6 @@ def _add_field(message: Message, field: re.Match[bytes]) -> None:
 def _safe_charset(parameter: re.Match[str]) -> str:
     """A charset's name in plain form; nothing if it is none."""
     name = parameter[1].strip('" \t').rpartition("'")[2]
-    codec = re.sub(r"[-_ ]", "", name.lower())
-    return f'charset="{name}"' if _CHARSET_NAME.match(name) and codec not in _NO_CHARSETS else ""
+    # The standard library would decode with whatever codec a mail names, in any spelling.
+    codec = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return f'charset="{name}"' if _CHARSET_NAME.match(name) and codec not in NO_CHARSETS else ""

@@ -16,7 +16,7 @@ from workers.insight.phrases import load
 from workers.insight.subjects import unmarked
 from workers.insight.tokens import sentences_of
 
-__all__ = ["Answer", "AnswerKind", "kind_of_answer", "outrage"]
+__all__ = ["Answer", "kind_of_answer", "outrage"]
 
 AnswerKind = Literal["opt_out", "refusal", "acceptance", "question", "other", "unreadable"]
 

@@ -7,6 +7,7 @@ Domino, IMail and many more), with the original enclosed, quoted below or left o
 import re
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.addresses import addresses_in, fold_address
@@ -18,7 +19,7 @@ from workers.insight.phrases import load
 from workers.insight.ses_notices import Notice, Refusal, read_notice
 from workers.insight.wording import Phrases, fold_words
 
-__all__ = ["Bounce", "Failure", "is_daemon", "read_bounce", "returned_message_ids"]
+__all__ = ["Failure", "is_daemon", "read_bounce", "returned_message_ids"]
 
 _WORDS: Final = load("bounces")
 _DAEMONS: Final = frozenset(_WORDS["daemons"])
@@ -151,6 +152,8 @@ def _from_a_machine(message: Message, text: str) -> bool:
     )
 
 
+# Asked for several times of each mail.
+@lru_cache(256)
 def _local_part(sender: str) -> str:
     return fold_address(sender).partition("@")[0].strip("<> \"'")
 

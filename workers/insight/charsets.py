@@ -34,8 +34,9 @@ _SPELLINGS: Final = (
     (re.compile(r"^mac-cyrillic$"), "mac_cyrillic"),
     (re.compile(r"^(?:utf8mb4|unicode)$"), "utf-8"),
 )
-# Codecs that belong to no mail: quadratic, or meant for program text.
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+"""Codecs that belong to no mail: quadratic, or meant for program text."""
+
 # One byte, one letter: such a charset decodes anything, so that it does proves nothing.
 _SINGLE_BYTE: Final = re.compile(r"cp(?:12|4|8)\d+|iso8859-\d+|koi8-\w|mac-\w+")
 # The charsets in which unlabelled mail is found, each with letters that no text of its language goes without.
@@ -103,7 +104,7 @@ def _codec(label: str | None) -> str | None:
         return None
     with suppress(LookupError, ValueError):
         codec = codecs.lookup(name).name
-        if codec not in _NO_CHARSETS:
+        if codec not in NO_CHARSETS:
             bytes(4).decode(codec)  # base64 and its like are codecs, but not of text
             return _SUPERSETS.get(codec, codec)
     return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from workers.insight.phrases import load
-from workers.insight.wording import Phrases, fold_words
+from workers.insight.wording import LINK, Phrases, fold_words
 
 __all__ = ["Command", "Fault", "Whose", "read_codes", "whose_fault"]
 
@@ -22,7 +22,6 @@ _PERMANENT: Final = 5  # the first digit of a reply that will never change (RFC 
 _NEARBY: Final = 30  # characters: three or four words
 # "Remote server returned unknown recipient or mailbox unavailable": Exchange Online does not say which.
 _VAGUE: Final = frozenset({"5.1.351", "5.1.0"})
-_LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
 # "550-5.7.1 one half of it\n550 5.7.1 the other": the codes would stand between the words.
 _REPEATED_CODE: Final = re.compile(r"\b[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}\b)?")
 _CODE: Final = re.compile(r"(?<![\w.#/-])(?<!\w:)(?P<code>[45][0-5]\d)(?=[\s,;:-]|$)")
@@ -139,7 +138,7 @@ def read_codes(text: str) -> tuple[int | None, str | None]:
     Returns:
         (550, "5.1.1"); None for what is missing. Of several enhanced codes the first one of the reply's class.
     """
-    text = _LINK.sub(" ", text[:_LONGEST])
+    text = LINK.sub(" ", text[:_LONGEST])
     code = _CODE.search(text)
     found = [match["enhanced"] for match in _ENHANCED.finditer(text)]
     fitting = [enhanced for enhanced in found if code is None or enhanced[0] == code["code"][0]]

@@ -7,7 +7,8 @@ __all__ = ["FORWARD_MARKS", "REPLY_MARKS", "unmarked"]
 
 REPLY_MARKS: Final = frozenset(map(str.casefold, (
     "re", "r", "ré", "rép", "aw", "antw", "sv", "vs", "rif", "res", "resp", "odp", "ynt", "vá", "bls", "atb", "er",
-    "ha", "απ", "σχετ", "ответ", "отв", "відп", "השב", "رد", "回复", "答复", "回覆", "答覆", "返信", "회신", "답장", "ตอบ",
+    "ha", "απ", "σχετ", "ответ", "отв", "відп", "השב", "رد", "ตอบ", "回复", "答复", "回覆", "答覆", "返信", "회신",
+    "답장",
 )))  # fmt: skip
 FORWARD_MARKS: Final = frozenset(map(str.casefold, (
     "fw", "fwd", "wg", "tr", "vb", "vl", "rv", "i", "enc", "doorst", "pd", "fs", "trs", "ilt", "İLT", "πρθ", "пересл",
