@@ -10,7 +10,14 @@ from workers.insight.bounces import returned_message_ids
 from workers.insight.machine_mail import Judgement, classify_message
 
 
-def report(diagnostic: str, *, action: str = "failed", status: str = "5.0.0", said: str = "") -> Message:
+def report(
+    diagnostic: str,
+    *,
+    action: str = "failed",
+    status: str = "5.0.0",
+    said: str = "",
+    reporter: str = "mx.northwind.example",
+) -> Message:
     """A report after RFC 3464."""
     return message_from_string(
         f"""\
@@ -31,7 +38,7 @@ Sorry.
 --b
 Content-Type: message/delivery-status
 
-Reporting-MTA: dns; mx.northwind.example
+Reporting-MTA: dns; {reporter}
 
 Final-Recipient: rfc822; {ANN}
 Action: {action}
@@ -76,6 +83,13 @@ def test_unknown_user_after_the_message_itself_is_a_filters_word() -> None:
     said = f"<{ANN}>: host mx said: 550 Unknown user {ANN} (in reply to end of DATA command)"
     judgement = classify_message(report(f"smtp; 550 Unknown user {ANN}", said=said))
     assert (judgement.kind, given_up(judgement)) == ("bounce", [])
+
+
+def test_a_rule_of_the_receivers_that_says_unknown_gives_no_address_up() -> None:
+    said = "smtp; 550 5.1.1 Mailbox does not exist"
+    assert given_up(classify_message(report(said))) == [ANN]
+    (failure,) = classify_message(report(said, reporter="inbound-smtp.eu-west-1.amazonaws.com")).failures
+    assert (failure.recipient, failure.fault.whose) == (ANN, "message")
 
 
 def test_what_is_told_to_people_does_not_overrule_the_servers_words() -> None:

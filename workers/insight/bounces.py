@@ -44,6 +44,10 @@ _MOST_IDS: Final = 100
 _DELAY: Final = Fault("moment", "delayed, and still being tried")
 _PASSED: Final = Fault("moment", "not delivered, and said to pass")
 _PROGRAM: Final = Fault("moment", "trouble at the receiver")
+_BY_RULE: Final = Fault("message", "refused by a rule of the receiver")
+# Where Amazon SES takes mail in it keeps no mailboxes: what it refuses, a receipt rule of the domain's owner refuses,
+# and "Mailbox does not exist" is one of the answers to choose from (its developer guide, "Return bounce response").
+_RULE_KEEPER: Final = re.compile(r"inbound-smtp\.[\w-]{1,30}\.amazonaws\.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,8 @@ def _reported_fault(report: Report, entry: str, code: int | None, status: str | 
     if code is None and report.origin not in ("", "smtp") and status == "5.0.0":
         status = None  # a server that speaks for itself needs no code, and this is none
     fault = whose_fault(code, status, said, command=command)
+    if fault.whose == "address" and _RULE_KEEPER.fullmatch(report.reporter):
+        return _BY_RULE
     if fault.known or not report.diagnostic:
         return fault
     # What is told to people is more general than what a server said: it may explain, and gives no address up.
