@@ -155,6 +155,10 @@ def test_a_text_that_no_blank_line_parts_from_the_headers_is_the_text() -> None:
     assert read(HEAD + b"a line that is no header\nX-Mailer: Pine\n\nHello\n").text == "Hello\n"
 
 
+def test_a_mail_that_was_saved_as_unicode_text_is_read() -> None:
+    assert read((HEAD + b"\nHello\n").decode().encode("utf-16")).text == "Hello\n"
+
+
 def test_a_bounce_names_the_message_that_it_carries_back() -> None:
     mail = read(bounce("<action.1@x.example>", "ann@acme.example", "5.1.1"))
 

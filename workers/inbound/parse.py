@@ -1,7 +1,7 @@
 """From the bytes of a mail to what the fleet keeps of it, or to the reason why it cannot be taken."""
 
 import hashlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,6 +127,8 @@ def _lines(raw: bytes) -> bytes:
     """The mail with one kind of line end, and without the byte order mark of a text file."""
     if reason := too_large(len(raw)):
         raise _UnreadableError(reason)
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raw = raw.decode("utf-16", "replace").encode()  # a mail that was saved as "Unicode" text
     lines = raw.replace(b"\r\n", b"\n") if b"\n" in raw else raw.replace(b"\r", b"\n")
     if not lines.strip(b"\n"):
         raise _UnreadableError("broken: empty")
