@@ -49,10 +49,13 @@ class _Kind:
     fault: Fault
     codes: frozenset[str]
     words: Phrases
+    plain: bool
 
 
 _KINDS: Final = tuple(
-    _Kind(Fault(kind["whose"], kind["cause"]), frozenset(kind["codes"]), Phrases(kind["words"]))
+    _Kind(
+        Fault(kind["whose"], kind["cause"]), frozenset(kind["codes"]), Phrases(kind["words"]), kind.get("plain", False)
+    )
     for kind in load("failures")["kinds"]
 )
 _REFUSED: Final = Fault("message", "refused without a reason that is known", known=False)
@@ -109,7 +112,8 @@ def _is_certain(kind: _Kind, code: int | None, enhanced: str | None, command: Co
     In answer to RCPT it is: the server looked the address up, and had seen nothing else. After the message itself was
     sent, "user unknown" is also what filters say. Where nobody knows which command was answered, the code decides:
     x.1.x speaks of the address; x.2.x says that the mailbox exists, x.7.x that a policy decided (RFC 3463). Without a
-    telling code the server has to name the address, or there is no code at all because it speaks for itself.
+    telling code the server has to name the address, or say in so many words that there is none, or there is no code at
+    all because it speaks for itself.
     Domains are looked up by the sender's own server: what it says of them is so.
     """
     subject = enhanced.split(".")[1] if enhanced else ""
@@ -119,7 +123,7 @@ def _is_certain(kind: _Kind, code: int | None, enhanced: str | None, command: Co
         return False
     if kind.fault.cause != _NO_SUCH_ADDRESS or (subject == "1" and enhanced not in _VAGUE):
         return True
-    return command is None and (named or (code is None and enhanced is None))
+    return command is None and (named or kind.plain or (code is None and enhanced is None))
 
 
 def _names_the_address(kind: _Kind, text: str) -> bool:
