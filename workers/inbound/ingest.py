@@ -198,9 +198,11 @@ def _failure(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _spellings(address: str) -> tuple[str, str]:
-    """A mailbox may be listed with its plus-tag or without."""
-    return address.lower(), fold_address(address)
+def _spellings(address: str) -> tuple[str, ...]:
+    """A mailbox may be listed with its plus-tag or without; qmail puts a virtual domain before it once more."""
+    local, _, domain = address.lower().rpartition("@")
+    own = f"{local.removeprefix(f'{domain}-')}@{domain}"
+    return address.lower(), fold_address(address), own, fold_address(own)
 
 
 def _judgement(parsed: Parsed) -> dict[str, Any]:

@@ -23,7 +23,12 @@ _DIGESTED: Final = 1_000_000
 _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a text
 
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
-_ENVELOPE: Final = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To")
+_ENVELOPE: Final = (
+    "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Real-To",
+    "X-Apparently-To", "X-Envelope-Recipient", "X-Original-Recipient", "X-Original-Delivered-To", "X-Gm-Original-To",
+    "X-Forwarded-To", "Original-Recipient", "X-MS-Exchange-Organization-OriginalEnvelopeRecipients",
+)  # fmt: skip
+_ADDRESSED: Final = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
 _BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To")
 _KEPT: Final = (
@@ -49,7 +54,7 @@ class Parsed:
         enclosed: What enclosed mails and reports say, as written.
         senders: The sender, and who else may be the writer if that is a list or group; "<>" for a machine that names
             no address.
-        to: The addresses in To and Cc.
+        to: The addresses in To, Cc and their relatives.
         delivered_to: Where the mail servers put it.
         lists: The lists or groups that it came through.
         is_forged: Whether the mail server that took it in found that it is not from whom it says (DMARC).
@@ -163,7 +168,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         returned_ids=returned_message_ids(message) if judgement.kind in ("bounce", "complaint") else (),
         enclosed=clean(bodies.enclosed),
         senders=senders,
-        to=headers.addresses("To", "Cc"),
+        to=headers.addresses(*_ADDRESSED),
         delivered_to=tuple(dict.fromkeys((*headers.addresses(*_ENVELOPE), *headers.received_for()))),
         lists=headers.lists(),
         # The first is the last server's, which is ours; those below may be anybody's.
