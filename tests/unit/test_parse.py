@@ -10,7 +10,8 @@ from tests.letters import bounce, letter
 from workers.inbound.mime import MAX_BYTES
 from workers.inbound.parse import Parsed, SetAside, parse
 
-HEAD = b"From: ann@acme.example\nTo: care@northwind.example\nSubject: Hello\n"
+SENT = b"From: ann@acme.example\nTo: care@northwind.example\n"
+HEAD = SENT + b"Subject: Hello\n"
 ENCLOSED = b"Content-Type: message/rfc822\n\n"
 PARTS = b"Content-Type: multipart/mixed; boundary=b\n\n"
 DEEP = b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n"
@@ -159,6 +160,12 @@ def test_a_mail_that_was_saved_as_unicode_text_is_read() -> None:
     assert read((HEAD + b"\nHello\n").decode().encode("utf-16")).text == "Hello\n"
 
 
+@pytest.mark.parametrize("body", [b"", b"\n", b"\n  \n"])
+def test_a_mail_that_says_all_in_its_subject_is_read(body: bytes) -> None:
+    mail = read(HEAD + body)
+    assert (mail.subject, mail.text.strip()) == ("Hello", "")
+
+
 def test_a_bounce_names_the_message_that_it_carries_back() -> None:
     mail = read(bounce("<action.1@x.example>", "ann@acme.example", "5.1.1"))
 
@@ -182,9 +189,9 @@ def test_a_mail_with_an_impossible_date_is_still_a_mail(date: bytes) -> None:
         (b"Hello,\nthis is no mail\n", "broken: no header"),
         (b"note: this is a text\n\nand no mail\n", "broken: no header of a mail"),
         (b"To: care@northwind.example\nSubject: Hello\n\nHello\n", "broken: no sender"),
-        (HEAD, "broken: no body"),
-        (HEAD + b"\n\n  \n", "broken: no body"),
-        (HEAD + b"\n" + b"\n" * 1_100_000, "broken: no body"),
+        (SENT, "broken: no body"),
+        (SENT + b"\n\n  \n", "broken: no body"),
+        (SENT + b"\n" + b"\n" * 1_100_000, "broken: no body"),
         (HEAD + b"\n" + b"x" * MAX_BYTES, "too large: 25.0 MB, the limit is 25 MB"),
         (HEAD + b"X: y\n" * 10_000 + b"\nHello\n", "hostile: more than 2,000 headers"),
         (HEAD + b"X: " + b"y" * 1_100_000 + b"\n\nHello\n", "hostile: more than 1,000,000 bytes of headers"),

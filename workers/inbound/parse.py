@@ -154,7 +154,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         if judgement.kind == "reply":
             raise _UnreadableError("broken: no sender")
         senders = (_NO_SENDER,)
-    if bodies.text is None:
+    if bodies.text is None and not subject:
         raise _UnreadableError("broken: no body")
     in_reply_to = headers.message_ids("In-Reply-To")
     references = headers.message_ids("References")[-_MOST_REFERENCES:]
@@ -175,7 +175,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         is_forged="dmarc=fail" in headers.first("Authentication-Results").lower(),
         subject=subject,
         sent_at=headers.date("Date"),
-        text=bodies.text,
+        text=bodies.text or "",
         html=bodies.html,
         headers=_kept(headers) | _notes(judgement, bodies),
         raw_size=len(raw),
