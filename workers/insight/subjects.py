@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-__all__ = ["FORWARD_MARKS", "REPLY_MARKS", "unmarked"]
+__all__ = ["FORWARD_MARKS", "REPLY_MARKS", "unmarked", "without_tag"]
 
 REPLY_MARKS: Final = frozenset(map(str.casefold, (
     "re", "r", "ré", "rép", "aw", "antw", "sv", "vs", "rif", "res", "resp", "odp", "ynt", "vá", "bls", "atb", "er",
@@ -32,17 +32,18 @@ def unmarked(subject: str) -> tuple[str, str]:
         the subject without up to nine marks and the tags between them.
     """
     first = ""
-    subject = _without_tag(subject.strip())
+    subject = without_tag(subject.strip())
     for _ in range(_MOST_MARKS):
         found = _MARK.match(subject)
         mark = found[1].casefold() if found else ""
         if found is None or mark not in REPLY_MARKS | FORWARD_MARKS:
             break
         first = first or mark
-        subject = _without_tag(subject[found.end() :])
+        subject = without_tag(subject[found.end() :])
     return first, subject
 
 
-def _without_tag(subject: str) -> str:
+def without_tag(subject: str) -> str:
+    """The subject without the tag that a mail gateway has put before it."""
     tag = _TAG.match(subject)
     return subject[tag.end() :] if tag else subject
