@@ -25,6 +25,7 @@ DEAD: list[tuple[Command | None, str]] = [
     ("RCPT", "553 sorry, this recipient is not in my validrcptto list (#5.7.1)"),
     (None, "550 <ann@acme.example>: User unknown"),
     (None, "Remote host said: 550 No such user here"),
+    (None, "550 5.4.1 Recipient address rejected: Access denied. AS(201806281) [mx.prod.protection.outlook.com]"),
     (None, "550 Invalid Recipient - https://community.mimecast.example/docs/DOC-1369#550"),
     (None, "552 1 Requested mail action aborted, mailbox not found"),
     (None, "550 Die Adresse ann@acme.example existiert nicht"),
