@@ -97,8 +97,11 @@ def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
 
 
 @lru_cache(maxsize=32_768)
-def _wakes(chunk: str) -> tuple[int, frozenset[int]]:
-    """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying."""
+def _wakes(chunk: str) -> tuple[int, frozenset[int]] | None:
+    """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying.
+
+    None for the many that meet none.
+    """
     index = _index()
     bits = 0
     expressions: set[int] = set()
@@ -113,7 +116,7 @@ def _wakes(chunk: str) -> tuple[int, frozenset[int]]:
         for trigger, starts, words in index.triggers:
             if word in words or word.startswith(starts):
                 bits |= trigger
-    return bits, frozenset(expressions)
+    return (bits, frozenset(expressions)) if bits else None
 
 
 def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
@@ -121,8 +124,7 @@ def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
     index = _index()
     bits = 0
     possible = set(index.always)
-    for chunk in sentence.lower().split():
-        more, expressions = _wakes(chunk)
+    for more, expressions in filter(None, map(_wakes, sentence.lower().split())):
         bits |= more
         possible |= expressions
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}

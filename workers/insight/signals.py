@@ -112,6 +112,8 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
     """
     margins = signal_margins(sentence)
     hits: list[tuple[SignalType, str]] = []
+    if margins and max(margins.values()) < _ABSURD:
+        return hits
     for kind, patterns in wake(sentence).items():
         if margins.get(kind, 0.0) < _ABSURD:
             continue
