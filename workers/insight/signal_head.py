@@ -16,7 +16,6 @@ from workers.insight.phrases import load
 from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import tokenize
 
-
 # The weights of one row stand in one number, each in bits of its own, so that a sentence is added up in one go.
 _BITS: Final = 24
 _HALF: Final = 1 << (_BITS - 1)  # more than all weights of a text together
