@@ -29,6 +29,12 @@ def kinds(text: str) -> set[str]:
         ("What would the premium plan cost? We want to upgrade to the professional tier.", "upsell"),
         ("A friend of mine is looking for a supplier, may I give him your number?", "referral"),
         ("We want to cancel our subscription at the end of the year.", "churn_risk"),
+        ("I will never fly with you again.", "churn_risk"),
+        ("Broken again. Never again with this company!", "churn_risk"),
+        ("You have just lost a loyal customer.", "churn_risk"),
+        ("This was the last time we order from you.", "churn_risk"),
+        ("Next time we will go with Halloran.", "churn_risk"),
+        ("We won't be coming back.", "churn_risk"),
     ],
 )
 def test_a_customer_who_speaks_of_a_need_is_heard(text: str, kind: str) -> None:
@@ -86,6 +92,10 @@ def test_a_customer_who_leaves_in_three_words_is_at_risk(text: str) -> None:
         "Can you cancel the order for the second pump?",
         "I quit smoking in May.",
         "My colleague left the firm in March.",
+        "I won't be back in the office before Monday.",
+        "I will never order anywhere else again, you are the best.",
+        "We never had to call anybody again.",
+        "Next time I will bring my colleague along.",
     ],
 )
 def test_who_cancels_something_else_stays(text: str) -> None:
