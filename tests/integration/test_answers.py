@@ -185,6 +185,15 @@ def test_an_answer_that_is_read_later_says_more(connection: Connection, crm: Crm
     assert crm.row("feedback_requests", there.subject)["sentiment"] == "positive"
 
 
+def test_an_answer_below_a_long_head_of_html_is_read(connection: Connection, crm: Crm) -> None:
+    there = scene(crm)
+
+    styles = "<style>" + "p.MsoNormal { margin: 0; }\n" * 2_000 + "</style>"
+    page = f"<html><head>{styles}</head><body><p>{STOP}</p></body></html>"
+    take(connection, page, answers=there.sent, html=True)
+    assert suppressed(crm).keys() == {"ann@acme.example"}
+
+
 def test_an_empty_answer_reaches_a_person(connection: Connection, crm: Crm) -> None:
     there = scene(crm, "feedback_request")
 

@@ -1,7 +1,7 @@
 """From the bytes of a mail to what the fleet keeps of it, or to the reason why it cannot be taken."""
 
 import hashlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,10 @@ from email.message import Message
 from typing import Final
 
 from workers.inbound.bodies import Bodies, read_bodies
-from workers.inbound.charsets import clean
 from workers.inbound.headers import Headers, Mailbox
 from workers.inbound.mime import MAX_BYTES, HostileError, read_parts
 from workers.insight.bounces import returned_message_ids
+from workers.insight.charsets import clean
 from workers.insight.machine_mail import Judgement, classify_message
 
 _MOST_REFERENCES: Final = 100
@@ -23,7 +23,12 @@ _DIGESTED: Final = 1_000_000
 _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a text
 
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
-_ENVELOPE: Final = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To")
+_ENVELOPE: Final = (
+    "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Real-To",
+    "X-Apparently-To", "X-Envelope-Recipient", "X-Original-Recipient", "X-Original-Delivered-To", "X-Gm-Original-To",
+    "X-Forwarded-To", "Original-Recipient", "X-MS-Exchange-Organization-OriginalEnvelopeRecipients",
+)  # fmt: skip
+_ADDRESSED: Final = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
 _BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To")
 _KEPT: Final = (
@@ -49,7 +54,7 @@ class Parsed:
         enclosed: What enclosed mails and reports say, as written.
         senders: The sender, and who else may be the writer if that is a list or group; "<>" for a machine that names
             no address.
-        to: The addresses in To and Cc.
+        to: The addresses in To, Cc and their relatives.
         delivered_to: Where the mail servers put it.
         lists: The lists or groups that it came through.
         is_forged: Whether the mail server that took it in found that it is not from whom it says (DMARC).
@@ -127,6 +132,8 @@ def _lines(raw: bytes) -> bytes:
     """The mail with one kind of line end, and without the byte order mark of a text file."""
     if reason := too_large(len(raw)):
         raise _UnreadableError(reason)
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raw = raw.decode("utf-16", "replace").encode()  # a mail that was saved as "Unicode" text
     lines = raw.replace(b"\r\n", b"\n") if b"\n" in raw else raw.replace(b"\r", b"\n")
     if not lines.strip(b"\n"):
         raise _UnreadableError("broken: empty")
@@ -147,7 +154,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         if judgement.kind == "reply":
             raise _UnreadableError("broken: no sender")
         senders = (_NO_SENDER,)
-    if bodies.text is None:
+    if bodies.text is None and not subject:
         raise _UnreadableError("broken: no body")
     in_reply_to = headers.message_ids("In-Reply-To")
     references = headers.message_ids("References")[-_MOST_REFERENCES:]
@@ -161,14 +168,14 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         returned_ids=returned_message_ids(message) if judgement.kind in ("bounce", "complaint") else (),
         enclosed=clean(bodies.enclosed),
         senders=senders,
-        to=headers.addresses("To", "Cc"),
+        to=headers.addresses(*_ADDRESSED),
         delivered_to=tuple(dict.fromkeys((*headers.addresses(*_ENVELOPE), *headers.received_for()))),
         lists=headers.lists(),
         # The first is the last server's, which is ours; those below may be anybody's.
         is_forged="dmarc=fail" in headers.first("Authentication-Results").lower(),
         subject=subject,
         sent_at=headers.date("Date"),
-        text=bodies.text,
+        text=bodies.text or "",
         html=bodies.html,
         headers=_kept(headers) | _notes(judgement, bodies),
         raw_size=len(raw),
