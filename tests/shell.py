@@ -24,9 +24,7 @@ FLEET: Final = [sys.executable, "-m", "workers"]
 PIPE_WIDTH: Final = 200
 
 
-def fleet(
-    database_url: str | None, *arguments: str, stdin: bytes = b"", **environment: str
-) -> CompletedProcess[str]:
+def fleet(database_url: str | None, *arguments: str, stdin: bytes = b"", **environment: str) -> CompletedProcess[str]:
     """Run a command in this process against a database, or against none at all."""
     stdout, stderr = _stream(), _stream()
     with pytest.MonkeyPatch.context() as here, _own_logging():

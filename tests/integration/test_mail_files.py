@@ -110,9 +110,7 @@ def test_a_folder_without_mail_is_named(tmp_path: Path) -> None:
             find_messages(path)
 
 
-def test_the_command_counts_what_went_in_and_names_what_did_not(
-    crm: Crm, tmp_path: Path, database_url: str
-) -> None:
+def test_the_command_counts_what_went_in_and_names_what_did_not(crm: Crm, tmp_path: Path, database_url: str) -> None:
     tenant = northwind(crm)
     folder = places(tmp_path)["eml"]
 
