@@ -78,7 +78,9 @@ def test_up_starts_again_what_dies_and_goes_on_meanwhile(tmp_path: Path) -> None
     with up(tmp_path, "--no-demo") as process:
         lines = read_until(process, "beat: Starting")
         for name in ("beat", "delivery", "flower", "flower"):
-            lines += read_until(process, f"{name} started") if not any(f"{name} started" in one for one in lines) else []
+            lines += (
+                read_until(process, f"{name} started") if not any(f"{name} started" in one for one in lines) else []
+            )
             (pid,) = re.findall(rf"{name} started \(pid=(\d+)\)", "\n".join(lines))[-1:]
             os.kill(int(pid), signal.SIGKILL)
             lines += read_until(process, f"{name} ended by itself (rc=-9)")
