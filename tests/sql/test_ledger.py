@@ -44,12 +44,25 @@ def test_a_run_whose_worker_fell_silent_is_taken_over(crm: Crm) -> None:
     assert open_run(crm, task="a third") is None, "the new owner holds a lease of its own"
 
 
-def test_a_failed_run_is_taken_over(crm: Crm) -> None:
+@pytest.mark.parametrize("status", ["failed", "partly"])
+def test_a_run_that_was_not_worked_whole_is_taken_over_and_says_what_still_fails(crm: Crm, status: str) -> None:
     run = open_run(crm)
-    crm.read("close_run", run, "failed", 0)
+    crm.execute("SELECT record_progress(%s, '1 hour', 1, 0, 0, '{}', '[{\"error\": \"x\"}]')", run)
+    crm.read("close_run", run, status, 0)
     assert open_run(crm, task="the next try") == run
-    row = crm.rows("SELECT status, finished_at FROM engine_runs")
-    assert row == [{"status": "running", "finished_at": None}]
+    row = crm.rows("SELECT status, finished_at, attempts, failures FROM engine_runs")
+    assert row == [{"status": "running", "finished_at": None, "attempts": 2, "failures": []}]
+    crm.read("close_run", run, "succeeded", 0)
+    assert crm.rows("SELECT retry_at FROM engine_runs") == [{"retry_at": None}]
+
+
+def test_what_is_left_of_a_slot_is_tried_ever_less_often(crm: Crm) -> None:
+    waits = []
+    for _ in range(9):
+        crm.read("close_run", open_run(crm), "partly", 0)
+        row = crm.one("SELECT round(extract(epoch FROM retry_at - clock_timestamp()) / 60) AS minutes FROM engine_runs")
+        waits.append(row["minutes"])
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 def test_by_hand_every_call_is_a_run(crm: Crm) -> None:
@@ -82,13 +95,18 @@ def test_of_two_workers_at_the_same_instant_one_gets_the_slot(crm: Crm, database
 
 @pytest.mark.parametrize(
     ("lease", "closed_as", "taken"),
-    [(HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False)],
-)
+    [
+        (HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False),
+        (HOUR, "partly", False),
+    ],
+)  # fmt: skip
 def test_which_slots_the_catch_up_leaves_alone(crm: Crm, lease: timedelta, closed_as: str | None, taken: bool) -> None:
     assert not crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"]
     run = open_run(crm, lease=lease)
     if closed_as:
         crm.read("close_run", run, closed_as, 1)
+        assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"], "it is not tried again at once"
+        crm.execute("UPDATE engine_runs SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL")
     assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"] is taken
 
 

@@ -11,23 +11,18 @@ from uuid import UUID
 
 import psycopg
 
-from workers.db.session import Connection, transaction
+from workers.db.session import LOCKED_OUT, Connection, transaction
 from workers.engines.base import Engine, Tally
 from workers.errors import first_line
 from workers.runtime import ledger
-from workers.runtime.ledger import Failure, Trigger
+from workers.runtime.ledger import Failure, Status, Trigger
+from workers.stopping import stopping
 
 logger = logging.getLogger(__name__)
 
-# How long, and how often, a tenant whose rows another worker holds right now is asked again.
+# How soon, and for how long, tenants whose rows another session holds right now are asked again.
 _BUSY_PAUSE_SECONDS: Final = 0.05
-_BUSY_ROUNDS: Final = 100
-# Nothing is wrong with the tenant: somebody, the CRM perhaps, holds what the batch needs. It is tried again.
-_LOCKED_OUT: Final = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.SerializationFailure,
-)
+_BUSY_SECONDS: Final = 5
 # Less than this is done sooner than a second worker could start.
 _BACKLOG_SECONDS: Final = 0.25
 
@@ -45,6 +40,8 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
     unfinished: bool = False
+    held: bool = False  # by other sessions, which is why it is unfinished
+    left: int = 0  # items that are due all the same, of a slot
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -61,7 +58,15 @@ class Report:
             "failures": [{"tenant_id": str(f.tenant), "error": f.error} for f in self.failures],
             "seconds": round(self.seconds, 3),
             "unfinished": self.unfinished,
+            "left": self.left,
         }
+
+    @property
+    def status(self) -> Status:
+        """Whether all that was due was worked, some of it, or nothing at all."""
+        if self.failures and not self.tally.due:
+            return "failed"
+        return "partly" if self.failures or self.unfinished or self.left else "succeeded"
 
 
 def run_engine(
@@ -106,41 +111,54 @@ def run_engine(
     report = Report(engine.name, run, slot, trigger)
 
     ring = deque(tenants)
-    busy_rounds = 0
+    size = batch_size
+    progress, waiting = started, 0
     while ring and not report.unfinished:
         current = ring.popleft()
-        tally = _run_batch(connection, engine if fetch else replace(engine, fetch=None), report, current, batch_size)
+        try:
+            tally = _run_batch(connection, engine if fetch else replace(engine, fetch=None), report, current, size)
+        except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
+            size //= 2
+            ring.appendleft(current)
+            continue
+        size = min(2 * size, batch_size)
         if tally is None:
             continue
         if tally.due or tally.busy:
             ring.append(current)
             report.tenants.add(current)
-        if tally.busy and not tally.due:
-            busy_rounds += 1
+        if tally.due:
+            progress, waiting = time.monotonic(), 0
+        elif tally.busy:
+            waiting += 1
             time.sleep(_BUSY_PAUSE_SECONDS)
-            report.unfinished = busy_rounds > _BUSY_ROUNDS
+            report.held = waiting >= len(ring) and time.monotonic() - progress > _BUSY_SECONDS
         elapsed = time.monotonic() - started
         if elapsed > _BACKLOG_SECONDS and ring and on_backlog is not None:
             on_backlog()
             on_backlog = None
-        report.unfinished |= elapsed > budget_seconds and bool(ring)
+        report.unfinished = bool(ring) and (report.held or elapsed > budget_seconds or stopping())
 
     with transaction(connection):
-        # Where nothing at all could be worked, the slot is left to the catch-up.
-        nothing_worked = bool(report.failures) and not report.tally.due
-        ledger.close_run(connection, run, "failed" if nothing_worked else "succeeded", len(report.tenants))
+        # Rows that somebody holds are passed over without a word, so what is left is asked for.
+        report.left = ledger.items_left(connection, engine.name) if slot else 0
+        ledger.close_run(connection, run, report.status, len(report.tenants))
     report.seconds = time.monotonic() - started
     logger.info(
-        "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures in %.2f s",
+        "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures, %d left in %.2f s",
         engine.name, report.tally.due, len(report.tenants), report.tally.acted.total(),
-        report.tally.skipped.total(), report.tally.actions.total(), len(report.failures), report.seconds,
+        report.tally.skipped.total(), report.tally.actions.total(), len(report.failures), report.left, report.seconds,
         extra={"engine": engine.name, "run": run},
     )  # fmt: skip
     return report
 
 
 def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int) -> Tally | None:
-    """Run one batch; an error is this tenant's alone, unless it is the connection's."""
+    """Run one batch; an error is this tenant's alone, unless it is the connection's or the batch's size.
+
+    Raises:
+        psycopg.errors.QueryCanceled: the batch took longer than the host allows, and a smaller one may not.
+    """
     try:
         # Before the transaction and never inside it: no lock is held while the outside world is asked.
         fetched = engine.fetch(connection, tenant, batch_size) if engine.fetch else Tally()
@@ -148,10 +166,12 @@ def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: U
             tally = engine.batch(connection, tenant, batch_size, report.run)
             tally.add(fetched)
             ledger.record_progress(connection, report.run, tally)
-    except _LOCKED_OUT:
+    except LOCKED_OUT:  # nothing is wrong with the tenant
         return Tally(busy=1)
     except Exception as error:  # whatever one tenant's data provokes must not stop the others
         if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
+            raise
+        if isinstance(error, psycopg.errors.QueryCanceled) and batch_size > 1:
             raise
         failure = Failure(tenant, f"{type(error).__name__}: {first_line(error)}")
         about = {"engine": engine.name, "run": report.run, "tenant": tenant}

@@ -1,22 +1,27 @@
 """The Celery tasks: thin. A task opens a connection, calls, returns counts."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
 import psycopg
+import redis
 from celery import Celery, Task
+from kombu.exceptions import KombuError
 
 from workers import clock
 from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines
-from workers.errors import DatabaseUnavailableError
+from workers.errors import DatabaseUnavailableError, first_line
 from workers.runtime import ledger
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import Trigger
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
+
+logger = logging.getLogger(__name__)
 
 # Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
 _BUDGET: Final = timedelta(minutes=15)
@@ -56,7 +61,8 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
 
         def call_helper() -> None:
             if helpers > 0:
-                send(
+                _send(
+                    send,
                     f"workers.{engine.name}.run",
                     kwargs={"trigger": "share", "helpers": helpers - 1},
                     expires=_HELPER_EXPIRES_SECONDS,
@@ -76,18 +82,26 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
             )
         if report is None:
             return None
-        if report.unfinished:
-            send(f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
+        if report.unfinished and not report.held:  # who comes at once would find the rows held as well
+            _send(send, f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
         if report.tally.actions:
-            send("workers.delivery.run", expires=_HELPER_EXPIRES_SECONDS)
+            _send(send, "workers.delivery.run")
         return report.as_dict()
 
     return run
 
 
+def _send(send: Sender, name: str, **options: Any) -> None:
+    """Send a message that nothing depends on: what it would have started comes with the catch-up or the next pass."""
+    try:
+        send(name, **options)
+    except (KombuError, redis.RedisError, OSError) as error:
+        logger.warning("%s could not be sent, it comes later: %s", name, first_line(error))
+
+
 def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
     def catch_up() -> list[str]:
-        """Start every engine whose latest slot was missed, or lost with its worker, and is still young enough."""
+        """Start every engine whose latest slot was missed, lost or not worked whole, and is still young enough."""
         chosen, now = settings(), clock.now()
         started = []
         with connect(database_url()) as connection:
@@ -99,7 +113,7 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
                 with transaction(connection):
                     wanted = now - slot < engine.catch_up and not ledger.slot_is_taken(connection, engine.name, slot)
                 if wanted:
-                    send(f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
+                    _send(send, f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
                     started.append(engine.name)
         return started
 
