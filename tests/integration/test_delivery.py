@@ -16,8 +16,11 @@ from psycopg.types.json import Jsonb
 from tests.crm import NOW, Crm, days
 from tests.mail import MailServer, free_port
 from tests.outbox import run, write
+from workers import clock
 from workers.correspondence import Answered, message_id
 from workers.db.session import Connection, connect, transaction
+from workers.delivery import deliver as delivering
+from workers.delivery.tasks import _task as delivery_task
 from workers.settings import Settings
 
 
@@ -376,3 +379,21 @@ def test_delivery_works_with_the_rights_of_the_workers_alone(connection: Connect
         connection.execute("CREATE TABLE mine ()")
     with connect(connection.info.dsn) as other:
         assert run(other, None) == {"sent": 1}
+
+
+def test_a_pass_with_a_long_way_to_go_calls_another_worker_to_its_help(
+    crm: Crm, database_url: str, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("SMTP_URL", server.url)
+    monkeypatch.setattr(delivering, "_BACKLOG_SECONDS", 0)
+    write(crm, crm.tenant(), 25)
+    called: list[tuple[str, Any]] = []
+    task = delivery_task(lambda name, **options: called.append((name, options["kwargs"])))
+
+    with clock.at(NOW):
+        assert task() == {"sent": 25}
+        assert called == [("workers.delivery.run", {"helpers": 0})]
+        write(crm, crm.tenant(), 25)
+        assert task(helpers=0) == {"sent": 25}
+    assert len(called) == 1

@@ -1,32 +1,26 @@
 """The Celery tasks: thin. A task opens a connection, calls, returns counts."""
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import psycopg
-import redis
 from celery import Celery, Task
-from kombu.exceptions import KombuError
 
 from workers import clock
 from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines
-from workers.errors import DatabaseUnavailableError, first_line
+from workers.errors import DatabaseUnavailableError
 from workers.runtime import ledger
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import Trigger
+from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
 
-logger = logging.getLogger(__name__)
-
 # Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
 _BUDGET: Final = timedelta(minutes=15)
-# A helper that no worker had time for is not needed any more.
-_HELPER_EXPIRES_SECONDS: Final = 60
 # Late enough that a restarting database is back, bounded so that the message ends up in the log.
 RETRY: Final[dict[str, Any]] = {
     "autoretry_for": (DatabaseUnavailableError, psycopg.OperationalError),
@@ -35,13 +29,6 @@ RETRY: Final[dict[str, Any]] = {
     "retry_jitter": True,
     "max_retries": 8,
 }
-
-
-class Sender(Protocol):
-    """How a task sends messages: Celery.send_task."""
-
-    def __call__(self, name: str, **options: Any) -> object:  # Celery's own options
-        """Send the named task."""
 
 
 def register(app: Celery) -> None:
@@ -61,11 +48,11 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
 
         def call_helper() -> None:
             if helpers > 0:
-                _send(
+                send_or_say(
                     send,
                     f"workers.{engine.name}.run",
                     kwargs={"trigger": "share", "helpers": helpers - 1},
-                    expires=_HELPER_EXPIRES_SECONDS,
+                    expires=HELPER_EXPIRES_SECONDS,
                 )
 
         with connect(database_url()) as connection:
@@ -83,20 +70,12 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
         if report is None:
             return None
         if report.unfinished and not report.held:  # who comes at once would find the rows held as well
-            _send(send, f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
+            send_or_say(send, f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
         if report.tally.actions:
-            _send(send, "workers.delivery.run")
+            send_or_say(send, "workers.delivery.run")
         return report.as_dict()
 
     return run
-
-
-def _send(send: Sender, name: str, **options: Any) -> None:
-    """Send a message that nothing depends on: what it would have started comes with the catch-up or the next pass."""
-    try:
-        send(name, **options)
-    except (KombuError, redis.RedisError, OSError) as error:
-        logger.warning("%s could not be sent, it comes later: %s", name, first_line(error))
 
 
 def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
@@ -113,7 +92,7 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
                 with transaction(connection):
                     wanted = now - slot < engine.catch_up and not ledger.slot_is_taken(connection, engine.name, slot)
                 if wanted:
-                    _send(send, f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
+                    send_or_say(send, f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
                     started.append(engine.name)
         return started
 
