@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 from kombu.exceptions import OperationalError
 
@@ -90,6 +91,27 @@ def test_a_tenant_that_failed_is_tried_again_before_the_next_day(connection: Con
     run(connection, "the catch-up")
     assert state(crm) == {"status": "succeeded", "acted": 2}
     assert crm.one("SELECT failures FROM engine_runs")["failures"] == []
+
+
+def test_a_tenant_that_costs_the_connection_comes_last_and_is_left_out_after_three(database_url: str, crm: Crm) -> None:
+    costly, *others = sorted(stalled_deal(crm) for _ in range(4))
+    crm.execute(
+        "CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
+        f"$$ BEGIN IF NEW.tenant_id = '{costly}' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+        " RETURN NEW; END $$"
+    )
+    crm.execute("CREATE TRIGGER hang_up BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION hang_up()")
+    served = []
+    for _ in range(3):
+        with pytest.raises(psycopg.OperationalError), connect(database_url) as connection:
+            run(connection)
+        served.append({action["tenant_id"] for action in crm.actions()})
+    assert served == [set(), set(others), set(others)]
+
+    with connect(database_url) as connection:
+        report = run(connection)
+    assert [(failure.tenant, failure.error) for failure in report.failures] == [(costly, "3 workers were lost over it")]
+    assert state(crm) == {"status": "failed", "acted": 3}
 
 
 def test_what_the_crm_refuses_is_set_aside_and_does_not_keep_its_slot_open(connection: Connection, crm: Crm) -> None:

@@ -65,12 +65,29 @@ def test_what_is_left_of_a_slot_is_tried_ever_less_often(crm: Crm) -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_by_hand_every_call_is_a_run(crm: Crm) -> None:
-    assert open_run(crm, slot=None) != open_run(crm, slot=None)
+def test_by_hand_every_message_is_a_run_and_goes_on_with_it_when_it_is_delivered_again(crm: Crm) -> None:
+    run = open_run(crm, slot=None)
+    assert open_run(crm, slot=None) == run
+    assert open_run(crm, slot=None, task="another") != run
+    crm.read("close_run", run, "succeeded", 0)
+    assert open_run(crm, slot=None) != run
+
+
+def test_a_tenant_over_whom_workers_are_lost_is_counted(crm: Crm) -> None:
+    costly, harmless = uuid4(), uuid4()
+    for count in (1, 2):
+        run = open_run(crm)
+        crm.read("take_in_hand", run, harmless)
+        crm.read("take_in_hand", run, costly)
+        assert open_run(crm) == run
+        assert crm.read("run_losses", run) == [{"tenant_id": costly, "n": count}]
+    crm.read("close_run", run, "partly", 0)
+    open_run(crm)
+    assert crm.read("run_losses", run) == [{"tenant_id": costly, "n": 2}], "it was lost over nobody"
 
 
 def test_a_run_by_hand_whose_worker_was_lost_does_not_run_for_ever(crm: Crm) -> None:
-    lost, alive = open_run(crm, slot=None, lease=timedelta(0)), open_run(crm, slot=None)
+    lost, alive = open_run(crm, slot=None, lease=timedelta(0)), open_run(crm, slot=None, task="alive")
     on_time = open_run(crm, lease=timedelta(0))
     crm.read("close_lost_runs")
     rows = crm.rows("SELECT id, status FROM engine_runs ORDER BY id")

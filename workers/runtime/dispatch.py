@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # How soon, and for how long, tenants whose rows another session holds right now are asked again.
 _BUSY_PAUSE_SECONDS: Final = 0.05
 _BUSY_SECONDS: Final = 5
+# So many workers, or their connections, may be lost over a tenant before a run leaves it out.
+_MOST_LOST: Final = 3
 # Less than this is done sooner than a second worker could start.
 _BACKLOG_SECONDS: Final = 0.25
 
@@ -108,36 +110,17 @@ def run_engine(
         if run is None:
             return None
         tenants = [tenant] if tenant else ledger.due_tenants(connection, engine.name)
+        lost = ledger.losses(connection, run)
     report = Report(engine.name, run, slot, trigger)
-
-    ring = deque(tenants)
-    size = batch_size
-    progress, waiting = started, 0
-    while ring and not report.unfinished:
-        current = ring.popleft()
-        try:
-            tally = _run_batch(connection, engine if fetch else replace(engine, fetch=None), report, current, size)
-        except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
-            size //= 2
-            ring.appendleft(current)
-            continue
-        size = min(2 * size, batch_size)
-        if tally is None:
-            continue
-        if tally.due or tally.busy:
-            ring.append(current)
-            report.tenants.add(current)
-        if tally.due:
-            progress, waiting = time.monotonic(), 0
-        elif tally.busy:
-            waiting += 1
-            time.sleep(_BUSY_PAUSE_SECONDS)
-            report.held = waiting >= len(ring) and time.monotonic() - progress > _BUSY_SECONDS
+    course = _Course(connection, engine if fetch else replace(engine, fetch=None), report, batch_size)
+    course.line_up(tenants, lost)
+    while course.ring and not report.unfinished:
+        course.take_turn()
         elapsed = time.monotonic() - started
-        if elapsed > _BACKLOG_SECONDS and ring and on_backlog is not None:
+        if elapsed > _BACKLOG_SECONDS and course.ring and on_backlog is not None:
             on_backlog()
             on_backlog = None
-        report.unfinished = bool(ring) and (report.held or elapsed > budget_seconds or stopping())
+        report.unfinished = bool(course.ring) and (report.held or elapsed > budget_seconds or stopping())
 
     with transaction(connection):
         # Rows that somebody holds are passed over without a word, so what is left is asked for.
@@ -153,32 +136,84 @@ def run_engine(
     return report
 
 
-def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int) -> Tally | None:
-    """Run one batch; an error is this tenant's alone, unless it is the connection's or the batch's size.
+class _Course:
+    """The way of one run around its tenants: whose turn it is, and how large a batch may be."""
 
-    Raises:
-        psycopg.errors.QueryCanceled: the batch took longer than the host allows, and a smaller one may not.
-    """
-    try:
-        # Before the transaction and never inside it: no lock is held while the outside world is asked.
-        fetched = engine.fetch(connection, tenant, batch_size) if engine.fetch else Tally()
-        with transaction(connection):
-            tally = engine.batch(connection, tenant, batch_size, report.run)
-            tally.add(fetched)
-            ledger.record_progress(connection, report.run, tally)
-    except LOCKED_OUT:  # nothing is wrong with the tenant
-        return Tally(busy=1)
-    except Exception as error:  # whatever one tenant's data provokes must not stop the others
-        if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
-            raise
-        if isinstance(error, psycopg.errors.QueryCanceled) and batch_size > 1:
-            raise
-        failure = Failure(tenant, f"{type(error).__name__}: {first_line(error)}")
-        about = {"engine": engine.name, "run": report.run, "tenant": tenant}
-        logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
-        report.failures.append(failure)
-        with transaction(connection):
-            ledger.record_failure(connection, report.run, failure)
-        return None
-    report.tally.add(tally)
-    return tally
+    def __init__(self, connection: Connection, engine: Engine, report: Report, batch_size: int) -> None:
+        self.ring: deque[UUID] = deque()
+        self._connection, self._engine, self._report = connection, engine, report
+        self._size = self._largest = batch_size
+        self._in_hand: UUID | None = None  # as the run notes it
+        self._progress, self._waiting = time.monotonic(), 0
+
+    def line_up(self, tenants: Sequence[UUID], lost: Mapping[UUID, int]) -> None:
+        """Let tenants take turns; who costs the connection or the process comes last, and at last not at all."""
+        for tenant in sorted(tenants, key=lambda one: lost.get(one, 0)):
+            if lost.get(tenant, 0) < _MOST_LOST:
+                self.ring.append(tenant)
+            else:
+                self._fail(tenant, f"{lost[tenant]} workers were lost over it")
+
+    def take_turn(self) -> None:
+        """Work one batch of whoever is next, who goes to the end of the ring if there was something to do."""
+        tenant = self.ring.popleft()
+        try:
+            tally = self._batch(tenant)
+        except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
+            self._size //= 2
+            self.ring.appendleft(tenant)
+            return
+        self._size = min(2 * self._size, self._largest)
+        if tally is None:
+            return
+        if tally.due or tally.busy:
+            self.ring.append(tenant)
+            self._report.tenants.add(tenant)
+        if tally.due:
+            self._progress, self._waiting = time.monotonic(), 0
+        elif tally.busy:
+            self._waiting += 1
+            time.sleep(_BUSY_PAUSE_SECONDS)
+            idle = time.monotonic() - self._progress
+            self._report.held = self._waiting >= len(self.ring) and idle > _BUSY_SECONDS
+
+    def _batch(self, tenant: UUID) -> Tally | None:
+        """Run one batch; an error is this tenant's alone, unless it is the connection's or the batch's size.
+
+        Raises:
+            psycopg.errors.QueryCanceled: the batch took longer than the host allows, and a smaller one may not.
+        """
+        connection, engine, run = self._connection, self._engine, self._report.run
+        if self._in_hand != tenant:
+            with transaction(connection):
+                ledger.take_in_hand(connection, run, tenant)
+            self._in_hand = tenant
+        following = self.ring[0] if self.ring else tenant
+        try:
+            # Before the transaction and never inside it: no lock is held while the outside world is asked.
+            fetched = engine.fetch(connection, tenant, self._size) if engine.fetch else Tally()
+            with transaction(connection):
+                tally = engine.batch(connection, tenant, self._size, run)
+                tally.add(fetched)
+                ledger.record_progress(connection, run, tally)
+                ledger.take_in_hand(connection, run, following)  # a commit of its own would cost as much as a batch
+        except LOCKED_OUT:  # nothing is wrong with the tenant
+            return Tally(busy=1)
+        except Exception as error:  # whatever one tenant's data provokes must not stop the others
+            if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
+                raise
+            if isinstance(error, psycopg.errors.QueryCanceled) and self._size > 1:
+                raise
+            about = {"engine": engine.name, "run": run, "tenant": tenant}
+            logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
+            self._fail(tenant, f"{type(error).__name__}: {first_line(error)}")
+            return None
+        self._in_hand = following
+        self._report.tally.add(tally)
+        return tally
+
+    def _fail(self, tenant: UUID, error: str) -> None:
+        failure = Failure(tenant, error)
+        self._report.failures.append(failure)
+        with transaction(self._connection):
+            ledger.record_failure(self._connection, self._report.run, failure)

@@ -29,10 +29,20 @@ class Failure:
 def open_run(
     connection: Connection, engine: str, slot: datetime | None, trigger: Trigger, task_id: str | None
 ) -> int | None:
-    """Claim a slot and return the run's id; None if the slot is taken. Without a slot every call is a run."""
+    """Claim a slot and return the run's id; None if the slot is taken. Without a slot every message is a run."""
     statement = "SELECT open_run(%s, %s, %s, %s, %s) AS run"
     row = connection.execute(statement, [engine, slot, trigger, task_id, LEASE]).fetchone()
     return row["run"] if row else None
+
+
+def losses(connection: Connection, run: int) -> dict[UUID, int]:
+    """Return how many workers, or their connections, were lost while this run worked for each tenant."""
+    return {row["tenant_id"]: row["n"] for row in connection.execute("SELECT * FROM run_losses(%s)", [run])}
+
+
+def take_in_hand(connection: Connection, run: int, tenant: UUID) -> None:
+    """Note for whom a run works next, so that a worker lost over it is known."""
+    connection.execute("SELECT take_in_hand(%s, %s)", [run, tenant])
 
 
 def record_progress(connection: Connection, run: int, tally: Tally) -> None:
