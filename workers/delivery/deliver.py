@@ -18,7 +18,7 @@ from workers.correspondence import Answered, reply_address
 from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome, Rejected, RetryLater, SmtpChannel
-from workers.delivery.internal import file_internal
+from workers.delivery.internal import file_all
 from workers.delivery.render import SenderError, UnsendableError, compose, render
 from workers.delivery.settlement import Settlement
 from workers.settings import Settings
@@ -61,8 +61,7 @@ def deliver(
     with transaction(connection):
         connection.execute("SELECT recover_actions(%s)", [settings.fleet_max_attempts])
     try:
-        while not stopping() and (filed := file_internal(connection)):
-            done += filed
+        done += file_all(connection)
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
             done += _send_emails(connection, channel, settings, on_backlog)
