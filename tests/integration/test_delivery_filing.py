@@ -66,7 +66,8 @@ def test_a_host_that_allows_a_statement_little_time_gets_its_tasks_in_smaller_ba
 ) -> None:
     write(crm, crm.tenant(), 80, kind="task", template="deal_handover")
     crm.execute(
-        "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$"
+        "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$"
     )
     crm.execute("CREATE TRIGGER audit BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION audit()")
     connection.execute("SET statement_timeout = '400ms'")
