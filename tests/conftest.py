@@ -1,11 +1,12 @@
 """One embedded PostgreSQL and Valkey for the whole suite; a fresh database, from a migrated template, per test."""
 
+import fcntl
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ hypothesis.settings.register_profile("long", max_examples=10_000, deadline=None)
 hypothesis.settings.load_profile("short")
 
 TEMPLATE = "fleet_template"
+PREFIX = "fleet-suite-"
 ROOM = 4 * 2**30  # bytes: twice what the whole suite has ever taken
 _servers = pytest.StashKey[tuple[EmbeddedServers, Path]]()
 
@@ -46,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fuzz: tries hostile input, ten thousand of it in `make fuzz`")
     if hasattr(config, "workerinput"):
         return
-    home = Path(tempfile.mkdtemp(prefix="fleet-tests-", dir=_memory()))
+    home = _home()
     servers = EmbeddedServers(home).__enter__()
     config.stash[_servers] = servers, home
     with closing(psycopg.connect(servers.urls["DATABASE_URL"], autocommit=True)) as admin:
@@ -140,11 +142,27 @@ def _database(servers: Servers, template: str) -> Iterator[str]:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _memory() -> Path | None:
-    """Return a folder in memory that has room for the servers, where there is one: a database costs a fifth there."""
+def _home() -> Path:
+    """Make a folder for the servers: in memory where there is room, a database costs a fifth there.
+
+    What a killed suite left in memory is forgotten first: nobody holds its lock any more.
+    """
     memory = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
+    for leftover in memory.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # in use, or another user's
+            os.close(_locked(leftover))
+            shutil.rmtree(leftover)
     roomy = memory.is_dir() and shutil.disk_usage(memory).free >= ROOM
-    return memory if roomy else None
+    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=memory if roomy else None))
+    _locked(home)  # until this process ends
+    return home
+
+
+def _locked(folder: Path) -> int:
+    """Lock a folder for this process and return its descriptor; raises BlockingIOError if another one holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
 
 
 def _url_of(url: str, database: str) -> str:

@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     fleet_reply_secret: str | None = Field(default=None, min_length=16, repr=False)
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
     fleet_helpers: int = Field(default=1, ge=0, le=64)
-    fleet_max_attempts: int = Field(default=12, ge=1, le=50)
+    fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
     fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
