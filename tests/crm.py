@@ -204,7 +204,8 @@ class Crm:
     def open_always(self, tenant: UUID, mails: int = 1) -> None:
         """Let a tenant's mail leave at every hour of every day, so many to one mailbox in a day."""
         self.execute(
-            "INSERT INTO tenant_delivery (tenant_id, window_start, window_end, send_days, mails_per_day, mails_per_week)"
+            "INSERT INTO tenant_delivery"
+            " (tenant_id, window_start, window_end, send_days, mails_per_day, mails_per_week)"
             " VALUES (%s, '00:00', NULL, '{1,2,3,4,5,6,7}', %s, %s)"
             " ON CONFLICT (tenant_id) DO UPDATE SET window_start = excluded.window_start, window_end = NULL,"
             " send_days = excluded.send_days, mails_per_day = excluded.mails_per_day,"

@@ -1,6 +1,6 @@
 """CSV folders as people have them: what is good goes in, what is not is named, and twice is once."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any

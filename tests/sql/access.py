@@ -8,8 +8,8 @@ USERS = {
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
     "tenant_calendar": "INSERT|UPDATE",
-    "tenant_delivery": "INSERT(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days"
-    " tenant_id time_zone window_end window_start)"
+    "tenant_delivery": "INSERT(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region"
+    " send_days tenant_id time_zone window_end window_start)"
     " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days time_zone"
     " window_end window_start)",
     "suppressions": "INSERT(address reason tenant_id)",
@@ -46,7 +46,8 @@ USERS = {
 }
 # Views show what their tables show.
 VIEWS = {
-    "deals_in_follow_up", "deal_stage_limits", "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
+    "deals_in_follow_up", "deal_stage_limits",
+    "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
     "quote_decision_times", "signal_action_rates", "compliance_completion_rates", "compliance_entities",
     "enrichment_waiting",
 }  # fmt: skip

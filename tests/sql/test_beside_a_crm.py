@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.crm import NOW, Crm, days
+from tests.crm import NOW, Crm
 from tests.sql.access import FUNCTIONS_FOR_ANYONE, FUNCTIONS_OF_INDEXES
 from tests.sql.test_migrations import CRM, NORTHWIND, OLIVE, dump, relations, row_versions, schema, upgrade_to
 from tests.sql.test_rls import acting
