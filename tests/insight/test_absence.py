@@ -133,6 +133,13 @@ def test_the_day_of_return_is_read_in_the_charset_it_was_written_in(text: str, c
     assert (judgement.kind, judgement.returns_on) == ("out_of_office", date(2026, 3, 13))
 
 
+def test_a_note_below_a_long_head_of_html_is_read() -> None:
+    head = f"<head><style>{'p.MsoNormal { margin: 0; } ' * 2_000}</style></head>"
+    message = note(f"<html>{head}<body>Back on 13 March.</body></html>", Auto_Submitted="auto-replied (vacation)")
+    message.set_type("text/html")
+    assert classify_message(message).returns_on == date(2026, 3, 13)
+
+
 def test_a_receipt_for_a_ticket_is_no_absence() -> None:
     judgement = classify_message(
         note("We received your request and will answer by Friday.", Auto_Submitted="auto-replied")
