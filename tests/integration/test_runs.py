@@ -16,7 +16,8 @@ from tests.mail import MailServer
 from tests.outbox import write
 from workers import clock
 from workers.db.session import Connection, connect
-from workers.engines.registry import engine_named
+from workers.engines.registry import all_engines, engine_named
+from workers.load.demo import load_demo
 from workers.runtime import dispatch
 from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.slots import latest_slot
@@ -52,6 +53,16 @@ def many_deals(crm: Crm, number: int, silent_since: datetime) -> None:
     contact = crm.contact(tenant, client)
     for _ in range(number):
         crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=silent_since)
+
+
+@pytest.mark.parametrize("engine", sorted(all_engines()))
+def test_a_slot_that_nothing_disturbs_is_worked_whole(connection: Connection, crm: Crm, engine: str) -> None:
+    load_demo(connection, now=NOW)
+    with clock.at(NOW):
+        report = run_engine(connection, engine_named(engine), trigger="beat", slot=NOW, task_id="beat", batch_size=100)
+    assert report is not None
+    assert report.tally.due > 0
+    assert (report.left, report.status) == (0, "succeeded")
 
 
 def test_a_slot_whose_rows_somebody_holds_is_worked_in_part_and_whole_once_they_are_free(
