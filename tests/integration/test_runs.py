@@ -21,6 +21,7 @@ from workers.load.demo import load_demo
 from workers.runtime import dispatch
 from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.slots import latest_slot
+from workers.runtime.status import fleet_status
 from workers.runtime.tasks import _catch_up_task, _engine_task
 from workers.settings import settings
 
@@ -45,6 +46,14 @@ def run(connection: Connection, task: str = "beat") -> Report:
 
 def state(crm: Crm) -> Any:
     return crm.one("SELECT status, acted FROM engine_runs WHERE engine = 'deals' AND slot IS NOT NULL")
+
+
+def shown(connection: Connection) -> str:
+    """What `fleet status` says of the slot."""
+    with clock.at(NOW):
+        (line,) = (row for row in fleet_status(connection)["engines"] if row["engine"] == "deals")
+    text: str = line["slot_state"]
+    return text
 
 
 def many_deals(crm: Crm, number: int, silent_since: datetime) -> None:
@@ -77,6 +86,7 @@ def test_a_slot_whose_rows_somebody_holds_is_worked_in_part_and_whole_once_they_
         report = run(connection)
     assert (report.tally.due, report.left, report.unfinished) == (2, 1, False)
     assert state(crm) == {"status": "partly", "acted": 2}
+    assert shown(connection) == "partly"
 
     with clock.at(NOW):
         assert "deals" not in catch_up()
@@ -85,6 +95,7 @@ def test_a_slot_whose_rows_somebody_holds_is_worked_in_part_and_whole_once_they_
     report = run(connection, "the catch-up")
     assert (report.tally.due, report.left) == (1, 0)
     assert state(crm) == {"status": "succeeded", "acted": 3}
+    assert shown(connection) == "worked"
 
 
 def test_a_tenant_that_failed_is_tried_again_before_the_next_day(connection: Connection, crm: Crm) -> None:
