@@ -163,9 +163,10 @@ def test_up_as_json_is_json_to_the_last_line_and_a_task_under_way_is_finished_fi
             wait_until(lambda: bool(connection.execute(waiting).fetchone() != {"n": 0}), seconds=30)
             process.send_signal(signal.SIGINT)
             lines += read_until(process, "Warm shutdown")
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, output
-    told = [json.loads(line) for line in [*lines, *output.splitlines()]]
+        # Not `communicate`, which knows nothing of the lines that have been read ahead.
+        lines += read_until(process, "fleet: stopped")
+        assert process.wait(60) == 0, lines
+    told = [json.loads(line) for line in lines]
     assert all(line["time"].endswith("+00:00") for line in told)
     assert {line["level"] for line in told} == {"INFO"}
     assert {"deals", "quotes"} <= {line["engine"] for line in told if "run" in line}
