@@ -1,5 +1,6 @@
 """If these fail, a customer reads "None" or a template's inside, or a name writes headers of its own."""
 
+import itertools
 import re
 from contextlib import suppress
 from email import message_from_bytes, policy
@@ -16,12 +17,14 @@ from jinja2 import DictLoader, TemplateError
 from workers.correspondence import Answered, message_id, reference
 from workers.delivery import render as rendering
 from workers.delivery.render import SenderError, Text, UnsendableError, _require_own_headers, compose, render
+from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
-PARTS = {"greeting", "signature"}
-NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.iterdir() if path.name[:-7] not in PARTS)
+PARTS = {"fields", "greeting", "quote_details", "signature"}
+NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PARTS)
 STEPS = range(1, 8)
+SHARING = Wording(share_deal_titles=True)
 # What the engines write, with every value present; those in OPTIONAL may be null in the database.
 FULL: dict[str, Any] = {
     "deal": "Ten licences", "stage": "lead", "company": "Acme", "first_name": "Zoë", "owner_name": "Łukasz Ørsted",
@@ -104,14 +107,14 @@ def test_every_step_renders_without_what_may_be_missing(name: str, blank: str | 
 
 
 @pytest.mark.parametrize("name", ["deal_follow_up", "quote_follow_up", "compliance_reminder"])
-def test_the_tone_escalates(name: str) -> None:
-    steps = [render(name, FULL | {"step": step, "max_steps": 5}, "Northwind") for step in (1, 2, 3, 5)]
-    distinct = 2 if name == "compliance_reminder" else 4
+def test_no_step_says_what_another_one_said(name: str) -> None:
+    steps = [render(name, FULL | {"step": step}, "Northwind") for step in STEPS]
+    distinct = 2 if name == "compliance_reminder" else len(STEPS)
 
     assert len({text.subject for text in steps}) == distinct
     assert len({text.body for text in steps}) == distinct
     if name != "compliance_reminder":
-        assert "last note" in steps[-1].body
+        assert "our last message" in steps[-1].body
 
 
 @pytest.mark.parametrize("value", ["N/A", "bo@acme.example", "Sales Team", "Acme", "Mr. Quist"])
@@ -122,16 +125,28 @@ def test_a_letter_to_somebody_without_a_name_begins_with_hello_alone(value: str)
     assert "a personal call, or" in render("deal_handover", FULL | {"first_name": value}, "Northwind").body
 
 
-def test_the_last_follow_up_says_so_however_few_there_are() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["deal_follow_up", "quote_follow_up"])
+def test_however_long_a_series_is_no_two_neighbours_are_alike(name: str, language: str) -> None:
+    steps = [
+        render(name, FULL | {"step": step, "max_steps": 20}, "Northwind", Wording(language)).body
+        for step in range(1, 21)
+    ]
+    assert all(one != other for one, other in itertools.pairwise(steps))
+
+
+def test_the_only_message_of_a_series_does_not_speak_of_earlier_ones() -> None:
     for name in ("deal_follow_up", "quote_follow_up"):
-        assert "last note" in render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind").body
+        text = render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind")
+        assert "leave it at this one message" in text.body
+        assert "last" not in text.subject + text.body
 
 
 def test_a_variable_the_engine_did_not_write_is_an_error_and_no_hole_in_a_letter() -> None:
-    without = {name: value for name, value in FULL.items() if name != "days_silent"}
-
-    with pytest.raises(TemplateError, match="days_silent"):
-        render("deal_follow_up", without, "Northwind")
+    for template, name in (("deal_handover", "days_silent"), ("feedback_request", "delivered_on")):
+        without = {key: value for key, value in FULL.items() if key != name}
+        with pytest.raises(TemplateError, match=name):
+            render(template, without, "Northwind")
     with pytest.raises(TemplateError):
         render("no_such_template", FULL, "Northwind")
 
@@ -158,7 +173,7 @@ SMUGGLED = [
 
 @pytest.mark.parametrize("title", SMUGGLED)
 def test_a_title_writes_no_header_of_its_own(title: str) -> None:
-    message = letter(text=render("deal_follow_up", FULL | {"deal": title}, title), from_name=title)
+    message = letter(text=render("deal_follow_up", FULL | {"deal": title}, title, SHARING), from_name=title)
 
     assert reread(message).keys() == letter().keys()
     assert message["From"].addresses[0].addr_spec == "care@fleet.example"
@@ -222,7 +237,7 @@ def test_whatever_an_address_is_it_is_used_or_refused(piece: str, times: int) ->
 def test_only_where_a_template_says_so_a_value_has_lines() -> None:
     values = FULL | {"deal": "Ten\n\nKind regards,\nMallory", "summary": "Late.\n\nAgain."}
 
-    assert "Ten Kind regards, Mallory" in render("deal_follow_up", values | {"step": 1}, "Northwind").body
+    assert "Ten Kind regards, Mallory" in render("deal_follow_up", values | {"step": 1}, "Northwind", SHARING).body
     assert "Late.\n\nAgain." in render("service_recovery", values, "Northwind").body
 
 
@@ -239,10 +254,10 @@ def test_no_value_breaks_out_of_the_subject(value: str, name: str, step: int) ->
 
 
 def test_a_line_break_in_a_title_does_not_cut_the_subject() -> None:
-    text = render("deal_follow_up", FULL | {"deal": "Ten\r\nlicences"}, "Northwind")
+    text = render("deal_follow_up", FULL | {"deal": "Ten\r\nlicences"}, "Northwind", SHARING)
 
-    assert text.subject == 'A quick word about "Ten licences"'
-    assert text.body.startswith("Hello Zoë,\n\nit has been")
+    assert text.subject == 'A question about "Ten licences"'
+    assert text.body.startswith("Hello Zoë,\n\nWe would like")
 
 
 def test_a_tenants_name_with_a_line_break_is_still_a_sender() -> None:
@@ -278,7 +293,7 @@ def test_a_template_cannot_reach_into_the_machinery_nor_stop_it(trick: str, monk
 
 
 def test_a_value_is_never_read_as_a_template() -> None:
-    assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind").subject
+    assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind", SHARING).subject
 
 
 def test_the_message_id_depends_on_the_action_alone() -> None:

@@ -1,4 +1,4 @@
-"""From an action's template and variables to the text a person reads, and to the message that carries it."""
+"""From an action's template and variables to the text a person reads, in the reader's language, and to the message."""
 
 import re
 from collections.abc import Mapping
@@ -13,17 +13,22 @@ from typing import Any, Final
 from uuid import UUID
 
 import idna
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from babel import Locale
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, Undefined, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from workers import clock
 from workers.correspondence import Answered, message_id, reference
+from workers.delivery.wording import ENGLISH, LANGUAGES, Wording, day, field_words, lapsed, locale_of, money
 from workers.insight.given_names import greeted_as
 from workers.resources import template_folders
 
 _LINE_END: Final = "\x1e"  # stands for a line end inside a value; no text that people write contains it
 _LINE_ENDS: Final = re.compile(rf"[ \t]*{_LINE_END}[ \t{_LINE_END}]*")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_LOCALE: Final = "_locale"  # what the filters find in a template's context; its own values have no such names
+_TIME_ZONE: Final = "_time_zone"
 _LONGEST_ADDRESS: Final = 320  # 64 for the name and 255 for the domain (RFC 5321, 4.5.3.1)
 _LONGEST_HEADER_TEXT: Final = 250
 # RFC 5322's dot-atom. Quoted names, comments and domain literals are left to those who like them: no customer has
@@ -42,35 +47,47 @@ class UnsendableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A rendered action."""
+    """A rendered action, and the language that it is in."""
 
     subject: str
     body: str
+    language: str = ENGLISH
 
 
-def render(template: str, variables: Mapping[str, Any], tenant_name: str) -> Text:
+def render(template: str, variables: Mapping[str, Any], tenant_name: str, wording: Wording | None = None) -> Text:
     """Fill a template: its first line is the subject, the rest the text.
 
     A value cannot begin a line of its own: line ends inside it become spaces, unless the template asks for them with
-    the filter `lines`. A blank value counts as missing.
+    the filter `lines`. A blank value counts as missing. Where there is no translation the text is in English.
 
     Args:
         template: the name of a file in one of the template folders, without its ending.
         variables: what the engine wrote into the action.
         tenant_name: who the message comes from.
+        wording: how it is worded; None for English without anything of the tenant's own.
 
     Raises:
         jinja2.TemplateError: the template does not exist, misses a variable, cannot use one, or never ends.
     """
+    chosen = wording or Wording()
+    language = _language_for(template, chosen)
+    values = _tamed({
+        "link": chosen.link,
+        "signature": chosen.signature,
+        "share_deal_titles": chosen.share_deal_titles,
+        **variables,
+        "currency": variables.get("currency") or chosen.currency,
+        "tenant": tenant_name,
+    })  # fmt: skip
+    values |= {_LOCALE: locale_of(language, chosen), _TIME_ZONE: chosen.time_zone}
     try:
-        values = _tamed({**variables, "tenant": tenant_name})
-        filled = _environment().get_template(f"{template}.txt.j2").render(values)
+        filled = _environment(language).get_template(f"{template}.txt.j2").render(values)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         if isinstance(error, TemplateError):  # TemplateNotFound is a LookupError as well
             raise
         raise TemplateError(f"{type(error).__name__}: {error}") from error
     subject, _, body = filled.strip("\n").partition("\n")
-    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n")
+    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language)
 
 
 def compose(
@@ -182,21 +199,57 @@ def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
     return value
 
 
+def _language_for(template: str, wording: Wording) -> str:
+    """The language of the wording if the template is translated into it, else English."""
+    language = wording.language.partition("-")[0].lower()
+    translated = language in LANGUAGES and any(
+        (folder / language / f"{template}.txt.j2").is_file() for folder in template_folders()
+    )
+    return language if translated else ENGLISH
+
+
 def _lines(text: str) -> str:
     return text.replace(_LINE_END, "\n")
 
 
+@pass_context
+def _day(context: Context, value: Any) -> str | None:  # JSON's own values, as in _money
+    locale: Locale = context[_LOCALE]
+    return day(_required(value), locale, context[_TIME_ZONE])
+
+
+@pass_context
+def _money(context: Context, value: Any) -> str | None:
+    locale: Locale = context[_LOCALE]
+    return money(_required(value), context["currency"], locale)
+
+
+def _required(value: Any) -> Any:
+    return str(value) if isinstance(value, Undefined) else value  # str() says which variable is missing
+
+
 @cache
-def _environment() -> SandboxedEnvironment:
-    """Sandboxed, because templates are edited by people who are trusted with words and not with code."""
+def _environment(language: str = ENGLISH) -> SandboxedEnvironment:
+    """Sandboxed, because templates are edited by people who are trusted with words and not with code.
+
+    A language has its folder inside each folder of templates; what is not in it is the same in all languages.
+    """
+    folders = template_folders()
+    own = [] if language == ENGLISH else [folder / language for folder in folders]
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(template_folders()),
+        loader=FileSystemLoader([*own, *folders]),
         undefined=StrictUndefined,
         autoescape=False,  # plain text, not HTML
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["greeted_as"] = greeted_as
-    environment.filters["lines"] = _lines
+    environment.filters |= {
+        "day": _day,
+        "field_words": field_words,
+        "greeted_as": greeted_as,
+        "lapsed": lapsed,
+        "lines": _lines,
+        "money": _money,
+    }
     return environment
