@@ -16,6 +16,7 @@ BEGIN
         ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
         ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
         ('tenant_calendar',          'INSERT, UPDATE'),
+        ('tenant_letters',           'INSERT, UPDATE'),
         ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, phone_region),'
                                      'UPDATE (paused, time_zone, window_start, window_end, phone_region)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),

@@ -8,6 +8,7 @@ USERS = {
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
     "tenant_calendar": "INSERT|UPDATE",
+    "tenant_letters": "INSERT|UPDATE",
     "tenant_delivery": "INSERT(paused phone_region tenant_id time_zone window_end window_start)"
     " UPDATE(paused phone_region time_zone window_end window_start)",
     "suppressions": "INSERT(address reason tenant_id)",

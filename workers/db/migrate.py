@@ -34,7 +34,9 @@ from workers.settings import settings
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
 _BEFORE_ENGINES: Final = ("core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "outbox")
-_AFTER_ENGINES: Final = ("status", "correspondence", "inbound", "answers", "failures", "analytics", "policies")
+_AFTER_ENGINES: Final = (
+    "status", "correspondence", "inbound", "answers", "letters", "failures", "analytics", "policies",
+)  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
 _LOCK_WAIT_SECONDS: Final = 60

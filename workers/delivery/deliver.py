@@ -29,7 +29,9 @@ from workers.delivery.channels import (
     Sent,
     SmtpChannel,
 )
-from workers.delivery.render import SenderError, Text, UnsendableError, compose, render, without_control_characters
+from workers.delivery.facts import with_facts
+from workers.delivery.message import SenderError, UnsendableError, compose
+from workers.delivery.render import Text, render, without_control_characters
 from workers.insight.failures import Fault, read_codes
 from workers.settings import Settings
 
@@ -76,7 +78,9 @@ def deliver(connection: Connection, channel: Channel, settings: Settings) -> Cou
 def _file_internal(connection: Connection) -> Counter[str]:
     """Write one batch of tasks and cases into the CRM, in the transaction that settles their actions."""
     with transaction(connection):
-        claimed = connection.execute("SELECT * FROM claim_internal(%s, %s)", [500, 100]).fetchall()
+        claimed = with_facts(
+            connection, connection.execute("SELECT * FROM claim_internal(%s, %s)", [500, 100]).fetchall()
+        )
         done: Counter[str] = Counter(row["verdict"] for row in claimed if row["verdict"] is not None)
         texts = []
         for row in claimed:
@@ -91,7 +95,7 @@ def _file_internal(connection: Connection) -> Counter[str]:
 
 def _internal_text(row: dict[str, Any]) -> Text:
     try:
-        return render(row["template"], row["variables"], row["tenant_name"])
+        return render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording)
     except Exception as error:  # noqa: BLE001  # the people concerned must hear of it even if the words are broken
         reason = f"The text could not be written ({type(error).__name__}: {error}).\n\n{row['variables']}"
         return Text(row["template"], without_control_characters(reason))
@@ -110,6 +114,7 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
             claimed = connection.execute(
                 "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
             ).fetchall()
+            claimed = with_facts(connection, claimed)
         if not claimed:
             if after is None:
                 break
@@ -180,13 +185,16 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     message = None
     try:
         message = compose(
-            render(row["template"], row["variables"], row["tenant_name"]),
+            render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording),
             action=row["action_id"],
             tenant=row["tenant_id"],
+            tenant_name=row["tenant_name"],
             address=row["address"],
             from_name=row["from_name"] or row["tenant_name"],
             from_address=row["from_address"] or settings.fleet_mail_from,
             reply_to=_reply_to(row, settings),
+            facts=row["facts"],
+            public_url=settings.fleet_public_url,
         )
         return channel.send(message, message["To"].addresses[0].addr_spec), message
     except TemplateError as error:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
@@ -94,7 +94,7 @@ def day(value: Any, locale: Locale, time_zone: str) -> str | None:
     except ValueError:
         return _old_day(text, locale)
     if instant.tzinfo is not None:
-        instant = instant.astimezone(ZoneInfo(time_zone))
+        instant = instant.astimezone(_zone(time_zone))
     return format_date(instant.date(), "long", locale=locale)
 
 
@@ -129,6 +129,13 @@ def lapsed(problem: Any) -> Mapping[str, str] | None:
         return problem if {"field", "on"} <= problem.keys() else None
     found = _LAPSED.fullmatch(str(problem))
     return {"field": found[1], "on": found[2]} if found else None
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):  # PostgreSQL knows a few more, such as CEST
+        return UTC
 
 
 def _old_day(text: str, locale: Locale) -> str:
