@@ -31,6 +31,7 @@ def hostile(crm: Crm) -> UUID:
     """A tenant who writes the same thing everywhere; returns its id."""
     tenant = stalled_deal(crm, title=HOSTILE)
     crm.update("tenants", tenant, name=HOSTILE)
+    crm.execute("INSERT INTO tenant_letters (tenant_id, share_deal_titles) VALUES (%s, true)", tenant)
     (contact,) = crm.rows("SELECT id FROM contacts")
     crm.update("contacts", contact["id"], first_name=HOSTILE, title=HOSTILE)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', %s)", tenant, HOSTILE)
@@ -74,10 +75,10 @@ CALLS = {
         ["load", "FOLDER"],
         [r"\x07\x1b[2j\x9b31m\x08", f'time_zone "{SHOWN[:30]}"', r"\x9b31m\x08\r\nfleet: \u202e\u200b!"],
     ),
-    "preview": (["preview", "--now", AT], [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]']),
+    "preview": (["preview", "--now", AT], [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]']),
     "run": (
         ["run", "deals", "--now", AT, "--dry-run"],
-        [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]'],
+        [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]'],
     ),
     "status": (["status"], [SHOWN]),
     "tenants": (["tenants"], [SHOWN]),

@@ -86,6 +86,7 @@ def company(crm: Crm, name: str) -> Company:
     for engine in ("deals", "quotes", "compliance", "feedback"):
         crm.mode(tenant, engine, "automatic")
     crm.execute("INSERT INTO tenant_delivery (tenant_id) VALUES (%s)", tenant)
+    crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
     crm.action(tenant)
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)

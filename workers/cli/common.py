@@ -3,7 +3,7 @@
 import getpass
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -14,7 +14,9 @@ from jinja2 import TemplateError
 
 from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
+from workers.delivery.facts import with_facts
 from workers.delivery.render import Text, render
+from workers.delivery.wording import Wording
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import ConfigurationError, UnknownNameError
@@ -133,10 +135,10 @@ def moment(instant: datetime) -> str:
     return f"{instant.astimezone(settings().time_zone):%a %d %b %Y %H:%M %Z}"
 
 
-def text_of(action: dict[str, Any]) -> Text:
-    """Return subject and body of an action; where they cannot be written, the subject says why."""
+def text_of(action: Mapping[str, Any], wording: Wording | None = None) -> Text:
+    """Return subject and body of an action, worded as it would be sent; where that fails, the subject says why."""
     try:
-        return render(action["template"], action["variables"], action["tenant_name"])
+        return render(action["template"], action["variables"], action["tenant_name"], wording)
     except TemplateError as error:  # the rest of the list must still be seen
         return Text(f"template {action['template']} cannot be rendered: {error}", "")
 
@@ -144,8 +146,8 @@ def text_of(action: dict[str, Any]) -> Text:
 def planned_actions(connection: Connection, run: int) -> list[dict[str, Any]]:
     """Return what a run wrote: to whom, in what words, and what the guards would refuse."""
     planned = []
-    for row in connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall():
-        text = text_of(row)
+    for row in with_facts(connection, connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()):
+        text = text_of(row, row["facts"].wording)
         planned.append(
             {
                 "tenant": row["tenant_name"],

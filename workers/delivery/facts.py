@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 from workers.db.session import Connection
 from workers.delivery.wording import Wording, language_of
@@ -45,7 +46,7 @@ def with_facts(connection: Connection, actions: Sequence[Mapping[str, Any]]) -> 
     return [{**action, "facts": _facts(known[action["action_id"]], action["variables"])} for action in actions]
 
 
-def _facts(row: Mapping[str, Any], variables: Mapping[str, Any]) -> Facts:
+def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
     first, subject = row["thread_message_id"], row["thread_subject"]
     return Facts(
         wording=Wording(
@@ -53,7 +54,7 @@ def _facts(row: Mapping[str, Any], variables: Mapping[str, Any]) -> Facts:
             locale=row["locale"],
             time_zone=row["time_zone"],
             currency=row["currency"],
-            link=_link(row["link_template"], {**variables, "id": row["subject_id"]}),
+            link=_link(row["link_template"], row["subject_id"], variables),
             signature=row["signature"],
             share_deal_titles=row["share_deal_titles"],
         ),
@@ -63,10 +64,11 @@ def _facts(row: Mapping[str, Any], variables: Mapping[str, Any]) -> Facts:
     )
 
 
-def _link(template: str | None, values: Mapping[str, Any]) -> str | None:
+def _link(template: str | None, subject: UUID, variables: Any) -> str | None:
     """Fill a link's template; None where it is no web address, or a value is missing."""
-    if template is None or not template.startswith("https://"):
+    if template is None or not template.startswith("https://") or not isinstance(variables, Mapping):
         return None
+    values = {**variables, "id": subject}
     if any(values.get(name) is None for name in _PLACE.findall(template)):
         return None
     return _PLACE.sub(lambda place: quote(str(values[place[1]]), safe=""), template)
