@@ -30,6 +30,11 @@ FULL: dict[str, Any] = {
     "person": "Zoë Quist",
     "writer": "Zoë <zoe@acme.example>", "language": "de", "language_name": "German", "answer": "refusal",
     "text": "Nein.", "subject": "Re: Ten licences", "matter": "deal", "matter_id": "7", "sent_on": "1 March 2026",
+    "others": [
+        {"compliance_type": "Consent", "entity": "Zoë Quist", "entity_type": "contact", "due_on": "2026-03-20",
+         "missing": ["consent_on"], "errors": ["permit lapsed on 2026-01-31"]},
+        {"compliance_type": None, "entity": None, "due_on": "2026-03-21", "missing": [], "errors": []},
+    ],
     "addresses": ["zoe@acme.example"], "cancelled": 2, "why": "stranger",
 }  # fmt: skip
 OPTIONAL = [

@@ -187,3 +187,18 @@ def test_a_column_is_named_in_words_and_a_lapsed_one_with_its_day() -> None:
     assert field_words("insurance_validUntil") == "insurance valid until"
     assert lapsed("permit lapsed on 2026-01-31") == lapsed({"field": "permit", "on": "2026-01-31"})
     assert lapsed("permit: never seen") is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_is_asked_for_several_checks_at_once_reads_them_in_one_letter(language: str) -> None:
+    items = [
+        {"compliance_type": "Consent", "entity": "Acme", "due_on": "2026-03-20", "missing": ["iban"], "errors": []}
+    ]
+    values = FULL | {"missing": [], "errors": [], "others": items}
+    body = render("compliance_reminder", values, "Northwind", Wording(language)).body
+
+    assert "Consent" in body
+    assert "IBAN" in body
+    assert "IBAN" not in render("compliance_reminder", values | {"others": []}, "Northwind", Wording(language)).body
+    without = {name: value for name, value in values.items() if name != "others"}
+    check(render("compliance_reminder", without, "Northwind", Wording(language)))
