@@ -98,6 +98,11 @@ def read_references(text: str) -> list[int]:
     return list(found)
 
 
+def without_references(text: str) -> str:
+    """Return a text without our references: nobody wrote them."""
+    return _REFERENCE.sub("", text).strip()
+
+
 def reply_address(sent: Answered, domain: str, secret: str) -> str:
     """Return the address to which answers to an action's e-mail go.
 

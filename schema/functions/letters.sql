@@ -38,5 +38,59 @@ AS $$
     WHERE a.id = ANY (p_actions)
 $$;
 
-REVOKE ALL ON FUNCTION letter_facts(bigint[]) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION letter_facts(bigint[]) TO service_role;
+-- Who may end the messages like this one, and what he reads first. No row: there is no such message.
+CREATE OR REPLACE FUNCTION opt_out_reader(p_action bigint)
+RETURNS TABLE (tenant_name text, address text, contact_language text, tenant_language text, locale text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+    SELECT t.name::text, btrim(coalesce(a.sent_to, c.email, a.recipient)), f.contact_language, f.tenant_language, f.locale
+    FROM scheduled_actions AS a
+    JOIN tenants AS t ON t.id = a.tenant_id
+    LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
+    CROSS JOIN letter_facts(ARRAY[a.id]) AS f
+    WHERE a.id = p_action AND a.kind = 'email'
+$$;
+
+-- Somebody used the link in one of our messages: an answer like any other, only that nobody has to read what it asks. It is
+-- kept as evidence, its engine ends the series, and heed_answer does the rest. Pressed again within the minute it is the
+-- same answer. Returns whether there is such a message.
+CREATE OR REPLACE FUNCTION opt_out_by_link(p_action bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_action scheduled_actions;
+    v_address text;
+    v_message uuid;
+BEGIN
+    SELECT * INTO v_action FROM scheduled_actions WHERE id = p_action AND kind = 'email';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    v_address := (SELECT r.address FROM opt_out_reader(p_action) AS r);
+    INSERT INTO inbound_messages (
+        tenant_id, message_id, in_reply_to, from_address, to_addresses, subject, text, raw_size, kind, contact_id, client_id,
+        action_id, sent_at, received_at, processed_at)
+    SELECT v_action.tenant_id,
+           format('<unsubscribe.%s.%s@link.invalid>', p_action, floor(extract(epoch FROM fleet_now()) / 60)),
+           v_action.message_id, v_address, '{}', 'Unsubscribe', 'The unsubscribe link of our message was used.', 0, 'reply',
+           k.contact_id, coalesce(k.client_id, l.id), p_action, fleet_now(), fleet_now(), fleet_now()
+    FROM (SELECT) AS one
+    LEFT JOIN clients AS l ON l.id = v_action.client_id AND l.tenant_id = v_action.tenant_id
+    LEFT JOIN LATERAL (
+        SELECT c.contact_id, c.client_id
+        FROM contacts_with_address(v_action.tenant_id, folded_address(v_address), v_address) AS c (contact_id, client_id, email)
+        ORDER BY c.contact_id = v_action.contact_id DESC NULLS LAST LIMIT 1
+    ) AS k ON true
+    ON CONFLICT ON CONSTRAINT inbound_messages_tenant_id_message_id_key DO NOTHING
+    RETURNING id INTO v_message;
+    IF v_message IS NOT NULL THEN
+        PERFORM apply_reply(v_message, jsonb_build_object(
+            'answer', 'opt_out', 'language', 'zxx', 'language_name', NULL, 'sentiment', NULL, 'score', NULL, 'recover', false,
+            'issues', '[]'::jsonb, 'summary', 'used the unsubscribe link', 'text', '', 'by_link', true));
+    END IF;
+    RETURN true;
+END
+$$;
+
+REVOKE ALL ON FUNCTION letter_facts(bigint[]), opt_out_reader(bigint), opt_out_by_link(bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION letter_facts(bigint[]), opt_out_reader(bigint), opt_out_by_link(bigint) TO service_role;

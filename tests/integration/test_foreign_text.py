@@ -89,7 +89,7 @@ CALLS = {
     "words unknown": (["words", "unknown"], [SHOWN]),
     "words unset": (["words", "unset", HOSTILE, "deal_stage", HOSTILE], []),
 }
-STARTS_PROCESSES = {"up"}  # what it prints of them: tests/integration/test_up.py
+STARTS_PROCESSES = {"up", "web"}  # what it prints of them: tests/integration/test_up.py and test_web.py
 
 
 def commands() -> Iterator[str]:

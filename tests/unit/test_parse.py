@@ -11,6 +11,7 @@ from workers.inbound.mime import MAX_BYTES
 from workers.inbound.parse import Parsed, SetAside, parse
 
 HEAD = b"From: ann@acme.example\nTo: care@northwind.example\nSubject: Hello\n"
+SILENT = b"From: ann@acme.example\nTo: care@northwind.example\n"
 ENCLOSED = b"Content-Type: message/rfc822\n\n"
 PARTS = b"Content-Type: multipart/mixed; boundary=b\n\n"
 DEEP = b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n"
@@ -177,9 +178,9 @@ def test_a_mail_with_an_impossible_date_is_still_a_mail(date: bytes) -> None:
         (b"Hello,\nthis is no mail\n", "broken: no header"),
         (b"note: this is a text\n\nand no mail\n", "broken: no header of a mail"),
         (b"To: care@northwind.example\nSubject: Hello\n\nHello\n", "broken: no sender"),
-        (HEAD, "broken: no body"),
-        (HEAD + b"\n\n  \n", "broken: no body"),
-        (HEAD + b"\n" + b"\n" * 1_100_000, "broken: no body"),
+        (SILENT, "broken: no body"),
+        (SILENT + b"\n\n  \n", "broken: no body"),
+        (SILENT + b"\n" + b"\n" * 1_100_000, "broken: no body"),
         (HEAD + b"\n" + b"x" * MAX_BYTES, "too large: 25.0 MB, the limit is 25 MB"),
         (HEAD + b"X: y\n" * 10_000 + b"\nHello\n", "hostile: more than 2,000 headers"),
         (HEAD + b"X: " + b"y" * 1_100_000 + b"\n\nHello\n", "hostile: more than 1,000,000 bytes of headers"),
@@ -261,3 +262,9 @@ def test_no_bytes_raise_and_no_text_hurts_the_database(raw: bytes) -> None:
             case SetAside() as aside:
                 assert aside.reason
                 assert storable(aside.message_id or "")
+
+
+def test_a_mail_whose_subject_says_it_all_is_one() -> None:
+    parsed = read(SILENT + b"Subject: Unsubscribe\n\n\n")
+
+    assert (parsed.subject, parsed.text) == ("Unsubscribe", "")

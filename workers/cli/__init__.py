@@ -11,12 +11,12 @@ import psycopg
 import typer
 
 from workers import logs
-from workers.cli import actions, conflicts, db, go_live, inbound, load, preview, run, status, tenants, up, words
+from workers.cli import actions, conflicts, db, go_live, inbound, load, preview, run, status, tenants, up, web, words
 from workers.cli.common import fail
 from workers.errors import ConfigurationError, FleetError, first_line
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
-for command in (up.up, preview.preview, go_live.go_live, run.run, status.status, inbound.inbound, load.load):
+for command in (up.up, web.web, preview.preview, go_live.go_live, run.run, status.status, inbound.inbound, load.load):
     app.command()(command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")

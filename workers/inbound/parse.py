@@ -22,6 +22,8 @@ _NO_SENDER: Final = Mailbox("<>", None)  # the null reverse-path of RFC 5321, 4.
 _DIGESTED: Final = 1_000_000
 _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a text
 
+# What people write in: there a subject may say it all, such as "unsubscribe".
+_WRITTEN: Final = frozenset({"text/plain", "text/html", "multipart/alternative"})
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
 _ENVELOPE: Final = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
@@ -147,7 +149,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         if judgement.kind == "reply":
             raise _UnreadableError("broken: no sender")
         senders = (_NO_SENDER,)
-    if bodies.text is None:
+    if bodies.text is None and not (subject and message.get_content_type() in _WRITTEN):
         raise _UnreadableError("broken: no body")
     in_reply_to = headers.message_ids("In-Reply-To")
     references = headers.message_ids("References")[-_MOST_REFERENCES:]
@@ -168,7 +170,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         is_forged="dmarc=fail" in headers.first("Authentication-Results").lower(),
         subject=subject,
         sent_at=headers.date("Date"),
-        text=bodies.text,
+        text=bodies.text or "",
         html=bodies.html,
         headers=_kept(headers) | _notes(judgement, bodies),
         raw_size=len(raw),
