@@ -21,7 +21,6 @@ _NO_SENDER: Final = Mailbox("<>", None)  # the null reverse-path of RFC 5321, 4.
 # What tells a repeated mail from another one under the same Message-ID.
 _DIGESTED: Final = 1_000_000
 _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a text
-
 # What people write in: there a subject may say it all, such as "unsubscribe".
 _WRITTEN: Final = frozenset({"text/plain", "text/html", "multipart/alternative"})
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
@@ -149,7 +148,8 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         if judgement.kind == "reply":
             raise _UnreadableError("broken: no sender")
         senders = (_NO_SENDER,)
-    if bodies.text is None and not (subject and message.get_content_type() in _WRITTEN):
+    is_whole = b"\n\n" in raw  # and not cut off within its head
+    if bodies.text is None and not (subject and is_whole and message.get_content_type() in _WRITTEN):
         raise _UnreadableError("broken: no body")
     in_reply_to = headers.message_ids("In-Reply-To")
     references = headers.message_ids("References")[-_MOST_REFERENCES:]
