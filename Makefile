@@ -10,11 +10,11 @@ run: install
 	.venv/bin/fleet up
 
 test: .venv/dev-installed
-	.venv/bin/pytest -n 2
+	.venv/bin/pytest -n 2 --dist worksteal
 
 # Hostile input without end: ten thousand of each kind, where `make test` tries three hundred.
 fuzz: .venv/dev-installed
-	.venv/bin/pytest -n 2 -m fuzz --hypothesis-profile=long
+	.venv/bin/pytest -n 2 --dist worksteal -m fuzz --hypothesis-profile=long
 
 lint: .venv/dev-installed audit
 	.venv/bin/ruff check

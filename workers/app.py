@@ -10,7 +10,7 @@ from celery.exceptions import SecurityWarning
 from celery.signals import celeryd_init, setup_logging
 from kombu.entity import Queue
 
-from workers import logs
+from workers import logs, stopping
 from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
@@ -43,6 +43,8 @@ def _configuration() -> dict[str, Any]:
         "result_backend_transport_options": _TRANSPORT_OPTIONS,
         "visibility_timeout": _VISIBILITY_TIMEOUT,
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # however long the broker is away
+        "broker_channel_error_retry": True,  # read-only during a failover, or full: that passes, too
         "redis_socket_timeout": 30,
         "redis_socket_keepalive": not broker.startswith("redis+socket:"),  # a connection of the machine has none
         "redis_backend_health_check_interval": 25,
@@ -86,6 +88,7 @@ def _may_run_as_root(**_: object) -> None:
 # Flower reads its settings from there, whatever folder it is started in.
 os.environ.setdefault("FLOWER_CONF", str(shipped("flowerconfig.py")))
 setup_logging.connect(_set_up_logs)
+stopping.listen()
 celeryd_init.connect(_may_run_as_root)
 register_engines(app)
 register_delivery(app)

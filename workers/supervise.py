@@ -1,6 +1,9 @@
-"""The processes of the Procfile under one roof: started, heard, and stopped together."""
+"""The processes of the Procfile under one roof: started, heard, started again when one dies, stopped together."""
 
+import math
+import multiprocessing
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -8,8 +11,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import psutil
@@ -25,6 +30,13 @@ from workers.resources import shipped
 from workers.terminal import visible
 
 _WATCH_SECONDS: Final = 2
+_LISTEN_SECONDS: Final = 0.1
+# A process that ends by itself is started again after a second, after two, four … if it goes on ending so soon.
+_STEADY_SECONDS: Final = 60
+_LONGEST_PAUSE_SECONDS: Final = 60
+# Told to stop, a worker has ten seconds for what it is at; whoever takes much longer is killed.
+_STOP_SECONDS: Final = 20
+_EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str], *, demo: bool) -> int:
@@ -37,7 +49,7 @@ def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str],
         demo: the data is the demo's, just loaded: a first round may run at once.
 
     Raises:
-        FleetError: a process or an embedded server ended by itself.
+        FleetError: an embedded server died.
     """
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -55,10 +67,8 @@ def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str],
         manager.loop()
     if death.words:
         raise FleetError(death.words)
-    if manager.returncode in (130, 143):  # stopped on purpose
-        logs.tell("fleet: stopped; the data stays, `make run` goes on with it")
-        return 0
-    raise FleetError("a process of the fleet ended by itself: its last lines above say why")
+    logs.tell("fleet: stopped; the data stays, `make run` goes on with it")
+    return 0
 
 
 @contextmanager
@@ -111,17 +121,95 @@ class _Processes(ProcessManager):  # type: ignore[misc]  # honcho has no types
                 child.kill()
 
 
+@dataclass(slots=True)
+class _Life:
+    """How a process fares: when it began, how often in a row it ended soon, and when it is to begin again."""
+
+    began: float
+    deaths: int = 0
+    again: float = math.inf
+
+
 class _Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
-    """Tells each process to stop, and not its children: a worker lets them finish what they are at."""
+    """Starts again what ends by itself, whatever it is: the others go on meanwhile.
+
+    Told to stop, it tells each process, and not its children: a worker lets them finish what they are at.
+    """
 
     def __init__(self, printer: Printer) -> None:
         super().__init__(printer)
         self._procmgr = _Processes()
+        self.returncode: int | None = None
+        self._lives: dict[str, _Life] = {}
+        self._kill_at = math.inf
 
     def loop(self) -> None:
-        """Run until all processes have ended, and leave none of their children behind."""
-        super().loop()
+        """Run until told to stop, and leave neither a process nor a child of one behind."""
+        for number in _EXIT_CODES:
+            signal.signal(number, self._told)
+        for name in self._processes:
+            self._launch(name)
+        while not (self._terminating and self._all_stopped()):
+            self._hear()
+            if self.returncode is None:
+                self._start_again()
+            elif self._all_started():
+                self.terminate()
+            if time.monotonic() > self._kill_at:
+                self.kill()
+        while self._hear():
+            pass
         self._procmgr.end_strays()
+
+    def _told(self, number: int, _: FrameType | None) -> None:
+        if self.returncode is None:
+            self.returncode = _EXIT_CODES[signal.Signals(number)]
+            self._kill_at = time.monotonic() + _STOP_SECONDS
+
+    def _launch(self, name: str) -> None:
+        process = self._processes[name]
+        process.pop("pid", None)
+        process.pop("returncode", None)
+        life = self._lives.setdefault(name, _Life(0.0))
+        life.began, life.again = time.monotonic(), math.inf
+        process["process"] = multiprocessing.Process(name=name, target=process["obj"].run, args=(self.events, True))
+        process["process"].start()
+
+    def _start_again(self) -> None:
+        for name, life in self._lives.items():
+            if time.monotonic() >= life.again:
+                self._launch(name)
+
+    def _hear(self) -> bool:
+        """Take one message of a process, if there is one, and say whether there was."""
+        try:
+            message = self.events.get(timeout=_LISTEN_SECONDS)
+        except queue.Empty:
+            return False
+        match message.type:
+            case "line":
+                self._printer.write(message)
+            case "start":
+                self._processes[message.name]["pid"] = message.data["pid"]
+                self._system_print(f"{message.name} started (pid={message.data['pid']})")
+            case "stop":
+                self._ended(message.name, message.data["returncode"])
+        return True
+
+    def _ended(self, name: str, code: int) -> None:
+        self._processes[name]["returncode"] = code
+        if self.returncode is not None:
+            self._system_print(f"{name} stopped (rc={code})")
+            return
+        life = self._lives[name]
+        lived = time.monotonic() - life.began
+        life.deaths = life.deaths + 1 if lived < _STEADY_SECONDS else 1
+        pause = min(1 << min(life.deaths - 1, 30), _LONGEST_PAUSE_SECONDS)
+        life.again = time.monotonic() + pause
+        self._system_print(
+            f"{name} ended by itself (rc={code}), time {life.deaths} in a row: it is started again in {pause} s; "
+            "its last lines say why"
+        )
 
 
 class _Watch(threading.Thread):

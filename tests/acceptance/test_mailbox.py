@@ -1,4 +1,4 @@
-"""A mailbox of ten thousand messages goes in twice: the same rows, nothing lost, the malformed listed."""
+"""A mailbox of four thousand messages goes in twice: the same rows, nothing lost, the malformed listed."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from tests.letters import HAPPY, OURS, UNHAPPY, bounce, letter
 from workers.cli import app
 from workers.correspondence import Answered, message_id
 
-MESSAGES = 10_000
+MESSAGES = 4_000
 DUPLICATES = MESSAGES // 3
 MALFORMED = MESSAGES // 50
 NEW = MESSAGES - DUPLICATES - MALFORMED

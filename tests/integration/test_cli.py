@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.crm import NOW, Crm, stalled_deal
-from tests.shell import fleet, one_line
+from tests.shell import fleet, fleet_process, one_line
 from workers.cli import main
 from workers.db.session import connect
 
@@ -157,7 +157,7 @@ def test_runs_of_the_past_and_the_present_do_not_mix(crm: Crm, database_url: str
 
 
 def test_the_version_is_told_without_a_database() -> None:
-    result = fleet(None, "--version")
+    result = fleet_process(None, "--version")
     assert (result.returncode, result.stdout) == (0, f"fleet {version('p1-fleet')}\n")
 
 
@@ -197,8 +197,33 @@ def test_instants_in_json_are_iso_8601_in_utc(crm: Crm, database_url: str) -> No
         assert engine["latest_slot"].endswith("+00:00")
 
 
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (0, ["actions", "list", "--json"]),
+        (2, ["actions", "retry", "4711"]),
+        (0, ["conflicts", "list"]),
+        (0, ["db", "check"]),
+        (2, ["go-live", "Nobody"]),
+        (0, ["inbound", "--list-aside"]),
+        (2, ["load", "no-such-folder"]),
+        (2, ["preview", "--now", "tomorrow"]),
+        (0, ["run", "deals", "--dry-run"]),
+        (0, ["status"]),
+        (0, ["tenants", "--json"]),
+        (2, ["words", "set", "Nobody", "deal_stage", "zebra", "open"]),
+    ],
+)
+def test_as_a_process_a_command_says_the_same_on_the_same_stream_with_the_same_code(
+    crm: Crm, database_url: str, code: int, arguments: list[str]
+) -> None:
+    here, there = fleet(database_url, *arguments), fleet_process(database_url, *arguments)
+    assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)
+    assert there.returncode == code
+
+
 def test_a_terminal_that_lacks_a_letter_gets_it_written_out(crm: Crm, database_url: str) -> None:
     crm.tenant("Łódź Teatr")
-    result = fleet(database_url, "tenants", PYTHONIOENCODING="latin-1")
+    result = fleet_process(database_url, "tenants", PYTHONIOENCODING="latin-1")
     assert result.returncode == 0, result.stderr
     assert r"\u0141ód\u017a Teatr" in result.stdout

@@ -25,7 +25,7 @@ def test_migrate_check_and_rollback(empty_database: str) -> None:
     assert fleet(empty_database, "db", "migrate").returncode == 0
     assert "nothing to do" in fleet(empty_database, "db", "migrate").stdout
     assert fleet(empty_database, "db", "check").returncode == 0
-    assert fleet(empty_database, "db", "rollback", stdin="n\n").returncode == 1
+    assert fleet(empty_database, "db", "rollback", stdin=b"n\n").returncode == 1
     assert fleet(empty_database, "db", "check").returncode == 0
     assert fleet(empty_database, "db", "rollback", "--yes").returncode == 0
     assert "not migrated" in one_line(fleet(empty_database, "run", "deals"))

@@ -1,15 +1,18 @@
 """If these fail, a refusal of our own server costs customers, or one tenant's refusal stops the others' mail."""
 
 import logging
+import threading
+from collections import Counter
 from datetime import timedelta
+from email.message import EmailMessage
 from uuid import UUID
 
 import pytest
 
-from tests.crm import NOW, Crm
+from tests.crm import NOW, Crm, wait_until
 from tests.mail import MailServer
 from tests.outbox import run, suppressed, write
-from workers.db.session import Connection
+from workers.db.session import Connection, connect
 
 LATER = NOW + timedelta(minutes=20)
 
@@ -105,6 +108,80 @@ def test_what_two_tenants_are_refused_for_stops_the_pass(connection: Connection,
     server.answer_recipient = answer
     assert run(connection, server.url) == {"scheduled": 9}
     assert len(tried) == 2
+
+
+def test_a_relay_that_refuses_everybody_costs_no_message_and_is_left_alone(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenants = [crm.tenant() for _ in range(4)]
+    for tenant in tenants:
+        written(crm, tenant, *(f"u{number}@company{number}.example" for number in range(5)))
+    tried: list[str] = []
+
+    def answer(address: str) -> str:
+        tried.append(address)
+        return "550 not here"  # in words that nobody knows
+
+    server.answer_recipient = answer
+    assert run(connection, server.url) == {"scheduled": 20}
+    assert len(tried) == 5
+    assert suppressed(crm) == {}
+    assert crm.rows("SELECT * FROM delivery_failures") == []
+
+    server.answer_recipient = lambda _address: None
+    assert run(connection, server.url, LATER) == {"sent": 20}
+
+
+def test_a_server_that_hangs_up_on_each_message_is_not_stormed(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    for _ in range(3):
+        written(crm, crm.tenant(), *(f"u{number}@acme.example" for number in range(5)))
+    server.answer = lambda _address, _message: "421 4.7.0 try again later"
+
+    assert run(connection, server.url) == {"scheduled": 15}
+    assert Counter(row["attempts"] for row in crm.actions()) == {0: 14, 1: 1}  # the one that met it comes later
+
+
+def test_addresses_that_are_refused_between_others_that_are_not_fail_as_ever(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    written(crm, crm.tenant(), *(f"{word}@company{n}.example" for n in range(4) for word in ("gone", "gone2", "here")))
+    server.answer_recipient = lambda address: "550 5.1.1 No such user" if address.startswith("gone") else None
+
+    assert run(connection, server.url) == {"failed": 8, "sent": 4}
+    assert len(suppressed(crm)) == 8
+
+
+def test_what_was_sent_is_recorded_although_somebody_holds_the_outbox_for_a_while(
+    connection: Connection, database_url: str, crm: Crm, server: MailServer
+) -> None:
+    written(crm, crm.tenant(), "ann@acme.example")
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with connect(database_url) as other, other.transaction():
+            other.execute("LOCK TABLE scheduled_actions IN ACCESS EXCLUSIVE MODE")
+            held.set()
+            waiting = (
+                "SELECT count(*) AS n FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            wait_until(lambda: other.execute(waiting).fetchone() != {"n": 0}, "the record")
+            wait_until(lambda: other.execute(waiting).fetchone() == {"n": 0}, "the end of its first try")
+        let_go.set()
+
+    holder = threading.Thread(target=hold)
+
+    def answer(_address: str, _message: EmailMessage) -> None:
+        holder.start()
+        held.wait(30)
+
+    server.answer = answer
+    assert run(connection, server.url) == {"sent": 1}
+    holder.join()
+    assert let_go.is_set()
+    assert run(connection, server.url) == {}
 
 
 def test_a_message_that_is_too_large_fails_alone(connection: Connection, crm: Crm, server: MailServer) -> None:

@@ -13,7 +13,7 @@ import typer
 from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, stalled_deal
-from tests.shell import fleet
+from tests.shell import fleet, fleet_process
 from workers.cli import app
 
 AT = NOW.isoformat()
@@ -137,7 +137,7 @@ def test_json_says_the_same_and_can_be_read_back(command: str, crm: Crm, hostile
 
 def test_colours_of_a_terminal_are_the_fleets_own(crm: Crm, hostile: UUID, database_url: str) -> None:
     for command in ("actions list", "status", "tenants"):
-        printed = fleet(database_url, *CALLS[command][0], COLUMNS="3000", FORCE_COLOR="1").stdout
+        printed = fleet_process(database_url, *CALLS[command][0], COLUMNS="3000", FORCE_COLOR="1").stdout
         assert SHOWN in printed
         assert [text for text in ("\x1b]8;", "\x1b[2J", "\x9b", "\u202e") if text in printed] == []
 

@@ -57,7 +57,7 @@ def test_each_mistake_of_a_mapping_file_is_a_line_and_nothing_is_loaded(
     assert result.returncode == 2, result
     assert result.stderr.splitlines() == [
         'fleet: mapping.toml: files."deals.csv": there is no table "deal"; did you mean deals?',
-        "fleet: mapping.toml: files.\"deals.csv\": dates 'german' is none of dmy, mdy, ymd",
+        "mapping.toml: files.\"deals.csv\": dates 'german' is none of dmy, mdy, ymd",
     ]
     assert crm.one("SELECT count(*) AS n FROM tenants")["n"] == 0
 

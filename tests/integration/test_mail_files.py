@@ -3,9 +3,6 @@
 import io
 import json
 import mailbox
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +11,7 @@ import pytest
 from tests.crm import Crm
 from tests.inbound import northwind
 from tests.letters import letter
+from tests.shell import fleet, fleet_process
 from workers.db.session import Connection
 from workers.errors import UnknownNameError
 from workers.inbound.ingest import ingest_batch
@@ -112,45 +110,33 @@ def test_a_folder_without_mail_is_named(tmp_path: Path) -> None:
             find_messages(path)
 
 
-@pytest.fixture
-def fleet(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """The command line, as an operator or an MTA calls it."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
-        command = [sys.executable, "-c", "from workers.cli import main; main()", "inbound", *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
-        return done.returncode, done.stdout.decode()
-
-    return call
-
-
-def test_the_command_counts_what_went_in_and_names_what_did_not(
-    crm: Crm, tmp_path: Path, fleet: Callable[..., tuple[int, str]]
-) -> None:
+def test_the_command_counts_what_went_in_and_names_what_did_not(crm: Crm, tmp_path: Path, database_url: str) -> None:
     tenant = northwind(crm)
     folder = places(tmp_path)["eml"]
 
-    assert fleet(str(folder)) == (0, "3 stored, 0 duplicates, 0 set aside\n")
+    def inbound(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
+        done = fleet(database_url, "inbound", *arguments, stdin=stdin)
+        return done.returncode, done.stdout
+
+    assert inbound(str(folder)) == (0, "3 stored, 0 duplicates, 0 set aside\n")
     (folder / "bad.eml").write_bytes(b"junk")
-    code, printed = fleet(str(folder))
+    code, printed = inbound(str(folder))
     assert (code, printed.splitlines()) == (
         1, ["0 stored, 3 duplicates, 1 set aside", f"{folder / 'bad.eml'}: broken: no header"],
     )  # fmt: skip
-    code, printed = fleet("-", "--tenant", str(tenant), "--json", stdin=letter(to="who@ever.example"))
+    code, printed = inbound("-", "--tenant", str(tenant), "--json", stdin=letter(to="who@ever.example"))
     assert (code, json.loads(printed)) == (0, {"stored": 1, "duplicates": 0, "set_aside": []})
-    code, printed = fleet("--list-aside", "--json")
+    code, printed = inbound("--list-aside", "--json")
     assert (code, [row["reason"] for row in json.loads(printed)]) == (0, ["broken: no header"])
-    assert fleet()[0] == 2
+    assert inbound()[0] == 2
 
 
-def test_a_mail_server_gets_nothing_back_that_it_would_bounce(
-    crm: Crm, fleet: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mail_server_gets_nothing_back_that_it_would_bounce(crm: Crm, database_url: str) -> None:
     northwind(crm)
-    assert fleet("-", stdin=b"junk")[0] == 0  # set aside, so it is kept
+    kept = fleet_process(database_url, "inbound", "-", stdin=b"junk")
+    assert kept.returncode == 0  # set aside, so it is kept
     later = 75  # EX_TEMPFAIL
-    assert fleet("-", "--tenant", str(uuid4()), stdin=letter())[0] == later
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
-    assert fleet("-", stdin=letter())[0] == later
+    unknown = fleet_process(database_url, "inbound", "-", "--tenant", str(uuid4()), stdin=letter())
+    assert unknown.returncode == later
+    away = fleet_process("postgresql://nobody@127.0.0.1:1/none", "inbound", "-", stdin=letter())
+    assert away.returncode == later

@@ -12,7 +12,7 @@ from psycopg import sql
 from tests.crm import NOW, Crm, days
 from workers import clock
 from workers.db.session import connect, transaction
-from workers.delivery.deliver import _file_internal
+from workers.delivery.internal import file_internal
 from workers.engines.registry import engine_named
 from workers.runtime.status import fleet_status
 
@@ -49,7 +49,7 @@ def signals(crm: Crm) -> list[dict[str, Any]]:
 
 def file(crm: Crm) -> Counter[str]:
     with clock.at(NOW):
-        return _file_internal(crm.connection)
+        return file_internal(crm.connection)
 
 
 def test_a_signature_reaches_the_contact_through_the_queue(crm: Crm) -> None:

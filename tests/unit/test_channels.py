@@ -4,8 +4,9 @@ import mailbox
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +15,7 @@ import pytest
 
 from tests.letters import part_of
 from tests.mail import MailServer, free_port
+from workers import deadline
 from workers.correspondence import Answered, message_id, reference
 from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
 from workers.delivery.message import compose
@@ -178,14 +180,69 @@ def test_what_is_wrong_with_the_sender_fails_no_message(where: str, reply: str) 
     assert first == Blocked(reply)
 
 
-def test_after_421_the_next_message_takes_a_new_connection() -> None:
-    refusals = iter(["421 too many messages in this session"])
-    with MailServer(answer_recipient=lambda _address: next(refusals, None)) as server:
-        lost, second = send(server.url, letter(1), letter(2))
+def test_a_connection_that_may_carry_no_more_is_replaced_by_a_new_one() -> None:
+    replies = iter([None, "421 too many messages in this session"])
+    with MailServer(answer_recipient=lambda _address: next(replies, None)) as server:
+        _, lost, third = send(server.url, letter(1), letter(2), letter(3))
 
     assert isinstance(lost, RetryLater)
     assert (lost.error, lost.channel_down) == ("421 too many messages in this session", False)
-    assert second == Sent()
+    assert third == Sent()
+
+
+@pytest.mark.parametrize("where", ["RCPT", "DATA"])
+def test_a_connection_that_carries_nothing_is_a_channel_that_is_down(where: str) -> None:
+    (first, _), _ = answered(where, "421 4.7.0 try again later")
+
+    assert isinstance(first, RetryLater)
+    assert (first.channel_down, first.fault is not None) == (True, True)
+
+
+@contextmanager
+def dripping(answers: list[bytes]) -> Iterator[str]:
+    """A server that gives these answers, and drips a line now and then instead of the next one."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as lines, suppress(OSError):
+                for answer in answers:
+                    connection.sendall(answer)
+                    lines.readline()
+                while not over.wait(0.05):
+                    connection.sendall(b"250-still here\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("answers", [[], [b"220 hello\r\n"], [b"220 hello\r\n", b"250 you too\r\n"]])
+def test_a_server_that_drips_its_answers_holds_a_message_no_longer_than_its_whole_time(
+    answers: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SmtpChannel, "_DEADLINE_SECONDS", 0.1)
+    monkeypatch.setattr(SmtpChannel, "_TIMEOUT_SECONDS", 20)
+    begun = time.monotonic()
+    with dripping(answers) as url:
+        (outcome,) = send(url, letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_worker_that_is_told_to_stop_waits_a_few_seconds_for_a_slow_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "_LAST_SECONDS", 0.1)
+    monkeypatch.setattr(deadline, "stopping", lambda: True)
+    begun = time.monotonic()
+    with dripping([b"220 hello\r\n"]) as url:
+        (outcome,) = send(url, letter())
+
+    assert isinstance(outcome, RetryLater)
+    assert time.monotonic() - begun < 10
 
 
 def test_nobody_listening_is_a_channel_that_is_down() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from workers import clock
@@ -25,6 +25,24 @@ REFUSALS: Final = (
     psycopg.errors.ProgramLimitExceeded,
 )
 
+# Nothing is wrong with the work: somebody, the CRM perhaps, holds what it needs. It is tried again.
+LOCKED_OUT: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
+# A server that is gone without a word (a pulled cable, a failover) is noticed within half a minute, whether an answer
+# is awaited or a question is on its way. What the URL says of these goes before.
+_LIVENESS: Final[dict[str, Any]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+# Nobody waits longer for a lock: whoever holds it must not stop the work that does not need it.
+_LOCK_TIMEOUT: Final = "5s"
+
 
 @contextmanager
 def connect(url: str) -> Iterator[Connection]:
@@ -37,11 +55,10 @@ def connect(url: str) -> Iterator[Connection]:
     """
     try:
         connection = psycopg.connect(
-            url,
+            make_conninfo(**(_LIVENESS | conninfo_to_dict(url))),
             autocommit=True,
             prepare_threshold=None,
             row_factory=dict_row,
-            connect_timeout=10,
             application_name="p1-fleet",
         )
     except psycopg.ProgrammingError:  # its words may quote the password
@@ -61,13 +78,15 @@ def connect(url: str) -> Iterator[Connection]:
 def transaction(connection: Connection, *, force_rollback: bool = False) -> Iterator[None]:
     """Run a block as one transaction (a savepoint inside another) as service_role, at the fleet's clock.
 
-    Role and clock are local to the transaction: a pooled connection goes back as it came.
+    A lock that is not to be had within five seconds raises LockNotAvailable. Role, clock and that limit are local to
+    the transaction: a pooled connection goes back as it came.
     """
     instant = clock.override()
     with connection.transaction(force_rollback=force_rollback):
         connection.execute(
-            "SELECT set_config('role', 'service_role', true), set_config('fleet.now', %s, true)",
-            [instant.isoformat() if instant else ""],
+            "SELECT set_config('role', 'service_role', true), set_config('fleet.now', %s, true),"
+            " set_config('lock_timeout', %s, true)",
+            [instant.isoformat() if instant else "", _LOCK_TIMEOUT],
         )
         yield
 

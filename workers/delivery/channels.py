@@ -3,13 +3,15 @@
 import os
 import smtplib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
+from workers.deadline import Deadline
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
 from workers.urls import starttls
 
@@ -103,35 +105,59 @@ class MaildirChannel:
         return Sent()
 
 
+class _Announced:
+    """A dialogue that makes itself known before it begins: the greeting, too, has to come in time."""
+
+    def __init__(self, known: Callable[[Any], None], *arguments: Any, **options: Any) -> None:  # smtplib's own
+        known(self)
+        super().__init__(*arguments, **options)
+
+
+class _Dialogue(_Announced, smtplib.SMTP):
+    """Begins in the clear."""
+
+
+class _EncryptedDialogue(_Announced, smtplib.SMTP_SSL):
+    """Is encrypted from the start."""
+
+
 class SmtpChannel:
     """Sends over SMTP; one connection serves a batch and is opened again when it is lost.
 
     The URL: smtps://user:password@host:465, or smtp://host:587, where `urls.starttls` says what becomes of TLS.
     """
 
-    _TIMEOUT_SECONDS = 30
+    _TIMEOUT_SECONDS = 30  # for each answer
+    _DEADLINE_SECONDS = 90  # for a message, from opening the connection to the last answer
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
         self._starttls = starttls(self._url)
-        self._connection: smtplib.SMTP | None = None
+        self._connection: smtplib.SMTP | None = None  # open and ready
+        self._taken = False  # whether that has carried a message
+        self._dialogue: smtplib.SMTP | None = None  # or still on the way there
+        self._deadline = Deadline(lambda: self._dialogue.sock if self._dialogue else None)
 
     def __enter__(self) -> Self:
+        self._deadline.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._connection is not None:
+            self._deadline.restart(self._TIMEOUT_SECONDS)
             try:
                 self._connection.quit()
             except (OSError, smtplib.SMTPException):
                 self._connection.close()
             self._connection = None
+        self._deadline.__exit__(kind, error, trace)
 
     def send(self, message: EmailMessage, address: str) -> Outcome:
         """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""
+        self._deadline.restart(self._DEADLINE_SECONDS)
         try:
             connection = self._connected()
         except smtplib.SMTPAuthenticationError as error:
@@ -165,14 +191,17 @@ class SmtpChannel:
             # Lost midway: it may have been the message's doing, so the channel counts as up.
             self._lost()
             return RetryLater(f"{type(error).__name__}: {error}")
+        self._taken = True
         return Sent()
 
     def _refused(self, code: int, text: bytes | str, command: Command) -> Outcome:
         message = f"{code} {_text(text)}"
         fault = whose_fault(code, read_codes(message)[1], _text(text), command=command)
         if code in (-1, _CLOSING):
+            # A connection may carry so many messages and no more. One that carries none is not worth opening again.
+            down = code == _CLOSING and not self._taken
             self._lost()
-            return RetryLater(message, fault=fault)
+            return RetryLater(message, channel_down=down, fault=fault)
         if fault.whose == "sender":
             return Blocked(message)
         if fault.whose == "moment" or code // 100 != _PERMANENT:
@@ -190,14 +219,20 @@ class SmtpChannel:
                 connection.close()
                 raise
             self._connection = connection
+            self._taken = False
         return self._connection
 
     def _open(self) -> smtplib.SMTP:
         host = self._url.hostname or "localhost"
         if self._url.scheme == "smtps":
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(host, self._url.port or 465, timeout=self._TIMEOUT_SECONDS, context=context)
-        return smtplib.SMTP(host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
+            return _EncryptedDialogue(
+                self._known, host, self._url.port or 465, timeout=self._TIMEOUT_SECONDS, context=context
+            )
+        return _Dialogue(self._known, host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
+
+    def _known(self, dialogue: smtplib.SMTP) -> None:
+        self._dialogue = dialogue
 
     def _secure(self, connection: smtplib.SMTP) -> None:
         if self._url.scheme == "smtps" or self._starttls == "off":

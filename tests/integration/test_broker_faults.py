@@ -1,0 +1,79 @@
+"""If these fail, a broker that fails over, fills up or restarts takes the workers with it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.crm import wait_until
+from tests.fleet import Fleet
+from workers.db.embedded import EmbeddedServers
+
+QUEUES = "--queues=engines,delivery"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "broker"
+
+
+@pytest.fixture
+def broker(home: Path) -> Iterator[EmbeddedServers]:
+    """A Valkey of the test's own, which it may ill-treat."""
+    with EmbeddedServers(home, postgres=False) as servers:
+        yield servers
+
+
+@pytest.fixture
+def fleet(broker: EmbeddedServers, database_url: str, tmp_path: Path) -> Iterator[Fleet]:
+    fleet = Fleet(database_url, f"{broker.urls['REDIS_URL']}?virtual_host=0", tmp_path / "fleet")
+    with closing(fleet.redis), closing(fleet.client):
+        yield fleet
+
+
+def log(fleet: Fleet) -> str:
+    return "".join(path.read_text() for path in fleet.home.glob("*/log"))
+
+
+def test_a_worker_outlives_a_broker_that_is_read_only_for_a_while(fleet: Fleet) -> None:
+    with fleet.worker(QUEUES) as worker:
+        fleet.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        wait_until(lambda: "read only replica" in log(fleet), "the worker's complaint")
+        fleet.redis.execute_command("REPLICAOF", "NO", "ONE")
+        assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
+        assert worker.poll() is None
+
+
+def test_a_worker_outlives_a_broker_that_is_full_for_a_while(fleet: Fleet) -> None:
+    with fleet.worker(QUEUES) as worker:
+        worker.send_signal(signal.SIGSTOP)
+        fleet.send("workers.delivery.run", queue="delivery")
+        fleet.redis.config_set("maxmemory", "1")
+        worker.send_signal(signal.SIGCONT)
+        wait_until(lambda: "used memory > 'maxmemory'" in log(fleet), "the worker's complaint")
+        fleet.redis.config_set("maxmemory", "0")
+        assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
+        assert worker.poll() is None
+
+
+def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it(
+    fleet: Fleet, broker: EmbeddedServers, home: Path
+) -> None:
+    with fleet.worker(QUEUES) as worker:
+        fleet.redis.flushall()
+        broker.__exit__(None, None, None)
+        wait_until(lambda: "Connection to broker lost" in log(fleet), "the loss of the broker")
+        with EmbeddedServers(home, postgres=False):
+            wait_until(lambda: answers(fleet), "the new broker's answer")
+            assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
+            assert worker.poll() is None
+
+
+def answers(fleet: Fleet) -> bool:
+    try:
+        return bool(fleet.redis.ping())
+    except redis.ConnectionError:
+        return False
