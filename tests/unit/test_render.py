@@ -13,7 +13,7 @@ from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
-PARTS = {"fields", "footer", "greeting", "quote_details", "signature"}
+PARTS = {"fields", "footer", "greeting", "quote_details", "signature", "wanted"}
 NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PARTS)
 STEPS = range(1, 8)
 SHARING = Wording(share_deal_titles=True)
