@@ -31,7 +31,7 @@ BEGIN
                                      'UPDATE (actioned, actioned_at, action_taken, action_result)'),
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
-        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL)
+        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('tenant_templates', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);

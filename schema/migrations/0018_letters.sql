@@ -11,3 +11,15 @@ CREATE TABLE tenant_letters (
 );
 COMMENT ON COLUMN tenant_letters.links IS
     'Where a customer finds what a letter is about: {"quote": "https://crm.example/quotes/{id}"}; {id}, or any variable of the letter';
+
+-- Texts of a tenant's own, over the shipped ones. Every version stays: what was sent can be read again.
+CREATE TABLE tenant_templates (
+    tenant_id  uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    template   text NOT NULL,
+    language   text NOT NULL,
+    version    integer NOT NULL CHECK (version > 0),
+    source     text CHECK (length(source) <= 20000),    -- NULL: the shipped one again
+    written_by text NOT NULL,
+    written_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, template, language, version)
+);

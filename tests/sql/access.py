@@ -34,6 +34,7 @@ USERS = {
             "operator_stops",
             "crm_words",
             "tenant_quotas",
+            "tenant_templates",
         ),
         "",
     ),

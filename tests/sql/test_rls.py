@@ -87,6 +87,7 @@ def company(crm: Crm, name: str) -> Company:
         crm.mode(tenant, engine, "automatic")
     crm.execute("INSERT INTO tenant_delivery (tenant_id) VALUES (%s)", tenant)
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
+    crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
     crm.action(tenant)
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)

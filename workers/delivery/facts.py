@@ -57,6 +57,7 @@ def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
             link=_link(row["link_template"], row["subject_id"], variables),
             signature=row["signature"],
             share_deal_titles=row["share_deal_titles"],
+            own_texts=row["own_texts"] or {},
         ),
         sender_name=row["sender_name"],
         postal_address=row["postal_address"],

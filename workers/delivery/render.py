@@ -1,16 +1,18 @@
 """From an action's template and variables to the text a person reads, in the reader's language."""
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from babel import Locale
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, Undefined, pass_context
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, Undefined, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
+from workers.delivery.own_texts import check_own_text
 from workers.delivery.wording import ENGLISH, LANGUAGES, Wording, day, field_words, lapsed, locale_of, money
 from workers.insight.given_names import greeted_as
 from workers.resources import template_folders
@@ -20,6 +22,9 @@ _LINE_ENDS: Final = re.compile(rf"[ \t]*{_LINE_END}[ \t{_LINE_END}]*")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _LOCALE: Final = "_locale"  # what the filters find in a template's context; its own values have no such names
 _TIME_ZONE: Final = "_time_zone"
+_LONGEST_TEXT: Final = 100_000  # characters; nobody reads a longer letter
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
     """Fill a template: its first line is the subject, the rest the text.
 
     A value cannot begin a line of its own: line ends inside it become spaces, unless the template asks for them with
-    the filter `lines`. A blank value counts as missing. Where there is no translation the text is in English.
+    the filter `lines`. A blank value counts as missing. Where there is no translation the text is in English. Where a
+    tenant's own version cannot be used, the shipped one takes its place.
 
     Args:
         template: the name of a file in one of the template folders, without its ending.
@@ -57,8 +63,12 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
         "tenant": tenant_name,
     })  # fmt: skip
     values |= {_LOCALE: locale_of(language, chosen), _TIME_ZONE: chosen.time_zone}
-    subject, _, body = _filled(template, values, language).strip("\n").partition("\n")
-    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language)
+    if own := chosen.own_texts.get(language):
+        try:
+            return _text(_filled(_own(own, language), values), language)
+        except TemplateError as error:
+            logger.warning("%s's own text %s (%s) cannot be used: %s", tenant_name, template, language, error)
+    return _text(_filled(_shipped(template, language), values), language)
 
 
 def footer(language: str, **values: str | None) -> str:
@@ -67,7 +77,7 @@ def footer(language: str, **values: str | None) -> str:
     Raises:
         jinja2.TemplateError: as for `render`.
     """
-    return _LINE_ENDS.sub(", ", _filled("footer", _tamed(values), language)).strip() + "\n"
+    return _LINE_ENDS.sub(", ", _filled(_shipped("footer", language), _tamed(values))).strip() + "\n"
 
 
 def without_control_characters(text: str) -> str:
@@ -75,13 +85,38 @@ def without_control_characters(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
-def _filled(template: str, values: Mapping[str, Any], language: str) -> str:
+def _text(filled: str, language: str) -> Text:
+    subject, _, body = filled.strip("\n").partition("\n")
+    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language)
+
+
+def _shipped(template: str, language: str) -> Template:
+    return _environment(language).get_template(f"{template}.txt.j2")
+
+
+@lru_cache(maxsize=512)
+def _own(source: str, language: str) -> Template:
+    environment = _environment(language)
+    check_own_text(environment, source)
+    return environment.from_string(source)
+
+
+def _filled(template: Template, values: Mapping[str, Any]) -> str:
     try:
-        return _environment(language).get_template(f"{template}.txt.j2").render(values)
+        return "".join(_bounded(template.generate(values)))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        if isinstance(error, TemplateError):  # TemplateNotFound is a LookupError as well
+        if isinstance(error, TemplateError):
             raise
         raise TemplateError(f"{type(error).__name__}: {error}") from error
+
+
+def _bounded(pieces: Iterable[str]) -> Iterator[str]:
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > _LONGEST_TEXT:
+            raise TemplateError(f"the text becomes longer than {_LONGEST_TEXT} characters")
+        yield piece
 
 
 def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
@@ -97,10 +132,11 @@ def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
 
 
 def _language_for(template: str, wording: Wording) -> str:
-    """The language of the wording if the template is translated into it, else English."""
+    """The language of the wording if there is such a text in it, else English."""
     language = wording.language.partition("-")[0].lower()
-    translated = language in LANGUAGES and any(
-        (folder / language / f"{template}.txt.j2").is_file() for folder in template_folders()
+    translated = language in LANGUAGES and (
+        language in wording.own_texts
+        or any((folder / language / f"{template}.txt.j2").is_file() for folder in template_folders())
     )
     return language if translated else ENGLISH
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -38,6 +38,7 @@ class Wording:
         link: Where the reader finds what the text is about.
         signature: What stands below the names, in lines.
         share_deal_titles: Whether a deal's title may be read by customers.
+        own_texts: The tenant's own versions of the text, by language.
     """
 
     language: str = ENGLISH
@@ -47,6 +48,7 @@ class Wording:
     link: str | None = None
     signature: str | None = None
     share_deal_titles: bool = False
+    own_texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def language_of(*wishes: str | None) -> str:
