@@ -8,13 +8,12 @@ import pytest
 from jinja2 import DictLoader, TemplateError
 
 from workers.delivery import render as rendering
-from workers.delivery.render import Text, render
+from workers.delivery.render import PIECES, Text, render
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
-PARTS = {"fields", "footer", "greeting", "quote_details", "signature", "wanted"}
-NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PARTS)
+NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PIECES)
 STEPS = range(1, 8)
 SHARING = Wording(share_deal_titles=True)
 # What the engines write, with every value present; those in OPTIONAL may be null in the database.

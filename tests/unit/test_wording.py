@@ -8,8 +8,8 @@ import pytest
 from babel import Locale
 from jinja2 import Environment, nodes
 
-from tests.unit.test_render import FULL, NAMES, OPTIONAL, PARTS, STEPS, TEMPLATES, check
-from workers.delivery.render import render
+from tests.unit.test_render import FULL, NAMES, OPTIONAL, STEPS, TEMPLATES, check
+from workers.delivery.render import PIECES, render
 from workers.delivery.wording import (
     LANGUAGES,
     Wording,
@@ -26,16 +26,20 @@ from workers.insight.language import detect_language
 LETTERS = sorted(
     name for engine in all_engines().values() for name, kind in engine.templates.items() if kind == "email"
 )
-PIECES = [TEMPLATES / f"{name}.txt.j2" for name in sorted(PARTS)]
+PARTS = [TEMPLATES / f"{name}.txt.j2" for name in sorted(PIECES)]
 GERMAN = Wording("de", "de-DE", "Europe/Berlin", "EUR")
-ALL_OF_THE_TENANT = {"link": "https://northwind.example/q/7", "signature": "Tel. 1\nRoom 2", "currency": "EUR"}
+ALL_OF_THE_TENANT: dict[str, Any] = {
+    "link": "https://northwind.example/q/7",
+    "signature": "Tel. 1\nRoom 2",
+    "currency": "EUR",
+}
 
 
 @pytest.mark.parametrize(
     ("name", "language"), [*((name, "en") for name in NAMES), *itertools.product(LETTERS, LANGUAGES[1:])]
 )
 def test_every_text_is_whole_in_every_language_whatever_is_known(name: str, language: str) -> None:
-    asked = [field for field in OPTIONAL if field in _asked_for(TEMPLATES / f"{name}.txt.j2", *PIECES)]
+    asked = [field for field in OPTIONAL if field in _asked_for(TEMPLATES / f"{name}.txt.j2", *PARTS)]
     for step, last, views in itertools.product(STEPS, (1, 7), (0, 2)):
         for wording in (Wording(language), Wording(language, share_deal_titles=True, **ALL_OF_THE_TENANT)):
             for missing in (*([field] for field in asked), OPTIONAL, []):
@@ -58,7 +62,7 @@ def test_a_letter_is_in_its_readers_language(name: str, language: str, step: int
 def test_a_translation_says_all_that_the_english_letter_says(language: str) -> None:
     translated = {path.name.removesuffix(".txt.j2") for path in (TEMPLATES / language).iterdir()}
 
-    assert translated == {*LETTERS, *PARTS} - {"signature"}
+    assert translated == {*LETTERS, *PIECES} - {"signature"}
     for name in translated:
         english, other = TEMPLATES / f"{name}.txt.j2", TEMPLATES / language / f"{name}.txt.j2"
         assert _asked_for(english) == _asked_for(other)

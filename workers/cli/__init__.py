@@ -11,7 +11,22 @@ import psycopg
 import typer
 
 from workers import logs
-from workers.cli import actions, conflicts, db, go_live, inbound, load, preview, run, status, tenants, up, web, words
+from workers.cli import (
+    actions,
+    conflicts,
+    db,
+    go_live,
+    inbound,
+    load,
+    preview,
+    run,
+    status,
+    templates,
+    tenants,
+    up,
+    web,
+    words,
+)
 from workers.cli.common import fail
 from workers.errors import ConfigurationError, FleetError, first_line
 
@@ -20,6 +35,7 @@ for command in (up.up, web.web, preview.preview, go_live.go_live, run.run, statu
     app.command()(command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(templates.app, name="templates")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(words.app, name="words")
 app.add_typer(db.app, name="db")

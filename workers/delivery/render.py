@@ -8,11 +8,20 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from babel import Locale
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, Undefined, pass_context
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    Undefined,
+    UndefinedError,
+    meta,
+    pass_context,
+)
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-from workers.delivery.own_texts import check_own_text
+from workers.delivery.own_texts import check_own_text, unknown_names
 from workers.delivery.wording import ENGLISH, LANGUAGES, Wording, day, field_words, lapsed, locale_of, money
 from workers.insight.given_names import greeted_as
 from workers.resources import template_folders
@@ -22,6 +31,8 @@ _LINE_ENDS: Final = re.compile(rf"[ \t]*{_LINE_END}[ \t{_LINE_END}]*")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _LOCALE: Final = "_locale"  # what the filters find in a template's context; its own values have no such names
 _TIME_ZONE: Final = "_time_zone"
+_ENDING: Final = ".txt.j2"
+PIECES: Final = frozenset({"fields", "footer", "greeting", "quote_details", "signature", "wanted"})  # of other texts
 _LONGEST_TEXT: Final = 100_000  # characters; nobody reads a longer letter
 
 logger = logging.getLogger(__name__)
@@ -54,21 +65,66 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
     """
     chosen = wording or Wording()
     language = _language_for(template, chosen)
-    values = _tamed({
-        "link": chosen.link,
-        "signature": chosen.signature,
-        "share_deal_titles": chosen.share_deal_titles,
-        **variables,
-        "currency": variables.get("currency") or chosen.currency,
-        "tenant": tenant_name,
-    })  # fmt: skip
-    values |= {_LOCALE: locale_of(language, chosen), _TIME_ZONE: chosen.time_zone}
+    values = _values(variables, tenant_name, chosen, language)
     if own := chosen.own_texts.get(language):
         try:
             return _text(_filled(_own(own, language), values), language)
         except TemplateError as error:
             logger.warning("%s's own text %s (%s) cannot be used: %s", tenant_name, template, language, error)
     return _text(_filled(_shipped(template, language), values), language)
+
+
+def check_text(source: str, template: str, language: str, known: Iterable[str]) -> None:
+    """Make sure that a text of a tenant's own can take the place of a shipped one.
+
+    Args:
+        source: what the tenant wrote.
+        template: whose place it takes.
+        language: in which language.
+        known: the variables that the engine writes, beside those that the shipped text asks for.
+
+    Raises:
+        jinja2.TemplateError: it breaks a rule of own texts, or asks for a variable that nobody writes.
+    """
+    environment = _environment(language)
+    _own(source, language)
+    shipped = meta.find_undeclared_variables(environment.parse(shipped_source(template, language)))
+    names = {*known, *shipped, "currency", "link", "share_deal_titles", "signature", "tenant"}
+    if unknown := unknown_names(environment, source, names):
+        raise UndefinedError(f"there is no variable {', '.join(unknown)}: there are {', '.join(sorted(names))}")
+
+
+def try_text(source: str, language: str, variables: Mapping[str, Any], tenant_name: str, wording: Wording) -> Text:
+    """Fill a text of a tenant's own as `render` would, but let nothing take its place.
+
+    Raises:
+        jinja2.TemplateError: as for `render`.
+    """
+    return _text(_filled(_own(source, language), _values(variables, tenant_name, wording, language)), language)
+
+
+def shipped_templates() -> dict[str, list[str]]:
+    """Return the names of all texts but the pieces of others, each with the languages that it is in."""
+    return {
+        name.removesuffix(_ENDING): [
+            language
+            for language in LANGUAGES
+            if language == ENGLISH or f"{language}/{name}" in _environment().list_templates()
+        ]
+        for name in _environment().list_templates()
+        if "/" not in name and name.removesuffix(_ENDING) not in PIECES
+    }
+
+
+def shipped_source(template: str, language: str) -> str:
+    """Return a text as it is shipped in a language, else in English.
+
+    Raises:
+        jinja2.TemplateNotFound: there is none of that name.
+    """
+    environment = _environment(language)
+    assert environment.loader is not None  # noqa: S101  # it is made with one
+    return environment.loader.get_source(environment, f"{template}{_ENDING}")[0]
 
 
 def footer(language: str, **values: str | None) -> str:
@@ -85,13 +141,26 @@ def without_control_characters(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
+def _values(variables: Mapping[str, Any], tenant_name: str, wording: Wording, language: str) -> dict[str, Any]:
+    """Everything that a text may ask for."""
+    values: dict[str, Any] = _tamed({
+        "link": wording.link,
+        "signature": wording.signature,
+        "share_deal_titles": wording.share_deal_titles,
+        **variables,
+        "currency": variables.get("currency") or wording.currency,
+        "tenant": tenant_name,
+    })  # fmt: skip
+    return values | {_LOCALE: locale_of(language, wording), _TIME_ZONE: wording.time_zone}
+
+
 def _text(filled: str, language: str) -> Text:
     subject, _, body = filled.strip("\n").partition("\n")
     return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language)
 
 
 def _shipped(template: str, language: str) -> Template:
-    return _environment(language).get_template(f"{template}.txt.j2")
+    return _environment(language).get_template(f"{template}{_ENDING}")
 
 
 @lru_cache(maxsize=512)
@@ -136,7 +205,7 @@ def _language_for(template: str, wording: Wording) -> str:
     language = wording.language.partition("-")[0].lower()
     translated = language in LANGUAGES and (
         language in wording.own_texts
-        or any((folder / language / f"{template}.txt.j2").is_file() for folder in template_folders())
+        or any((folder / language / f"{template}{_ENDING}").is_file() for folder in template_folders())
     )
     return language if translated else ENGLISH
 
