@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import customer_letters
 from tests.letters import part_of
 from tests.unit.test_render import FULL, NAMES, OPTIONAL, SHARING, STEPS
 from workers.correspondence import Answered, message_id, read_opt_out_token, reference
@@ -310,3 +311,7 @@ def test_a_title_is_no_mark_up_and_no_link() -> None:
     assert "<img" not in shown
     assert "<a" not in shown
     assert "{title}" in shown
+
+
+def test_the_page_about_what_customers_see_shows_what_they_see() -> None:
+    assert customer_letters.PAGE.read_text() == customer_letters.page(), "python -m tests.customer_letters writes it"
