@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from celery.schedules import crontab, schedule
+from celery.schedules import crontab
+
+from workers.runtime.intervals import Every
 
 
 def engine_line(name: str, cron: str, *, expires: int = 3600) -> dict[str, object]:
@@ -27,7 +29,7 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "compliance": engine_line("compliance", "0 7 * * 1"),
     # Passes that change nothing the second time: plain intervals, so that neither the hour that the clock repeats nor a
     # clock set back silences them, and no expiry, which would compare the clocks of two machines.
-    "delivery": {"task": "workers.delivery.run", "schedule": schedule(timedelta(minutes=1))},
-    "inbound": {"task": "workers.inbound.poll", "schedule": schedule(timedelta(minutes=2))},
-    "catch_up": {"task": "workers.housekeeping.catch_up", "schedule": schedule(timedelta(minutes=5))},
+    "delivery": {"task": "workers.delivery.run", "schedule": Every(timedelta(minutes=1))},
+    "inbound": {"task": "workers.inbound.poll", "schedule": Every(timedelta(minutes=2))},
+    "catch_up": {"task": "workers.housekeeping.catch_up", "schedule": Every(timedelta(minutes=5))},
 }

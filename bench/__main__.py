@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench import crm_writes, drain, reads, tick
+from bench import crm_writes, delivery, drain, reads, tick
 from workers.db.embedded import EmbeddedServers
 
 
@@ -23,6 +23,7 @@ def main() -> None:
             drained = drain.measure(postgres, valkey, home)
             read = reads.measure(postgres)
             writes = crm_writes.measure(postgres)
+            delivered = delivery.measure(postgres)
 
     table = Table("what", "measured", "asked for", "holds", box=box.SIMPLE_HEAD)
     for row in read:
@@ -39,12 +40,17 @@ def main() -> None:
     for row in writes:
         cost = f"{row['ms_without']} -> {row['ms_with']} ms, {row['wal_without']} -> {row['wal_with']} bytes of WAL"
         table.add_row(f"(d) the CRM's {row['write']}", cost, "+30 %" if row["many"] else "5 ms", _mark(row))
+    per_second = delivered["messages_per_second"]
+    table.add_row("(e) e-mail, one process, one connection", f"{per_second['fleet']:,} messages/s", "")
+    table.add_row("(e) a bare loop over one connection", f"{per_second['bare_loop']:,} messages/s", "")
     out.print(table)
 
     results = Path(__file__).parent / "results"
     results.mkdir(exist_ok=True)
     (results / "fleet.json").write_text(
-        json.dumps({"reads": read, "drain": drained, "tick": ticks, "crm_writes": writes}, indent=2)
+        json.dumps(
+            {"reads": read, "drain": drained, "tick": ticks, "crm_writes": writes, "delivery": delivered}, indent=2
+        )
     )
     out.print(f"written to {results.name}/fleet.json")
 

@@ -3,7 +3,9 @@
 
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -83,3 +85,25 @@ class MailServer:
         if reply is None:
             self.received.append((address, message))
         return reply or "250 OK"
+
+
+@contextmanager
+def dripping(answers: list[bytes], line: bytes) -> Iterator[int]:
+    """A server that gives these answers, and drips a line now and then instead of the next one; yields its port."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as asked, suppress(OSError):
+                for answer in answers:
+                    connection.sendall(answer)
+                    asked.readline()
+                while not over.wait(0.05):
+                    connection.sendall(line)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        over.set()
+        thread.join()

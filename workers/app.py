@@ -51,6 +51,7 @@ def _configuration() -> dict[str, Any]:
         "result_expires": 24 * 3600,
         "timezone": chosen.fleet_timezone,
         "beat_schedule": timetable(),
+        "beat_scheduler": "workers.runtime.beat:SteadyScheduler",
         "beat_schedule_filename": str(home / "celerybeat-schedule"),
         # Named here, so that a worker without --queues serves all of them, and Flower shows them.
         "task_queues": [Queue(name, routing_key=name) for name in ("engines", "delivery", "inbound")],  # type: ignore[no-untyped-call]

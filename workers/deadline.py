@@ -4,10 +4,9 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from workers.stopping import stopping
 
@@ -20,12 +19,13 @@ class Deadline:
     """Shuts a socket down when a time is over, however slowly the other side goes on; its reader gets the end.
 
     Without it, a server that drips a line every few seconds could hold a process for as long as it likes. The time
-    starts with `restart`; a worker that is told to stop waits a few seconds at most.
+    starts with `restart`; a worker that is told to stop waits a few seconds at most. Only the handshake of a connection
+    that is encrypted from its first byte has nothing but its own time-outs.
     """
 
-    def __init__(self, current: Callable[[], socket.socket | None]) -> None:
-        """Take a function that returns the socket, or None while there is none."""
-        self._current = current
+    def __init__(self) -> None:
+        """Watch over nothing yet."""
+        self._dialogue: object = None
         self._due = math.inf
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -42,6 +42,10 @@ class Deadline:
         self._over.set()
         self._thread.join()
 
+    def watch(self, dialogue: object) -> None:
+        """Watch over the socket that this client has as `sock`, as soon as it has one, instead of another one's."""
+        self._dialogue = dialogue
+
     def restart(self, seconds: float) -> None:
         """Let the time be over in so many seconds."""
         self._due = time.monotonic() + seconds
@@ -51,6 +55,16 @@ class Deadline:
         while not self._over.wait(_LOOK_SECONDS):
             if stopping():
                 last = min(last, time.monotonic() + _LAST_SECONDS)
-            if time.monotonic() >= min(self._due, last) and (found := self._current()) is not None:
+            found = getattr(self._dialogue, "sock", None)
+            if found is not None and time.monotonic() >= min(self._due, last):
                 with suppress(OSError):  # it was closed meanwhile
                     found.shutdown(socket.SHUT_RDWR)
+
+
+class Watched:
+    """Beside a client of the standard library: has it watched before it connects, as it waits for a greeting then."""
+
+    def __init__(self, deadline: Deadline, *arguments: Any, **options: Any) -> None:  # the client's own
+        """Connect under a deadline."""
+        deadline.watch(self)
+        super().__init__(*arguments, **options)

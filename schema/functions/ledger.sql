@@ -1,22 +1,55 @@
 -- The occurrence ledger: one row per engine and slot, so that a slot is worked once however often it is
 -- announced. Leases run on the real clock; everything else on the fleet's.
 
--- Claims a slot and returns the run's id, or NULL if the slot is taken. A run that failed, whose lease
--- ran out, or whose very message is being redelivered is taken over under its old id. Without a slot
--- (by hand, or as a helper) every call is a run of its own.
+-- How many workers were lost over each tenant of a run: one more for whom the run has in hand if it is being taken over.
+CREATE OR REPLACE FUNCTION losses_of(p_run engine_runs) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE WHEN p_run.status = 'running' AND p_run.in_hand IS NOT NULL
+        THEN p_run.lost || jsonb_build_object(p_run.in_hand, coalesce((p_run.lost ->> p_run.in_hand::text)::integer, 0) + 1)
+        ELSE p_run.lost END
+$$;
+
+-- Claims a slot and returns the run's id, or NULL if the slot is taken. A run that failed or was worked in part, whose
+-- lease ran out, or whose very message is being redelivered is taken over under its old id; it then fails for nobody
+-- until somebody fails again. Without a slot (by hand, or as a helper) every message is a run of its own.
 CREATE OR REPLACE FUNCTION open_run(
     p_engine text, p_slot timestamptz, p_trigger text, p_task_id text, p_lease interval
 ) RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    INSERT INTO engine_runs AS r (engine, slot, trigger, task_id, started_at, lease_until)
-    VALUES (p_engine, p_slot, p_trigger, p_task_id, fleet_now(), clock_timestamp() + p_lease)
-    ON CONFLICT (engine, slot) DO UPDATE
-        SET task_id = excluded.task_id, trigger = excluded.trigger, status = 'running',
-            lease_until = excluded.lease_until, finished_at = NULL
-        WHERE r.status = 'failed'
-           OR (r.status = 'running' AND (r.lease_until <= clock_timestamp() OR r.task_id = excluded.task_id))
-    RETURNING r.id
+    WITH redelivered AS (
+        UPDATE engine_runs AS r
+        SET lease_until = clock_timestamp() + p_lease, attempts = r.attempts + 1, lost = losses_of(r), in_hand = NULL
+        WHERE p_slot IS NULL AND r.slot IS NULL AND r.status = 'running' AND r.task_id = p_task_id AND r.engine = p_engine
+        RETURNING r.id
+    ), claimed AS (
+        INSERT INTO engine_runs AS r (engine, slot, trigger, task_id, started_at, lease_until)
+        SELECT p_engine, p_slot, p_trigger, p_task_id, fleet_now(), clock_timestamp() + p_lease
+        WHERE NOT EXISTS (SELECT FROM redelivered)
+        ON CONFLICT (engine, slot) DO UPDATE
+            SET task_id = excluded.task_id, trigger = excluded.trigger, status = 'running',
+                lease_until = excluded.lease_until, finished_at = NULL, attempts = r.attempts + 1, retry_at = NULL,
+                failures = '[]', lost = losses_of(r), in_hand = NULL
+            WHERE r.status IN ('failed', 'partly')
+               OR (r.status = 'running' AND (r.lease_until <= clock_timestamp() OR r.task_id = excluded.task_id))
+        RETURNING r.id
+    )
+    SELECT id FROM redelivered UNION ALL SELECT id FROM claimed
+$$;
+
+-- Notes for whom a run works next, before it does.
+CREATE OR REPLACE FUNCTION take_in_hand(p_run bigint, p_tenant_id uuid) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    UPDATE engine_runs SET in_hand = p_tenant_id WHERE id = p_run
+$$;
+
+-- The tenants of a run over whom workers were lost, and how many.
+CREATE OR REPLACE FUNCTION run_losses(p_run bigint) RETURNS TABLE (tenant_id uuid, n integer)
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+    SELECT l.key::uuid, l.value::integer FROM engine_runs AS r, jsonb_each_text(r.lost) AS l WHERE r.id = p_run
 $$;
 
 -- Adds what one round did to its run, and renews the lease.
@@ -39,11 +72,33 @@ AS $$
     WHERE r.id = p_run
 $$;
 
+-- Ends a run. What is not worked whole is tried again by the catch-up: after a minute, after two, four … an hour.
 CREATE OR REPLACE FUNCTION close_run(p_run bigint, p_status text, p_tenants integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    UPDATE engine_runs SET status = p_status, finished_at = fleet_now(), tenants = greatest(tenants, p_tenants)
+    UPDATE engine_runs SET
+        status = p_status, finished_at = fleet_now(), in_hand = NULL, tenants = greatest(tenants, p_tenants),
+        retry_at = CASE WHEN p_status <> 'succeeded'
+            THEN clock_timestamp() + least(interval '1 minute' * 2 ^ least(attempts - 1, 10), interval '1 hour') END
     WHERE id = p_run
+$$;
+
+-- How many items are due for an engine now, of the tenants that it works for: what a run that is through has left. What
+-- was set aside, and is listed there, is not counted until it is tried again.
+CREATE OR REPLACE FUNCTION items_left(p_engine text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_left bigint;
+BEGIN
+    EXECUTE format(
+        'SELECT coalesce(sum(greatest(c.n - aside.n, 0)), 0) FROM %I() AS c'
+        ' CROSS JOIN LATERAL (SELECT count(*) AS n FROM items_resting AS x'
+        '                     WHERE x.tenant_id = c.tenant_id AND x.engine = $1) AS aside'
+        ' WHERE engine_mode(c.tenant_id, $1) <> ''off'' AND NOT is_stopped(c.tenant_id, $1)',
+        p_engine || '_due_count') INTO v_left USING p_engine;
+    RETURN v_left;
+END
 $$;
 
 -- Runs outside the timetable whose worker was lost: nobody takes them over, so they end as failed. Their due
@@ -55,14 +110,25 @@ AS $$
     WHERE slot IS NULL AND status = 'running' AND lease_until <= clock_timestamp()
 $$;
 
--- Whether a slot needs nobody any more: worked, or being worked under a live lease.
+-- What is known of a slot: 'worked' whole, 'partly' (some of it is left, or some tenants failed), 'failed', 'running'
+-- under a live lease; NULL if nobody began it, or whoever did was lost.
+CREATE OR REPLACE FUNCTION slot_state(p_engine text, p_slot timestamptz) RETURNS text
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE WHEN r.status = 'succeeded' THEN 'worked'
+                WHEN r.status = 'running' AND r.lease_until <= clock_timestamp() THEN NULL
+                ELSE r.status END
+    FROM engine_runs AS r WHERE r.engine = p_engine AND r.slot = p_slot
+$$;
+
+-- Whether a slot needs nobody at present: worked, being worked under a live lease, or tried again later.
 CREATE OR REPLACE FUNCTION slot_is_taken(p_engine text, p_slot timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT EXISTS (
-        SELECT FROM engine_runs
-        WHERE engine = p_engine AND slot = p_slot
-          AND (status = 'succeeded' OR (status = 'running' AND lease_until > clock_timestamp())))
+        SELECT FROM engine_runs AS r
+        WHERE r.engine = p_engine AND r.slot = p_slot
+          AND (slot_state(p_engine, p_slot) IN ('worked', 'running') OR r.retry_at > clock_timestamp()))
 $$;
 
 -- The tenants for whom an engine, that is not off for them nor stopped by the operator, has due work now. Only the engine's own tables are read:
@@ -82,12 +148,16 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION
-    open_run(text, timestamptz, text, text, interval),
+    losses_of(engine_runs), open_run(text, timestamptz, text, text, interval),
+    take_in_hand(bigint, uuid), run_losses(bigint),
     record_progress(bigint, interval, bigint, bigint, bigint, jsonb, jsonb),
-    close_run(bigint, text, integer), close_lost_runs(), slot_is_taken(text, timestamptz), due_tenants(text)
+    close_run(bigint, text, integer), close_lost_runs(), items_left(text), slot_state(text, timestamptz),
+    slot_is_taken(text, timestamptz), due_tenants(text)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION
-    open_run(text, timestamptz, text, text, interval),
+    losses_of(engine_runs), open_run(text, timestamptz, text, text, interval),
+    take_in_hand(bigint, uuid), run_losses(bigint),
     record_progress(bigint, interval, bigint, bigint, bigint, jsonb, jsonb),
-    close_run(bigint, text, integer), close_lost_runs(), slot_is_taken(text, timestamptz), due_tenants(text)
+    close_run(bigint, text, integer), close_lost_runs(), items_left(text), slot_state(text, timestamptz),
+    slot_is_taken(text, timestamptz), due_tenants(text)
     TO service_role;

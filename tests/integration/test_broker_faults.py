@@ -40,9 +40,9 @@ def log(fleet: Fleet) -> str:
 
 def test_a_worker_outlives_a_broker_that_is_read_only_for_a_while(fleet: Fleet) -> None:
     with fleet.worker(QUEUES) as worker:
-        fleet.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        fleet.redis.slaveof("127.0.0.1", 1)
         wait_until(lambda: "read only replica" in log(fleet), "the worker's complaint")
-        fleet.redis.execute_command("REPLICAOF", "NO", "ONE")
+        fleet.redis.slaveof()
         assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
         assert worker.poll() is None
 

@@ -1,11 +1,6 @@
 """If these fail, a customer gets a message twice or never, or one tenant's trouble stops the others' mail."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
-from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -173,15 +168,16 @@ def test_a_sender_address_that_is_none_waits_until_it_is_mended(
 
 
 @pytest.mark.parametrize("template", ["no_such_template", "greeting"])
-def test_a_broken_template_is_tried_again_and_stops_nobody(
-    connection: Connection, crm: Crm, server: MailServer, template: str
+def test_a_broken_template_is_named_once_tried_again_and_stops_nobody(
+    connection: Connection, crm: Crm, server: MailServer, template: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant = crm.tenant()
-    write(crm, tenant, template=template, variables=Jsonb({}))
+    write(crm, tenant, 3, template=template, variables=Jsonb({}))
     write(crm, tenant)
 
-    assert run(connection, server.url) == {"scheduled": 1, "sent": 1}
+    assert run(connection, server.url) == {"scheduled": 3, "sent": 1}
     assert "template" in crm.actions(status="scheduled")[0]["last_error"]
+    assert [line for line in caplog.messages if line.startswith(f"3 messages are tried again: template {template}: ")]
 
 
 @pytest.mark.parametrize(
@@ -285,81 +281,6 @@ def test_a_tenant_with_thousands_of_mails_does_not_delay_anothers_three(
     of_others = [number for number, sent in enumerate(server.message_ids) if sent not in bulk]
     assert len(of_others) == 6
     assert max(of_others) < 20
-
-
-DELIVERY = """
-import sys
-from workers.db.session import connect
-from workers.delivery.deliver import channel_for, deliver
-from workers.settings import database_url, settings
-with connect(database_url()) as connection:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(deliver(connection, channel_for(settings()), settings())["sent"])
-"""
-
-
-def start_delivery(database_url: str, server: MailServer) -> subprocess.Popen[str]:
-    """Start a process that delivers as soon as it is told to, and wait until it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", DELIVERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"DATABASE_URL": database_url, "SMTP_URL": server.url},
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def test_two_deliveries_at_once_send_each_message_once(database_url: str, crm: Crm, server: MailServer) -> None:
-    for name in ("One", "Two", "Three", "Four"):
-        write(crm, crm.tenant(name), 60)
-
-    with ExitStack() as stack:
-        processes = [stack.enter_context(start_delivery(database_url, server)) for _ in range(2)]
-        shares = []
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        for process in processes:
-            output, _ = process.communicate(timeout=60)
-            shares.append(int(output))
-
-    assert sum(shares) == 240
-    assert min(shares) > 20
-    assert len(server.message_ids) == len(set(server.message_ids)) == 240
-    assert Counter((row["status"], row["attempts"]) for row in crm.actions()) == {("sent", 1): 240}
-
-
-def test_a_delivery_killed_in_the_middle_repeats_only_what_was_in_flight_and_under_the_same_ids(
-    connection: Connection, database_url: str, crm: Crm, server: MailServer
-) -> None:
-    write(crm, crm.tenant(), 25)
-    process = start_delivery(database_url, server)
-
-    def kill(address: str, message: Any) -> str | None:
-        """Take the eighteenth message, and let its sender die before it can say so."""
-        if len(server.received) == 17:
-            server.received.append((address, message))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return "451 nobody hears this"
-        return None
-
-    server.answer = kill
-    with process:
-        process.communicate("\n", timeout=60)
-    recorded = len(crm.actions(status="sent"))
-    assert 10 <= recorded < 18
-
-    server.answer = lambda _address, _message: None
-    assert run(connection, server.url)["sent"] == 5  # the leases of the others are still alive
-    crm.execute("UPDATE scheduled_actions SET lease_until = clock_timestamp() WHERE status = 'sending'")
-    assert run(connection, server.url)["sent"] == 20 - recorded
-
-    assert Counter(Counter(server.message_ids).values()) == {1: 7 + recorded, 2: 18 - recorded}
-    assert Counter(row["status"] for row in crm.actions()) == {"sent": 25}
-    assert {row["message_id"] for row in crm.actions()} == set(server.message_ids)
 
 
 def test_by_default_messages_become_files_and_reach_nobody(connection: Connection, crm: Crm) -> None:

@@ -1,5 +1,6 @@
 """If these fail, mail is missed, read twice, or marked in somebody's mailbox."""
 
+import time
 from collections import Counter
 from types import SimpleNamespace
 from uuid import UUID
@@ -13,7 +14,7 @@ from tests.crm import NOW, Crm
 from tests.imap import ImapServer
 from tests.inbound import followed_up
 from tests.letters import letter
-from tests.mail import free_port
+from tests.mail import dripping, free_port
 from workers import clock
 from workers.db.session import Connection
 from workers.inbound.imap import ImapError, poll
@@ -170,3 +171,16 @@ def test_the_task_goes_on_after_a_folder_that_fails(
 
 def test_without_a_mailbox_the_task_does_nothing() -> None:
     assert task() == {}
+
+
+def test_a_server_that_drips_its_answers_holds_a_visit_no_longer_than_its_whole_time(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers.inbound.imap, "_TIMEOUT_SECONDS", 1)
+    begun = time.monotonic()
+    with (
+        dripping([b"* OK hello\r\n"], b"* CAPABILITY IMAP4rev1\r\n") as port,
+        pytest.raises(ImapError, match="care@127"),
+    ):
+        visit(connection, f"imap://care:secret@127.0.0.1:{port}/INBOX?starttls=off", seconds=0.1)
+    assert time.monotonic() - begun < 10

@@ -44,20 +44,50 @@ def test_a_run_whose_worker_fell_silent_is_taken_over(crm: Crm) -> None:
     assert open_run(crm, task="a third") is None, "the new owner holds a lease of its own"
 
 
-def test_a_failed_run_is_taken_over(crm: Crm) -> None:
+@pytest.mark.parametrize("status", ["failed", "partly"])
+def test_a_run_that_was_not_worked_whole_is_taken_over_and_says_what_still_fails(crm: Crm, status: str) -> None:
     run = open_run(crm)
-    crm.read("close_run", run, "failed", 0)
+    crm.execute("SELECT record_progress(%s, '1 hour', 1, 0, 0, '{}', '[{\"error\": \"x\"}]')", run)
+    crm.read("close_run", run, status, 0)
     assert open_run(crm, task="the next try") == run
-    row = crm.rows("SELECT status, finished_at FROM engine_runs")
-    assert row == [{"status": "running", "finished_at": None}]
+    row = crm.rows("SELECT status, finished_at, attempts, failures FROM engine_runs")
+    assert row == [{"status": "running", "finished_at": None, "attempts": 2, "failures": []}]
+    crm.read("close_run", run, "succeeded", 0)
+    assert crm.rows("SELECT retry_at FROM engine_runs") == [{"retry_at": None}]
 
 
-def test_by_hand_every_call_is_a_run(crm: Crm) -> None:
-    assert open_run(crm, slot=None) != open_run(crm, slot=None)
+def test_what_is_left_of_a_slot_is_tried_ever_less_often(crm: Crm) -> None:
+    waits = []
+    for _ in range(9):
+        crm.read("close_run", open_run(crm), "partly", 0)
+        row = crm.one("SELECT round(extract(epoch FROM retry_at - clock_timestamp()) / 60) AS minutes FROM engine_runs")
+        waits.append(row["minutes"])
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_by_hand_every_message_is_a_run_and_goes_on_with_it_when_it_is_delivered_again(crm: Crm) -> None:
+    run = open_run(crm, slot=None)
+    assert open_run(crm, slot=None) == run
+    assert open_run(crm, slot=None, task="another") != run
+    crm.read("close_run", run, "succeeded", 0)
+    assert open_run(crm, slot=None) != run
+
+
+def test_a_tenant_over_whom_workers_are_lost_is_counted(crm: Crm) -> None:
+    costly, harmless = uuid4(), uuid4()
+    for count in (1, 2):
+        run = open_run(crm)
+        crm.read("take_in_hand", run, harmless)
+        crm.read("take_in_hand", run, costly)
+        assert open_run(crm) == run
+        assert crm.read("run_losses", run) == [{"tenant_id": costly, "n": count}]
+    crm.read("close_run", run, "partly", 0)
+    open_run(crm)
+    assert crm.read("run_losses", run) == [{"tenant_id": costly, "n": 2}], "it was lost over nobody"
 
 
 def test_a_run_by_hand_whose_worker_was_lost_does_not_run_for_ever(crm: Crm) -> None:
-    lost, alive = open_run(crm, slot=None, lease=timedelta(0)), open_run(crm, slot=None)
+    lost, alive = open_run(crm, slot=None, lease=timedelta(0)), open_run(crm, slot=None, task="alive")
     on_time = open_run(crm, lease=timedelta(0))
     crm.read("close_lost_runs")
     rows = crm.rows("SELECT id, status FROM engine_runs ORDER BY id")
@@ -82,13 +112,18 @@ def test_of_two_workers_at_the_same_instant_one_gets_the_slot(crm: Crm, database
 
 @pytest.mark.parametrize(
     ("lease", "closed_as", "taken"),
-    [(HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False)],
-)
+    [
+        (HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False),
+        (HOUR, "partly", False),
+    ],
+)  # fmt: skip
 def test_which_slots_the_catch_up_leaves_alone(crm: Crm, lease: timedelta, closed_as: str | None, taken: bool) -> None:
     assert not crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"]
     run = open_run(crm, lease=lease)
     if closed_as:
         crm.read("close_run", run, closed_as, 1)
+        assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"], "it is not tried again at once"
+        crm.execute("UPDATE engine_runs SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL")
     assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"] is taken
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.backoff import next_attempt
+from workers.settings import Settings
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 attempts = st.integers(1, 10_000)
@@ -33,3 +34,9 @@ def test_a_later_attempt_never_waits_less_than_an_earlier_one_could_at_the_least
 ) -> None:
     assert next_attempt(NOW, attempt + 1, one) >= next_attempt(NOW, attempt, 0.0)
     assert (one < other) <= (next_attempt(NOW, attempt, one) <= next_attempt(NOW, attempt, other))
+
+
+def test_a_message_is_tried_for_five_days_before_it_is_given_up() -> None:
+    waits = [next_attempt(NOW, attempt, 0.5) - NOW for attempt in range(1, Settings().fleet_max_attempts)]
+
+    assert timedelta(days=5) <= sum(waits, timedelta()) <= timedelta(days=5, hours=6)

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from tests.letters import part_of
-from tests.mail import MailServer, free_port
+from tests.mail import MailServer, dripping, free_port
 from workers import deadline
 from workers.correspondence import Answered, message_id, reference
 from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
@@ -198,28 +198,6 @@ def test_a_connection_that_carries_nothing_is_a_channel_that_is_down(where: str)
     assert (first.channel_down, first.fault is not None) == (True, True)
 
 
-@contextmanager
-def dripping(answers: list[bytes]) -> Iterator[str]:
-    """A server that gives these answers, and drips a line now and then instead of the next one."""
-    over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection, connection.makefile("rb") as lines, suppress(OSError):
-                for answer in answers:
-                    connection.sendall(answer)
-                    lines.readline()
-                while not over.wait(0.05):
-                    connection.sendall(b"250-still here\r\n")
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
-        over.set()
-        thread.join()
-
-
 @pytest.mark.parametrize("answers", [[], [b"220 hello\r\n"], [b"220 hello\r\n", b"250 you too\r\n"]])
 def test_a_server_that_drips_its_answers_holds_a_message_no_longer_than_its_whole_time(
     answers: list[bytes], monkeypatch: pytest.MonkeyPatch
@@ -227,8 +205,8 @@ def test_a_server_that_drips_its_answers_holds_a_message_no_longer_than_its_whol
     monkeypatch.setattr(SmtpChannel, "_DEADLINE_SECONDS", 0.1)
     monkeypatch.setattr(SmtpChannel, "_TIMEOUT_SECONDS", 20)
     begun = time.monotonic()
-    with dripping(answers) as url:
-        (outcome,) = send(url, letter())
+    with dripping(answers, b"250-still here\r\n") as port:
+        (outcome,) = send(f"smtp://127.0.0.1:{port}", letter())
 
     assert isinstance(outcome, RetryLater)
     assert time.monotonic() - begun < 10
@@ -238,8 +216,8 @@ def test_a_worker_that_is_told_to_stop_waits_a_few_seconds_for_a_slow_server(mon
     monkeypatch.setattr(deadline, "_LAST_SECONDS", 0.1)
     monkeypatch.setattr(deadline, "stopping", lambda: True)
     begun = time.monotonic()
-    with dripping([b"220 hello\r\n"]) as url:
-        (outcome,) = send(url, letter())
+    with dripping([b"220 hello\r\n"], b"250-still here\r\n") as port:
+        (outcome,) = send(f"smtp://127.0.0.1:{port}", letter())
 
     assert isinstance(outcome, RetryLater)
     assert time.monotonic() - begun < 10

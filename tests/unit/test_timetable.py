@@ -5,6 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beat_schedule import BEAT_SCHEDULE
+from workers.runtime.beat import SteadyScheduler
 from workers.runtime.slots import latest_slot
 
 # What the customer was promised, in words of its own: hours, minutes, and weekdays from Monday = 0.
@@ -180,6 +183,43 @@ def test_the_passes_are_never_silent_for_long_neither_in_the_hour_that_comes_twi
                 longest, last = max(longest, now - last), now
             now += timedelta(seconds=max(seconds, 0.05))
         assert longest <= timedelta(minutes=6), saturday
+
+
+class SteadyDiary(SteadyScheduler):
+    """The fleet's scheduler, which notes what it would send instead of sending it."""
+
+    def __init__(self, app: Celery, memory: Path) -> None:
+        self.sent: list[tuple[str, float]] = []
+        self.elapsed = 0.0
+        super().__init__(app=app, schedule_filename=str(memory))
+
+    def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:  # noqa: ARG002  # Celery passes it
+        self.sent.append((entry.name, self.elapsed))
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=10), timedelta(hours=5)])
+def test_a_clock_that_is_set_back_silences_no_pass_and_repeats_no_slot(tmp_path: Path, back: timedelta) -> None:
+    app = Celery("timetable", broker="memory://", set_as_current=False)
+    app.conf.beat_schedule = copy.deepcopy(BEAT_SCHEDULE)
+    with freeze_time(datetime(2028, 3, 1, 8, 55, tzinfo=UTC)) as frozen:
+        diary = SteadyDiary(app, tmp_path / "memory")
+        jumped = False
+        while diary.elapsed < 1800:
+            already = len(diary.sent)
+            pause = max(diary.tick(), 0.01)
+            if len(diary.sent) > already:
+                continue
+            if not jumped and diary.elapsed > 600:  # behind the slot of nine o'clock
+                frozen.tick(-back)
+                jumped = True
+            else:
+                frozen.tick(timedelta(seconds=pause))
+                diary.elapsed += pause
+        diary.close()
+    for name, interval in (("delivery", 60), ("inbound", 120), ("catch_up", 300)):
+        times = [0.0, *(at for sent, at in diary.sent if sent == name), diary.elapsed]
+        assert max(later - earlier for earlier, later in pairwise(times)) < interval + 2, name
+    assert [name for name, _ in diary.sent if name == "feedback"] == ["feedback"]
 
 
 def test_the_passes_do_not_expire_for_two_machines_clocks_never_agree() -> None:

@@ -3,15 +3,14 @@
 import os
 import smtplib
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-from workers.deadline import Deadline
+from workers.deadline import Deadline, Watched
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
 from workers.urls import starttls
 
@@ -105,19 +104,11 @@ class MaildirChannel:
         return Sent()
 
 
-class _Announced:
-    """A dialogue that makes itself known before it begins: the greeting, too, has to come in time."""
-
-    def __init__(self, known: Callable[[Any], None], *arguments: Any, **options: Any) -> None:  # smtplib's own
-        known(self)
-        super().__init__(*arguments, **options)
-
-
-class _Dialogue(_Announced, smtplib.SMTP):
+class _Dialogue(Watched, smtplib.SMTP):
     """Begins in the clear."""
 
 
-class _EncryptedDialogue(_Announced, smtplib.SMTP_SSL):
+class _EncryptedDialogue(Watched, smtplib.SMTP_SSL):
     """Is encrypted from the start."""
 
 
@@ -134,10 +125,9 @@ class SmtpChannel:
         self._url = urlsplit(url)
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
         self._starttls = starttls(self._url)
-        self._connection: smtplib.SMTP | None = None  # open and ready
-        self._taken = False  # whether that has carried a message
-        self._dialogue: smtplib.SMTP | None = None  # or still on the way there
-        self._deadline = Deadline(lambda: self._dialogue.sock if self._dialogue else None)
+        self._connection: smtplib.SMTP | None = None
+        self._taken = False  # whether it has carried a message
+        self._deadline = Deadline()
 
     def __enter__(self) -> Self:
         self._deadline.__enter__()
@@ -227,12 +217,9 @@ class SmtpChannel:
         if self._url.scheme == "smtps":
             context = ssl.create_default_context()
             return _EncryptedDialogue(
-                self._known, host, self._url.port or 465, timeout=self._TIMEOUT_SECONDS, context=context
+                self._deadline, host, self._url.port or 465, timeout=self._TIMEOUT_SECONDS, context=context
             )
-        return _Dialogue(self._known, host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
-
-    def _known(self, dialogue: smtplib.SMTP) -> None:
-        self._dialogue = dialogue
+        return _Dialogue(self._deadline, host, self._url.port or 25, timeout=self._TIMEOUT_SECONDS)
 
     def _secure(self, connection: smtplib.SMTP) -> None:
         if self._url.scheme == "smtps" or self._starttls == "off":

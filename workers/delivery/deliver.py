@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any, Final
@@ -34,6 +35,8 @@ _LEASE: Final = timedelta(minutes=10)
 _SENDING: Final = _LEASE / 2
 # Then the pass ends, and the next minute's goes on: well under the limit at which Celery kills a task.
 _BUDGET: Final = timedelta(minutes=10)
+# Less than this is done sooner than a second connection would be worth.
+_BACKLOG_SECONDS: Final = 5
 
 
 def channel_for(settings: Settings) -> Channel:
@@ -41,8 +44,16 @@ def channel_for(settings: Settings) -> Channel:
     return SmtpChannel(settings.smtp_url) if settings.smtp_url else MaildirChannel(settings.fleet_home / "mail")
 
 
-def deliver(connection: Connection, channel: Channel, settings: Settings) -> Counter[str]:
+def deliver(
+    connection: Connection, channel: Channel, settings: Settings, *, on_backlog: Callable[[], None] | None = None
+) -> Counter[str]:
     """Carry out every due action.
+
+    Args:
+        connection: outside any transaction.
+        channel: the way out for e-mail.
+        settings: the sender's, and how often a message is tried.
+        on_backlog: called once, when sending has lasted five seconds and goes on.
 
     Returns:
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
@@ -56,13 +67,15 @@ def deliver(connection: Connection, channel: Channel, settings: Settings) -> Cou
             done += filed
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
-            done += _send_emails(connection, channel, settings)
+            done += _send_emails(connection, channel, settings, on_backlog)
     if done:
         logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
     return done
 
 
-def _send_emails(connection: Connection, channel: Channel, settings: Settings) -> Counter[str]:
+def _send_emails(
+    connection: Connection, channel: Channel, settings: Settings, on_backlog: Callable[[], None] | None
+) -> Counter[str]:
     """Send in rounds over the tenants, a few of each at a time, so that no tenant waits for another's bulk."""
     # A process may lose its lease and go on: what it reports of an earlier pass must not settle a later one.
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -70,8 +83,8 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
     blocked: set[UUID] = set()
     breaker = Breaker()
     after: UUID | None = None
-    end = time.monotonic() + _BUDGET.total_seconds()
-    while time.monotonic() < end and not stopping():
+    begun = time.monotonic()
+    while time.monotonic() - begun < _BUDGET.total_seconds() and not stopping():
         with transaction(connection):
             claimed = connection.execute(
                 "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
@@ -91,6 +104,9 @@ def _send_emails(connection: Connection, channel: Channel, settings: Settings) -
             logger.warning("delivery stops for now: %s", down)
             break
         after = claimed[-1]["tenant_id"]
+        if on_backlog is not None and time.monotonic() - begun > _BACKLOG_SECONDS:
+            on_backlog()
+            on_backlog = None
     return done
 
 

@@ -130,7 +130,8 @@ def _require_own_headers(message: EmailMessage) -> None:
     Python before 3.12.5 writes a line end that is hidden in a value as it is (CVE-2024-6923); later ones raise.
     """
     try:
-        written = BytesHeaderParser().parsebytes(bytes(message)).keys()
+        head = b"".join(message.policy.fold_binary(*header) for header in message.raw_items())
+        written = BytesHeaderParser().parsebytes(head).keys()
     except MessageError as error:
         raise UnsendableError(f"the message cannot be written ({error})") from error
     if written != message.keys():

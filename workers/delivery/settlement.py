@@ -50,6 +50,7 @@ class Settlement:
         self._group: list[dict[str, Any]] = []
         self._began = time.monotonic()
         self._refused: list[tuple[Row, Rejected, EmailMessage | None]] = []
+        self._waiting: Counter[str] = Counter()
 
     def add(self, row: Row, outcome: Outcome, message: EmailMessage | None) -> None:
         """Take what became of one message; records the group if it is full or has waited long enough."""
@@ -76,6 +77,8 @@ class Settlement:
             self._refused.clear()
         self._believe()
         self._record()
+        for reason, number in self._waiting.items():  # one line for all that a broken template keeps
+            logger.warning("%d messages are tried again: %s", number, reason)
 
     def _believe(self) -> None:
         for row, refusal, message in self._refused:
@@ -84,6 +87,8 @@ class Settlement:
 
     def _put(self, row: Row, outcome: Outcome, message: EmailMessage | None) -> None:
         result = _result(row, outcome, message, self._most_attempts)
+        if isinstance(outcome, RetryLater) and not outcome.channel_down and outcome.fault is None:
+            self._waiting[outcome.error] += 1
         if result["status"] in ("failed", "dead"):
             about = {"tenant": row["tenant_id"], "action": row["action_id"]}
             logger.warning("action %d is %s: %s", row["action_id"], result["status"], result["error"], extra=about)

@@ -1,20 +1,42 @@
 """Delivery's one task, in a queue of its own so that slow mail never starves the engines."""
 
+import logging
+from collections.abc import Callable
+
 from celery import Celery
 
-from workers.db.session import connect, require_current_schema
+from workers.db.session import LOCKED_OUT, connect, require_current_schema
 from workers.delivery.deliver import channel_for, deliver
+from workers.errors import first_line
+from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
 from workers.settings import database_url, settings
+
+logger = logging.getLogger(__name__)
+
+_NAME = "workers.delivery.run"
 
 
 def register(app: Celery) -> None:
     """Give the app workers.delivery.run."""
-    app.task(_run, name="workers.delivery.run")
+    app.task(_task(app.send_task), name=_NAME)
 
 
-def _run() -> dict[str, int]:
-    """Carry out every due action. A failed pass needs no retry: the next one comes with the next minute."""
-    chosen = settings()
-    with connect(database_url()) as connection:
-        require_current_schema(connection)
-        return dict(deliver(connection, channel_for(chosen), chosen))
+def _task(send: Sender) -> Callable[..., dict[str, int]]:
+    def run(helpers: int | None = None) -> dict[str, int]:
+        """Carry out every due action. A failed pass needs no retry: the next one comes with the next minute."""
+        chosen = settings()
+        helpers = chosen.fleet_helpers if helpers is None else helpers
+
+        def call_helper() -> None:
+            if helpers > 0:
+                send_or_say(send, _NAME, kwargs={"helpers": helpers - 1}, expires=HELPER_EXPIRES_SECONDS)
+
+        try:
+            with connect(database_url()) as connection:
+                require_current_schema(connection)
+                return dict(deliver(connection, channel_for(chosen), chosen, on_backlog=call_helper))
+        except LOCKED_OUT as error:  # somebody holds the outbox, or a table of the CRM
+            logger.warning("delivery stops for now: %s", first_line(error))
+            return {}
+
+    return run

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from workers.db.session import Connection, transaction
+from workers.deadline import Deadline, Watched
 from workers.inbound.ingest import Outcome, ingest_batch, set_aside
 from workers.inbound.parse import SetAside, too_large
 from workers.urls import starttls
@@ -50,7 +51,7 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
     Args:
         connection: outside any transaction.
         url: imaps://user:password@host:993/FOLDER, or imap:// with STARTTLS (?starttls=off on this machine).
-        budget_seconds: no message is begun after that time.
+        budget_seconds: no message is begun after that time; half a minute later the connection is cut.
 
     Returns:
         How many messages were stored, were duplicates, were set aside.
@@ -63,7 +64,7 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
     place = urlsplit(url)
     name = f"{unquote(place.username or '')}@{place.hostname}/{_folder(place)}"
     try:
-        with _open(place) as server:
+        with _open(place, budget_seconds + _TIMEOUT_SECONDS) as server:
             validity = _select(server, _folder(place))
             with transaction(connection):
                 row = connection.execute("SELECT imap_position(%s, %s) AS uid", [name, validity]).fetchone()
@@ -83,23 +84,35 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
     return done
 
 
+class _Dialogue(Watched, imaplib.IMAP4):
+    """Begins in the clear."""
+
+
+class _EncryptedDialogue(Watched, imaplib.IMAP4_SSL):
+    """Is encrypted from the start."""
+
+
 @contextmanager
-def _open(place: SplitResult) -> Iterator[imaplib.IMAP4]:
+def _open(place: SplitResult, seconds: float) -> Iterator[imaplib.IMAP4]:
     host = place.hostname or "localhost"
-    server: imaplib.IMAP4
-    if place.scheme == "imaps":
-        context = ssl.create_default_context()
-        server = imaplib.IMAP4_SSL(host, place.port or 993, ssl_context=context, timeout=_TIMEOUT_SECONDS)
-    else:
-        server = imaplib.IMAP4(host, place.port or 143, timeout=_TIMEOUT_SECONDS)
-    try:
-        if place.scheme == "imap" and starttls(place) != "off":
-            _secure(server)
-        server.login(unquote(place.username or ""), unquote(place.password or ""))
-        yield server
-    finally:
-        with suppress(OSError, imaplib.IMAP4.error):
-            server.logout()
+    with Deadline() as deadline:
+        deadline.restart(seconds)
+        server: imaplib.IMAP4
+        if place.scheme == "imaps":
+            context = ssl.create_default_context()
+            server = _EncryptedDialogue(
+                deadline, host, place.port or 993, ssl_context=context, timeout=_TIMEOUT_SECONDS
+            )
+        else:
+            server = _Dialogue(deadline, host, place.port or 143, timeout=_TIMEOUT_SECONDS)
+        try:
+            if place.scheme == "imap" and starttls(place) != "off":
+                _secure(server)
+            server.login(unquote(place.username or ""), unquote(place.password or ""))
+            yield server
+        finally:
+            with suppress(OSError, imaplib.IMAP4.error):
+                server.logout()
 
 
 def _secure(server: imaplib.IMAP4) -> None:

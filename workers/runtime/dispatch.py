@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,23 +11,20 @@ from uuid import UUID
 
 import psycopg
 
-from workers.db.session import Connection, transaction
+from workers.db.session import LOCKED_OUT, Connection, transaction
 from workers.engines.base import Engine, Tally
 from workers.errors import first_line
 from workers.runtime import ledger
-from workers.runtime.ledger import Failure, Trigger
+from workers.runtime.ledger import Failure, Status, Trigger
+from workers.stopping import stopping
 
 logger = logging.getLogger(__name__)
 
-# How long, and how often, a tenant whose rows another worker holds right now is asked again.
+# How soon, and for how long, tenants whose rows another session holds right now are asked again.
 _BUSY_PAUSE_SECONDS: Final = 0.05
-_BUSY_ROUNDS: Final = 100
-# Nothing is wrong with the tenant: somebody, the CRM perhaps, holds what the batch needs. It is tried again.
-_LOCKED_OUT: Final = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.SerializationFailure,
-)
+_BUSY_SECONDS: Final = 5
+# So many workers, or their connections, may be lost over a tenant before a run leaves it out.
+_MOST_LOST: Final = 3
 # Less than this is done sooner than a second worker could start.
 _BACKLOG_SECONDS: Final = 0.25
 
@@ -45,6 +42,8 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
     unfinished: bool = False
+    held: bool = False  # by other sessions, which is why it is unfinished
+    left: int = 0  # items that are due all the same, of a slot
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -61,7 +60,15 @@ class Report:
             "failures": [{"tenant_id": str(f.tenant), "error": f.error} for f in self.failures],
             "seconds": round(self.seconds, 3),
             "unfinished": self.unfinished,
+            "left": self.left,
         }
+
+    @property
+    def status(self) -> Status:
+        """Whether all that was due was worked, some of it, or nothing at all."""
+        if self.failures and not self.tally.due:
+            return "failed"
+        return "partly" if self.failures or self.unfinished or self.left else "succeeded"
 
 
 def run_engine(
@@ -103,62 +110,110 @@ def run_engine(
         if run is None:
             return None
         tenants = [tenant] if tenant else ledger.due_tenants(connection, engine.name)
+        lost = ledger.losses(connection, run)
     report = Report(engine.name, run, slot, trigger)
-
-    ring = deque(tenants)
-    busy_rounds = 0
-    while ring and not report.unfinished:
-        current = ring.popleft()
-        tally = _run_batch(connection, engine if fetch else replace(engine, fetch=None), report, current, batch_size)
-        if tally is None:
-            continue
-        if tally.due or tally.busy:
-            ring.append(current)
-            report.tenants.add(current)
-        if tally.busy and not tally.due:
-            busy_rounds += 1
-            time.sleep(_BUSY_PAUSE_SECONDS)
-            report.unfinished = busy_rounds > _BUSY_ROUNDS
+    course = _Course(connection, engine if fetch else replace(engine, fetch=None), report, batch_size)
+    course.line_up(tenants, lost)
+    while course.ring and not report.unfinished:
+        course.take_turn()
         elapsed = time.monotonic() - started
-        if elapsed > _BACKLOG_SECONDS and ring and on_backlog is not None:
+        if elapsed > _BACKLOG_SECONDS and course.ring and on_backlog is not None:
             on_backlog()
             on_backlog = None
-        report.unfinished |= elapsed > budget_seconds and bool(ring)
+        report.unfinished = bool(course.ring) and (report.held or elapsed > budget_seconds or stopping())
 
     with transaction(connection):
-        # Where nothing at all could be worked, the slot is left to the catch-up.
-        nothing_worked = bool(report.failures) and not report.tally.due
-        ledger.close_run(connection, run, "failed" if nothing_worked else "succeeded", len(report.tenants))
+        # Rows that somebody holds are passed over without a word, so what is left is asked for.
+        report.left = ledger.items_left(connection, engine.name) if slot else 0
+        ledger.close_run(connection, run, report.status, len(report.tenants))
     report.seconds = time.monotonic() - started
     logger.info(
-        "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures in %.2f s",
+        "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures, %d left in %.2f s",
         engine.name, report.tally.due, len(report.tenants), report.tally.acted.total(),
-        report.tally.skipped.total(), report.tally.actions.total(), len(report.failures), report.seconds,
+        report.tally.skipped.total(), report.tally.actions.total(), len(report.failures), report.left, report.seconds,
         extra={"engine": engine.name, "run": run},
     )  # fmt: skip
     return report
 
 
-def _run_batch(connection: Connection, engine: Engine, report: Report, tenant: UUID, batch_size: int) -> Tally | None:
-    """Run one batch; an error is this tenant's alone, unless it is the connection's."""
-    try:
-        # Before the transaction and never inside it: no lock is held while the outside world is asked.
-        fetched = engine.fetch(connection, tenant, batch_size) if engine.fetch else Tally()
-        with transaction(connection):
-            tally = engine.batch(connection, tenant, batch_size, report.run)
-            tally.add(fetched)
-            ledger.record_progress(connection, report.run, tally)
-    except _LOCKED_OUT:
-        return Tally(busy=1)
-    except Exception as error:  # whatever one tenant's data provokes must not stop the others
-        if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
-            raise
-        failure = Failure(tenant, f"{type(error).__name__}: {first_line(error)}")
-        about = {"engine": engine.name, "run": report.run, "tenant": tenant}
-        logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
-        report.failures.append(failure)
-        with transaction(connection):
-            ledger.record_failure(connection, report.run, failure)
-        return None
-    report.tally.add(tally)
-    return tally
+class _Course:
+    """The way of one run around its tenants: whose turn it is, and how large a batch may be."""
+
+    def __init__(self, connection: Connection, engine: Engine, report: Report, batch_size: int) -> None:
+        self.ring: deque[UUID] = deque()
+        self._connection, self._engine, self._report = connection, engine, report
+        self._size = self._largest = batch_size
+        self._in_hand: UUID | None = None  # as the run notes it
+        self._progress, self._waiting = time.monotonic(), 0
+
+    def line_up(self, tenants: Sequence[UUID], lost: Mapping[UUID, int]) -> None:
+        """Let tenants take turns; who costs the connection or the process comes last, and at last not at all."""
+        for tenant in sorted(tenants, key=lambda one: lost.get(one, 0)):
+            if lost.get(tenant, 0) < _MOST_LOST:
+                self.ring.append(tenant)
+            else:
+                self._fail(tenant, f"{lost[tenant]} workers were lost over it")
+
+    def take_turn(self) -> None:
+        """Work one batch of whoever is next, who goes to the end of the ring if there was something to do."""
+        tenant = self.ring.popleft()
+        try:
+            tally = self._batch(tenant)
+        except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
+            self._size //= 2
+            self.ring.appendleft(tenant)
+            return
+        self._size = min(2 * self._size, self._largest)
+        if tally is None:
+            return
+        if tally.due or tally.busy:
+            self.ring.append(tenant)
+            self._report.tenants.add(tenant)
+        if tally.due:
+            self._progress, self._waiting = time.monotonic(), 0
+        elif tally.busy:
+            self._waiting += 1
+            time.sleep(_BUSY_PAUSE_SECONDS)
+            idle = time.monotonic() - self._progress
+            self._report.held = self._waiting >= len(self.ring) and idle > _BUSY_SECONDS
+
+    def _batch(self, tenant: UUID) -> Tally | None:
+        """Run one batch; an error is this tenant's alone, unless it is the connection's or the batch's size.
+
+        Raises:
+            psycopg.errors.QueryCanceled: the batch took longer than the host allows, and a smaller one may not.
+        """
+        connection, engine, run = self._connection, self._engine, self._report.run
+        if self._in_hand != tenant:
+            with transaction(connection):
+                ledger.take_in_hand(connection, run, tenant)
+            self._in_hand = tenant
+        following = self.ring[0] if self.ring else tenant
+        try:
+            # Before the transaction and never inside it: no lock is held while the outside world is asked.
+            fetched = engine.fetch(connection, tenant, self._size) if engine.fetch else Tally()
+            with transaction(connection):
+                tally = engine.batch(connection, tenant, self._size, run)
+                tally.add(fetched)
+                ledger.record_progress(connection, run, tally)
+                ledger.take_in_hand(connection, run, following)  # a commit of its own would cost as much as a batch
+        except LOCKED_OUT:  # nothing is wrong with the tenant
+            return Tally(busy=1)
+        except Exception as error:  # whatever one tenant's data provokes must not stop the others
+            if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
+                raise
+            if isinstance(error, psycopg.errors.QueryCanceled) and self._size > 1:
+                raise
+            about = {"engine": engine.name, "run": run, "tenant": tenant}
+            logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
+            self._fail(tenant, f"{type(error).__name__}: {first_line(error)}")
+            return None
+        self._in_hand = following
+        self._report.tally.add(tally)
+        return tally
+
+    def _fail(self, tenant: UUID, error: str) -> None:
+        failure = Failure(tenant, error)
+        self._report.failures.append(failure)
+        with transaction(self._connection):
+            ledger.record_failure(self._connection, self._report.run, failure)

@@ -11,6 +11,7 @@ from workers.db.session import Connection
 from workers.engines.base import Tally
 
 Trigger = Literal["beat", "catch_up", "manual", "share"]
+Status = Literal["succeeded", "partly", "failed"]
 
 # A run renews its lease with every batch, and a batch takes well under a second; a worker that is silent
 # for this long is gone, and the catch-up may take over its slot.
@@ -28,10 +29,20 @@ class Failure:
 def open_run(
     connection: Connection, engine: str, slot: datetime | None, trigger: Trigger, task_id: str | None
 ) -> int | None:
-    """Claim a slot and return the run's id; None if the slot is taken. Without a slot every call is a run."""
+    """Claim a slot and return the run's id; None if the slot is taken. Without a slot every message is a run."""
     statement = "SELECT open_run(%s, %s, %s, %s, %s) AS run"
     row = connection.execute(statement, [engine, slot, trigger, task_id, LEASE]).fetchone()
     return row["run"] if row else None
+
+
+def losses(connection: Connection, run: int) -> dict[UUID, int]:
+    """Return how many workers, or their connections, were lost while this run worked for each tenant."""
+    return {row["tenant_id"]: row["n"] for row in connection.execute("SELECT * FROM run_losses(%s)", [run])}
+
+
+def take_in_hand(connection: Connection, run: int, tenant: UUID) -> None:
+    """Note for whom a run works next, so that a worker lost over it is known."""
+    connection.execute("SELECT take_in_hand(%s, %s)", [run, tenant])
 
 
 def record_progress(connection: Connection, run: int, tally: Tally) -> None:
@@ -48,8 +59,8 @@ def record_failure(connection: Connection, run: int, failure: Failure) -> None:
     connection.execute("SELECT record_progress(%s, %s, 0, 0, 0, '{}', %s)", [run, LEASE, entry])
 
 
-def close_run(connection: Connection, run: int, status: Literal["succeeded", "failed"], tenants: int) -> None:
-    """End a run."""
+def close_run(connection: Connection, run: int, status: Status, tenants: int) -> None:
+    """End a run; what was not worked whole is tried again, ever less often."""
     connection.execute("SELECT close_run(%s, %s, %s)", [run, status, tenants])
 
 
@@ -58,8 +69,20 @@ def close_lost_runs(connection: Connection) -> None:
     connection.execute("SELECT close_lost_runs()")
 
 
+def items_left(connection: Connection, engine: str) -> int:
+    """Return how many items are due for an engine now, of all tenants that it works for."""
+    row = connection.execute("SELECT items_left(%s) AS n", [engine]).fetchone()
+    return row["n"] if row else 0
+
+
+def slot_state(connection: Connection, engine: str, slot: datetime) -> str | None:
+    """Return worked, partly, failed or running; None if nobody began the slot, or whoever did was lost."""
+    row = connection.execute("SELECT slot_state(%s, %s) AS state", [engine, slot]).fetchone()
+    return row["state"] if row else None
+
+
 def slot_is_taken(connection: Connection, engine: str, slot: datetime) -> bool:
-    """Say whether a slot needs nobody any more: worked, or being worked under a live lease."""
+    """Say whether a slot needs nobody at present: worked, being worked under a live lease, or tried again later."""
     row = connection.execute("SELECT slot_is_taken(%s, %s) AS taken", [engine, slot]).fetchone()
     return row is not None and row["taken"] is True
 

@@ -26,8 +26,8 @@ def fleet_status(connection: Connection) -> dict[str, Any]:
         engines = []
         for engine in all_engines().values():
             slot = latest_slot(engine.name, now, zone)
-            state = "worked"
-            if not ledger.slot_is_taken(connection, engine.name, slot):
+            state = ledger.slot_state(connection, engine.name, slot)
+            if state is None:
                 state = "to be caught up" if now - slot < engine.catch_up else "missed"
             if state == "missed" and installed is not None and slot < installed["at"]:
                 state = BEFORE_INSTALLATION

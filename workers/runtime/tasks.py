@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import psycopg
 from celery import Celery, Task
@@ -15,13 +15,12 @@ from workers.errors import DatabaseUnavailableError
 from workers.runtime import ledger
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import Trigger
+from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
 
 # Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
 _BUDGET: Final = timedelta(minutes=15)
-# A helper that no worker had time for is not needed any more.
-_HELPER_EXPIRES_SECONDS: Final = 60
 # Late enough that a restarting database is back, bounded so that the message ends up in the log.
 RETRY: Final[dict[str, Any]] = {
     "autoretry_for": (DatabaseUnavailableError, psycopg.OperationalError),
@@ -30,13 +29,6 @@ RETRY: Final[dict[str, Any]] = {
     "retry_jitter": True,
     "max_retries": 8,
 }
-
-
-class Sender(Protocol):
-    """How a task sends messages: Celery.send_task."""
-
-    def __call__(self, name: str, **options: Any) -> object:  # Celery's own options
-        """Send the named task."""
 
 
 def register(app: Celery) -> None:
@@ -56,10 +48,11 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
 
         def call_helper() -> None:
             if helpers > 0:
-                send(
+                send_or_say(
+                    send,
                     f"workers.{engine.name}.run",
                     kwargs={"trigger": "share", "helpers": helpers - 1},
-                    expires=_HELPER_EXPIRES_SECONDS,
+                    expires=HELPER_EXPIRES_SECONDS,
                 )
 
         with connect(database_url()) as connection:
@@ -76,10 +69,10 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
             )
         if report is None:
             return None
-        if report.unfinished:
-            send(f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
+        if report.unfinished and not report.held:  # who comes at once would find the rows held as well
+            send_or_say(send, f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
         if report.tally.actions:
-            send("workers.delivery.run", expires=_HELPER_EXPIRES_SECONDS)
+            send_or_say(send, "workers.delivery.run")
         return report.as_dict()
 
     return run
@@ -87,7 +80,7 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
 
 def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
     def catch_up() -> list[str]:
-        """Start every engine whose latest slot was missed, or lost with its worker, and is still young enough."""
+        """Start every engine whose latest slot was missed, lost or not worked whole, and is still young enough."""
         chosen, now = settings(), clock.now()
         started = []
         with connect(database_url()) as connection:
@@ -99,7 +92,7 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
                 with transaction(connection):
                     wanted = now - slot < engine.catch_up and not ledger.slot_is_taken(connection, engine.name, slot)
                 if wanted:
-                    send(f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
+                    send_or_say(send, f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
                     started.append(engine.name)
         return started
 
