@@ -15,6 +15,9 @@ from workers.engines.registry import all_engines
 TEMPLATES = Path(rendering.__file__).parent / "templates"
 NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PIECES)
 STEPS = range(1, 8)
+DEEP: Any = []
+for _ in range(5_000):
+    DEEP = [DEEP]
 SHARING = Wording(share_deal_titles=True)
 # What the engines write, with every value present; those in OPTIONAL may be null in the database.
 FULL: dict[str, Any] = {
@@ -181,6 +184,12 @@ def test_a_template_cannot_reach_into_the_machinery_nor_stop_it(trick: str, monk
 
     with pytest.raises(TemplateError):
         render("trick", FULL, "Northwind")
+
+
+@pytest.mark.parametrize("variables", [["deal"], "deal", None, {"deal": DEEP}])
+def test_variables_that_are_none_are_an_error_of_that_text(variables: Any) -> None:
+    with pytest.raises(TemplateError):
+        render("deal_handover", variables, "Northwind")
 
 
 def test_a_value_is_never_read_as_a_template() -> None:

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -65,7 +66,8 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
     """
     chosen = wording or Wording()
     language = _language_for(template, chosen)
-    values = _values(variables, tenant_name, chosen, language)
+    with _template_errors():
+        values = _values(variables, tenant_name, chosen, language)
     if own := chosen.own_texts.get(language):
         try:
             return _text(_filled(_own(own, language), values), language)
@@ -171,8 +173,15 @@ def _own(source: str, language: str) -> Template:
 
 
 def _filled(template: Template, values: Mapping[str, Any]) -> str:
-    try:
+    with _template_errors():
         return "".join(_bounded(template.generate(values)))
+
+
+@contextmanager
+def _template_errors() -> Iterator[None]:
+    """Whatever a text and its values have against each other is an error of that text."""
+    try:
+        yield
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         if isinstance(error, TemplateError):
             raise
