@@ -39,7 +39,7 @@ def test_an_address_that_the_server_does_not_know_is_written_to_no_more(
     assert (failure["whose"], failure["said"], failure["tenant_id"]) == ("address", reply, tenant)
 
     written(crm, tenant, "ann@acme.example")
-    assert run(connection, server.url) == {"skipped": 1}
+    assert run(connection, server.url)["skipped"] == 1
 
 
 def test_what_was_claimed_for_a_dead_address_fails_as_well(

@@ -94,7 +94,7 @@ def test_time_to_decision(crm: Crm) -> None:
     tenant = crm.tenant()
     for ago in (1, 2, 9):
         outcome(crm, tenant, "won", quote={"sent_at": NOW - days(ago)})
-    outcome(crm, tenant, "won", quote={"sent_at": None})
+    outcome(crm, tenant, "won", quote={"status": "draft", "sent_at": None})
     [row] = view(crm, "quote_decision_times")
     assert (row["total_quotes"], row["avg_days"], row["median_days"]) == (3, 4, 2)
 

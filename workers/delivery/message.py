@@ -91,7 +91,7 @@ def compose(
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = recipient
-    message["Subject"] = _subject(text, known)
+    message["Subject"] = subject_of(text, known)
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
     if known.thread:
@@ -117,8 +117,9 @@ def compose(
     return message
 
 
-def _subject(text: Text, facts: Facts) -> str:
-    if facts.thread is None:
+def subject_of(text: Text, facts: Facts) -> str:
+    """Return the subject under which a letter goes out: that of its thread, unless it begins one or was edited."""
+    if facts.thread is None or text.edited:
         return _header_text(text.subject)
     first = _header_text(facts.thread.subject)
     return first if first.lower().startswith(_ANSWERS.lower()) else f"{_ANSWERS}{first}"

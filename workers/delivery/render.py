@@ -41,11 +41,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A rendered action, and the language that it is in."""
+    """A rendered action, the language that it is in, and whether a person edited it."""
 
     subject: str
     body: str
     language: str = ENGLISH
+    edited: bool = False
 
 
 def render(template: str, variables: Mapping[str, Any], tenant_name: str, wording: Wording | None = None) -> Text:
@@ -53,11 +54,11 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
 
     A value cannot begin a line of its own: line ends inside it become spaces, unless the template asks for them with
     the filter `lines`. A blank value counts as missing. Where there is no translation the text is in English. Where a
-    tenant's own version cannot be used, the shipped one takes its place.
+    tenant's own version cannot be used, the shipped one takes its place. What a person edited goes out as written.
 
     Args:
         template: the name of a file in one of the template folders, without its ending.
-        variables: what the engine wrote into the action.
+        variables: what the engine wrote into the action; edited is {"subject", "body"}, a person's own words.
         tenant_name: who the message comes from.
         wording: how it is worded; None for English without anything of the tenant's own.
 
@@ -67,6 +68,8 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
     chosen = wording or Wording()
     language = _language_for(template, chosen)
     with _template_errors():
+        if (edited := variables.get("edited")) is not None:
+            return Text(" ".join(edited["subject"].split()), edited["body"].strip() + "\n", language, edited=True)
         values = _values(variables, tenant_name, chosen, language)
     if own := chosen.own_texts.get(language):
         try:
