@@ -171,7 +171,7 @@ def minute(instant: datetime) -> str:
 
 
 def text_of(action: Mapping[str, Any]) -> Text:
-    """Return subject and body of an action (with its "facts") as it would leave; where that fails, the subject says why."""
+    """Return subject and body of an action, which has its "facts", as it would leave; an error's words if it cannot."""
     facts: Facts = action["facts"]
     try:
         text = render(action["template"], action["variables"], action["tenant_name"], facts.wording)
