@@ -133,7 +133,7 @@ BEGIN
     -- Views look through the caller's own eyes; those of the machinery are for the workers alone.
     FOREACH v_table IN ARRAY ARRAY[
         'deals_in_follow_up', 'deal_stage_limits', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
-        'quote_decision_times', 'signal_action_rates', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
+        'quote_decision_times', 'signal_action_rates', 'outreach_effect', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
     ] LOOP
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT ON %I TO service_role', v_table);
