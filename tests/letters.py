@@ -92,3 +92,10 @@ Message-ID: {about}
 Hello
 --b{number}--
 """.encode()
+
+
+def part_of(message: EmailMessage, kind: str = "plain") -> str:
+    """Return the text, or the HTML page (kind "html"), of a letter of ours."""
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())

@@ -1,8 +1,8 @@
 """What ties an answer to the message it answers: marks on what we send that nobody else can make.
 
 There are three of them, because each is lost on some way back: the Message-ID, an address to reply to, and a short
-reference that survives where only the text is quoted. Each is signed, with FLEET_REPLY_SECRET or else with a secret
-that the fleet keeps under FLEET_HOME.
+reference that survives where only the text is quoted. A fourth is in the link by which a reader gets no more of them.
+Each is signed, with FLEET_REPLY_SECRET or else with a secret that the fleet keeps under FLEET_HOME.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from workers.settings import settings, usable_home
 _MESSAGE_ID: Final = re.compile(r"action\.(\d{1,18})\.([a-z0-9]{16}(?:[a-f0-9]{16})?)@", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"\bref:(?:\s|&nbsp;){0,3}([a-z2-7]{20})(?![a-z2-7])", re.IGNORECASE)
 _REPLY_ADDRESS: Final = re.compile(r"reply\+([a-z2-7]{55})@[^@\s]+", re.IGNORECASE)
+_OPT_OUT: Final = re.compile(r"[a-z2-7]{29}", re.IGNORECASE)
 # The local part of an address has 64 characters: "reply+" and the base32 of 8 + 16 + 10 bytes have 61.
 _ACTION_BYTES: Final = 8
 _TENANT_BYTES: Final = 16
@@ -97,6 +98,11 @@ def read_references(text: str) -> list[int]:
     return list(found)
 
 
+def without_references(text: str) -> str:
+    """Return a text without our references: nobody wrote them."""
+    return _REFERENCE.sub("", text).strip()
+
+
 def reply_address(sent: Answered, domain: str, secret: str) -> str:
     """Return the address to which answers to an action's e-mail go.
 
@@ -118,6 +124,24 @@ def read_reply_address(address: str, secret: str) -> Answered | None:
     return sent if sent.action < 1 << 63 and _is_same(_token(sent, secret), match[1]) else None
 
 
+def opt_out_token(action: int) -> str:
+    """Return what proves that somebody got an action's e-mail and may end it: 29 letters and digits for a link.
+
+    Raises:
+        ConfigurationError: as for `message_id`.
+    """
+    return _opt_out(action.to_bytes(_ACTION_BYTES), _secret())
+
+
+def read_opt_out_token(token: str) -> int | None:
+    """Return the action that a token was made for; None if it is none, forged or altered in any character."""
+    if _OPT_OUT.fullmatch(token) is None:
+        return None
+    named = _decoded(token)[:_ACTION_BYTES]
+    genuine = any(_is_same(_opt_out(named, secret), token) for secret in _secrets())
+    return int.from_bytes(named) if genuine else None
+
+
 def is_reply_address(address: str) -> bool:
     """Whether an address looks like one of `reply_address`, whoever made it."""
     return _REPLY_ADDRESS.fullmatch(address) is not None
@@ -134,6 +158,10 @@ def _token(sent: Answered, secret: str) -> str:
 
 def _reference(named: bytes, secret: str) -> str:
     return _encoded(named + _signature(b"reference", named, secret)[:_REFERENCE_BYTES])
+
+
+def _opt_out(named: bytes, secret: str) -> str:
+    return _encoded(named + _signature(b"opt out", named, secret)[:_SIGNATURE_BYTES])
 
 
 def _signature(purpose: bytes, named: bytes, secret: str) -> bytes:

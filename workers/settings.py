@@ -49,6 +49,19 @@ def _postgres_url(value: str | None) -> str | None:
     return value
 
 
+def _public_url(value: str | None) -> str | None:
+    """Let through where anybody reaches the fleet's pages; mail programs post to nothing else (RFC 8058)."""
+    if not value:
+        return None
+    parts = urls.read(value, ("https",))
+    urls.require_host(parts)
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError(
+            "must be where the fleet's pages begin, such as https://mail.example.com or https://example.com/fleet"
+        )
+    return value.rstrip("/")
+
+
 def _smtp_url(value: str | None) -> str | None:
     return _mail_server(value, "smtp", "smtps") if value else None
 
@@ -143,6 +156,9 @@ class Settings(BaseSettings):
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
+    fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
+    fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
+    fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
     fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
     fleet_log: Literal["text", "json"] = "text"

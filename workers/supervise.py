@@ -39,12 +39,12 @@ _STOP_SECONDS: Final = 20
 _EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str], *, demo: bool) -> int:
+def supervise(servers: EmbeddedServers, ports: Mapping[str, int], places: Sequence[str], *, demo: bool) -> int:
     """Run the processes until the fleet is stopped, and return the exit code.
 
     Args:
         servers: the embedded ones; the fleet ends when one of them dies.
-        flower_port: a free one.
+        ports: free ones, by the names of their settings.
         places: lines that say where to look, for the end of the first round.
         demo: the data is the demo's, just loaded: a first round may run at once.
 
@@ -53,7 +53,7 @@ def supervise(servers: EmbeddedServers, flower_port: int, places: Sequence[str],
     """
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "FLEET_FLOWER_PORT": str(flower_port),
+        **{name: str(port) for name, port in ports.items()},
         "PYTHONUNBUFFERED": "1",
     }
     manager = _Supervisor(Printer(as_json=logs.as_json()))

@@ -54,13 +54,18 @@ def start(*, demo: bool) -> int:
             demo = demo and is_empty(connection)
             if demo:
                 tell(f"demo: {load_demo(connection)}")
-        port = _flower_port(chosen.fleet_flower_port)
+        flower = _free_port("FLEET_FLOWER_PORT", chosen.fleet_flower_port)
+        # Where customers come in by a public address, what stands before it looks for the pages on this very port.
+        fixed = chosen.fleet_public_url is not None
+        pages = chosen.fleet_web_port if fixed else _free_port("FLEET_WEB_PORT", chosen.fleet_web_port)
         maildir = f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
         places = [
             f"messages: {masked(chosen.smtp_url) if chosen.smtp_url else maildir}",
-            f"flower:   http://127.0.0.1:{port}",
+            f"flower:   http://127.0.0.1:{flower}",
+            f"pages:    {chosen.fleet_public_url or f'http://127.0.0.1:{pages}'}",
         ]
-        return supervise(servers, port, places, demo=demo)
+        ports = {"FLEET_FLOWER_PORT": flower, "FLEET_WEB_PORT": pages}
+        return supervise(servers, ports, places, demo=demo)
 
 
 def _stop(number: int, _: FrameType | None) -> None:
@@ -145,7 +150,7 @@ def _stop_leftovers(lock: Path) -> int:
     return len(holders)
 
 
-def _flower_port(wanted: int) -> int:
+def _free_port(setting: str, wanted: int) -> int:
     """Return the wanted port, or a free one where another program already listens."""
     for port in (wanted, 0):
         with socket.socket() as probe:
@@ -156,4 +161,4 @@ def _flower_port(wanted: int) -> int:
                 continue
             free: int = probe.getsockname()[1]
             return free
-    raise FleetError(f"no free port for Flower: set FLEET_FLOWER_PORT (now {wanted})")
+    raise FleetError(f"no free port: set {setting} (now {wanted})")

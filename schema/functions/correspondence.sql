@@ -33,7 +33,7 @@ AS $$
         WHERE p_subject IS NOT NULL AND a.tenant_id = p_tenant_id AND a.kind = 'email' AND a.status = 'sent'
           AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = p_sender
           AND a.sent_at > fleet_now() - interval '90 days'
-          AND (a.sent_subject IS NULL OR lower(regexp_replace(btrim(a.sent_subject), '\s+', ' ', 'g')) = p_subject)
+          AND (a.sent_subject IS NULL OR regexp_replace(lower(regexp_replace(btrim(a.sent_subject), '\s+', ' ', 'g')), '^re: ', '') = p_subject)
     ), sent AS (
         SELECT w.*, g.verdict IS DISTINCT FROM 'cancelled' AS is_open
         FROM written AS w

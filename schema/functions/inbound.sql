@@ -66,9 +66,10 @@ BEGIN
     FOR v_attempt IN 1 .. 2 LOOP
         INSERT INTO inbound_messages (
             tenant_id, message_id, in_reply_to, reference_ids, from_address, from_name, to_addresses, subject, sent_at,
-            text, html, headers, raw_size, digest, away_until, kind, contact_id, client_id, action_id, received_at)
+            text, html, headers, raw_size, digest, away_until, answer, sentiment, kind, contact_id, client_id, action_id, received_at)
         SELECT v_tenant, v_message_id, m.in_reply_to, m.reference_ids, v_sender.address, v_sender.name, m.to_addresses,
-               m.subject, m.sent_at, m.text, m.html, m.headers, m.raw_size, m.digest, m.away_until, v_kind, c.contact_id,
+               m.subject, m.sent_at, m.text, m.html, m.headers, m.raw_size, m.digest, m.away_until,
+               p_judgement ->> 'answer', p_judgement ->> 'sentiment', v_kind, c.contact_id,
                coalesce(c.client_id, a.client_id), v_action, fleet_now()
         FROM jsonb_to_record(p_message) AS m (
             in_reply_to text, reference_ids text[], to_addresses text[], subject text, sent_at timestamptz, text text,

@@ -1,6 +1,7 @@
 DROP TABLE IF EXISTS public_holidays;
 DROP INDEX IF EXISTS idx_actions_mailbox;
-ALTER TABLE IF EXISTS inbound_messages DROP COLUMN IF EXISTS away_until;
+ALTER TABLE IF EXISTS inbound_messages
+    DROP COLUMN IF EXISTS away_until, DROP COLUMN IF EXISTS answer, DROP COLUMN IF EXISTS sentiment;
 ALTER TABLE IF EXISTS fleet_defaults DROP COLUMN IF EXISTS deal_max_silence_days;
 ALTER TABLE IF EXISTS tenant_delivery
     DROP COLUMN IF EXISTS mails_per_day, DROP COLUMN IF EXISTS mails_per_week, DROP COLUMN IF EXISTS send_days,

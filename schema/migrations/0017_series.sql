@@ -47,8 +47,12 @@ CREATE TABLE public_holidays (
 ALTER TABLE fleet_defaults
     ADD COLUMN deal_max_silence_days integer NOT NULL DEFAULT 180 CHECK (deal_max_silence_days BETWEEN 1 AND 3650);
 
--- Until when an absence note says that its writer is away: the last day, in the tenant's calendar.
-ALTER TABLE inbound_messages ADD COLUMN away_until date;
+-- Until when an absence note says that its writer is away: the last day, in the tenant's calendar. answer, sentiment: how a
+-- person's mail was judged; NULL: it was not, or cannot be told.
+ALTER TABLE inbound_messages
+    ADD COLUMN away_until date,
+    ADD COLUMN answer text,
+    ADD COLUMN sentiment text;
 
 -- What waits already is its subject's open message, and stands in its mailbox's queue.
 UPDATE scheduled_actions AS a SET mailbox = regexp_replace(lower(btrim(w.address)), '^([^+@]+)\+[^@]*@', '\1@')

@@ -8,7 +8,7 @@ import pytest
 
 from tests.crm import NOW, Crm, days
 from tests.imap import ImapServer
-from tests.letters import UNHAPPY
+from tests.letters import UNHAPPY, part_of
 from tests.mail import MailServer
 from workers import clock
 from workers.db.session import Connection
@@ -28,7 +28,7 @@ def answer(question: EmailMessage) -> bytes:
     reply["Message-ID"] = "<answer@acme.example>"
     reply["In-Reply-To"] = question["Message-ID"]
     reply["References"] = question["Message-ID"]
-    quoted = "\n".join(f"> {line}" for line in question.get_content().splitlines())
+    quoted = "\n".join(f"> {line}" for line in part_of(question).splitlines())
     reply.set_content(f"Hello,\n\n{UNHAPPY}\n\n-- \nAnn Archer\n\nOn Monday, Northwind wrote:\n{quoted}\n")
     return bytes(reply)
 

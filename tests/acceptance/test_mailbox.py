@@ -22,7 +22,7 @@ HEAD = f"From: ann@acme.example\nTo: {OURS}\nSubject: Hello\n".encode()
 # Each kind of trouble, made different from the next by its number.
 TROUBLE = (
     lambda n: b"no mail at all %d" % n,
-    lambda n: HEAD + b"X-Number: %d\n\n" % n,
+    lambda n: b"From: ann@acme.example\nTo: care@northwind.example\nX-Number: %d\n\n" % n,  # neither subject nor text
     lambda n: b"To: care@northwind.example\nSubject: %d\n\nnobody wrote this\n" % n,
     lambda n: HEAD + b"X: y\n" * 2_100 + b"\n%d" % n,
     lambda n: HEAD + b"Content-Type: message/rfc822\n\n" * 40 + HEAD + b"\n%d" % n,

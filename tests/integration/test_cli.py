@@ -30,7 +30,7 @@ def test_a_dry_run_shows_the_message_and_changes_nothing(crm: Crm, database_url:
     assert result.returncode == 0, result.stderr
     (planned,) = json.loads(result.stdout)["would_write"]
     assert planned["to"] == "ann@acme.example"
-    assert "Ten licences" in planned["subject"]
+    assert "our offer" in planned["subject"]
     assert planned["body"].startswith("Hello Ann,")
     assert crm.actions() == []
     assert crm.rows("SELECT FROM engine_runs") == []
@@ -143,7 +143,7 @@ def test_suggested_actions_are_seen_and_approved(crm: Crm, database_url: str) ->
     crm.execute("INSERT INTO engine_settings VALUES (%s, 'deals', 'review')", tenant["id"])
     crm.run("deals")
     (action,) = json.loads(fleet(database_url, "actions", "list", "--status", "suggested", "--json").stdout)
-    assert "Ten licences" in fleet(database_url, "actions", "list").stdout
+    assert "our offer" in fleet(database_url, "actions", "list").stdout
     assert fleet(database_url, "actions", "approve", str(action["action_id"]), "--yes").returncode == 0
     assert crm.actions()[0]["status"] == "scheduled"
 

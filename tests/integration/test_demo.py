@@ -11,10 +11,10 @@ from workers.db.session import Connection, transaction
 from workers.load.demo import is_empty, load_demo
 
 TABLES = (
-    "tenants", "tenant_delivery", "engine_settings", "profiles", "clients", "contacts", "vendors", "orders",
-    "feedback_requests", "cases", "deals", "deal_stage_config", "deal_stage_history", "quotes", "quote_activities",
-    "quote_outcomes", "quote_counters", "contact_enrichment_queue", "opportunity_signals", "compliance_schedule",
-    "compliance_checks", "suppressions",
+    "tenants", "tenant_delivery", "tenant_letters", "engine_settings", "profiles", "clients", "contacts", "vendors",
+    "orders", "feedback_requests", "cases", "deals", "deal_stage_config", "deal_stage_history", "quotes",
+    "quote_activities", "quote_outcomes", "quote_counters", "contact_enrichment_queue", "opportunity_signals",
+    "compliance_schedule", "compliance_checks", "suppressions",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def test_a_preview_tells_how_much_to_how_many_what_is_refused_and_shows_each_tex
     assert day["refused"] == {}
     sample, _ = sorted(day["samples"], key=lambda shown: shown["template"])
     assert (sample["template"], sample["to"]) == ("deal_follow_up", "ann@acme.example")
-    assert "Ten licences" in sample["subject"]
+    assert "our offer" in sample["subject"]
     assert {report["engine"] for report in day["engines"]} == {
         "feedback",
         "deals",

@@ -31,6 +31,7 @@ def hostile(crm: Crm) -> UUID:
     """A tenant who writes the same thing everywhere; returns its id."""
     tenant = stalled_deal(crm, title=HOSTILE)
     crm.update("tenants", tenant, name=HOSTILE)
+    crm.execute("INSERT INTO tenant_letters (tenant_id, share_deal_titles) VALUES (%s, true)", tenant)
     (contact,) = crm.rows("SELECT id FROM contacts")
     crm.update("contacts", contact["id"], first_name=HOSTILE, title=HOSTILE)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', %s)", tenant, HOSTILE)
@@ -82,10 +83,10 @@ CALLS = {
         ["load", "FOLDER"],
         [r"\x07\x1b[2j\x9b31m\x08", f'time_zone "{SHOWN[:30]}"', r"\x9b31m\x08\r\nfleet: \u202e\u200b!"],
     ),
-    "preview": (["preview", "--now", AT], [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]']),
+    "preview": (["preview", "--now", AT], [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]']),
     "run": (
         ["run", "deals", "--now", AT, "--dry-run"],
-        [SHOWN, 'A quick word about "[/] [link=https://evil.example]x[/]'],
+        [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]'],
     ),
     "runs list": (["runs", "list"], []),
     "runs show": (["runs", "show", "RUN"], [SHOWN]),
@@ -96,6 +97,11 @@ CALLS = {
     "suppressions list": (["suppressions", "list"], [SHOWN]),
     "suppressions add": (["suppressions", "add", HOSTILE, "ann@acme.example", "--why", HOSTILE], [SHOWN]),
     "suppressions remove": (["suppressions", "remove", HOSTILE, "ann@acme.example", "--why", "x"], [SHOWN]),
+    "templates list": (["templates", "list", "--tenant", HOSTILE], []),
+    "templates show": (["templates", "show", HOSTILE, "deal_follow_up"], []),
+    "templates preview": (["templates", "preview", HOSTILE, "deal_follow_up"], []),
+    "templates edit": (["templates", "edit", HOSTILE, "deal_follow_up", "--file", "FOLDER"], []),
+    "templates reset": (["templates", "reset", HOSTILE, "deal_follow_up", "--by", HOSTILE], []),
     "tenants": (["tenants"], [SHOWN]),
     "tenants stop": (["tenants", "stop", HOSTILE, "--reason", HOSTILE], [SHOWN]),
     "tenants resume": (["tenants", "resume", HOSTILE], [SHOWN]),
@@ -104,7 +110,7 @@ CALLS = {
     "words unknown": (["words", "unknown"], [SHOWN]),
     "words unset": (["words", "unset", HOSTILE, "deal_stage", HOSTILE], []),
 }
-STARTS_PROCESSES = {"up"}  # what it prints of them: tests/integration/test_up.py
+STARTS_PROCESSES = {"up", "web"}  # what it prints of them: tests/integration/test_up.py and test_web.py
 
 
 def commands() -> Iterator[str]:

@@ -8,6 +8,7 @@ USERS = {
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
     "tenant_calendar": "INSERT|UPDATE",
+    "tenant_letters": "INSERT|UPDATE",
     "tenant_delivery": "INSERT(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region"
     " send_days tenant_id time_zone window_end window_start)"
     " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days time_zone"
@@ -35,6 +36,7 @@ USERS = {
             "operator_stops",
             "crm_words",
             "tenant_quotas",
+            "tenant_templates",
             "fleet_decisions",
         ),
         "",
@@ -48,7 +50,7 @@ USERS = {
 VIEWS = {
     "deals_in_follow_up", "deal_stage_limits",
     "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
-    "quote_decision_times", "signal_action_rates", "compliance_completion_rates", "compliance_entities",
+    "quote_decision_times", "signal_action_rates", "outreach_effect", "compliance_completion_rates", "compliance_entities",
     "enrichment_waiting",
 }  # fmt: skip
 # The machinery: nobody but the workers, or the owner alone.

@@ -13,11 +13,13 @@ from uuid import UUID
 
 import pytest
 
+from tests.letters import part_of
 from tests.mail import MailServer, dripping, free_port
 from workers import deadline
 from workers.correspondence import Answered, message_id, reference
 from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
-from workers.delivery.render import Text, compose
+from workers.delivery.message import compose
+from workers.delivery.render import Text
 
 TENANT = UUID(int=7)
 PEM = Path(__file__).parent / "self_signed.pem"
@@ -25,7 +27,7 @@ PEM = Path(__file__).parent / "self_signed.pem"
 
 def letter(action: int = 1, subject: str = "Grüße aus Łódź", body: str = "Guten Tag, 你好\n") -> EmailMessage:
     return compose(
-        Text(subject, body), action=action, tenant=TENANT, address="ann@acme.example",
+        Text(subject, body), action=action, tenant=TENANT, tenant_name="Northwind", address="ann@acme.example",
         from_name="Zoë & Café Łódź", from_address="care@fleet.example",
     )  # fmt: skip
 
@@ -94,7 +96,7 @@ def test_a_full_or_missing_maildir_is_a_channel_that_is_down(tmp_path: Path) -> 
 def test_a_tenants_endless_domain_fits_into_a_file_name(tmp_path: Path) -> None:
     domain = ".".join(["d" * 60] * 4)
     message = compose(
-        Text("Hello", "Hello\n"), action=1, tenant=TENANT, address="ann@acme.example",
+        Text("Hello", "Hello\n"), action=1, tenant=TENANT, tenant_name="Northwind", address="ann@acme.example",
         from_name=None, from_address=f"care@{domain}",
     )  # fmt: skip
 
@@ -110,7 +112,9 @@ def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_tex
     assert address == "ann@acme.example"
     assert message["Subject"] == "Grüße aus Łódź"
     assert message["From"].addresses[0].display_name == "Zoë & Café Łódź"
-    assert message.get_content() == f"Guten Tag, 你好\r\n\r\nRef: {reference(1)}\r\n"
+    for kind in ("plain", "html"):
+        assert "Guten Tag, 你好" in part_of(message, kind)
+        assert f"Ref: {reference(1)}" in part_of(message, kind)
     assert message["Message-ID"] == message_id(Answered(1, TENANT), "fleet.example")
     assert message["Auto-Submitted"] == "auto-generated"
 

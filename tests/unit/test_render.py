@@ -1,27 +1,24 @@
-"""If these fail, a customer reads "None" or a template's inside, or a name writes headers of its own."""
+"""If these fail, a customer reads "None", a template's inside, or what he has read before."""
 
-import re
-from contextlib import suppress
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+import itertools
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jinja2 import DictLoader, TemplateError
 
-from workers.correspondence import Answered, message_id, reference
 from workers.delivery import render as rendering
-from workers.delivery.render import SenderError, Text, UnsendableError, _require_own_headers, compose, render
+from workers.delivery.render import PIECES, Text, render
+from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
-PARTS = {"greeting", "signature"}
-NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.iterdir() if path.name[:-7] not in PARTS)
+NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PIECES)
 STEPS = range(1, 8)
+DEEP: Any = []
+for _ in range(5_000):
+    DEEP = [DEEP]
+SHARING = Wording(share_deal_titles=True)
 # What the engines write, with every value present; those in OPTIONAL may be null in the database.
 FULL: dict[str, Any] = {
     "deal": "Ten licences", "stage": "lead", "company": "Acme", "first_name": "Zoë", "owner_name": "Łukasz Ørsted",
@@ -35,6 +32,16 @@ FULL: dict[str, Any] = {
     "person": "Zoë Quist",
     "writer": "Zoë <zoe@acme.example>", "language": "de", "language_name": "German", "answer": "refusal",
     "text": "Nein.", "subject": "Re: Ten licences", "matter": "deal", "matter_id": "7", "sent_on": "1 March 2026",
+    "others": [
+        {"compliance_type": "Consent", "entity": "Zoë Quist", "entity_type": "contact", "due_on": "2026-03-20",
+         "missing": ["consent_on"], "errors": ["permit lapsed on 2026-01-31"]},
+        {"compliance_type": None, "entity": None, "due_on": "2026-03-21", "missing": [], "errors": []},
+    ],
+    "more": 2, "sent": 3, "reason": "the address is suppressed",
+    "deals": [
+        {"deal": "Ten licences", "company": "Acme", "stage": "lead", "days_silent": 400},
+        {"deal": None, "company": None, "stage": "proposal", "days_silent": 300},
+    ],
     "addresses": ["zoe@acme.example"], "cancelled": 2, "why": "stranger",
 }  # fmt: skip
 OPTIONAL = [
@@ -56,20 +63,12 @@ OPTIONAL = [
     "subject",
     "sent_on",
 ]
-ABOUT_ANSWERS = ["answer_unplaced", "answer_unread", "opt_out"]  # filed for any engine by file_answer_task
-TENANT = UUID(int=7)
-
-
-def letter(**changes: Any) -> EmailMessage:
-    values: dict[str, Any] = {
-        "text": Text("Hello", "Hello\n"), "action": 1, "tenant": TENANT, "address": "ann@acme.example",
-        "from_name": "Northwind", "from_address": "Customer Care <care@fleet.example>",
-    }  # fmt: skip
-    return compose(**values | changes)
-
-
-def reread(message: EmailMessage) -> EmailMessage:
-    return message_from_bytes(bytes(message), policy=policy.default)
+ABOUT_ANSWERS = [
+    "answer_received",
+    "answer_unplaced",
+    "answer_unread",
+    "opt_out",
+]  # filed for any engine by file_answer_task
 
 
 def check(text: Text) -> None:
@@ -104,14 +103,14 @@ def test_every_step_renders_without_what_may_be_missing(name: str, blank: str | 
 
 
 @pytest.mark.parametrize("name", ["deal_follow_up", "quote_follow_up", "compliance_reminder"])
-def test_the_tone_escalates(name: str) -> None:
-    steps = [render(name, FULL | {"step": step, "max_steps": 5}, "Northwind") for step in (1, 2, 3, 5)]
-    distinct = 2 if name == "compliance_reminder" else 4
+def test_no_step_says_what_another_one_said(name: str) -> None:
+    steps = [render(name, FULL | {"step": step}, "Northwind") for step in STEPS]
+    distinct = 2 if name == "compliance_reminder" else len(STEPS)
 
     assert len({text.subject for text in steps}) == distinct
     assert len({text.body for text in steps}) == distinct
     if name != "compliance_reminder":
-        assert "last note" in steps[-1].body
+        assert "our last message" in steps[-1].body
 
 
 @pytest.mark.parametrize("value", ["N/A", "bo@acme.example", "Sales Team", "Acme", "Mr. Quist"])
@@ -122,16 +121,28 @@ def test_a_letter_to_somebody_without_a_name_begins_with_hello_alone(value: str)
     assert "a personal call, or" in render("deal_handover", FULL | {"first_name": value}, "Northwind").body
 
 
-def test_the_last_follow_up_says_so_however_few_there_are() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["deal_follow_up", "quote_follow_up"])
+def test_however_long_a_series_is_no_two_neighbours_are_alike(name: str, language: str) -> None:
+    steps = [
+        render(name, FULL | {"step": step, "max_steps": 20}, "Northwind", Wording(language)).body
+        for step in range(1, 21)
+    ]
+    assert all(one != other for one, other in itertools.pairwise(steps))
+
+
+def test_the_only_message_of_a_series_does_not_speak_of_earlier_ones() -> None:
     for name in ("deal_follow_up", "quote_follow_up"):
-        assert "last note" in render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind").body
+        text = render(name, FULL | {"step": 1, "max_steps": 1}, "Northwind")
+        assert "leave it at this one message" in text.body
+        assert "last" not in text.subject + text.body
 
 
 def test_a_variable_the_engine_did_not_write_is_an_error_and_no_hole_in_a_letter() -> None:
-    without = {name: value for name, value in FULL.items() if name != "days_silent"}
-
-    with pytest.raises(TemplateError, match="days_silent"):
-        render("deal_follow_up", without, "Northwind")
+    for template, name in (("deal_handover", "days_silent"), ("feedback_request", "delivered_on")):
+        without = {key: value for key, value in FULL.items() if key != name}
+        with pytest.raises(TemplateError, match=name):
+            render(template, without, "Northwind")
     with pytest.raises(TemplateError):
         render("no_such_template", FULL, "Northwind")
 
@@ -139,117 +150,26 @@ def test_a_variable_the_engine_did_not_write_is_an_error_and_no_hole_in_a_letter
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_any_alphabet_survive(name: str) -> None:
     names = {"first_name": "Zoë", "company": "株式会社", "deal": "Größe № 5", "entity": "Łódź"}
-    text = render(name, FULL | names, "Café Ελλάδα")
+    listed = [{"deal": "Größe № 5", "company": "株式会社", "stage": "lead", "days_silent": 400}]
+    text = render(name, FULL | names | {"deals": listed}, "Café Ελλάδα")
 
     assert any(value in text.subject + text.body for value in [*names.values(), "Café Ελλάδα", "Q-2026-0001"])
     assert "�" not in text.subject + text.body
     check(text)
 
 
-# Titles and names that Python before 3.12.5 turns into headers, and a body, of their own (CVE-2024-6923).
-SMUGGLED = [
-    "=?utf-8?q?Hello=0AFrom:=20ceo@acme.example?=",
-    "=?utf-8?q?Hello=0ABcc:=20all@acme.example=0AContent-Type:=20text/html=0A=0A<h1>Pay</h1>?=",
-    "=?utf-8?b?SGVsbG8KRnJvbTogY2VvQGFjbWUuZXhhbXBsZQ==?=",
-    "==?utf-8?q?=0AFrom:=20x?=?utf-8?q?=0AFrom:=20x?=",
-    "=?utf-7?q?+2AA-?=",
-]
-
-
-@pytest.mark.parametrize("title", SMUGGLED)
-def test_a_title_writes_no_header_of_its_own(title: str) -> None:
-    message = letter(text=render("deal_follow_up", FULL | {"deal": title}, title), from_name=title)
-
-    assert reread(message).keys() == letter().keys()
-    assert message["From"].addresses[0].addr_spec == "care@fleet.example"
-    assert reread(message).get_content_type() == "text/plain"
-    assert title.rpartition("?")[0][2:] in reread(message)["Subject"].replace("= ?", "=?") + reread(message)["From"]
-
-
-def test_a_message_with_headers_that_nobody_set_is_refused() -> None:
-    message = letter()
-    # As older Pythons keep what an encoded word hides; which ones do differs from release to release.
-    message._headers.append(("X-Title", "Hello\nBcc: all@acme.example"))  # type: ignore[attr-defined]
-
-    with pytest.raises(UnsendableError):
-        _require_own_headers(message)
-
-
-@pytest.mark.parametrize("address", ["=?utf-8?q?a=0ABcc:=20x?=@acme.example", "=?utf-8?q?a=0Ab?=@acme.example"])
-def test_an_address_writes_no_header_of_its_own(address: str) -> None:
-    for changes in ({"address": address}, {"from_address": address}, {"from_address": f"Care <{address}>"}):
-        with pytest.raises((UnsendableError, SenderError)):
-            letter(**changes)
-
-
-@given(
-    st.text(st.characters(), max_size=80), st.text(st.characters(), max_size=80) | st.sampled_from(SMUGGLED),
-    st.sampled_from(NAMES), st.sampled_from(STEPS),
-)  # fmt: skip
-@pytest.mark.fuzz
-def test_whatever_a_value_is_the_message_has_its_own_headers_and_lines(
-    value: str, name: str, template: str, step: int
-) -> None:
-    harmless = FULL | dict.fromkeys([*OPTIONAL, "quote_number"], "Ann") | {"step": step, "summary": "Late again."}
-    hostile = harmless | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}Z") | {"summary": "Late again."}
-
-    text = render(template, hostile, f"A{name}Z")
-    message = reread(letter(text=text, from_name=name))
-
-    assert message.keys() == letter().keys()
-    assert len(message["From"].addresses) == 1
-    assert len(text.body.splitlines()) == len(render(template, harmless, "Northwind").body.splitlines())
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", text.subject + text.body)
-
-
-@given(
-    st.text(alphabet='(((""\\<>@,;:[]=? \t\r\n\x00ab.é\ud800', max_size=400) | st.text(st.characters(), max_size=400),
-    st.integers(1, 60),
-)
-@pytest.mark.fuzz
-def test_whatever_an_address_is_it_is_used_or_refused(piece: str, times: int) -> None:
-    for changes in ({"address": piece * times}, {"address": f"{piece * times}@acme.example"}):
-        try:
-            message = letter(**changes)
-        except UnsendableError:
-            continue
-        assert message["To"].addresses[0].addr_spec == changes["address"]
-    for sender in (piece * times, f"{piece} <{piece * times}>", f"{piece * times} <care@fleet.example>"):
-        with suppress(SenderError):
-            assert reread(letter(from_address=sender)).keys() == letter().keys()
-
-
 def test_only_where_a_template_says_so_a_value_has_lines() -> None:
     values = FULL | {"deal": "Ten\n\nKind regards,\nMallory", "summary": "Late.\n\nAgain."}
 
-    assert "Ten Kind regards, Mallory" in render("deal_follow_up", values | {"step": 1}, "Northwind").body
+    assert "Ten Kind regards, Mallory" in render("deal_follow_up", values | {"step": 1}, "Northwind", SHARING).body
     assert "Late.\n\nAgain." in render("service_recovery", values, "Northwind").body
 
 
-@pytest.mark.fuzz
-@given(st.text(max_size=60), st.sampled_from(NAMES), st.sampled_from(STEPS))
-def test_no_value_breaks_out_of_the_subject(value: str, name: str, step: int) -> None:
-    values = FULL | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}\r\nBcc: all@acme.example") | {"step": step}
-    text = render(name, values, f"North{value}\nwind")
-    message = reread(letter(text=text, from_name=f"North{value}\r\nBcc: all@acme.example"))
-    assert len(text.subject.splitlines()) == 1
-    assert message["Bcc"] is None
-    assert sorted(message.keys()) == sorted(letter().keys())
-    assert message["To"] == "ann@acme.example"
-
-
 def test_a_line_break_in_a_title_does_not_cut_the_subject() -> None:
-    text = render("deal_follow_up", FULL | {"deal": "Ten\r\nlicences"}, "Northwind")
+    text = render("deal_follow_up", FULL | {"deal": "Ten\r\nlicences"}, "Northwind", SHARING)
 
-    assert text.subject == 'A quick word about "Ten licences"'
-    assert text.body.startswith("Hello Zoë,\n\nit has been")
-
-
-def test_a_tenants_name_with_a_line_break_is_still_a_sender() -> None:
-    message = reread(letter(from_name="North\r\nwind"))
-
-    assert message["From"].addresses[0].display_name == "North wind"
-    assert message["From"].addresses[0].addr_spec == "care@fleet.example"
+    assert text.subject == 'A question about "Ten licences"'
+    assert text.body.startswith("Hello Zoë,\n\nWe would like")
 
 
 @pytest.mark.parametrize(
@@ -277,22 +197,14 @@ def test_a_template_cannot_reach_into_the_machinery_nor_stop_it(trick: str, monk
         render("trick", FULL, "Northwind")
 
 
+@pytest.mark.parametrize("variables", [["deal"], "deal", None, {"deal": DEEP}])
+def test_variables_that_are_none_are_an_error_of_that_text(variables: Any) -> None:
+    with pytest.raises(TemplateError):
+        render("deal_handover", variables, "Northwind")
+
+
 def test_a_value_is_never_read_as_a_template() -> None:
-    assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind").subject
-
-
-def test_the_message_id_depends_on_the_action_alone() -> None:
-    again = letter(text=Text("Other", "Other\n"), address="bob@acme.example", from_name="Southwind")
-
-    assert letter()["Message-ID"] == again["Message-ID"] == message_id(Answered(1, TENANT), "fleet.example")
-    assert letter(action=2)["Message-ID"] != letter()["Message-ID"]
-
-
-def test_a_message_id_fits_on_one_line_and_its_reference_stands_below_the_text() -> None:
-    message = letter(action=412_345_678, from_address="care@northwind.example")
-
-    assert f"\nMessage-ID: {message['Message-ID']}\n".encode() in bytes(message)
-    assert message.get_content() == f"Hello\n\nRef: {reference(412_345_678)}\n"
+    assert "{{ 7 * 7 }}" in render("deal_follow_up", FULL | {"deal": "{{ 7 * 7 }}"}, "Northwind", SHARING).subject
 
 
 @pytest.mark.parametrize(("why", "told"), [("stranger", "known as a colleague"), ("several", "one of several")])
@@ -301,51 +213,3 @@ def test_a_person_is_told_why_an_answer_is_his_to_place(why: str, told: str) -> 
 
     check(text)
     assert told in text.body
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "ann", "ann@", "@acme.example", "ann@acme..example", "a b@acme.example", "ann@acme.example, bob@acme.example",
-        "Ann <ann@acme.example>", "ann@acme.example\r\nBcc: all@acme.example", "ann@acme.example\x00",
-        "änn@acme.example", ";", "(" * 3000 + "@acme.example", '"\\"' * 2000 + "@acme.example",
-        "a" * 99_999 + "@acme.example",
-        f"ann@{'ü' * 200}.example", "ann@[127.0.0.1]", '"ann"@acme.example',
-    ],
-)  # fmt: skip
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(ValueError, match=r".") as refusal:
-        letter(address=address)
-
-    assert not isinstance(refusal.value, SenderError)
-
-
-@pytest.mark.fuzz
-@given(st.text(max_size=30), st.text(alphabet='ab.@<>(),;:\\"[] \t\r\n\x00é中-_', max_size=20))
-def test_any_text_is_an_address_or_a_value_error(local: str, rest: str) -> None:
-    for address in (f"{local}@{rest}", rest, local + rest):
-        try:
-            message = letter(address=address)
-        except ValueError:
-            continue
-        assert len(message["To"].addresses) == 1
-        bytes(message)
-
-
-@pytest.mark.parametrize(
-    ("domain", "written"),
-    [
-        ("bücher.example", "xn--bcher-kva.example"),
-        ("groß.example", "xn--gro-7ka.example"),  # another domain than gross.example
-        ("βόλος.example", "xn--nxasmm1c.example"),
-        ("日本語。jp", "xn--wgv71a119e.jp"),
-    ],
-)
-def test_a_domain_of_any_alphabet_is_written_as_every_server_understands_it(domain: str, written: str) -> None:
-    assert str(letter(address=f"ann@{domain}")["To"]) == f"ann@{written}"
-
-
-@pytest.mark.parametrize("sender", ["", "nobody", "care@", "Care <care@@fleet.example>"])
-def test_a_sender_without_an_address_is_the_settings_fault(sender: str) -> None:
-    with pytest.raises(SenderError):
-        letter(from_address=sender)

@@ -25,8 +25,10 @@ from workers.cli import (
     settings,
     status,
     suppressions,
+    templates,
     tenants,
     up,
+    web,
     words,
 )
 from workers.cli.common import fail
@@ -35,6 +37,7 @@ from workers.errors import ConfigurationError, FleetError, first_line
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 for command in (
     up.up,
+    web.web,
     preview.preview,
     go_live.go_live,
     run.run,
@@ -49,6 +52,7 @@ app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(runs.app, name="runs")
 app.add_typer(settings.app, name="settings")
 app.add_typer(suppressions.app, name="suppressions")
+app.add_typer(templates.app, name="templates")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(words.app, name="words")
 app.add_typer(db.app, name="db")

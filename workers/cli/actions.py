@@ -27,6 +27,7 @@ from workers.cli.common import (
     text_of,
 )
 from workers.db.session import Connection, transaction
+from workers.delivery.facts import with_facts
 from workers.delivery.render import Text
 from workers.errors import UnknownNameError
 from workers.terminal import lines, out, print_json, say, table_of
@@ -167,7 +168,8 @@ def edit(
 
 def _listed(connection: Connection, chosen: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     with transaction(connection):
-        return connection.execute("SELECT * FROM list_actions(%s, %s)", [Jsonb(chosen), limit]).fetchall()
+        rows = connection.execute("SELECT * FROM list_actions(%s, %s)", [Jsonb(chosen), limit]).fetchall()
+        return with_facts(connection, rows)
 
 
 def _one(connection: Connection, action: int) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def _text_of(row: dict[str, Any]) -> Text:
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     text = _text_of(row)
-    kept = {name: value for name, value in row.items() if name not in ("total", "sent_subject")}
+    kept = {name: value for name, value in row.items() if name not in ("total", "sent_subject", "facts")}
     return kept | {"subject": text.subject, "body": text.body}
 
 

@@ -3,8 +3,9 @@
 import getpass
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,8 @@ from jinja2 import TemplateError
 
 from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
+from workers.delivery.facts import Facts, with_facts
+from workers.delivery.message import subject_of
 from workers.delivery.render import Text, render
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines, engine_named
@@ -167,10 +170,12 @@ def minute(instant: datetime) -> str:
     return f"{instant.astimezone(settings().time_zone):%Y-%m-%d %H:%M}"
 
 
-def text_of(action: dict[str, Any]) -> Text:
-    """Return subject and body of an action; where they cannot be written, the subject says why."""
+def text_of(action: Mapping[str, Any]) -> Text:
+    """Return subject and body of an action, which has its "facts", as it would leave; an error's words if it cannot."""
+    facts: Facts = action["facts"]
     try:
-        return render(action["template"], action["variables"], action["tenant_name"])
+        text = render(action["template"], action["variables"], action["tenant_name"], facts.wording)
+        return replace(text, subject=subject_of(text, facts)) if action["kind"] == "email" else text
     except TemplateError as error:  # the rest of the list must still be seen
         return Text(f"template {action['template']} cannot be rendered: {error}", "")
 
@@ -178,7 +183,7 @@ def text_of(action: dict[str, Any]) -> Text:
 def planned_actions(connection: Connection, run: int) -> list[dict[str, Any]]:
     """Return what a run wrote: to whom, in what words, and what the guards would refuse."""
     planned = []
-    for row in connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall():
+    for row in with_facts(connection, connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()):
         text = text_of(row)
         planned.append(
             {

@@ -18,9 +18,11 @@ from workers.correspondence import Answered, reply_address
 from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome, Rejected, RetryLater, SmtpChannel
+from workers.delivery.facts import with_facts
 from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
-from workers.delivery.render import SenderError, UnsendableError, compose, render
+from workers.delivery.message import SenderError, UnsendableError, compose
+from workers.delivery.render import render
 from workers.delivery.settlement import Settlement
 from workers.settings import Settings
 from workers.stopping import stopping
@@ -88,6 +90,7 @@ def _send_emails(
             claimed = connection.execute(
                 "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
             ).fetchall()
+            claimed = with_facts(connection, claimed)
         if not claimed:
             if after is None:
                 break
@@ -162,13 +165,16 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     message = None
     try:
         message = compose(
-            render(row["template"], row["variables"], row["tenant_name"]),
+            render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording),
             action=row["action_id"],
             tenant=row["tenant_id"],
+            tenant_name=row["tenant_name"],
             address=row["address"],
             from_name=row["from_name"] or row["tenant_name"],
             from_address=row["from_address"] or settings.fleet_mail_from,
             reply_to=_reply_to(row, settings),
+            facts=row["facts"],
+            public_url=settings.fleet_public_url,
         )
         return channel.send(message, message["To"].addresses[0].addr_spec), message
     except TemplateError as error:

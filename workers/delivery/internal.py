@@ -7,6 +7,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection, transaction
+from workers.delivery.facts import with_facts
 from workers.delivery.render import Text, render, without_control_characters
 from workers.stopping import stopping
 
@@ -39,7 +40,8 @@ def file_all(connection: Connection) -> Counter[str]:
 def file_internal(connection: Connection, most: int = _BATCH) -> Counter[str]:
     """Write one batch of tasks and cases into the CRM; returns how many ended up in which status, none at the end."""
     with transaction(connection):
-        claimed = connection.execute("SELECT * FROM claim_internal(%s, %s)", [most, min(most, _PER_TENANT)]).fetchall()
+        rows = connection.execute("SELECT * FROM claim_internal(%s, %s)", [most, min(most, _PER_TENANT)]).fetchall()
+        claimed = with_facts(connection, rows)
         done: Counter[str] = Counter(row["verdict"] for row in claimed if row["verdict"] is not None)
         texts = []
         for row in claimed:
@@ -54,7 +56,7 @@ def file_internal(connection: Connection, most: int = _BATCH) -> Counter[str]:
 
 def _text(row: dict[str, Any]) -> Text:
     try:
-        return render(row["template"], row["variables"], row["tenant_name"])
+        return render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording)
     except Exception as error:  # noqa: BLE001  # the people concerned must hear of it even if the words are broken
         reason = f"The text could not be written ({type(error).__name__}: {error}).\n\n{row['variables']}"
         return Text(row["template"], without_control_characters(reason))

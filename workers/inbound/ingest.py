@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from workers.correspondence import without_references
 from workers.db.session import REFUSALS, Connection, transaction
 from workers.errors import first_line
 from workers.inbound.answers import answered_subject, candidates, senders
@@ -220,7 +221,7 @@ def _judgement(parsed: Parsed) -> dict[str, Any]:
 def _judged(parsed: Parsed) -> dict[str, Any]:
     sender = parsed.senders[0]
     shown = f"{sender.name} <{sender.address}>" if sender.name else sender.address
-    words = split_reply(parsed.text, parsed.html, shown).text
+    words = without_references(split_reply(parsed.text, parsed.html, shown).text)
     language = detect_language(words)
     answer = kind_of_answer(words, parsed.subject, language)
     # That somebody wants no more mail is no complaint about what was delivered.

@@ -25,6 +25,8 @@ _PROFILES: Final = (
         120,
         "Europe/London",
         ("Lobby refit", "Forty desk chairs", "Meeting room tables", "Reception desk", "Guest room furniture"),
+        "GBP",
+        "1 Quay Street\nBristol BS1 4AA\nUnited Kingdom",
     ),
     Profile(
         "Alpenglow Instruments",
@@ -32,6 +34,8 @@ _PROFILES: Final = (
         60,
         "Europe/Zurich",
         ("Two spectrometers", "Calibration contract", "Lab upgrade", "Sensor kit", "Service plan 2 years"),
+        "CHF",
+        "Seeweg 1\n8002 Zurich\nSwitzerland",
         modes=(("quotes", "review"),),
     ),
     Profile(
@@ -40,6 +44,8 @@ _PROFILES: Final = (
         36,
         "America/Chicago",
         ("Weekly tea delivery", "Canteen supply", "Gift boxes", "Coffee corner", "Seasonal menu"),
+        "USD",
+        "100 Mill Road\nChicago, IL 60601\nUSA",
         paused=True,
     ),
     Profile(
@@ -48,14 +54,16 @@ _PROFILES: Final = (
         14,
         "Asia/Tokyo",
         ("Bearing set", "Spindle repair", "Spare part stock", "Coolant pumps"),
+        "JPY",
+        "1-2-3 Kaigan, Minato-ku\nTokyo 105-0022\nJapan",
         window=("08:00", "18:00"),
         modes=(("compliance", "review"), ("feedback", "off")),
     ),
 )
 # In the order in which rows refer to each other. "requests" are no table: they settle what triggers made.
 _TABLES: Final = (
-    "tenants", "tenant_delivery", "engine_settings", "profiles", "clients", "contacts", "vendors", "orders", "cases",
-    "deals", "deal_stage_history", "quotes", "quote_activities", "quote_outcomes", "quote_counters",
+    "tenants", "tenant_delivery", "tenant_letters", "engine_settings", "profiles", "clients", "contacts", "vendors",
+    "orders", "cases", "deals", "deal_stage_history", "quotes", "quote_activities", "quote_outcomes", "quote_counters",
     "contact_enrichment_queue", "opportunity_signals", "compliance_schedule", "compliance_checks", "suppressions",
 )  # fmt: skip
 _dumps: Final = partial(json.dumps, default=str)

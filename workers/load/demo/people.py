@@ -24,6 +24,8 @@ class Profile:
     clients: int
     time_zone: str
     products: tuple[str, ...]
+    currency: str
+    postal_address: str
     window: tuple[str, str | None] = ("00:00", None)
     paused: bool = False
     modes: tuple[tuple[str, str], ...] = ()
@@ -86,6 +88,9 @@ class Tenant:
                 "from_name": profile.name,
                 "from_address": f"hello@{profile.domain}.example",
             }
+        )
+        world.rows["tenant_letters"].append(
+            {"tenant_id": self.id, "currency": profile.currency, "postal_address": profile.postal_address}
         )
         for engine, mode in profile.modes:
             world.rows["engine_settings"].append({"tenant_id": self.id, "engine": engine, "mode": mode})

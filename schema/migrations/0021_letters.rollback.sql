@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS tenant_templates;
+DROP TABLE IF EXISTS tenant_letters;

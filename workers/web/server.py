@@ -1,0 +1,44 @@
+"""The process that serves the pages, on this machine only unless set: something with TLS stands before it."""
+
+import socket
+from contextlib import closing
+
+import uvicorn
+
+from workers import logs
+from workers.errors import ConfigurationError
+from workers.settings import settings, usable_home
+from workers.web.app import app
+
+
+def serve() -> None:
+    """Serve until told to stop (SIGTERM, Ctrl-C).
+
+    Raises:
+        ConfigurationError: nobody can listen there, or the settings are wrong.
+    """
+    chosen = settings()
+    usable_home()  # the secret by which links are known may be there
+    with closing(_listening(chosen.fleet_web_host, chosen.fleet_web_port)) as listener:
+        host = f"[{chosen.fleet_web_host}]" if ":" in chosen.fleet_web_host else chosen.fleet_web_host
+        logs.tell(f"web: http://{host}:{listener.getsockname()[1]}")
+        # No access log: a path is what proves who may unsubscribe.
+        config = uvicorn.Config(
+            app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=5
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError(
+            f"FLEET_WEB_HOST, FLEET_WEB_PORT: cannot listen on {host} port {port} ({reason})"
+        ) from None
+    return listener
