@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.crm import NOW, Crm, days
+from tests.letters import part_of
 from tests.mail import MailServer
 from tests.outbox import run, write
 from tests.shell import fleet, one_line
@@ -75,7 +76,7 @@ def test_a_list_says_when_and_how_many_there_are(crm: Crm, northwind: UUID, data
     assert "2026-03-02 09:00" in printed
     assert "none" in fleet(database_url, "actions", "list", "--status", "dead").stdout
     (row,) = listed(database_url, "--limit", "1")
-    assert (row["run_at"], row["subject"]) == ("2026-03-02T09:00:00+00:00", 'A quick word about "Ten licences"')
+    assert (row["run_at"], row["subject"]) == ("2026-03-02T09:00:00+00:00", "A question about our offer")
     assert row["body"].startswith("Hello Ann,")
 
 
@@ -101,12 +102,13 @@ def test_an_action_shows_its_text_what_speaks_against_it_and_what_happened(
 
 
 def test_what_was_sent_shows_the_subject_it_had(crm: Crm, northwind: UUID, database_url: str) -> None:
+    crm.execute("INSERT INTO tenant_letters (tenant_id, share_deal_titles) VALUES (%s, true)", northwind)
     (mail,) = write(crm, northwind)
     with MailServer() as server:
         run(crm.connection, server.url)
     crm.execute('UPDATE scheduled_actions SET variables = variables || \'{"deal": "Renamed"}\'')
     printed = fleet(database_url, "actions", "show", str(mail)).stdout
-    assert 'A quick word about "Ten licences"' in printed
+    assert 'A question about "Ten licences"' in printed
     assert "sent to ann@acme.example" in printed
 
 
@@ -188,7 +190,7 @@ def test_an_edited_text_is_what_leaves(crm: Crm, northwind: UUID, database_url: 
         run(crm.connection, server.url)
         ((_, message),) = server.received
     assert message["Subject"] == "Your licences"
-    assert message.get_content().replace("\r\n", "\n").startswith("Dear Ann,\n\nhow are you?\n{{ 7 * 7 }} Grüße\n")
+    assert part_of(message).replace("\r\n", "\n").startswith("Dear Ann,\n\nhow are you?\n{{ 7 * 7 }} Grüße\n")
     assert [decision for decision, _, _ in decisions(crm, mail)] == ["edit", "approve"]
 
 
@@ -198,11 +200,11 @@ def test_an_editor_gets_the_text_and_what_it_leaves_unchanged_changes_nothing(
     (mail,) = write(crm, northwind)
     assert "nothing was changed" in fleet(database_url, "actions", "edit", str(mail), "--yes", EDITOR="true").stdout
     editor = tmp_path / "editor"
-    editor.write_text("#!/bin/sh\nsed -i -e 's/Hello/Dear/' -e 's/quick/short/' \"$1\"\n")
+    editor.write_text("#!/bin/sh\nsed -i -e 's/Hello/Dear/' -e 's/question/short question/' \"$1\"\n")
     editor.chmod(0o700)
     assert fleet(database_url, "actions", "edit", str(mail), "--yes", EDITOR=str(editor)).returncode == 0
     (row,) = listed(database_url)
-    assert row["subject"] == 'A short word about "Ten licences"'
+    assert row["subject"] == "A short question about our offer"
     assert row["body"].startswith("Dear Ann,")
     crm.execute("UPDATE scheduled_actions SET status = 'sent'")
     too_late = fleet(database_url, "actions", "edit", str(mail), EDITOR=str(tmp_path / "none"))

@@ -41,7 +41,7 @@ def test_a_deal_says_how_it_stands_what_comes_next_and_what_happened(crm: Crm, d
     assert 'the deal is open, in the stage "lead"' in said["now"]
     assert "the last run of deals: succeeded" in said["now"]
     assert "follow-up 2 of 5 is due" in said["next"]
-    assert 'e-mail "deal follow up" was sent to ann@acme.example: A quick word about "Ten licences"' in said["past"]
+    assert 'e-mail "deal follow up" was sent to ann@acme.example: A question about our offer' in said["past"]
 
     printed = fleet(database_url, "explain", str(deal), "--now", AT, COLUMNS="80").stdout
     assert "2026-03-04 09:00  follow-up 2 of 5 is due" in printed
