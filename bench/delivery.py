@@ -13,7 +13,7 @@ from bench.servers import filled_database
 from workers.delivery.channels import SmtpChannel
 from workers.delivery.deliver import deliver
 from workers.delivery.message import compose
-from workers.delivery.render import Text
+from workers.delivery.texts import Text
 from workers.settings import Settings
 
 _MESSAGES = 5_000

@@ -55,7 +55,7 @@ CREATE OR REPLACE FUNCTION list_actions(p_filter jsonb, p_limit integer) RETURNS
     action_id bigint, tenant_id uuid, tenant_name text, engine text, kind text, template text, variables jsonb, address text,
     status text, reason text, code text, refused text, attempts integer, last_error text, run_at timestamptz, sent_at timestamptz,
     created_at timestamptz, subject_type text, subject_id uuid, client_id uuid, contact_id uuid, run_id bigint,
-    message_id text, sent_subject text, total bigint
+    message_id text, sent_subject text, sent_body text, total bigint
 )
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
@@ -65,7 +65,7 @@ AS $$
     SELECT a.id, a.tenant_id, t.name::text, a.engine, a.kind, a.template, a.variables, coalesce(a.sent_to, g.address),
            a.status, a.reason, a.code, CASE WHEN a.status IN ('suggested', 'scheduled', 'failed', 'dead') THEN g.reason END,
            a.attempts, a.last_error, a.run_at, a.sent_at, a.created_at, a.subject_type, a.subject_id, a.client_id,
-           a.contact_id, a.run_id, a.message_id, a.sent_subject, f.total
+           a.contact_id, a.run_id, a.message_id, a.sent_subject, a.sent_body, f.total
     FROM found AS f
     JOIN scheduled_actions AS a ON a.id = f.id
     JOIN tenants AS t ON t.id = a.tenant_id

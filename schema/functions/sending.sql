@@ -99,7 +99,7 @@ $$;
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
 -- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
 -- suppresses a dead address (see failures.sql).
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "run_at",
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "body", "run_at",
 --              "unsent", "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
@@ -113,9 +113,10 @@ AS $$
             new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
             message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
+            sent_body = CASE WHEN r.status = 'sent' THEN r.body END,
             lease_owner = NULL, lease_until = NULL
         FROM jsonb_to_recordset(p_results) AS r (
-            id bigint, status text, error text, address text, message_id text, subject text, run_at timestamptz,
+            id bigint, status text, error text, address text, message_id text, subject text, body text, run_at timestamptz,
             unsent boolean, failure jsonb)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
         RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure

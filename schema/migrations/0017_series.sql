@@ -13,11 +13,13 @@ ALTER TABLE quotes
     ALTER COLUMN follow_up_day DROP EXPRESSION;
 ALTER TABLE compliance_checks ADD COLUMN reminder_hold text;
 
--- code: the reason as one word, see docs/reference/reasons.md. mailbox: whom an e-mail goes to, folded.
+-- code: the reason as one word, see docs/reference/reasons.md. mailbox: whom an e-mail goes to, folded. sent_body: what its
+-- reader got, whatever becomes of the texts later.
 ALTER TABLE scheduled_actions
     ADD COLUMN series integer NOT NULL DEFAULT 1,
     ADD COLUMN mailbox text,
-    ADD COLUMN code text;
+    ADD COLUMN code text,
+    ADD COLUMN sent_body text;
 
 -- Of what waits for one mailbox the lowest number goes first.
 ALTER TABLE engines ADD COLUMN urgency smallint NOT NULL DEFAULT 60;

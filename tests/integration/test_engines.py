@@ -16,7 +16,7 @@ from tests.crm import NOW, Crm, wait_until
 from tests.fleet import Fleet
 from tests.shell import fleet as fleet_command
 from workers.db.migrate import migrate
-from workers.delivery.render import _environment
+from workers.delivery.texts import _environment
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import EngineError, FleetError
 from workers.inbound.ingest import Stored, ingest

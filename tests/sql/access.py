@@ -50,8 +50,8 @@ USERS = {
 VIEWS = {
     "deals_in_follow_up", "deal_stage_limits",
     "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
-    "quote_decision_times", "signal_action_rates", "outreach_effect", "compliance_completion_rates", "compliance_entities",
-    "enrichment_waiting",
+    "quote_decision_times", "signal_action_rates", "outreach_effect", "compliance_completion_rates",
+    "compliance_entities", "enrichment_waiting",
 }  # fmt: skip
 # The machinery: nobody but the workers, or the owner alone.
 CLOSED = {

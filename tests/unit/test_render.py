@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from jinja2 import DictLoader, TemplateError
 
-from workers.delivery import render as rendering
-from workers.delivery.render import PIECES, Text, render
+from workers.delivery import texts
+from workers.delivery.texts import PIECES, Text, render
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 
-TEMPLATES = Path(rendering.__file__).parent / "templates"
+TEMPLATES = Path(texts.__file__).parent / "templates"
 NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PIECES)
 STEPS = range(1, 8)
 DEEP: Any = []
@@ -191,7 +191,7 @@ def test_a_line_break_in_a_title_does_not_cut_the_subject() -> None:
     ],
 )
 def test_a_template_cannot_reach_into_the_machinery_nor_stop_it(trick: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering._environment(), "loader", DictLoader({"trick.txt.j2": f"Hello\n{trick}"}))
+    monkeypatch.setattr(texts._environment(), "loader", DictLoader({"trick.txt.j2": f"Hello\n{trick}"}))
 
     with pytest.raises(TemplateError):
         render("trick", FULL, "Northwind")

@@ -28,7 +28,7 @@ from workers.cli.common import (
 )
 from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
-from workers.delivery.render import Text
+from workers.delivery.texts import Text
 from workers.errors import UnknownNameError
 from workers.terminal import lines, out, print_json, say, table_of
 
@@ -182,7 +182,7 @@ def _one(connection: Connection, action: int) -> dict[str, Any]:
 def _text_of(row: dict[str, Any]) -> Text:
     """Return the text of an action; the subject of one that left is the one it had then."""
     text = text_of(row)
-    return Text(row["sent_subject"] or text.subject, text.body)
+    return Text(row["sent_subject"] or text.subject, row["sent_body"] or text.body)
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:

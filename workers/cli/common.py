@@ -17,7 +17,7 @@ from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
 from workers.delivery.facts import Facts, with_facts
 from workers.delivery.message import subject_of
-from workers.delivery.render import Text, render
+from workers.delivery.texts import Text, render
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import ConfigurationError, UnknownNameError

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
-from workers.delivery.render import Text, render, without_control_characters
+from workers.delivery.texts import Text, render, without_control_characters
 from workers.stopping import stopping
 
 _BATCH: Final = 500

@@ -168,8 +168,8 @@ BEGIN
         SELECT d.mailbox, (array_agg(d.id ORDER BY d.due_at, d.id))[1] AS first,
                array_agg(d.id ORDER BY d.due_at, d.id) AS checks,
                jsonb_agg(jsonb_build_object(
-                   'compliance_type', d.compliance_type, 'entity', d.entity_name, 'missing', d.absent, 'errors', d.lapsed,
-                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.id) AS items
+                   'compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type, 'missing', d.absent, 'errors', d.lapsed,
+                   'due_on', (d.due_at AT TIME ZONE v_zone)::date) ORDER BY d.due_at, d.id) AS items
         FROM decided AS d WHERE d.step = 'reminded' GROUP BY d.mailbox
     ), updated AS (
         UPDATE compliance_checks AS c SET
@@ -197,7 +197,7 @@ BEGIN
                                        priority, dedupe_key, run_id)
         SELECT p_tenant_id, 'compliance', t.kind, t.template,
                jsonb_build_object('compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type,
-                                  'first_name', d.first_name, 'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY'),
+                                  'first_name', d.first_name, 'due_on', (d.due_at AT TIME ZONE v_zone)::date,
                                   'missing', to_jsonb(t.missing), 'errors', t.errors, 'step', d.reminder_count + 1)
                || CASE t.kind WHEN 'email' THEN jsonb_build_object('checks', r.checks, 'others', r.items - 0) ELSE '{}' END,
                'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,

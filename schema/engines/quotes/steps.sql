@@ -46,7 +46,7 @@ BEGIN
             WHERE q.id = ANY (p_quotes)) AS s
     ), looked_at AS MATERIALIZED (
         SELECT q.id, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id, q.sent_at,
-               q.follow_up_series AS series, q.follow_up_count AS sent, q.max_follow_ups,
+               to_jsonb(q) ->> 'currency' AS currency, q.follow_up_series AS series, q.follow_up_count AS sent, q.max_follow_ups,
                p.id AS contact_id, p.first_name, folded_mailbox(p.email) AS mailbox, u.reason AS suppressed,
                l.company_name, o.id AS owner_id, o.full_name AS owner_name,
                d.id IS NOT NULL AND g.meaning IS NULL AS stage_unknown, d.stage::text AS stage,
@@ -113,8 +113,8 @@ BEGIN
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, series,
                                        client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'quotes', CASE WHEN e.step_kind = 'quote_follow_up' THEN 'email' ELSE 'task' END, e.step_kind,
-               jsonb_build_object('quote_number', e.quote_number, 'title', e.title, 'amount', to_char(e.total_amount, 'FM999,999,999,990.00'),
-                                  'valid_until', to_char(e.valid_until, 'FMDD FMMonth YYYY'), 'view_count', e.view_count,
+               jsonb_build_object('quote_number', e.quote_number, 'title', e.title, 'amount', e.total_amount, 'currency', e.currency,
+                                  'valid_until', e.valid_until, 'view_count', e.view_count,
                                   'company', e.company_name, 'first_name', e.first_name, 'owner_name', e.owner_name,
                                   'sent', e.sent, 'step', e.sent + 1, 'max_steps', e.max_follow_ups, 'reason', e.suppressed),
                'quote', e.id, e.series, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
