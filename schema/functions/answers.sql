@@ -119,7 +119,7 @@ AS $$
                'matter', replace(about.subject_type, '_', ' '), 'matter_id', about.subject_id,
                'title', coalesce(about.variables ->> 'quote_number', about.variables ->> 'deal',
                                  about.variables ->> 'order_number', about.variables ->> 'compliance_type'),
-               'sent_on', (p_action.sent_at AT TIME ZONE tenant_zone(p_message.tenant_id))::date),
+               'sent_on', to_char(p_action.sent_at AT TIME ZONE tenant_zone(p_message.tenant_id), 'FMDD FMMonth YYYY')),
            'inbound_message', p_message.id, l.id, coalesce(p_message.contact_id, p_action.contact_id),
            coalesce(o.id, w.id, responsible_profile(p_message.tenant_id, 'service')), fleet_now(),
            coalesce(action_status(p_message.tenant_id, last.engine), 'scheduled'),

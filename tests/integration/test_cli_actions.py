@@ -121,6 +121,7 @@ def test_a_decision_over_a_filter_asks_first_and_says_what_it_would_do(
             contact_id=crm.contact(northwind, email=f"p{number}@acme.example"),
         )  # fmt: skip
     write(crm, northwind)  # is scheduled already, and none of the filter's
+    crm.open_always(northwind, mails=1)
     crm.execute("INSERT INTO suppressions (tenant_id, address, reason) VALUES (%s, 'p8@acme.example', 'no')", northwind)
     command = ["actions", "approve", "--engine", "deals", "--by", "olive", "--why", "read them"]
     with clock.at(NOW):
@@ -132,11 +133,12 @@ def test_a_decision_over_a_filter_asks_first_and_says_what_it_would_do(
         "  1 would be refused: address is suppressed: no",
     ]
     assert len(crm.actions(status="suggested")) == 12
-    assert crm.rows("SELECT FROM fleet_decisions") == []
+    assert crm.rows("SELECT FROM fleet_decisions WHERE about = 'action'") == []
 
     assert fleet(database_url, *command, stdin=b"y\n").returncode == 0
     assert len(crm.actions(status="scheduled")) == 13
-    assert {row["decided_by"] for row in crm.rows("SELECT decided_by FROM fleet_decisions")} == {"olive"}
+    deciders = crm.rows("SELECT decided_by FROM fleet_decisions WHERE about = 'action'")
+    assert {row["decided_by"] for row in deciders} == {"olive"}
 
 
 def test_failures_of_one_hour_and_cause_are_tried_again_together(crm: Crm, northwind: UUID, database_url: str) -> None:

@@ -83,10 +83,10 @@ CALLS = {
         ["load", "FOLDER"],
         [r"\x07\x1b[2j\x9b31m\x08", f'time_zone "{SHOWN[:30]}"', r"\x9b31m\x08\r\nfleet: \u202e\u200b!"],
     ),
-    "preview": (["preview", "--now", AT], [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]']),
+    "preview": (["preview", "--now", AT], [SHOWN, '"[/] [link=https://evil.example]x[/]']),
     "run": (
         ["run", "deals", "--now", AT, "--dry-run"],
-        [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]'],
+        [SHOWN, '"[/] [link=https://evil.example]x[/]'],
     ),
     "runs list": (["runs", "list"], []),
     "runs show": (["runs", "show", "RUN"], [SHOWN]),

@@ -59,8 +59,8 @@ def shown(connection: Connection) -> str:
 def many_deals(crm: Crm, number: int, silent_since: datetime) -> None:
     tenant = crm.tenant()
     client = crm.client(tenant)
-    contact = crm.contact(tenant, client)
-    for _ in range(number):
+    for n in range(number):
+        contact = crm.contact(tenant, client, email=f"{n}@acme.example")
         crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=silent_since)
 
 

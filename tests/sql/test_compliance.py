@@ -250,8 +250,12 @@ def test_one_person_is_asked_for_all_that_is_missing_in_one_letter(crm: Crm) -> 
     [letter] = crm.actions()
     assert letter["subject_id"] == first
     assert [other["compliance_type"] for other in letter["variables"]["others"]] == ["Insurance"]
+    added = crm.check(tenant, client, compliance_type="Audit", due_at=NOW + days(6))
+    crm.run("compliance")
+    [letter] = crm.actions()
+    assert [other["compliance_type"] for other in letter["variables"]["others"]] == ["Insurance", "Audit"]
     crm.send()
-    assert [crm.row("compliance_checks", check)["reminder_count"] for check in (first, later)] == [1, 1]
+    assert [crm.row("compliance_checks", check)["reminder_count"] for check in (first, later, added)] == [1, 1, 1]
 
 
 def test_in_review_the_reminder_waits_for_a_person(crm: Crm) -> None:

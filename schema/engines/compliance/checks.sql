@@ -169,8 +169,16 @@ BEGIN
                array_agg(d.id ORDER BY d.due_at, d.id) AS checks,
                jsonb_agg(jsonb_build_object(
                    'compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type, 'missing', d.absent, 'errors', d.lapsed,
-                   'due_on', (d.due_at AT TIME ZONE v_zone)::date) ORDER BY d.due_at, d.id) AS items
+                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.id) AS items
         FROM decided AS d WHERE d.step = 'reminded' GROUP BY d.mailbox
+    ), extended AS (
+        -- A letter that waits for its turn already takes in what is missing since.
+        UPDATE scheduled_actions AS a SET variables = a.variables || jsonb_build_object(
+            'checks', (a.variables -> 'checks') || to_jsonb(r.checks), 'others', (a.variables -> 'others') || r.items)
+        FROM letters AS r
+        WHERE a.tenant_id = p_tenant_id AND a.mailbox = r.mailbox AND a.template = 'compliance_reminder'
+          AND a.status = v_status AND a.variables ? 'checks'
+        RETURNING r.first
     ), updated AS (
         UPDATE compliance_checks AS c SET
             status = CASE WHEN d.step IN ('reminded', 'unreachable', 'unclear') THEN 'awaiting_response' ELSE d.step END,
@@ -197,7 +205,7 @@ BEGIN
                                        priority, dedupe_key, run_id)
         SELECT p_tenant_id, 'compliance', t.kind, t.template,
                jsonb_build_object('compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type,
-                                  'first_name', d.first_name, 'due_on', (d.due_at AT TIME ZONE v_zone)::date,
+                                  'first_name', d.first_name, 'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY'),
                                   'missing', to_jsonb(t.missing), 'errors', t.errors, 'step', d.reminder_count + 1)
                || CASE t.kind WHEN 'email' THEN jsonb_build_object('checks', r.checks, 'others', r.items - 0) ELSE '{}' END,
                'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,
@@ -205,7 +213,7 @@ BEGIN
                CASE d.step WHEN 'escalated' THEN 'high' ELSE 'medium' END,
                concat_ws(':', 'compliance', d.id, t.mark), p_run
         FROM decided AS d
-        LEFT JOIN letters AS r ON r.first = d.id
+        LEFT JOIN letters AS r ON r.first = d.id AND NOT EXISTS (SELECT FROM extended AS x WHERE x.first = r.first)
         CROSS JOIN LATERAL (
             -- The customer is asked for what is absent or has lapsed; what cannot be told is for a person to read, once.
             SELECT 'email' AS kind, 'compliance_reminder' AS template, 'reminded:' || d.reminder_count + 1 AS mark,

@@ -213,8 +213,7 @@ BEGIN
                                        client_id, contact_id, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'feedback', 'email', 'feedback_request',
                jsonb_build_object('order_number', d.order_number, 'first_name', d.first_name,
-                                  'delivered_on', to_char(d.delivered_at AT TIME ZONE v_zone, 'FMDD FMMonth'),
-                                  'delivered', (d.delivered_at AT TIME ZONE v_zone)::date),
+                                  'delivered_on', to_char(d.delivered_at AT TIME ZONE v_zone, 'FMDD FMMonth')),
                'feedback_request', d.id, d.client_id, d.contact_id, v_now, v_status,
                concat_ws(':', 'feedback', d.id, extract(epoch FROM d.delivery_date)), p_run
         FROM decided AS d WHERE d.reason IS NULL AND NOT d.waits
