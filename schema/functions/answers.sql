@@ -104,7 +104,8 @@ $$;
 
 -- Asks a person to see to an answer: whose matter it is, else the client's owner, else who is responsible at all. A fresh
 -- mail belongs to the engine that wrote to its sender last. An engine that is off by now writes to nobody, but the customer
--- waits. What one person writes about one matter in a day is one task, which says how many mails there were.
+-- waits. What one person writes about one matter until its task of the day is filed is one task, which says how many mails
+-- there were.
 CREATE OR REPLACE FUNCTION file_answer_task(
     p_template text, p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
 ) RETURNS void
@@ -122,14 +123,13 @@ AS $$
                'sent_on', to_char(p_action.sent_at AT TIME ZONE tenant_zone(p_message.tenant_id), 'FMDD FMMonth YYYY')),
            'inbound_message', p_message.id, l.id, coalesce(p_message.contact_id, p_action.contact_id),
            coalesce(o.id, w.id, responsible_profile(p_message.tenant_id, 'service')), fleet_now(),
-           coalesce(action_status(p_message.tenant_id, last.engine), 'scheduled'),
-           'high',
+           'scheduled', 'high',  -- a customer waits: that is not for review
            concat_ws(':', p_template, CASE
                -- However often a stranger answers one message of ours, a person hears of it once.
                WHEN p_judgement ->> 'why' = 'stranger' AND p_action.id IS NOT NULL
                    THEN concat_ws(':', p_action.id, lower(p_message.from_address))
-               WHEN p_template = 'answer_received'
-                   THEN concat_ws(':', folded_mailbox(p_message.from_address), p_action.subject_id, tenant_today(p_message.tenant_id))
+               WHEN p_template = 'answer_received' AND coalesce(earlier.status, 'scheduled') IN ('suggested', 'scheduled')
+                   THEN thread.key
                ELSE p_message.id::text END)
     FROM (SELECT) AS one
     LEFT JOIN LATERAL (
@@ -141,6 +141,13 @@ AS $$
     CROSS JOIN LATERAL (
         SELECT coalesce(p_action.engine, written.engine, (SELECT min(e.name) FROM engines AS e)) AS engine
     ) AS last
+    CROSS JOIN LATERAL (
+        SELECT concat_ws(':', folded_mailbox(p_message.from_address), p_action.subject_id, tenant_today(p_message.tenant_id)) AS key
+    ) AS thread
+    LEFT JOIN LATERAL (  -- what was filed already cannot be added to: another mail is another task
+        SELECT f.status FROM scheduled_actions AS f
+        WHERE f.tenant_id = p_message.tenant_id AND f.dedupe_key = p_template || ':' || thread.key
+    ) AS earlier ON true
     LEFT JOIN scheduled_actions AS about ON about.id = coalesce(p_action.id, written.id)
     LEFT JOIN clients AS l
         ON l.id = coalesce(p_message.client_id, p_action.client_id) AND l.tenant_id = p_message.tenant_id

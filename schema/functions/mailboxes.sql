@@ -8,6 +8,17 @@ AS $$
     SELECT regexp_replace(lower(btrim(p_address)), '^([^+@]+)\+[^@]*@', '\1@')
 $$;
 
+-- Why an engine does not write to an address, whatever its case and plus-tag; no row: it may.
+CREATE OR REPLACE FUNCTION suppression_of(p_tenant_id uuid, p_address text, p_engine text)
+RETURNS TABLE (address text, reason text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+    SELECT s.address, s.reason FROM suppressions AS s
+    WHERE s.tenant_id = p_tenant_id AND s.address IN (lower(btrim(p_address)), folded_mailbox(p_address))
+      AND (s.engines IS NULL OR p_engine = ANY (s.engines))
+    LIMIT 1
+$$;
+
 -- The mailbox of an e-mail and the fleet's hour at which it was written, whichever engine writes it; the address is read
 -- again when it is sent.
 CREATE OR REPLACE FUNCTION keep_mailbox() RETURNS trigger
@@ -111,6 +122,6 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION folded_mailbox(text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
+REVOKE ALL ON FUNCTION folded_mailbox(text), suppression_of(uuid, text, text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION folded_mailbox(text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;
+GRANT EXECUTE ON FUNCTION folded_mailbox(text), suppression_of(uuid, text, text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;

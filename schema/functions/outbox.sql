@@ -26,8 +26,7 @@ BEGIN
     LEFT JOIN engines AS e ON e.name = a.engine
     LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
-    LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(destination.address)
-                               AND (s.engines IS NULL OR a.engine = ANY (s.engines))
+    LEFT JOIN LATERAL suppression_of(a.tenant_id, destination.address, a.engine) AS s ON true
     LEFT JOIN LATERAL contact_away_until(a.tenant_id, a.contact_id) AS away (until) ON a.kind = 'email'
     LEFT JOIN LATERAL (
         SELECT v.* FROM (VALUES
@@ -50,6 +49,16 @@ BEGIN
     ) AS w ON true
     WHERE a.id = ANY (p_actions);
 END
+$$;
+
+-- How often something was written about a subject and did not leave, in a series: NULL for never. It tells the key of the next
+-- attempt from theirs.
+CREATE OR REPLACE FUNCTION times_in_vain(p_tenant_id uuid, p_subject_id uuid, p_series integer, p_template text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT nullif(count(*), 0) FROM scheduled_actions AS a
+    WHERE a.subject_id = p_subject_id AND a.tenant_id = p_tenant_id AND a.series = p_series AND a.template = p_template
+      AND a.status IN ('cancelled', 'skipped', 'failed', 'dead')
 $$;
 
 -- Whether the contact, or anybody of the same client, wrote after a moment: an answer, or a mail of its own. What is open is
@@ -199,8 +208,7 @@ BEGIN
     WITH guarded AS MATERIALIZED (
         SELECT * FROM action_guards(v_claimed)
     ), refused AS (
-        UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason, code = g.code,
-                                          dedupe_key = a.dedupe_key || ':' || a.id  -- it may be said later after all
+        UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason, code = g.code
         FROM guarded AS g WHERE a.id = ANY (v_claimed) AND g.action_id = a.id AND g.verdict IS NOT NULL
     )
     SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name::text
@@ -266,11 +274,11 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION action_guards(bigint[]), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
+REVOKE ALL ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
     tell_engines(), cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION action_guards(bigint[]), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
+GRANT EXECUTE ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
     cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     TO service_role;

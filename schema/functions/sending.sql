@@ -28,6 +28,7 @@ BEGIN
         v_claimed := v_claimed || ARRAY(
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
+              AND NOT EXISTS (SELECT FROM operator_stops AS o WHERE o.tenant_id = v_tenant AND o.engine = a.engine)
             ORDER BY a.run_at, a.id
             LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, 'messages'))
             FOR NO KEY UPDATE SKIP LOCKED);
@@ -79,8 +80,6 @@ BEGIN
             reason = g.reason,
             code = g.code,
             run_at = coalesce(g.waits_until, a.run_at),
-            -- A cancelled message gives its key back: what it was about may be said later after all.
-            dedupe_key = a.dedupe_key || CASE g.verdict WHEN 'cancelled' THEN ':' || a.id ELSE '' END,
             attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
             lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
             lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END

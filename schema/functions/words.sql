@@ -19,16 +19,20 @@ CREATE OR REPLACE FUNCTION has_decided_quote(p_tenant_id uuid, p_deal_id uuid) R
 LANGUAGE sql STABLE
 AS $$
     SELECT EXISTS (SELECT FROM public.quotes AS q
-                   WHERE q.deal_id = p_deal_id AND q.tenant_id = p_tenant_id AND q.outcome IN ('won', 'lost'))
+                   WHERE q.deal_id = p_deal_id AND q.tenant_id = p_tenant_id
+                     AND (q.outcome IN ('won', 'lost') OR q.status IN ('accepted', 'rejected')))
 $$;
 
--- Whether a client waits for us to close a case: until then nobody sells to it. A status that nobody knows is not closed.
-CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid) RETURNS boolean
+-- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A status that nobody
+-- knows is not closed.
+CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM cases AS k
-                   WHERE k.client_id = p_client_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                   WHERE k.client_id = coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
+                                                              WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id))
+                     AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
 END
 $$;
@@ -99,9 +103,9 @@ AS $$
     ORDER BY t.name, u.kind, u.n DESC, u.word
 $$;
 
-REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), has_open_case(uuid, uuid),
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), has_open_case(uuid, uuid, uuid),
     set_word(uuid, text, text, text, text),
     list_words(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid), has_open_case(uuid, uuid) TO service_role;
+GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid), has_open_case(uuid, uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words() TO service_role;

@@ -64,6 +64,27 @@ FROM (SELECT x.id, coalesce(x.sent_to, c.email, x.recipient) AS address FROM sch
 WHERE a.id = w.id AND btrim(w.address) <> '';
 CREATE INDEX idx_actions_mailbox ON scheduled_actions (tenant_id, mailbox, sent_at) WHERE mailbox IS NOT NULL;
 
+-- Of several that wait about one subject only the first is still said, and none about what is over: it is handed over, or
+-- more would leave one by one. What did not leave does not count.
+UPDATE deals AS d SET follow_up_count = greatest(0, d.follow_up_count - o.n)
+FROM (SELECT a.tenant_id, a.subject_id, count(*) AS n FROM scheduled_actions AS a WHERE a.subject_type = 'deal' AND a.kind = 'email'
+      AND a.status IN ('suggested', 'scheduled', 'sending') GROUP BY 1, 2) AS o
+WHERE d.id = o.subject_id AND d.tenant_id = o.tenant_id;
+UPDATE quotes AS q SET follow_up_count = greatest(0, q.follow_up_count - o.n)
+FROM (SELECT a.tenant_id, a.subject_id, count(*) AS n FROM scheduled_actions AS a WHERE a.subject_type = 'quote' AND a.kind = 'email'
+      AND a.status IN ('suggested', 'scheduled', 'sending') GROUP BY 1, 2) AS o
+WHERE q.id = o.subject_id AND q.tenant_id = o.tenant_id;
+UPDATE scheduled_actions AS a SET status = 'cancelled', code = 'unwanted', reason = 'an earlier message about it waits, or it is over'
+FROM (SELECT x.id, row_number() OVER (PARTITION BY x.tenant_id, x.subject_type, x.subject_id ORDER BY x.status <> 'sending', x.id) AS place,
+             coalesce(d.follow_up_ended_at, q.follow_up_ended_at) IS NOT NULL AS over
+      FROM scheduled_actions AS x
+      LEFT JOIN deals AS d ON x.subject_type = 'deal' AND d.id = x.subject_id AND d.tenant_id = x.tenant_id
+      LEFT JOIN quotes AS q ON x.subject_type = 'quote' AND q.id = x.subject_id AND q.tenant_id = x.tenant_id
+      WHERE x.kind = 'email' AND x.subject_type IN ('deal', 'quote') AND x.status IN ('suggested', 'scheduled', 'sending')) AS o
+WHERE a.id = o.id AND a.status <> 'sending' AND (o.place > 1 OR o.over);
+UPDATE quotes AS q SET outcome = CASE q.status WHEN 'accepted' THEN 'won' ELSE 'lost' END
+WHERE q.status IN ('accepted', 'rejected') AND q.outcome IS NULL;
+
 UPDATE deals AS d SET follow_up_hold = 'its message', next_follow_up_at = NULL
 FROM scheduled_actions AS a
 WHERE a.subject_type = 'deal' AND a.kind = 'email' AND a.status IN ('suggested', 'scheduled', 'sending')

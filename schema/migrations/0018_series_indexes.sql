@@ -23,7 +23,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_due ON deals
     WHERE NOT is_closed_stage(stage) AND auto_follow_up_enabled AND follow_up_ended_at IS NULL AND follow_up_hold IS NULL;
 
 -- An open case silences the mail to its client.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_cases_client ON cases (client_id) WHERE client_id IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_fleet_cases_client ON cases (client_id) WHERE client_id IS NOT NULL;
 
 -- Whether somebody of a client wrote since: by the client and the moment.
 DROP INDEX CONCURRENTLY IF EXISTS idx_inbound_client;

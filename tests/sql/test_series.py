@@ -63,8 +63,9 @@ def test_a_backlog_of_suggestions_is_one_suggestion_and_expires(crm: Crm) -> Non
         crm.read("expire_suggestions", at=NOW + days(day))
     assert [(a["status"], a["code"]) for a in crm.actions()] == [("suggested", None)]
     crm.read("expire_suggestions", at=NOW + days(14.1))
-    [action] = crm.actions()
+    action, task = crm.actions()
     assert (action["status"], action["code"]) == ("cancelled", "expired")
+    assert (task["template"], task["variables"]["reason"]) == ("deal_unreachable", action["reason"])
     assert crm.row("deals", deal)["follow_up_hold"] == "nobody approved its message within 14 days"
     assert crm.run("deals", at=NOW + days(20)).tally.due == 0
 

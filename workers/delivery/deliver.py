@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from jinja2 import TemplateError
 
 from workers.correspondence import Answered, reply_address
@@ -36,6 +37,8 @@ _LEASE: Final = timedelta(minutes=10)
 _SENDING: Final = _LEASE / 2
 # Then the pass ends, and the next minute's goes on: well under the limit at which Celery kills a task.
 _BUDGET: Final = timedelta(minutes=10)
+# A claim that loses to answers so often leaves the rest to the next minute's pass.
+_TRIES: Final = 3
 # Less than this is done sooner than a second connection would be worth.
 _BACKLOG_SECONDS: Final = 5
 
@@ -74,6 +77,20 @@ def deliver(
     return done
 
 
+def _claim(connection: Connection, owner: str, after: UUID | None) -> list[dict[str, Any]]:
+    """Claim some e-mails of each tenant after one; a deadlock with an answer that comes in just then is tried again."""
+    for _ in range(_TRIES):
+        try:
+            with transaction(connection):
+                claimed = connection.execute(
+                    "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
+                ).fetchall()
+                return with_facts(connection, claimed)
+        except psycopg.errors.DeadlockDetected:
+            logger.info("the claim met an answer that came in: it is tried again")
+    return []
+
+
 def _send_emails(
     connection: Connection, channel: Channel, settings: Settings, on_backlog: Callable[[], None] | None
 ) -> Counter[str]:
@@ -86,11 +103,7 @@ def _send_emails(
     after: UUID | None = None
     begun = time.monotonic()
     while time.monotonic() - begun < _BUDGET.total_seconds() and not stopping():
-        with transaction(connection):
-            claimed = connection.execute(
-                "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, _CLAIM, _PER_TENANT, after]
-            ).fetchall()
-            claimed = with_facts(connection, claimed)
+        claimed = _claim(connection, owner, after)
         if not claimed:
             if after is None:
                 break

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import date, timedelta
+from functools import cache
 
 from workers import clock
 from workers.db.session import Connection, transaction
@@ -30,16 +31,17 @@ def keep_holidays(connection: Connection) -> None:
         for row in lacking:
             connection.cursor().executemany(
                 "INSERT INTO public_holidays (country, day, name) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                [(row["country"], day, name) for day, name in _holidays(row["country"], [today.year, until.year])],
+                [(row["country"], *holiday) for holiday in _holidays(row["country"], today.year, until.year)],
             )
 
 
-def _holidays(country: str, years: list[int]) -> list[tuple[date, str]]:
+@cache  # so that an unknown country is named once
+def _holidays(country: str, first: int, last: int) -> tuple[tuple[date, str], ...]:
     import holidays  # noqa: PLC0415  # a tenth of a second that most passes do not need
 
     nation, _, part = country.partition("-")
     try:
-        return list(holidays.country_holidays(nation, subdiv=part or None, years=years).items())
+        return tuple(holidays.country_holidays(nation, subdiv=part or None, years=range(first, last + 1)).items())
     except NotImplementedError as error:
         logger.warning("holidays of %s are not known: %s", country, error)
-        return []
+        return ()

@@ -176,8 +176,12 @@ BEGIN
         UPDATE scheduled_actions AS a SET variables = a.variables || jsonb_build_object(
             'checks', (a.variables -> 'checks') || to_jsonb(r.checks), 'others', (a.variables -> 'others') || r.items)
         FROM letters AS r
-        WHERE a.tenant_id = p_tenant_id AND a.mailbox = r.mailbox AND a.template = 'compliance_reminder'
-          AND a.status = v_status AND a.variables ? 'checks'
+        CROSS JOIN LATERAL (  -- by the mailbox, which few messages share
+            SELECT x.id FROM scheduled_actions AS x
+            WHERE x.tenant_id = p_tenant_id AND x.mailbox = r.mailbox
+            ORDER BY x.tenant_id, x.mailbox, x.sent_at
+        ) AS o
+        WHERE a.id = o.id AND a.template = 'compliance_reminder' AND a.status = v_status AND a.variables ? 'checks'
         RETURNING r.first
     ), updated AS (
         UPDATE compliance_checks AS c SET
@@ -216,7 +220,8 @@ BEGIN
         LEFT JOIN letters AS r ON r.first = d.id AND NOT EXISTS (SELECT FROM extended AS x WHERE x.first = r.first)
         CROSS JOIN LATERAL (
             -- The customer is asked for what is absent or has lapsed; what cannot be told is for a person to read, once.
-            SELECT 'email' AS kind, 'compliance_reminder' AS template, 'reminded:' || d.reminder_count + 1 AS mark,
+            SELECT 'email' AS kind, 'compliance_reminder' AS template,
+                   concat_ws(':', 'reminded', d.reminder_count + 1, times_in_vain(p_tenant_id, d.id, 1, 'compliance_reminder')) AS mark,
                    d.absent AS missing, d.lapsed AS errors
             WHERE d.step = 'reminded' AND r.first IS NOT NULL
             UNION ALL
@@ -288,7 +293,7 @@ AS $$
 $$;
 
 -- Nobody is reminded of a check, and nobody escalates one, that is completed, waived or gone, or whose schedule was
--- switched off.
+-- switched off; a letter that lists several leaves only while it asks for nothing that is done.
 CREATE OR REPLACE FUNCTION compliance_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -300,6 +305,10 @@ BEGIN
                    WHEN c.id IS NULL OR c.status IN ('completed', 'waived') THEN 'the check is ' || coalesce(c.status, 'gone')
                    WHEN NOT s.is_active THEN 'the schedule was switched off'
                    WHEN a.kind = 'email' AND c.status = 'in_progress' THEN 'somebody is answering it'
+                   WHEN a.kind = 'email' AND EXISTS (
+                       SELECT FROM jsonb_array_elements_text(a.variables -> 'checks') AS k (id)
+                       JOIN compliance_checks AS x ON x.id = k.id::uuid AND x.tenant_id = a.tenant_id
+                       WHERE x.status IN ('in_progress', 'completed', 'waived')) THEN 'another check of the letter is done'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
@@ -355,16 +364,27 @@ BEGIN
 END
 $$;
 
+-- Somebody wrote by himself who was asked: no reminder until a person has looked; the due dates still count.
+CREATE OR REPLACE FUNCTION compliance_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    UPDATE compliance_checks AS c SET reminder_hold = 'an answer to the customer'
+    FROM scheduled_actions AS a
+    CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(a.variables -> 'checks', jsonb_build_array(a.subject_id))) AS k (id)
+    WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
+      AND a.subject_type = 'compliance_check' AND a.kind = 'email' AND c.id = k.id::uuid AND c.tenant_id = a.tenant_id AND c.status IN ('pending', 'awaiting_response')
+    RETURNING c.id
+$$;
 REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),
     run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint), compliance_due_tenants(),
     compliance_due_count(), compliance_next_due(),
     compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
-    compliance_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+    compliance_answered(inbound_messages, scheduled_actions, jsonb), compliance_heard(inbound_messages, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer)
     TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint),
     compliance_due_tenants(), compliance_due_count(),
     compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
-    compliance_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+    compliance_answered(inbound_messages, scheduled_actions, jsonb), compliance_heard(inbound_messages, jsonb) TO service_role;
 
 SELECT register_engine('compliance', 40);

@@ -110,7 +110,9 @@ BEGIN
         IF NEW.last_activity_at IS NOT DISTINCT FROM OLD.last_activity_at THEN
             NEW.last_activity_at := fleet_now();
         END IF;
-        IF OLD.stalled_at IS NOT NULL THEN  -- what was begun does not go on: the next stall begins anew
+        -- What was begun does not go on: the next stall begins anew.
+        IF OLD.stalled_at IS NOT NULL OR OLD.follow_up_count > 0 OR OLD.follow_up_hold IS NOT NULL
+           OR OLD.follow_up_ended_at IS NOT NULL THEN
             NEW.follow_up_series := OLD.follow_up_series + 1;
         END IF;
         NEW.stalled_at := NULL;

@@ -90,7 +90,7 @@ BEGIN
         LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
-        LEFT JOIN suppressions AS u ON u.tenant_id = p_tenant_id AND u.address = lower(btrim(p.email))
+        LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'deals') AS u ON true
         CROSS JOIN LATERAL (
             SELECT d.stage <> ALL (v_open) OR has_decided_quote(p_tenant_id, d.id) OR is_gone(to_jsonb(x))
                    OR coalesce(is_gone(to_jsonb(l)), false) AS gone
@@ -105,16 +105,16 @@ BEGIN
                                                   ORDER BY a.active_at, a.id)) AS full_mailbox,
                CASE
                    WHEN a.template <> 'deal_follow_up' THEN NULL
-                   WHEN has_open_case(p_tenant_id, a.client_id) THEN 'an open case of the client comes first'
+                   WHEN has_open_case(p_tenant_id, a.client_id, a.contact_id) THEN 'an open case of the client comes first'
                    -- A quote speaks for its deal; and of deals and quotes to one person the deals had the last word already.
                    WHEN EXISTS (SELECT FROM quotes AS q
-                                WHERE q.deal_id = a.id AND q.tenant_id = p_tenant_id AND q.due_at IS NOT NULL
-                                  AND q.follow_up_ended_at IS NULL)
+                                WHERE q.deal_id = a.id AND q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed')
+                                  AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL)
                      OR EXISTS (SELECT FROM quotes AS q
                                 WHERE q.contact_id = a.contact_id AND q.tenant_id = p_tenant_id AND q.due_at < v_tomorrow
                                   AND q.follow_up_ended_at IS NULL AND q.follow_up_hold IS NULL)
                         AND (SELECT x.engine FROM scheduled_actions AS x
-                             WHERE x.tenant_id = p_tenant_id AND x.mailbox = a.mailbox
+                             WHERE x.tenant_id = p_tenant_id AND x.mailbox = a.mailbox AND x.status = 'sent'
                              ORDER BY x.sent_at DESC LIMIT 1) = 'deals'
                        THEN 'a quote to the same person comes first'
                END AS yields_to
@@ -146,7 +146,8 @@ BEGIN
                                   'sent', e.sent, 'step', e.sent + 1, 'max_steps', e.max_follow_ups, 'reason', e.suppressed),
                'deal', e.id, e.series, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
                concat_ws(':', 'deal', e.id, 'series', e.series, e.template,
-                         CASE WHEN e.template = 'deal_follow_up' THEN e.sent + 1 END), p_run
+                         CASE WHEN e.template = 'deal_follow_up' THEN e.sent + 1 END,
+                         times_in_vain(p_tenant_id, e.id, e.series, e.template)), p_run
         FROM decided AS e
         WHERE e.template NOT IN ('deal_gone', 'deals_long_silent') AND e.waits_for IS NULL
         ORDER BY e.active_at
@@ -166,7 +167,8 @@ BEGIN
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
                                        assigned_to, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'deals', 'task', 'deals_long_silent', jsonb_build_object('deals', t.deals),
-               'deal', t.first, t.owner_id, v_now + interval '5 minutes', v_status, concat_ws(':', 'deals_long_silent', t.first), p_run
+               'deal', t.first, t.owner_id, v_now + interval '5 minutes', v_status, concat_ws(':', 'deals_long_silent', t.first, v_today),
+               p_run
         FROM listed AS t
         WHERE NOT EXISTS (SELECT FROM extended AS x WHERE x.assigned_to IS NOT DISTINCT FROM t.owner_id)
         RETURNING template
@@ -237,8 +239,8 @@ BEGIN
                    WHEN NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'
                    WHEN d.stalled_at IS NULL OR d.follow_up_series <> a.series THEN 'the deal is active again'
                    WHEN a.kind <> 'email' THEN NULL
-                   WHEN d.follow_up_ended_at IS NOT NULL THEN 'the follow-ups have ended: ' || d.follow_up_ended_for
-                   WHEN has_open_case(d.tenant_id, d.client_id) THEN 'a case of the client is open'
+                   WHEN d.follow_up_ended_at IS NOT NULL THEN concat_ws(': ', 'the follow-ups have ended', d.follow_up_ended_for)
+                   WHEN has_open_case(d.tenant_id, d.client_id, a.contact_id) THEN 'a case of the client is open'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
@@ -292,7 +294,7 @@ BEGIN
            'deal', s.subject_id, s.series, s.client_id, s.contact_id, s.assigned_to, v_now,
            coalesce(action_status(s.tenant_id, 'deals'), 'scheduled'),
            concat_ws(':', 'deal', s.subject_id, 'series', s.series, 'deal_unreachable'), s.run_id
-    FROM settled AS s WHERE s.status IN ('skipped', 'failed')
+    FROM settled AS s WHERE s.status IN ('skipped', 'failed', 'dead') OR s.status = 'cancelled' AND s.code = 'expired'
     ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;  -- a message tried again in vain: the owner knows
 END
 $$;
@@ -310,7 +312,8 @@ BEGIN
 END
 $$;
 
--- Somebody wrote by himself: every deal that his mailbox is being followed up about waits until a person has seen to it.
+-- Somebody wrote by himself: every deal that his mailbox is being followed up about waits until a person has seen to it, as do
+-- his own open deals, and those of his client that are being followed up.
 CREATE OR REPLACE FUNCTION deals_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -322,7 +325,13 @@ BEGIN
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'deal' AND a.kind = 'email' AND a.series = d.follow_up_series AND d.stalled_at IS NOT NULL
-          AND d.follow_up_ended_at IS NULL);
+          AND d.follow_up_ended_at IS NULL
+        UNION
+        SELECT d.id FROM deals AS d
+        WHERE d.tenant_id = p_message.tenant_id
+          AND (d.contact_id = p_message.contact_id
+               OR d.client_id = p_message.client_id AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL))
+          AND NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL);
     PERFORM hold_deals(p_message.tenant_id, v_deals, CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_deals) AS x (id);
 END

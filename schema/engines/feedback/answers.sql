@@ -92,7 +92,16 @@ BEGIN
 END
 $$;
 
+-- Somebody who was asked wrote by himself: perhaps that is the answer, and a person reads it.
+CREATE OR REPLACE FUNCTION feedback_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT r.id FROM scheduled_actions AS a
+    JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id AND r.status = 'sent'
+    WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
+      AND a.subject_type = 'feedback_request' AND a.kind = 'email'
+$$;
 REVOKE ALL ON FUNCTION recover_service(inbound_messages, uuid, jsonb),
-    feedback_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+    feedback_answered(inbound_messages, scheduled_actions, jsonb), feedback_heard(inbound_messages, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION recover_service(inbound_messages, uuid, jsonb),
-    feedback_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+    feedback_answered(inbound_messages, scheduled_actions, jsonb), feedback_heard(inbound_messages, jsonb) TO service_role;

@@ -15,11 +15,11 @@ BEGIN
            NEW.delivered_at, NEW.delivered_at + interval '7 days'
     FROM tenants AS t WHERE t.id = NEW.tenant_id
     ON CONFLICT (tenant_id, order_id) DO UPDATE
-        SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for, status = 'pending', skip_reason = NULL, client_id = excluded.client_id, contact_id = excluded.contact_id
+        SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for, status = 'pending',
+            skip_reason = NULL, client_id = excluded.client_id, contact_id = excluded.contact_id
         -- What was undone and is delivered again is asked about again.
-        WHERE (feedback_requests.status = 'pending'
-               OR feedback_requests.status = 'skipped' AND feedback_requests.skip_reason = 'order is no longer delivered')
-          AND feedback_requests.delivery_date <> excluded.delivery_date;
+        WHERE feedback_requests.status = 'pending' AND feedback_requests.delivery_date <> excluded.delivery_date
+           OR feedback_requests.status = 'skipped' AND feedback_requests.skip_reason = 'order is no longer delivered';
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
     PERFORM note_fault('queue_feedback_request', 'orders', NEW.id::text, SQLSTATE, SQLERRM);
@@ -28,7 +28,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER order_delivered
-    AFTER INSERT OR UPDATE OF delivered_at ON orders
+    AFTER INSERT OR UPDATE OF delivered_at, status ON orders
     FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION queue_feedback_request();
 
 -- Requests whose day has come, longest waiting first.
@@ -147,7 +147,7 @@ BEGIN
              OR word_meaning(p_tenant_id, 'order_status', p_order.status::text) IN ('cancelled', 'returned')
             THEN 'order is no longer delivered'
         WHEN p_order.delivered_at < fleet_now() - interval '60 days' THEN 'delivered more than 60 days ago'
-        WHEN has_open_case(p_tenant_id, p_client_id) THEN 'open case of the client'
+        WHEN has_open_case(p_tenant_id, p_client_id, p_order.contact_id) THEN 'open case of the client'
     END;
 END
 $$;
@@ -215,7 +215,8 @@ BEGIN
                jsonb_build_object('order_number', d.order_number, 'first_name', d.first_name,
                                   'delivered_on', to_char(d.delivered_at AT TIME ZONE v_zone, 'FMDD FMMonth')),
                'feedback_request', d.id, d.client_id, d.contact_id, v_now, v_status,
-               concat_ws(':', 'feedback', d.id, extract(epoch FROM d.delivery_date)), p_run
+               concat_ws(':', 'feedback', d.id, extract(epoch FROM d.delivery_date),
+                         times_in_vain(p_tenant_id, d.id, 1, 'feedback_request')), p_run
         FROM decided AS d WHERE d.reason IS NULL AND NOT d.waits
         RETURNING template
     )

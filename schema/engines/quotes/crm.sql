@@ -159,8 +159,18 @@ BEGIN
             our_amount = excluded.our_amount, recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by;
     END IF;
     IF v_sent OR v_viewed THEN
-        UPDATE deals AS d SET last_activity_at = greatest(d.last_activity_at, CASE WHEN TG_OP = 'INSERT' THEN NEW.sent_at ELSE v_now END)
-        WHERE d.id = NEW.deal_id AND d.tenant_id = NEW.tenant_id;
+        BEGIN
+            -- Looking at it lifts no debt: only a quote that is sent speaks for a deal that waits for us, or is over.
+            UPDATE deals AS d SET last_activity_at = greatest(
+                coalesce(d.last_activity_at, d.updated_at, d.created_at), CASE TG_OP WHEN 'INSERT' THEN NEW.sent_at ELSE v_now END)
+            WHERE d.id = NEW.deal_id AND d.tenant_id = NEW.tenant_id
+              AND (v_sent OR d.follow_up_hold IS NULL AND d.follow_up_ended_at IS NULL);
+        EXCEPTION WHEN OTHERS THEN
+            IF is_transient(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            PERFORM note_fault('log_quote', 'deals', NEW.deal_id::text, SQLSTATE, SQLERRM);
+        END;
     END IF;
     RETURN NULL;
 END
@@ -173,7 +183,8 @@ CREATE OR REPLACE TRIGGER quote_changed
 
 DROP FUNCTION IF EXISTS log_new_quote();
 
--- Marks a draft, or a quote after a counter-offer, as sent; the trigger plans the first follow-up three days later.
+-- Marks a draft, or a quote after a counter-offer, as sent; the trigger plans the first follow-up three days later. A quote
+-- whose follow-ups wait for a person, or are over without an outcome, is sent again by it and begins a new series.
 CREATE OR REPLACE FUNCTION send_quote(p_quote_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -183,13 +194,16 @@ BEGIN
     SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id AND may_act_for(tenant_id) FOR NO KEY UPDATE;
     IF v_quote.id IS NULL THEN
         RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
-    ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered') THEN
+    ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered')
+          AND NOT (v_quote.status IN ('sent', 'viewed') AND v_quote.outcome IS NULL
+                   AND (v_quote.follow_up_hold IS NOT NULL OR v_quote.follow_up_ended_at IS NOT NULL)) THEN
         RAISE EXCEPTION 'quote % is %, only a draft can be sent', v_quote.quote_number, v_quote.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     ELSIF v_quote.valid_until < tenant_today(v_quote.tenant_id) THEN
         RAISE EXCEPTION 'quote % was valid until %, set a later date before sending', v_quote.quote_number, v_quote.valid_until
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    UPDATE quotes SET status = 'draft' WHERE id = p_quote_id AND status IN ('sent', 'viewed');  -- so that a series begins
     UPDATE quotes SET status = 'sent', sent_at = fleet_now(), next_follow_up_at = NULL WHERE id = p_quote_id;
 END
 $$;

@@ -66,7 +66,7 @@ BEGIN
         LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, q.contact_id, q.client_id) AS p ON true
-        LEFT JOIN suppressions AS u ON u.tenant_id = p_tenant_id AND u.address = lower(btrim(p.email))
+        LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'quotes') AS u ON true
         WHERE q.id = ANY (p_quotes)
     ), weighed AS (
         SELECT a.*, m.free_at,
@@ -77,7 +77,7 @@ BEGIN
                CASE
                    WHEN a.step_kind <> 'quote_follow_up' THEN NULL
                    WHEN a.stage_unknown THEN format('nobody has said what the stage "%s" means', a.stage)
-                   WHEN has_open_case(p_tenant_id, a.client_id) THEN 'an open case of the client comes first'
+                   WHEN has_open_case(p_tenant_id, a.client_id, a.contact_id) THEN 'an open case of the client comes first'
                END AS yields_to
         FROM looked_at AS a
         LEFT JOIN LATERAL mailbox_room(p_tenant_id, a.mailbox) AS m
@@ -120,7 +120,8 @@ BEGIN
                                   'sent', e.sent, 'step', e.sent + 1, 'max_steps', e.max_follow_ups, 'reason', e.suppressed),
                'quote', e.id, e.series, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
                concat_ws(':', 'quote', e.id, 'series', e.series, e.step_kind,
-                         CASE WHEN e.step_kind = 'quote_follow_up' THEN e.sent + 1 END), p_run
+                         CASE WHEN e.step_kind = 'quote_follow_up' THEN e.sent + 1 END,
+                         times_in_vain(p_tenant_id, e.id, e.series, e.step_kind)), p_run
         FROM decided AS e
         WHERE e.step_kind NOT IN ('quote_expired', 'quote_settled') AND e.waits_for IS NULL
         ORDER BY e.total_amount DESC, e.sent_at
@@ -176,8 +177,8 @@ BEGIN
                    WHEN q.follow_up_series <> a.series THEN 'the quote was sent again'
                    WHEN a.kind <> 'email' THEN NULL
                    WHEN q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
-                   WHEN q.follow_up_ended_at IS NOT NULL THEN 'the follow-ups have ended: ' || q.follow_up_ended_for
-                   WHEN has_open_case(q.tenant_id, q.client_id) THEN 'a case of the client is open'
+                   WHEN q.follow_up_ended_at IS NOT NULL THEN concat_ws(': ', 'the follow-ups have ended', q.follow_up_ended_for)
+                   WHEN has_open_case(q.tenant_id, q.client_id, a.contact_id) THEN 'a case of the client is open'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
@@ -236,7 +237,7 @@ BEGIN
            'quote', s.subject_id, s.series, s.client_id, s.contact_id, s.assigned_to, v_now,
            coalesce(action_status(s.tenant_id, 'quotes'), 'scheduled'),
            concat_ws(':', 'quote', s.subject_id, 'series', s.series, 'quote_unreachable'), s.run_id
-    FROM settled AS s WHERE s.status IN ('skipped', 'failed')
+    FROM settled AS s WHERE s.status IN ('skipped', 'failed', 'dead') OR s.status = 'cancelled' AND s.code = 'expired'
     ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;  -- a message tried again in vain: the owner knows
 END
 $$;
@@ -250,11 +251,17 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 BEGIN
     PERFORM note_answer_to_quotes(p_message, ARRAY[p_action.subject_id], p_judgement, 'answered');
+    -- What was answered about the quote was answered about its deal.
+    PERFORM hold_deals(p_message.tenant_id, ARRAY(
+        SELECT q.deal_id FROM quotes AS q
+        WHERE q.id = p_action.subject_id AND q.tenant_id = p_message.tenant_id AND q.deal_id IS NOT NULL
+    ), p_judgement ->> 'answer');
     PERFORM cancel_open_actions(p_action, 'the customer answered');
 END
 $$;
 
--- Somebody wrote by himself: every quote that his mailbox is being followed up about waits until a person has seen to it.
+-- Somebody wrote by himself: every quote that his mailbox is being followed up about, and every open one of his client's,
+-- waits until a person has seen to it.
 CREATE OR REPLACE FUNCTION quotes_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -266,6 +273,10 @@ BEGIN
         JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'quote' AND a.kind = 'email' AND a.series = q.follow_up_series
+          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL
+        UNION
+        SELECT q.id FROM quotes AS q
+        WHERE q.tenant_id = p_message.tenant_id AND (q.contact_id = p_message.contact_id OR q.client_id = p_message.client_id)
           AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL);
     PERFORM note_answer_to_quotes(p_message, v_quotes, p_judgement, NULL);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_quotes) AS x (id);
