@@ -159,6 +159,7 @@ class Settings(BaseSettings):
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
+    cron_secret: Annotated[Key, Field(min_length=16)] | None = None
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
     fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
     fleet_log: Literal["text", "json"] = "text"

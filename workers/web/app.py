@@ -1,11 +1,15 @@
-"""The pages as an ASGI application: `app`, served by `fleet web` or by any other ASGI server."""
+"""The pages and the API as an ASGI application: `app`, served by `fleet web` or by any other ASGI server."""
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from workers.web.api import cron
+from workers.web.api.problems import HANDLERS
 from workers.web.headers import SafeHeaders
 from workers.web.unsubscribe import ask, unsubscribe
 
@@ -20,12 +24,23 @@ def _robots(_: Request) -> Response:
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
-app = Starlette(
+# The pages are plain routes: OpenAPI describes what programs call.
+service: Final = FastAPI(
+    title="P1 automation fleet",
+    version=version("p1-fleet"),
+    openapi_url="/api/openapi.json",
+    docs_url=None,  # those pages load their scripts from elsewhere
+    redoc_url=None,
+    redirect_slashes=False,
+    exception_handlers=HANDLERS,
     routes=[
         Route("/unsubscribe/{token}", ask, methods=["GET"]),
         Route("/unsubscribe/{token}", unsubscribe, methods=["POST"]),
         Route("/health", _health),
         Route("/robots.txt", _robots),
     ],
-    middleware=[Middleware(SafeHeaders)],
 )
+service.include_router(cron.router)
+
+# Outside everything else, so that even an unexpected error's answer bears the headers.
+app: Final = SafeHeaders(service)
