@@ -1,5 +1,7 @@
 """The pages and the API as an ASGI application: `app`, served by `fleet web` or by any other ASGI server."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
@@ -8,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from workers.web.api import cron
+from workers.web.api import cron, engines
 from workers.web.api.problems import HANDLERS
+from workers.web.api.users import users
 from workers.web.headers import SafeHeaders
 from workers.web.unsubscribe import ask, unsubscribe
 
@@ -24,6 +27,12 @@ def _robots(_: Request) -> Response:
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+    users.close()
+
+
 # The pages are plain routes: OpenAPI describes what programs call.
 service: Final = FastAPI(
     title="P1 automation fleet",
@@ -33,6 +42,7 @@ service: Final = FastAPI(
     redoc_url=None,
     redirect_slashes=False,
     exception_handlers=HANDLERS,
+    lifespan=_lifespan,
     routes=[
         Route("/unsubscribe/{token}", ask, methods=["GET"]),
         Route("/unsubscribe/{token}", unsubscribe, methods=["POST"]),
@@ -40,6 +50,7 @@ service: Final = FastAPI(
         Route("/robots.txt", _robots),
     ],
 )
+service.include_router(engines.router)
 service.include_router(cron.router)
 
 # Outside everything else, so that even an unexpected error's answer bears the headers.

@@ -1,4 +1,4 @@
-"""The process that serves the pages and the API, on this machine only unless set: something with TLS stands before it."""
+"""The process that serves pages and API, on this machine only unless set: something with TLS stands before it."""
 
 import socket
 from contextlib import closing
