@@ -12,8 +12,10 @@ from starlette.routing import Route
 
 from workers.web.api import cron, engines
 from workers.web.api.problems import HANDLERS
+from workers.web.api.reference import docs
 from workers.web.api.users import users
 from workers.web.headers import SafeHeaders
+from workers.web.limits import SmallBodies
 from workers.web.unsubscribe import ask, unsubscribe
 
 
@@ -46,6 +48,7 @@ service: Final = FastAPI(
     routes=[
         Route("/unsubscribe/{token}", ask, methods=["GET"]),
         Route("/unsubscribe/{token}", unsubscribe, methods=["POST"]),
+        Route("/api/docs", docs),
         Route("/health", _health),
         Route("/robots.txt", _robots),
     ],
@@ -54,4 +57,4 @@ service.include_router(engines.router)
 service.include_router(cron.router)
 
 # Outside everything else, so that even an unexpected error's answer bears the headers.
-app: Final = SafeHeaders(service)
+app: Final = SafeHeaders(SmallBodies(service))

@@ -25,7 +25,16 @@ from workers.web.api.users import Acting, users
 # What may be asked for at all: a request that waits longer is forgotten by everybody.
 _FARTHEST: Final = timedelta(days=366)
 
-Limit = Annotated[int, Query(ge=1, le=100, description="how many at most")]
+
+class Page(BaseModel):
+    """How much of a list is wanted."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelled parameter is told, not passed over
+
+    limit: int = Field(default=20, ge=1, le=100, description="how many at most")
+
+
+Wanted = Annotated[Page, Query()]
 
 router = APIRouter(prefix="/api/engines", tags=["engines"], responses=described(401, 403, 422, 503))
 
@@ -57,38 +66,38 @@ class QuoteFollowUp(BaseModel):
 
 
 @router.get("/deals/stalled", operation_id="stalled_deals")
-def stalled_deals(claims: KnownClaims, limit: Limit = 20) -> Rows[StalledDeal]:
+def stalled_deals(claims: KnownClaims, page: Wanted) -> Rows[StalledDeal]:
     """List stalled deals that are due for a follow-up or the hand-over, the longest silent first."""
     with users.acting(claims) as (connection, tenant):
-        found = connection.execute("SELECT * FROM get_stalled_deals(%s, %s)", [tenant, limit]).fetchall()
+        found = connection.execute("SELECT * FROM get_stalled_deals(%s, %s)", [tenant, page.limit]).fetchall()
     return Rows[StalledDeal].model_validate({"items": found})
 
 
 @router.get("/enrichment/pending", operation_id="pending_enrichment")
-def pending_enrichment(claims: KnownClaims, limit: Limit = 20) -> Rows[PendingEnrichment]:
+def pending_enrichment(claims: KnownClaims, page: Wanted) -> Rows[PendingEnrichment]:
     """List found contact data that waits for its merge, the oldest first."""
     with users.acting(claims) as (connection, tenant):
-        found = connection.execute("SELECT * FROM get_pending_enrichment(%s, %s)", [tenant, limit]).fetchall()
+        found = connection.execute("SELECT * FROM get_pending_enrichment(%s, %s)", [tenant, page.limit]).fetchall()
     return Rows[PendingEnrichment].model_validate({"items": found})
 
 
 @router.get("/signals/unactioned", operation_id="unactioned_signals")
-def unactioned_signals(claims: KnownClaims, limit: Limit = 20) -> Rows[UnactionedSignal]:
+def unactioned_signals(claims: KnownClaims, page: Wanted) -> Rows[UnactionedSignal]:
     """List signals that nobody acted on, the strongest first."""
     with users.acting(claims) as (connection, tenant):
-        found = connection.execute("SELECT * FROM get_unactioned_signals(%s, %s)", [tenant, limit]).fetchall()
+        found = connection.execute("SELECT * FROM get_unactioned_signals(%s, %s)", [tenant, page.limit]).fetchall()
     return Rows[UnactionedSignal].model_validate({"items": found})
 
 
 @router.get("/compliance/due", operation_id="compliance_due")
-def compliance_due(claims: KnownClaims, limit: Limit = 20) -> Rows[DueCheck]:
+def compliance_due(claims: KnownClaims, page: Wanted) -> Rows[DueCheck]:
     """List checks that wait for a reminder, becoming overdue or their escalation, the longest waiting first."""
     with users.acting(claims) as (connection, tenant):
-        found = connection.execute("SELECT * FROM get_compliance_due(%s, %s)", [tenant, limit]).fetchall()
+        found = connection.execute("SELECT * FROM get_compliance_due(%s, %s)", [tenant, page.limit]).fetchall()
     return Rows[DueCheck].model_validate({"items": found})
 
 
-@router.post("/feedback/schedule", operation_id="schedule_feedback", responses=described(404, 409))
+@router.post("/feedback/schedule", operation_id="schedule_feedback", responses=described(400, 404, 409, 413))
 def schedule_feedback(claims: KnownClaims, wish: FeedbackSchedule) -> ScheduledRequest:
     """Move the request of a delivered order to another instant. The next run of feedback after it asks the customer.
 
@@ -110,8 +119,8 @@ def schedule_feedback(claims: KnownClaims, wish: FeedbackSchedule) -> ScheduledR
     return ScheduledRequest.model_validate(moved)
 
 
-@router.post("/quotes/followup", operation_id="quotes_followup", responses=described(404, 409))
-def quotes_followup(claims: KnownClaims, wish: QuoteFollowUp | None = None, limit: Limit = 20) -> Rows[DueQuote]:
+@router.post("/quotes/followup", operation_id="quotes_followup", responses=described(400, 404, 409, 413))
+def quotes_followup(claims: KnownClaims, page: Wanted, wish: QuoteFollowUp | None = None) -> Rows[DueQuote]:
     """List quotes whose next follow-up is due, the highest amount first; with a quote's id, let that one be due first.
 
     The next run of quotes then follows up. This sends nothing itself and moves no follow-up to a later time. 404: the
@@ -121,7 +130,7 @@ def quotes_followup(claims: KnownClaims, wish: QuoteFollowUp | None = None, limi
         if wish is not None:
             _follow_up_now(acting, wish.quote_id)
         found = acting.connection.execute(
-            "SELECT * FROM get_quotes_needing_followup(%s, %s)", [acting.tenant, limit]
+            "SELECT * FROM get_quotes_needing_followup(%s, %s)", [acting.tenant, page.limit]
         ).fetchall()
     return Rows[DueQuote].model_validate({"items": found})
 
