@@ -1,16 +1,22 @@
 """If these fail, a host without beat works a slot twice or never, or strangers start engines."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
 
-from tests.crm import Crm, days
+from tests.crm import Crm, days, wait_until
 from tests.imap import ImapServer
 from tests.letters import letter
+from tests.mail import free_port
 from tests.web import served
 from workers import clock
 from workers.db.session import Connection, transaction
@@ -144,6 +150,48 @@ def test_a_tenant_that_fails_is_named(client: httpx.Client, crm: Crm, silent: UU
     [failure] = failed["failures"]
     assert failure["tenant_id"] == str(silent)
     assert "disk on fire" in failure["error"]
+
+
+def test_a_process_that_is_told_to_stop_leaves_off_within_seconds_and_another_one_goes_on(
+    client: httpx.Client, database_url: str, crm: Crm, silent: UUID, tmp_path: Path
+) -> None:
+    [contact] = crm.rows("SELECT id, client_id FROM contacts")
+    quiet = datetime.now(UTC) - days(30)
+    for _ in range(300):
+        crm.deal(
+            silent, client_id=contact["client_id"], contact_id=contact["id"], last_activity_at=quiet, created_at=quiet
+        )
+    crm.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
+        " CREATE TRIGGER slow BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION slow()"
+    )
+    port = free_port()
+    environment = os.environ | {
+        "DATABASE_URL": database_url, "FLEET_HOME": str(tmp_path / "home"), "FLEET_WEB_PORT": str(port),
+        "CRON_SECRET": SECRET, "FLEET_BATCH_SIZE": "20",
+    }  # fmt: skip
+    said: list[httpx.Response] = []
+    url = f"http://127.0.0.1:{port}/api/cron/deal-stall-detection"
+    caller = threading.Thread(target=lambda: said.append(httpx.get(url, headers=BEARER, timeout=60)))
+    with subprocess.Popen([sys.executable, "-m", "workers", "web"], env=environment, stdout=subprocess.PIPE) as web:
+        assert web.stdout is not None
+        assert web.stdout.readline()
+        caller.start()
+        wait_until(crm.actions, "the first batch")
+        told = time.monotonic()
+        web.terminate()
+        web.wait(30)
+        assert time.monotonic() - told < 10
+    caller.join()
+
+    assert said[0].json()["state"] == "partly"
+    first = len(crm.actions())
+    assert 0 < first < 301
+
+    crm.execute("DROP TRIGGER slow ON scheduled_actions")
+    assert client.get("/api/cron/deal-stall-detection", headers=BEARER).json()["state"] == "worked"
+    assert len(crm.actions()) == 301
 
 
 def test_one_pass_of_delivery_carries_out_what_is_due(client: httpx.Client, crm: Crm, silent: UUID) -> None:

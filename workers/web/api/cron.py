@@ -68,9 +68,8 @@ def _known_scheduler(credentials: Annotated[HTTPAuthorizationCredentials | None,
         raise HTTPException(503, "CRON_SECRET is not set, so nobody can start anything here.")
     given = credentials.credentials if credentials else ""
     if not hmac.compare_digest(given.encode(), secret.get_secret_value().encode()):
-        raise HTTPException(
-            401, "This needs the header Authorization: Bearer CRON_SECRET.", {"WWW-Authenticate": "Bearer"}
-        )
+        wanted = "This needs the header Authorization: Bearer CRON_SECRET."
+        raise HTTPException(401, wanted, {"WWW-Authenticate": "Bearer"})
 
 
 router = APIRouter(
@@ -94,14 +93,12 @@ def _work_slot(engine: str) -> SlotAnswer:
         )
         if report is None:
             return _taken(connection, engine, slot)
-    state: Literal["worked", "partly", "failed"] = "worked" if report.status == "succeeded" else report.status
+    whole, left = "This call worked the slot.", "Something is left; the next call goes on with it."
     return SlotAnswer(
         engine=engine,
         slot=slot,
-        state=state,
-        detail="This call worked the slot."
-        if state == "worked"
-        else "Something is left; the next call goes on with it.",
+        state="worked" if report.status == "succeeded" else report.status,
+        detail=whole if report.status == "succeeded" else left,
         due=report.tally.due,
         acted=report.tally.acted,
         skipped=report.tally.skipped,
