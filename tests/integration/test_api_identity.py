@@ -237,13 +237,17 @@ def test_keys_come_from_an_address_and_one_that_is_unknown_is_not_asked_for_agai
 def test_while_keys_are_out_of_reach_nobody_is_let_in_and_nobody_called_a_forger(
     client: httpx.Client, user: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    broken = tmp_path / "jwks.json"
+    gone, broken = tmp_path / "gone.json", tmp_path / "jwks.json"
+    gone.touch()
     broken.write_text("<html>")
-    for place in (f"http://127.0.0.1:{free_port()}/jwks.json", str(broken)):
-        monkeypatch.setenv("FLEET_JWT_JWKS", place)
-        settings.cache_clear()
-        assert client.get(READ, headers=bearer(user, key=EC_KEY, algorithm="ES256")).status_code == 503
-        assert client.get(READ, headers=bearer(user)).status_code == 200, "the secret still serves"
+    with published("<html>") as (page, _), published("{}") as (empty, _):
+        for place in (f"http://127.0.0.1:{free_port()}/jwks.json", page, empty, str(broken), str(gone)):
+            monkeypatch.setenv("FLEET_JWT_JWKS", place)
+            settings.cache_clear()
+            assert client.get(READ, headers=bearer(user)).status_code == 200, "the secret still serves"
+            gone.unlink()
+            assert client.get(READ, headers=bearer(user, key=EC_KEY, algorithm="ES256")).status_code == 503, place
+            gone.touch()
 
 
 def test_without_a_way_to_know_users_the_api_says_so(

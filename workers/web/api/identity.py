@@ -28,7 +28,6 @@ _REFUSALS: Final[dict[type[Exception], str]] = {
     jwt.InvalidSignatureError: _UNTRUSTED,
     jwt.InvalidAlgorithmError: _UNTRUSTED,
     jwt.InvalidKeyError: _UNTRUSTED,
-    jwt.PyJWKClientError: _UNTRUSTED,
     jwt.PyJWTError: "The token cannot be read.",
     ValueError: "The token's subject is no user: it must be a UUID.",
 }
@@ -46,6 +45,7 @@ def known_claims(credentials: Annotated[HTTPAuthorizationCredentials | None, Sec
     Raises:
         HTTPException: 401, there is none, or it is expired, forged or meant for somebody else; 403, it is no user's;
             503, nobody can be known here.
+        ConfigurationError: the keys are out of reach.
     """
     if credentials is None:
         wanted = "This needs the header Authorization: Bearer and a user's token."
@@ -64,8 +64,6 @@ def known_claims(credentials: Annotated[HTTPAuthorizationCredentials | None, Sec
             options={"require": ["exp", "aud", "sub"]},
         )
         UUID(claims["sub"])
-    except jwt.PyJWKClientConnectionError as error:
-        raise ConfigurationError(f"FLEET_JWT_JWKS: no keys come from there: {error}") from None
     except (jwt.PyJWTError, ValueError) as error:
         raise HTTPException(401, _why(error), {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
     # Supabase also signs tokens for nobody in particular (anon) and for the CRM's own server (service_role).
@@ -86,7 +84,7 @@ def _key_for(token: str) -> str | jwt.PyJWK:
 
     Raises:
         jwt.PyJWTError: there is none.
-        ConfigurationError: the file of FLEET_JWT_JWKS holds no keys.
+        ConfigurationError: no keys are to be had from FLEET_JWT_JWKS.
     """
     chosen = settings()
     header = jwt.get_unverified_header(token)
@@ -94,13 +92,26 @@ def _key_for(token: str) -> str | jwt.PyJWK:
         return chosen.fleet_jwt_secret.get_secret_value()
     if header.get("alg") not in _ASYMMETRIC or chosen.fleet_jwt_jwks is None:
         raise jwt.InvalidAlgorithmError
-    named = header.get("kid")
-    if "://" in chosen.fleet_jwt_jwks:
-        return _client(chosen.fleet_jwt_jwks).get_signing_key(str(named))
-    for key in _keys_in(chosen.fleet_jwt_jwks, Path(chosen.fleet_jwt_jwks).stat().st_mtime_ns):
-        if key.key_id == named:
-            return key
-    raise jwt.InvalidKeyError
+    key = _published_key(chosen.fleet_jwt_jwks, header.get("kid"))
+    if key is None:
+        raise jwt.InvalidKeyError
+    return key
+
+
+def _published_key(place: str, name: str | None) -> jwt.PyJWK | None:
+    """Return the key of that name from an address or a file.
+
+    Raises:
+        ConfigurationError: no keys are to be had there.
+    """
+    try:
+        if "://" in place:
+            return _client(place).get_signing_key(str(name))
+        return next((key for key in _keys_in(place, Path(place).stat().st_mtime_ns) if key.key_id == name), None)
+    except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"FLEET_JWT_JWKS: there are no keys there: {error}") from None
+    except jwt.PyJWKClientError:
+        return None
 
 
 @cache
@@ -111,7 +122,4 @@ def _client(address: str) -> jwt.PyJWKClient:
 
 @lru_cache(maxsize=1)
 def _keys_in(file: str, _changed_at: int) -> list[jwt.PyJWK]:
-    try:
-        return jwt.PyJWKSet.from_dict(json.loads(Path(file).read_text())).keys
-    except (OSError, ValueError, AttributeError, jwt.PyJWTError) as error:
-        raise ConfigurationError(f"FLEET_JWT_JWKS: {file} holds no keys: {error}") from None
+    return jwt.PyJWKSet.from_dict(json.loads(Path(file).read_text())).keys
