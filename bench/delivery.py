@@ -12,7 +12,8 @@ from uuid import UUID
 from bench.servers import filled_database
 from workers.delivery.channels import SmtpChannel
 from workers.delivery.deliver import deliver
-from workers.delivery.render import Text, compose
+from workers.delivery.message import compose
+from workers.delivery.texts import Text
 from workers.settings import Settings
 
 _MESSAGES = 5_000
@@ -36,8 +37,9 @@ def measure(server: str) -> dict[str, Any]:
 def _bare_loop(port: int) -> float:
     """Send one composed message again and again."""
     message = compose(
-        Text("A quick word about Ten licences", "Hello Ann,\n\n" + "is there anything we can help with? " * 10 + "\n"),
-        action=1, tenant=UUID(int=1), address="ann@acme.example", from_name="Acme", from_address="care@fleet.example",
+        Text("A question about our offer", "Hello Ann,\n\n" + "is there anything we can help with? " * 10 + "\n"),
+        action=1, tenant=UUID(int=1), tenant_name="Acme", address="ann@acme.example", from_name="Acme",
+        from_address="care@fleet.example",
     )  # fmt: skip
     with smtplib.SMTP("127.0.0.1", port) as connection:
         started = time.perf_counter()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from jinja2 import TemplateError
 
 from tests.crm import NOW, Crm
-from workers.delivery.render import render
+from workers.delivery.texts import render
 from workers.engines.base import Engine
 from workers.runtime.timetable import timetable
 from workers.settings import settings

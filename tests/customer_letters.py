@@ -12,8 +12,8 @@ from uuid import UUID
 from tests.letters import part_of
 from workers.delivery.facts import Facts, Thread
 from workers.delivery.message import compose
-from workers.delivery.render import Text, render
 from workers.delivery.samples import SAMPLES
+from workers.delivery.texts import Text, render
 from workers.delivery.wording import LANGUAGES, Wording
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "what-a-customer-sees.md"

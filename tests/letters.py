@@ -22,6 +22,7 @@ def letter(
     answers: Sequence[str] = (),
     message_id: str | None = None,
     headers: Sequence[tuple[str, str]] = (),
+    html: bool = False,
 ) -> bytes:
     """Return a mail; `answers` are Message-IDs, the last of them the one that it replies to."""
     message = EmailMessage()
@@ -35,7 +36,7 @@ def letter(
         message["References"] = " ".join(answers)
     for name, value in headers:
         message[name] = value
-    message.set_content(text)
+    message.set_content(text, subtype="html" if html else "plain")
     return bytes(message)
 
 

@@ -32,7 +32,8 @@ def suppressed(crm: Crm) -> dict[str, str]:
 
 
 def write(crm: Crm, tenant: UUID, number: int = 1, **values: Any) -> list[int]:
-    """Write e-mails about one stalled deal and return their ids."""
+    """Write e-mails about one stalled deal, to one mailbox that may get them all, and return their ids."""
+    crm.open_always(tenant, mails=100)
     client = crm.client(tenant)
     contact = values.pop("contact_id", None) or crm.contact(tenant, client)
     deal = values.pop("subject_id", None) or crm.deal(tenant, client_id=client, contact_id=contact, stalled_at=NOW)

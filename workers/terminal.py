@@ -46,6 +46,11 @@ def foreign(value: object) -> Text:
     return Text(text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…")
 
 
+def lines(*values: object) -> Text:
+    """Return values for one cell, one below the other; None takes no line."""
+    return Text("\n").join(foreign(value) for value in values if value is not None)
+
+
 def say(text: str, *, style: str = "", console: Console = out) -> None:
     """Print one line, however long, with whatever it quotes made visible."""
     console.print(Text(visible(text)), style=style, soft_wrap=True)
@@ -115,7 +120,7 @@ def _in_words(counts: Mapping[str, int]) -> dict[str, int]:
 
 def _counted(counts: Mapping[str, int]) -> Text:
     """Return counts for one cell, one below the other."""
-    return Text("\n").join(foreign(f"{n} {name}") for name, n in sorted(counts.items())) if counts else Text("0")
+    return lines(*(f"{n} {name}" for name, n in sorted(counts.items()))) if counts else Text("0")
 
 
 def _harmless(character: str) -> bool:

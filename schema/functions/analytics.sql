@@ -59,6 +59,36 @@ JOIN quotes AS q ON q.id = o.quote_id AND q.tenant_id = o.tenant_id
 WHERE q.sent_at IS NOT NULL AND o.recorded_at > (SELECT fleet_now()) - interval '90 days'
 GROUP BY o.tenant_id, o.outcome;
 
+-- What came of each step of outreach: of the e-mails sent, how many were answered, and how; and after how many the matter was
+-- won. A deal is won by its stage, a quote by its outcome.
+CREATE OR REPLACE VIEW outreach_effect WITH (security_invoker = true) AS
+SELECT a.tenant_id, a.engine, a.template, coalesce((a.variables ->> 'step')::integer, 1) AS step,
+       count(*) AS sent_count,
+       count(*) FILTER (WHERE r.answers > 0) AS answered_count,
+       count(*) FILTER (WHERE r.positive) AS positive_count,
+       count(*) FILTER (WHERE r.opted_out) AS opted_out_count,
+       count(*) FILTER (WHERE EXISTS (
+           SELECT FROM delivery_failures AS f
+           WHERE f.action_id = a.id AND f.tenant_id = a.tenant_id AND f.whose = 'address')) AS bounced_count,
+       count(*) FILTER (WHERE CASE a.subject_type
+           WHEN 'deal' THEN EXISTS (
+               SELECT FROM deal_stage_history AS h
+               WHERE h.deal_id = a.subject_id AND h.tenant_id = a.tenant_id AND h.changed_at > a.sent_at
+                 AND word_meaning(a.tenant_id, 'deal_stage', h.to_stage) = 'won')
+           WHEN 'quote' THEN EXISTS (
+               SELECT FROM quote_outcomes AS o
+               WHERE o.quote_id = a.subject_id AND o.tenant_id = a.tenant_id AND o.recorded_at > a.sent_at AND o.outcome = 'won')
+           END) AS won_after_count
+FROM scheduled_actions AS a
+CROSS JOIN LATERAL (
+    SELECT count(*) AS answers,
+           coalesce(bool_or(m.answer = 'acceptance' OR m.sentiment = 'positive' AND m.answer <> 'refusal'), false) AS positive,
+           coalesce(bool_or(m.answer = 'opt_out'), false) AS opted_out
+    FROM inbound_messages AS m WHERE m.action_id = a.id AND m.tenant_id = a.tenant_id AND m.kind = 'reply'
+) AS r
+WHERE a.kind = 'email' AND a.status = 'sent' AND a.sent_at > (SELECT fleet_now()) - interval '90 days'
+GROUP BY a.tenant_id, a.engine, a.template, coalesce((a.variables ->> 'step')::integer, 1);
+
 CREATE OR REPLACE VIEW signal_action_rates WITH (security_invoker = true) AS
 SELECT s.tenant_id, s.signal_type, count(*) AS total_signals,
        count(*) FILTER (WHERE s.actioned) AS actioned_count,

@@ -1,7 +1,8 @@
--- What an answer asks for, whatever it is about: who wants no more mail gets none, and what cannot be read reaches a
--- person. What it means for the deal, quote, request or check, its engine decides (NAME_answered).
+-- What an answer asks for, whatever it is about: who wants no more mail gets none, whoever writes is answered by a person,
+-- and nothing more is sent to him until then. What it means for the deal, quote, request or check, its engine decides
+-- (NAME_answered, NAME_heard).
 
--- p_action: what the message answers; NULL for a fresh mail, of which only the wish for no more mail is heeded.
+-- p_action: what the message answers; NULL for a fresh mail, and for one that nobody can place.
 -- p_judgement: {"answer", "language", "language_name", "sentiment", "text"}, see workers/inbound/ingest.py
 CREATE OR REPLACE FUNCTION heed_answer(
     p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
@@ -19,16 +20,46 @@ BEGIN
             PERFORM file_answer_task('opt_out', p_message, p_action, p_judgement
                 || jsonb_build_object('addresses', v_addresses, 'cancelled', v_cancelled));
         END IF;
-    ELSIF p_action.id IS NOT NULL AND (p_judgement ->> 'answer' = 'unreadable' OR p_judgement ->> 'sentiment' IS NULL) THEN
-        -- That somebody is unhappy can be told in more languages than are read: then the engine has told a person.
-        IF p_judgement ->> 'sentiment' IS NULL OR NOT EXISTS (
-            SELECT FROM scheduled_actions AS a
-            WHERE a.tenant_id = p_action.tenant_id AND a.subject_type = p_action.subject_type
-              AND a.subject_id = p_action.subject_id AND a.kind = 'task' AND a.status IN ('suggested', 'scheduled')
-        ) THEN
-            PERFORM file_answer_task('answer_unread', p_message, p_action, p_judgement);
+        PERFORM hold_series(p_message, p_judgement);
+    ELSIF p_action.id IS NULL THEN
+        IF hold_series(p_message, p_judgement) AND p_message.kind = 'message' THEN
+            PERFORM file_answer_task('answer_received', p_message, p_action, p_judgement);
         END IF;
+    -- That somebody is unhappy can be told in more languages than are read: then the engine has told a person.
+    ELSIF p_judgement ->> 'sentiment' IS NULL OR NOT EXISTS (
+        SELECT FROM scheduled_actions AS a
+        WHERE a.tenant_id = p_action.tenant_id AND a.subject_type = p_action.subject_type
+          AND a.subject_id = p_action.subject_id AND a.kind = 'task' AND a.status IN ('suggested', 'scheduled')
+    ) THEN
+        PERFORM file_answer_task(
+            CASE WHEN p_judgement ->> 'answer' = 'unreadable' OR p_judgement ->> 'sentiment' IS NULL THEN 'answer_unread'
+                 ELSE 'answer_received' END, p_message, p_action, p_judgement);
     END IF;
+END
+$$;
+
+-- Lets every series that writes to this mailbox wait for a person, or end where its owner has decided; whether there was
+-- one.
+CREATE OR REPLACE FUNCTION hold_series(p_message inbound_messages, p_judgement jsonb) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_engine text;
+    v_held boolean := false;
+    v_some boolean;
+BEGIN
+    FOR v_engine IN
+        SELECT e.name FROM engines AS e
+        WHERE to_regprocedure(e.name || '_heard(inbound_messages, jsonb)') IS NOT NULL ORDER BY e.name
+    LOOP
+        EXECUTE format('SELECT count(*) > 0 FROM %I($1, $2)', v_engine || '_heard') INTO v_some USING p_message, p_judgement;
+        v_held := v_held OR v_some;
+    END LOOP;
+    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = 'the customer wrote', code = 'answered'
+    WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
+      AND a.kind = 'email' AND a.status IN ('suggested', 'scheduled')
+      AND to_regprocedure(a.engine || '_heard(inbound_messages, jsonb)') IS NOT NULL;
+    RETURN v_held;
 END
 $$;
 
@@ -61,7 +92,7 @@ CREATE OR REPLACE FUNCTION cancel_mail_to(p_tenant_id uuid, p_addresses text[], 
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
     WITH cancelled AS (
-        UPDATE scheduled_actions AS a SET status = 'cancelled', reason = p_reason
+        UPDATE scheduled_actions AS a SET status = 'cancelled', reason = p_reason, code = 'opted_out'
         WHERE a.tenant_id = p_tenant_id AND a.kind = 'email' AND a.status IN ('suggested', 'scheduled')
           AND lower(btrim(coalesce(
                   (SELECT c.email FROM contacts AS c WHERE c.id = a.contact_id AND c.tenant_id = a.tenant_id), a.recipient)))
@@ -71,49 +102,58 @@ AS $$
     SELECT count(*) FROM cancelled
 $$;
 
--- Asks a person to see to an answer: the client's owner, else who is responsible at all. A fresh mail belongs to the
--- engine that wrote to its sender last. An engine that is off by now writes to nobody, but the customer waits.
+-- Asks a person to see to an answer: whose matter it is, else the client's owner, else who is responsible at all. A fresh
+-- mail belongs to the engine that wrote to its sender last. An engine that is off by now writes to nobody, but the customer
+-- waits. What one person writes about one matter in a day is one task, which says how many mails there were.
 CREATE OR REPLACE FUNCTION file_answer_task(
     p_template text, p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
 ) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
-                                   contact_id, assigned_to, run_at, status, priority, dedupe_key)
-    SELECT p_message.tenant_id, engine.name, 'task', p_template,
+    INSERT INTO scheduled_actions AS x (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
+                                        contact_id, assigned_to, run_at, status, priority, dedupe_key)
+    SELECT p_message.tenant_id, last.engine, 'task', p_template,
            p_judgement || jsonb_build_object(
                'writer', coalesce(p_message.from_name || ' <' || p_message.from_address || '>', p_message.from_address),
                'company', l.company_name, 'subject', p_message.subject,
-               'matter', replace(p_action.subject_type, '_', ' '), 'matter_id', p_action.subject_id,
-               'sent_on', to_char(p_action.sent_at, 'FMDD FMMonth YYYY')),
+               'matter', replace(about.subject_type, '_', ' '), 'matter_id', about.subject_id,
+               'title', coalesce(about.variables ->> 'quote_number', about.variables ->> 'deal',
+                                 about.variables ->> 'order_number', about.variables ->> 'compliance_type'),
+               'sent_on', to_char(p_action.sent_at AT TIME ZONE tenant_zone(p_message.tenant_id), 'FMDD FMMonth YYYY')),
            'inbound_message', p_message.id, l.id, coalesce(p_message.contact_id, p_action.contact_id),
-           coalesce(w.id, r.id), fleet_now(), coalesce(action_status(p_message.tenant_id, engine.name), 'scheduled'),
+           coalesce(o.id, w.id, responsible_profile(p_message.tenant_id, 'service')), fleet_now(),
+           coalesce(action_status(p_message.tenant_id, last.engine), 'scheduled'),
            'high',
-           -- However often a stranger answers one message of ours, a person hears of it once.
-           concat_ws(':', p_template, CASE WHEN p_judgement ->> 'why' = 'stranger' AND p_action.id IS NOT NULL
-                                           THEN concat_ws(':', p_action.id, lower(p_message.from_address))
-                                           ELSE p_message.id::text END)
-    FROM (SELECT coalesce(p_action.engine,
-                          (SELECT a.engine FROM scheduled_actions AS a
-                           WHERE a.tenant_id = p_message.tenant_id AND a.contact_id = p_message.contact_id
-                             AND a.kind = 'email' AND a.status = 'sent'
-                           ORDER BY a.sent_at DESC LIMIT 1),
-                          (SELECT min(e.name) FROM engines AS e)) AS name) AS engine
+           concat_ws(':', p_template, CASE
+               -- However often a stranger answers one message of ours, a person hears of it once.
+               WHEN p_judgement ->> 'why' = 'stranger' AND p_action.id IS NOT NULL
+                   THEN concat_ws(':', p_action.id, lower(p_message.from_address))
+               WHEN p_template = 'answer_received'
+                   THEN concat_ws(':', folded_mailbox(p_message.from_address), p_action.subject_id, tenant_today(p_message.tenant_id))
+               ELSE p_message.id::text END)
+    FROM (SELECT) AS one
+    LEFT JOIN LATERAL (
+        SELECT a.id, a.engine FROM scheduled_actions AS a
+        WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
+          AND a.status = 'sent'
+        ORDER BY a.sent_at DESC LIMIT 1
+    ) AS written ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(p_action.engine, written.engine, (SELECT min(e.name) FROM engines AS e)) AS engine
+    ) AS last
+    LEFT JOIN scheduled_actions AS about ON about.id = coalesce(p_action.id, written.id)
     LEFT JOIN clients AS l
         ON l.id = coalesce(p_message.client_id, p_action.client_id) AND l.tenant_id = p_message.tenant_id
+    LEFT JOIN profiles AS o ON o.id = about.assigned_to AND o.tenant_id = p_message.tenant_id
     LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = p_message.tenant_id
-    LEFT JOIN LATERAL (
-        SELECT p.id FROM profiles AS p
-        WHERE p.tenant_id = p_message.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
-        LIMIT 1
-    ) AS r ON true
-    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+    ON CONFLICT (tenant_id, dedupe_key) DO UPDATE
+        SET variables = x.variables || jsonb_build_object('more', coalesce((x.variables ->> 'more')::integer, 0) + 1)
+        WHERE x.status IN ('suggested', 'scheduled') AND x.template = 'answer_received'
 $$;
 
-REVOKE ALL ON FUNCTION heed_answer(inbound_messages, scheduled_actions, jsonb),
+REVOKE ALL ON FUNCTION heed_answer(inbound_messages, scheduled_actions, jsonb), hold_series(inbound_messages, jsonb),
     suppress_writer(inbound_messages, scheduled_actions), cancel_mail_to(uuid, text[], text),
     file_answer_task(text, inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION heed_answer(inbound_messages, scheduled_actions, jsonb),
+GRANT EXECUTE ON FUNCTION heed_answer(inbound_messages, scheduled_actions, jsonb), hold_series(inbound_messages, jsonb),
     suppress_writer(inbound_messages, scheduled_actions), cancel_mail_to(uuid, text[], text),
     file_answer_task(text, inbound_messages, scheduled_actions, jsonb) TO service_role;

@@ -126,8 +126,8 @@ AS $$
         OR coalesce(p_row ->> 'is_active', 'true') IN ('false', '0')
 $$;
 
--- Whom to write to: the named contact if it has an address, else a primary contact of the client that has one. No row
--- where nobody can be written to. It pins no search_path, because then each batch that calls it for every row would
+-- Whom to write to: the named contact if it has an address and did not move to another client, else a primary contact of
+-- the client that has one. No row where nobody can be written to. It pins no search_path, because then each batch that calls it for every row would
 -- call a function instead of probing two indexes: PostgreSQL inlines it into its callers, which pin theirs.
 CREATE OR REPLACE FUNCTION reachable_contact(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid)
 RETURNS TABLE (id uuid, first_name text, email text)
@@ -136,6 +136,7 @@ AS $$
     SELECT * FROM (
         SELECT c.id, c.first_name::text, c.email::text FROM public.contacts AS c
         WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND btrim(c.email) <> '' AND NOT public.is_gone(to_jsonb(c))
+          AND (p_client_id IS NULL OR c.client_id IS NULL OR c.client_id = p_client_id)
         UNION ALL
         SELECT c.id, c.first_name::text, c.email::text FROM public.contacts AS c
         WHERE c.client_id = p_client_id AND c.tenant_id = p_tenant_id
@@ -144,9 +145,20 @@ AS $$
     LIMIT 1
 $$;
 
+-- Who answers for what has no owner: whoever has the first of these roles, else the eldest profile. NULL: nobody is there.
+CREATE OR REPLACE FUNCTION responsible_profile(p_tenant_id uuid, p_role text) RETURNS uuid
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT p.id FROM profiles AS p
+    WHERE p.tenant_id = p_tenant_id
+    ORDER BY array_position(ARRAY[p_role, 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
+    LIMIT 1
+$$;
+
 REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), engine_mode(uuid, text), action_status(uuid, text),
-    go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), is_gone(jsonb), reachable_contact(uuid, uuid, uuid), note_fault(text, text, text, text, text), recent_faults() FROM PUBLIC, anon, authenticated;
+    go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), is_gone(jsonb), reachable_contact(uuid, uuid, uuid),
+    responsible_profile(uuid, text), note_fault(text, text, text, text, text), recent_faults() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
 GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION engine_mode(uuid, text), action_status(uuid, text), go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid),
-    recent_faults() TO service_role;
+    responsible_profile(uuid, text), recent_faults() TO service_role;

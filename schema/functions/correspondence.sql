@@ -155,8 +155,9 @@ AS $$
     LIMIT 1
 $$;
 
--- Whether a mail is one that the tenant has, come in a second time: the same sender, date and body. A list or a mail
--- server may have added lines to one of the two.
+-- Whether a mail is one that the tenant has, come in a second time: the same sender, date, subject and body. To one of
+-- the two a list or a mail server may have added what they are known to add: a tag before the subject, a footer behind a
+-- ruled line, a warning of a stranger above the text. Whatever else is longer is another mail.
 -- p_message: as for ingest_message.
 CREATE OR REPLACE FUNCTION is_same_mail(p_stored inbound_messages, p_sender text, p_message jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp
@@ -164,12 +165,24 @@ AS $$
     SELECT p_stored.sent_at IS NOT DISTINCT FROM (p_message ->> 'sent_at')::timestamptz
        AND (p_stored.digest IS NULL
             OR folded_address(p_stored.from_address) IS NOT DISTINCT FROM p_sender
+               AND right(w.longer_subject, length(w.shorter_subject)) = w.shorter_subject
                AND (p_stored.digest = p_message ->> 'digest'
-                    OR position(w.stored IN w.new) > 0 AND w.stored <> ''
-                    OR position(w.new IN w.stored) > 0 AND w.new <> ''))
+                    OR w.shorter <> '' AND position(w.shorter IN w.longer) > 0
+                       AND split_part(w.longer, w.shorter, 2) ~ '^([-_=*#~]{2}|$)'
+                       AND split_part(w.longer, w.shorter, 1) ~* '^$|extern|outside|caution|warning|vorsicht|attention'))
     FROM (SELECT regexp_replace(coalesce(nullif(p_stored.text, ''), p_stored.html, ''), '\s+', '', 'g') AS stored,
                  regexp_replace(coalesce(nullif(p_message ->> 'text', ''), p_message ->> 'html', ''), '\s+', '', 'g')
-                     AS new) AS w
+                     AS new,
+                 coalesce(p_stored.subject, '') AS stored_subject, coalesce(p_message ->> 'subject', '') AS new_subject
+         ) AS t
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN length(t.stored) < length(t.new) THEN t.stored ELSE t.new END AS shorter,
+               CASE WHEN length(t.stored) < length(t.new) THEN t.new ELSE t.stored END AS longer,
+               CASE WHEN length(t.stored_subject) < length(t.new_subject) THEN t.stored_subject ELSE t.new_subject END
+                   AS shorter_subject,
+               CASE WHEN length(t.stored_subject) < length(t.new_subject) THEN t.new_subject ELSE t.stored_subject END
+                   AS longer_subject
+    ) AS w
 $$;
 
 REVOKE ALL ON FUNCTION answered_action(uuid, jsonb), actions_by_subject(uuid, text, text), mailbox_tenant(text[]),

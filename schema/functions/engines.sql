@@ -11,11 +11,20 @@
 --                            that means for their subjects
 --   NAME_answered(message, action, judgement)   a person answered the action's e-mail: what that means for its subject
 --
--- Not every engine has NAME_refused(): what it cannot do until a person mends it, for `fleet status`.
+-- More are there where an engine has something to say:
+--
+--   NAME_refused()                  what it cannot do until a person mends it, for `fleet status`
+--   NAME_heard(message, judgement)  a person wrote a mail that answers none of ours: what that means for what we write to
+--                                   this mailbox; returns the subjects whose series it holds or ends
+--   NAME_found(tenant, text, id)    what of it a text or an id names, in one tenant or (NULL) in any, for `fleet explain`:
+--                                   kind, tenant_id, item, subject (what its actions are about) and a name
+--   NAME_explained(tenant, item)    how that stands, what comes next and what was: at, tense (now, next, past) and what
+--
 -- The batch belongs to the Python side; an engine whose batch is all SQL calls it run_NAME_batch.
 
 -- Enters an engine into the registry; one line that names what is missing if its file does not keep the contract.
-CREATE OR REPLACE FUNCTION register_engine(p_name text) RETURNS void
+-- p_urgency: of what several engines have for one mailbox, the lowest goes first.
+CREATE OR REPLACE FUNCTION register_engine(p_name text, p_urgency integer DEFAULT 60) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
@@ -35,7 +44,8 @@ BEGIN
         RAISE EXCEPTION 'engine % does not keep its contract, missing: %', p_name, v_missing
             USING ERRCODE = 'undefined_function';
     END IF;
-    INSERT INTO engines (name) VALUES (p_name) ON CONFLICT (name) DO NOTHING;
+    INSERT INTO engines AS e (name, urgency) VALUES (p_name, p_urgency)
+    ON CONFLICT (name) DO UPDATE SET urgency = excluded.urgency WHERE e.urgency <> excluded.urgency;
 END
 $$;
 
@@ -92,7 +102,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION register_engine(text), set_item_aside(uuid, text, uuid, text),
+REVOKE ALL ON FUNCTION register_engine(text, integer), set_item_aside(uuid, text, uuid, text),
     step_in_halves(text, text, uuid, uuid[], bigint) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION set_item_aside(uuid, text, uuid, text), step_in_halves(text, text, uuid, uuid[], bigint)
     TO service_role;

@@ -45,7 +45,7 @@ BEGIN
     END IF;
     IF v_kind = 'reply' AND v_sender.own IS NOT NULL THEN
         v_kind := 'own';
-    ELSIF v_kind = 'reply' AND v_action IS NOT NULL AND NOT v_sender.places THEN
+    ELSIF v_kind = 'reply' AND v_action IS NOT NULL AND v_sender.places IS NOT TRUE THEN
         v_kind := 'unplaced';
         v_why := 'stranger';
     ELSIF v_kind = 'reply' AND v_action IS NULL THEN
@@ -66,13 +66,14 @@ BEGIN
     FOR v_attempt IN 1 .. 2 LOOP
         INSERT INTO inbound_messages (
             tenant_id, message_id, in_reply_to, reference_ids, from_address, from_name, to_addresses, subject, sent_at,
-            text, html, headers, raw_size, digest, kind, contact_id, client_id, action_id, received_at)
+            text, html, headers, raw_size, digest, away_until, answer, sentiment, kind, contact_id, client_id, action_id, received_at)
         SELECT v_tenant, v_message_id, m.in_reply_to, m.reference_ids, v_sender.address, v_sender.name, m.to_addresses,
-               m.subject, m.sent_at, m.text, m.html, m.headers, m.raw_size, m.digest, v_kind, c.contact_id,
+               m.subject, m.sent_at, m.text, m.html, m.headers, m.raw_size, m.digest, m.away_until,
+               p_judgement ->> 'answer', p_judgement ->> 'sentiment', v_kind, c.contact_id,
                coalesce(c.client_id, a.client_id), v_action, fleet_now()
         FROM jsonb_to_record(p_message) AS m (
             in_reply_to text, reference_ids text[], to_addresses text[], subject text, sent_at timestamptz, text text,
-            html text, headers jsonb, raw_size integer, digest text)
+            html text, headers jsonb, raw_size integer, digest text, away_until date)
         -- An action may name a client that is gone by now.
         LEFT JOIN LATERAL (
             SELECT x.contact_id, l.id AS client_id FROM scheduled_actions AS x
@@ -115,7 +116,8 @@ BEGIN
 END
 $$;
 
--- Tells the engine whose message a stored reply answers. The engine locks its subject's row before it cancels what is
+-- Tells the engine whose message a stored reply answers. What a CRM refuses of that is set aside, and neither the wish of
+-- the customer nor his answer is lost by it. The engine locks its subject's row before it cancels what is
 -- open about it: another worker that is following up at this moment has then written its action, and that one is
 -- cancelled too.
 -- p_judgement: {"answer", "language", "language_name", "sentiment", "score", "issues": [...], "summary", "text"};
@@ -126,12 +128,25 @@ AS $$
 DECLARE
     v_message inbound_messages;
     v_action scheduled_actions;
+    v_error text;
 BEGIN
     SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
     SELECT * INTO STRICT v_action FROM scheduled_actions
     WHERE id = v_message.action_id AND tenant_id = v_message.tenant_id;
     IF EXISTS (SELECT FROM engines AS e WHERE e.name = v_action.engine) THEN
-        EXECUTE format('SELECT %I($1, $2, $3)', v_action.engine || '_answered') USING v_message, v_action, p_judgement;
+        BEGIN
+            EXECUTE format('SELECT %I($1, $2, $3)', v_action.engine || '_answered') USING v_message, v_action, p_judgement;
+            SET CONSTRAINTS ALL IMMEDIATE;
+        EXCEPTION WHEN OTHERS THEN
+            IF is_transient(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            v_error := SQLERRM;
+        END;
+        IF v_error IS NOT NULL THEN
+            PERFORM cancel_open_actions(v_action, 'the customer answered');
+            PERFORM set_item_aside(v_message.tenant_id, v_action.engine, v_action.subject_id, v_error);
+        END IF;
     END IF;
     PERFORM heed_answer(v_message, v_action, p_judgement);
 END

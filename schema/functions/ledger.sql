@@ -83,20 +83,27 @@ AS $$
     WHERE id = p_run
 $$;
 
--- How many items are due for an engine now, of the tenants that it works for: what a run that is through has left. What
--- was set aside, and is listed there, is not counted until it is tried again.
+-- How many items are due for an engine now, of the tenants that it works for: what a run that is through has left. Not
+-- counted is what is listed elsewhere and tried again the next day: items set aside, and what the engine itself refuses.
 CREATE OR REPLACE FUNCTION items_left(p_engine text) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
+    v_refused text := '';
     v_left bigint;
 BEGIN
+    IF to_regprocedure(p_engine || '_refused()') IS NOT NULL THEN
+        v_refused := format('UNION ALL SELECT r.tenant_id FROM %I() AS r', p_engine || '_refused');
+    END IF;
     EXECUTE format(
-        'SELECT coalesce(sum(greatest(c.n - aside.n, 0)), 0) FROM %I() AS c'
-        ' CROSS JOIN LATERAL (SELECT count(*) AS n FROM items_resting AS x'
-        '                     WHERE x.tenant_id = c.tenant_id AND x.engine = $1) AS aside'
+        'WITH listed AS ('
+        '    SELECT l.tenant_id, count(*) AS n FROM ('
+        '        SELECT x.tenant_id FROM items_resting AS x WHERE x.engine = $1 %s) AS l'
+        '    GROUP BY l.tenant_id)'
+        ' SELECT coalesce(sum(greatest(c.n - coalesce(l.n, 0), 0)), 0) FROM %I() AS c'
+        ' LEFT JOIN listed AS l ON l.tenant_id = c.tenant_id'
         ' WHERE engine_mode(c.tenant_id, $1) <> ''off'' AND NOT is_stopped(c.tenant_id, $1)',
-        p_engine || '_due_count') INTO v_left USING p_engine;
+        v_refused, p_engine || '_due_count') INTO v_left USING p_engine;
     RETURN v_left;
 END
 $$;

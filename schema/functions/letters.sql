@@ -78,6 +78,7 @@ AS $$
     LEFT JOIN LATERAL (
         SELECT f.message_id, f.sent_subject FROM scheduled_actions AS f
         WHERE f.subject_id = a.subject_id AND f.subject_type = a.subject_type AND f.tenant_id = a.tenant_id
+          AND f.series = a.series
           AND f.kind = 'email' AND f.status = 'sent' AND f.message_id IS NOT NULL AND f.sent_subject IS NOT NULL
           AND lower(btrim(f.sent_to)) = known.address
         ORDER BY f.sent_at, f.id LIMIT 1

@@ -1,11 +1,12 @@
--- The outbox: claim with a lease, refuse what is no longer wanted, settle. Engines write scheduled_actions,
--- delivery reads them here; no other road leads from one to the other.
+-- The outbox: what speaks against an action, whom its end is told, and what is filed among the tenant's own tasks. Engines
+-- write scheduled_actions, delivery reads them here and in sending.sql; no other road leads from one to the other.
 
--- For each of these actions the address it would go to and, where something speaks against it, why it must not leave
--- and what it becomes: cancelled (its engine says that it is no longer wanted) or skipped (it cannot be sent). Only the
--- engines concerned are asked, and an action whose engine is not in the registry goes nowhere.
+-- For each of these actions the address it would go to and, where something speaks against it, what it becomes, why (a
+-- code, see docs/reference/reasons.md, and a sentence), and until when it waits: cancelled (it is no longer wanted), skipped
+-- (it cannot be sent) or scheduled (not now). Only the engines concerned are asked, and an action whose engine is not in the
+-- registry goes nowhere. What only claiming knows, the caps of a mailbox, is in claim_emails.
 CREATE OR REPLACE FUNCTION action_guards(p_actions bigint[])
-RETURNS TABLE (action_id bigint, address text, verdict text, reason text)
+RETURNS TABLE (action_id bigint, address text, verdict text, reason text, code text, waits_until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 50
 AS $$
 DECLARE
@@ -20,24 +21,64 @@ BEGIN
                        v_engine || '_guard') INTO v_unwanted USING v_unwanted, p_actions;
     END LOOP;
     RETURN QUERY
-    SELECT a.id, destination.address,
-           CASE WHEN refusal.unwanted IS NOT NULL THEN 'cancelled' WHEN refusal.unsendable IS NOT NULL THEN 'skipped' END,
-           coalesce(refusal.unwanted, refusal.unsendable)
+    SELECT a.id, destination.address, w.verdict, w.reason, w.code, w.waits_until
     FROM scheduled_actions AS a
     LEFT JOIN engines AS e ON e.name = a.engine
     LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
     LEFT JOIN suppressions AS s ON s.tenant_id = a.tenant_id AND s.address = lower(destination.address)
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN e.name IS NULL THEN format('there is no engine %s', a.engine)
-                    ELSE v_unwanted ->> a.id::text END AS unwanted,
-               CASE WHEN a.kind <> 'email' THEN NULL
-                    WHEN destination.address IS NULL THEN 'no address'
-                    WHEN length(destination.address) > 320 THEN 'the address is longer than any address'
-                    WHEN s.address IS NOT NULL THEN 'address is suppressed: ' || s.reason END AS unsendable
-    ) AS refusal
+                               AND (s.engines IS NULL OR a.engine = ANY (s.engines))
+    LEFT JOIN LATERAL contact_away_until(a.tenant_id, a.contact_id) AS away (until) ON a.kind = 'email'
+    LEFT JOIN LATERAL (
+        SELECT v.* FROM (VALUES
+            (1, 'cancelled', 'no_engine', format('there is no engine %s', a.engine), e.name IS NULL, NULL),
+            (2, 'cancelled', 'unwanted', v_unwanted ->> a.id::text, v_unwanted ? a.id::text, NULL),
+            (3, 'cancelled', 'contact_gone', 'the contact is gone', a.kind = 'email' AND is_gone(to_jsonb(p)), NULL),
+            (4, 'cancelled', 'contact_moved', 'the contact belongs to another client now',
+                a.kind = 'email' AND p.client_id <> a.client_id, NULL),
+            (5, 'cancelled', 'wrote_since', 'somebody of the client wrote since',
+                a.kind = 'email' AND wrote_since(a.tenant_id, a.contact_id, a.client_id, a.created_at), NULL),
+            (6, 'scheduled', 'away', 'the contact is away until ' || (away.until AT TIME ZONE tenant_zone(a.tenant_id))::date - 1,
+                away.until > fleet_now(), away.until),
+            (7, 'skipped', 'no_address', 'no address', a.kind = 'email' AND destination.address IS NULL, NULL),
+            (8, 'skipped', 'bad_address', 'the address is longer than any address',
+                a.kind = 'email' AND length(destination.address) > 320, NULL),
+            (9, 'skipped', 'suppressed', 'address is suppressed: ' || s.reason,
+                a.kind = 'email' AND s.address IS NOT NULL, NULL)
+        ) AS v (rank, verdict, code, reason, holds, waits_until)
+        WHERE v.holds ORDER BY v.rank LIMIT 1
+    ) AS w ON true
     WHERE a.id = ANY (p_actions);
 END
+$$;
+
+-- Whether the contact, or anybody of the same client, wrote after a moment: an answer, or a mail of its own. What is open is
+-- ours to answer then.
+CREATE OR REPLACE FUNCTION wrote_since(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid, p_since timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM inbound_messages AS m
+                   WHERE m.contact_id = p_contact_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
+                     AND m.kind IN ('reply', 'message'))
+        OR EXISTS (SELECT FROM inbound_messages AS m
+                   WHERE m.client_id = p_client_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
+                     AND m.kind IN ('reply', 'message'))
+$$;
+
+-- The moment from which on a contact who is away may be written to again: the day after the one that the last absence note
+-- names, and where it names none, three working days after it came. NULL: no note came since the contact last wrote.
+CREATE OR REPLACE FUNCTION contact_away_until(p_tenant_id uuid, p_contact_id uuid) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT (coalesce(m.away_until, d.day + CASE extract(isodow FROM d.day)::integer WHEN 3 THEN 4 WHEN 4 THEN 4 WHEN 5 THEN 4
+                                                WHEN 6 THEN 3 ELSE 2 END) + 1)::timestamp AT TIME ZONE z.zone
+    FROM (SELECT x.* FROM inbound_messages AS x
+          WHERE x.contact_id = p_contact_id AND x.tenant_id = p_tenant_id AND x.kind IN ('out_of_office', 'reply', 'message')
+            AND x.received_at > fleet_now() - interval '400 days'
+          ORDER BY x.received_at DESC LIMIT 1) AS m
+    CROSS JOIN (SELECT tenant_zone(p_tenant_id) AS zone) AS z
+    CROSS JOIN LATERAL (SELECT (m.received_at AT TIME ZONE z.zone)::date AS day) AS d
+    WHERE m.kind = 'out_of_office'
 $$;
 
 -- Tells each engine which of its actions have just reached an end (sent, refused, failed, cancelled) or were revived
@@ -69,13 +110,13 @@ CREATE OR REPLACE TRIGGER actions_settled
     REFERENCING OLD TABLE AS claimed NEW TABLE AS settled
     FOR EACH STATEMENT EXECUTE FUNCTION tell_engines();
 
--- Cancels what is still open about an action's subject, but for the templates to keep.
+-- Cancels what is still open about an action's subject because the customer answered, but for the templates to keep.
 CREATE OR REPLACE FUNCTION cancel_open_actions(
     p_action scheduled_actions, p_reason text, p_keep text[] DEFAULT '{}'
 ) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = p_reason
+    UPDATE scheduled_actions AS a SET status = 'cancelled', reason = p_reason, code = 'answered'
     WHERE a.tenant_id = p_action.tenant_id AND a.subject_type = p_action.subject_type
       AND a.subject_id = p_action.subject_id AND a.status IN ('suggested', 'scheduled') AND a.template <> ALL (p_keep)
 $$;
@@ -98,6 +139,23 @@ AS $$
     SELECT w.tenant_id FROM waiting AS w WHERE w.tenant_id IS NOT NULL
 $$;
 
+-- Suggestions that nobody decided on within two weeks are no longer current; their series waits for a person, and says so.
+CREATE OR REPLACE FUNCTION expire_suggestions() RETURNS integer
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    WITH old AS (
+        SELECT a.id FROM scheduled_actions AS a
+        WHERE a.status = 'suggested' AND a.kind = 'email' AND a.created_at < fleet_now() - interval '14 days'
+        ORDER BY a.id LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), updated AS (
+        UPDATE scheduled_actions AS a SET status = 'cancelled', code = 'expired', reason = 'nobody approved its message within 14 days'
+        FROM old AS o WHERE a.id = o.id
+        RETURNING a.id
+    )
+    SELECT count(*)::integer FROM updated
+$$;
+
 -- Actions whose sender was lost come back; after the last attempt they are dead. Returns how many.
 CREATE OR REPLACE FUNCTION recover_actions(p_max_attempts integer) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
@@ -113,107 +171,6 @@ AS $$
             last_error = 'the sender was lost before it reported back', lease_until = NULL, lease_owner = NULL
         FROM lost AS l WHERE a.id = l.id
         RETURNING a.id
-    )
-    SELECT count(*)::integer FROM updated
-$$;
-
--- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
--- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
--- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits. The loop
--- steps from tenant to tenant in the order of their ids, which p_after relies on; one statement with a LIMIT
--- would serve them in whatever order its join yields, and whoever comes late in it could wait for ever.
-CREATE OR REPLACE FUNCTION claim_emails(
-    p_owner text, p_lease interval, p_limit integer, p_per_tenant integer, p_after uuid
-) RETURNS TABLE (
-    action_id bigint, tenant_id uuid, verdict text, template text, variables jsonb, address text,
-    tenant_name text, from_name text, from_address text, attempts integer
-)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-    v_tenant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
-    v_claimed bigint[] := '{}';
-BEGIN
-    WHILE cardinality(v_claimed) < p_limit LOOP
-        SELECT a.tenant_id INTO v_tenant FROM scheduled_actions AS a
-        WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id > v_tenant
-        ORDER BY a.tenant_id LIMIT 1;
-        EXIT WHEN v_tenant IS NULL;
-        CONTINUE WHEN is_stopped(v_tenant, NULL) OR EXISTS (
-            SELECT FROM tenant_delivery AS y
-            WHERE y.tenant_id = v_tenant
-              AND (y.paused OR (v_now AT TIME ZONE y.time_zone)::time < y.window_start
-                            OR (v_now AT TIME ZONE y.time_zone)::time >= y.window_end));
-        v_claimed := v_claimed || ARRAY(
-            SELECT a.id FROM scheduled_actions AS a
-            WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
-            ORDER BY a.run_at, a.id
-            LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, 'messages'))
-            FOR NO KEY UPDATE SKIP LOCKED);
-    END LOOP;
-
-    RETURN QUERY
-    WITH guarded AS MATERIALIZED (
-        SELECT g.*, a.tenant_id, row_number() OVER (PARTITION BY a.tenant_id, s.stranger ORDER BY a.run_at, a.id) AS place, s.stranger
-        FROM action_guards(v_claimed) AS g
-        JOIN scheduled_actions AS a ON a.id = g.action_id
-        CROSS JOIN LATERAL (SELECT g.verdict IS NULL AND is_new_recipient(a.tenant_id, g.address) AS stranger) AS s
-    ), judged AS (
-        -- Strangers beyond the day's quota wait for the next hour, behind whoever comes meanwhile.
-        SELECT g.action_id, g.address,
-               CASE WHEN over.quota THEN 'scheduled' ELSE g.verdict END AS verdict,
-               CASE WHEN over.quota THEN 'the day''s quota of new recipients is used up' ELSE g.reason END AS reason
-        FROM guarded AS g
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN g.stranger THEN g.place > quota_left(g.tenant_id, 'recipients') ELSE false END AS quota) AS over
-    ), updated AS (
-        UPDATE scheduled_actions AS a SET
-            status = coalesce(g.verdict, 'sending'),
-            reason = g.reason,
-            run_at = CASE WHEN g.verdict = 'scheduled' THEN v_now + interval '1 hour' ELSE a.run_at END,
-            attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
-            lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
-            lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
-        FROM judged AS g
-        WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
-        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
-    )
-    SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name::text, y.from_name, y.from_address, u.attempts
-    FROM updated AS u
-    JOIN tenants AS t ON t.id = u.tenant_id
-    LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
-    ORDER BY u.tenant_id, u.id;
-END
-$$;
-
--- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
--- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
--- suppresses a dead address (see failures.sql).
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "run_at",
---              "unsent", "failure": {"whose", "cause", "status"}}]
-CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-AS $$
-    WITH updated AS (
-        UPDATE scheduled_actions AS a SET
-            status = r.status, last_error = coalesce(r.error, a.last_error), run_at = coalesce(r.run_at, a.run_at),
-            sent_at = CASE WHEN r.status = 'sent' THEN fleet_now() END,
-            sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
-            new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
-            attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
-            message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
-            lease_owner = NULL, lease_until = NULL
-        FROM jsonb_to_recordset(p_results) AS r (
-            id bigint, status text, error text, address text, message_id text, subject text, run_at timestamptz,
-            unsent boolean, failure jsonb)
-        WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
-        RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
-    ), noted AS (
-        INSERT INTO delivery_failures (tenant_id, address, action_id, whose, cause, status, said, failed_at)
-        SELECT u.tenant_id, u.address, u.id, u.failure ->> 'whose', u.failure ->> 'cause', u.failure ->> 'status', u.error,
-               fleet_now()
-        FROM updated AS u WHERE u.failure IS NOT NULL AND u.address IS NOT NULL
     )
     SELECT count(*)::integer FROM updated
 $$;
@@ -242,7 +199,8 @@ BEGIN
     WITH guarded AS MATERIALIZED (
         SELECT * FROM action_guards(v_claimed)
     ), refused AS (
-        UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason
+        UPDATE scheduled_actions AS a SET status = g.verdict, reason = g.reason, code = g.code,
+                                          dedupe_key = a.dedupe_key || ':' || a.id  -- it may be said later after all
         FROM guarded AS g WHERE a.id = ANY (v_claimed) AND g.action_id = a.id AND g.verdict IS NOT NULL
     )
     SELECT a.id, a.kind, g.verdict, a.template, a.variables, t.name::text
@@ -289,6 +247,7 @@ BEGIN
             RETURNING a.id
         )
         SELECT count(*) INTO v_filed FROM settled;
+        SET CONSTRAINTS ALL IMMEDIATE;  -- rules that wait for the end of the transaction speak now, or would end all of it
         RETURN v_filed;
     EXCEPTION WHEN OTHERS THEN
         IF is_transient(SQLSTATE) THEN
@@ -307,38 +266,11 @@ BEGIN
 END
 $$;
 
--- What an operator does with an action by hand: approve a suggestion, cancel one that has not left, retry
--- one that failed or died. Returns the ids it changed.
-CREATE OR REPLACE FUNCTION decide_actions(p_ids bigint[], p_decision text) RETURNS SETOF bigint
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    IF p_decision NOT IN ('approve', 'cancel', 'retry') THEN
-        RAISE EXCEPTION 'decision is %, it must be approve, cancel or retry', p_decision
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN QUERY
-    UPDATE scheduled_actions AS a SET
-        status = CASE p_decision WHEN 'cancel' THEN 'cancelled' ELSE 'scheduled' END,
-        reason = CASE p_decision WHEN 'cancel' THEN 'cancelled by an operator' END,
-        attempts = CASE p_decision WHEN 'retry' THEN 0 ELSE a.attempts END,
-        run_at = CASE p_decision WHEN 'cancel' THEN a.run_at ELSE greatest(a.run_at, fleet_now()) END
-    WHERE a.id = ANY (p_ids)
-      AND a.status = ANY (CASE p_decision
-          WHEN 'approve' THEN ARRAY['suggested']
-          WHEN 'cancel' THEN ARRAY['suggested', 'scheduled', 'failed', 'dead']
-          ELSE ARRAY['failed', 'dead'] END)
-    RETURNING a.id;
-END
-$$;
-
-REVOKE ALL ON FUNCTION action_guards(bigint[]), tell_engines(), cancel_open_actions(scheduled_actions, text, text[]),
-    tenants_with_actions(text), recover_actions(integer),
-    claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
-    claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+REVOKE ALL ON FUNCTION action_guards(bigint[]), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
+    tell_engines(), cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
+    recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION action_guards(bigint[]), cancel_open_actions(scheduled_actions, text, text[]),
-    tenants_with_actions(text), recover_actions(integer),
-    claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb),
-    claim_internal(integer, integer), file_internal(jsonb), decide_actions(bigint[], text)
+GRANT EXECUTE ON FUNCTION action_guards(bigint[]), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
+    cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
+    recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     TO service_role;

@@ -12,13 +12,15 @@ BEGIN
     -- or as a fact about who is who, is written by its functions and by the operator alone.
     FOR v_table, v_grants IN SELECT * FROM (VALUES
         ('deal_stage_config',        'INSERT, UPDATE, DELETE'),
-        ('engine_settings',          'INSERT, UPDATE, DELETE'),
+        ('engine_settings',          'INSERT (tenant_id, engine, mode), UPDATE (mode), DELETE'),
         ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
         ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
         ('tenant_calendar',          'INSERT, UPDATE'),
         ('tenant_letters',           'INSERT, UPDATE'),
-        ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, phone_region),'
-                                     'UPDATE (paused, time_zone, window_start, window_end, phone_region)'),
+        ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, send_days, holidays,'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region),'
+                                     'UPDATE (paused, time_zone, window_start, window_end, send_days, holidays,'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),
         ('feedback_requests',        'UPDATE (scheduled_for, contact_id)'),
         ('quote_activities',         'INSERT (tenant_id, quote_id, activity_type, notes, metadata)'),
@@ -31,7 +33,8 @@ BEGIN
                                      'UPDATE (actioned, actioned_at, action_taken, action_result)'),
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
-        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('tenant_templates', NULL)
+        ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL),
+        ('tenant_templates', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -46,6 +49,9 @@ BEGIN
                        'WITH CHECK (tenant_id = (SELECT current_tenant_id()))', v_table);
     END LOOP;
 
+    -- Who decided what is evidence against everybody: nobody changes it, not even the workers.
+    REVOKE UPDATE, DELETE ON fleet_decisions FROM service_role;
+
     -- With a quote that was sent its history would go; people note calls, and the fleet what it does itself.
     DROP POLICY IF EXISTS fleet_only_drafts ON quotes;
     CREATE POLICY fleet_only_drafts ON quotes AS RESTRICTIVE FOR DELETE TO authenticated
@@ -57,7 +63,7 @@ BEGIN
 
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'
+        'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -72,7 +78,8 @@ BEGIN
         JOIN pg_depend AS d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
-            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults')
+            'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
+            'fleet_decisions')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;
@@ -125,8 +132,8 @@ BEGIN
 
     -- Views look through the caller's own eyes; those of the machinery are for the workers alone.
     FOREACH v_table IN ARRAY ARRAY[
-        'deals_in_follow_up', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
-        'quote_decision_times', 'signal_action_rates', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
+        'deals_in_follow_up', 'deal_stage_limits', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
+        'quote_decision_times', 'signal_action_rates', 'outreach_effect', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
     ] LOOP
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT ON %I TO service_role', v_table);

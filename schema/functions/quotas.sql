@@ -66,7 +66,8 @@ BEGIN
 END
 $$;
 
--- Refuses what a tenant's users add to a queue beyond the day's quota; the workers' own rows are not counted against it.
+-- Refuses what a tenant's users add to a queue beyond the day's quota. The workers are never refused; what they added in that
+-- time fills the quota too.
 CREATE OR REPLACE FUNCTION check_row_quota() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$

@@ -66,26 +66,6 @@ AS $$
     SELECT a.status, count(*) FROM scheduled_actions AS a GROUP BY a.status ORDER BY a.status
 $$;
 
--- Actions for a person's eyes, newest first: what waits for approval, what failed, or any other status.
-CREATE OR REPLACE FUNCTION list_actions(p_status text, p_limit integer) RETURNS TABLE (
-    action_id bigint, tenant_name text, engine text, kind text, template text, variables jsonb, address text,
-    status text, reason text, attempts integer, last_error text, run_at timestamptz
-)
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    WITH listed AS MATERIALIZED (
-        SELECT * FROM scheduled_actions AS x
-        WHERE p_status IS NULL OR x.status = p_status
-        ORDER BY x.id DESC LIMIT p_limit
-    )
-    SELECT a.id, t.name, a.engine, a.kind, a.template, a.variables, g.address, a.status, a.reason, a.attempts,
-           a.last_error, a.run_at
-    FROM listed AS a
-    JOIN tenants AS t ON t.id = a.tenant_id
-    JOIN action_guards(ARRAY(SELECT l.id FROM listed AS l)) AS g ON g.action_id = a.id
-    ORDER BY a.id DESC
-$$;
-
 -- The actions one run wrote, with the address each would go to and what the guards say: the dry run's view.
 CREATE OR REPLACE FUNCTION actions_of_run(p_run bigint) RETURNS TABLE (
     action_id bigint, tenant_name text, kind text, template text, variables jsonb, address text, verdict text, reason text
@@ -115,6 +95,6 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
-    list_actions(text, integer), actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
+    actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
-    list_actions(text, integer), actions_of_run(bigint), list_tenants() TO service_role;
+    actions_of_run(bigint), list_tenants() TO service_role;

@@ -22,6 +22,17 @@ AS $$
                    WHERE q.deal_id = p_deal_id AND q.tenant_id = p_tenant_id AND q.outcome IN ('won', 'lost'))
 $$;
 
+-- Whether a client waits for us to close a case: until then nobody sells to it. A status that nobody knows is not closed.
+CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM cases AS k
+                   WHERE k.client_id = p_client_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
+END
+$$;
+
 -- Says what a word means for a tenant (p_meaning NULL: what it means everywhere). What waited for it goes on at once.
 CREATE OR REPLACE FUNCTION set_word(p_tenant_id uuid, p_kind text, p_word text, p_meaning text, p_by text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -40,11 +51,13 @@ BEGIN
     IF p_kind = 'deal_stage' THEN
         -- Closed deals leave the index of work; those that were taken out for their stage alone come back.
         UPDATE deals AS d SET
-            follow_up_ended_at = CASE WHEN m.closed THEN fleet_now() END, stalled_at = NULL, next_follow_up_at = NULL
+            follow_up_ended_at = CASE WHEN m.closed THEN fleet_now() END,
+            follow_up_ended_for = CASE WHEN m.closed THEN 'closed' END, stalled_at = NULL, next_follow_up_at = NULL
         FROM (SELECT coalesce(word_meaning(p_tenant_id, p_kind, p_word) IN ('won', 'lost'), false) AS closed) AS m
         WHERE d.tenant_id = p_tenant_id AND folded_word(d.stage::text) = folded_word(p_word)
           AND CASE WHEN m.closed THEN d.follow_up_ended_at IS NULL
-                   ELSE d.follow_up_ended_at IS NOT NULL AND d.stalled_at IS NULL END;
+                   ELSE d.follow_up_ended_at IS NOT NULL AND coalesce(d.follow_up_ended_for, 'closed') = 'closed'
+                        AND d.stalled_at IS NULL END;
     END IF;
 END
 $$;
@@ -86,8 +99,9 @@ AS $$
     ORDER BY t.name, u.kind, u.n DESC, u.word
 $$;
 
-REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), set_word(uuid, text, text, text, text),
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), has_open_case(uuid, uuid),
+    set_word(uuid, text, text, text, text),
     list_words(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid) TO service_role;
+GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid), has_open_case(uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words() TO service_role;

@@ -90,4 +90,7 @@ INSERT INTO core_column (table_name, column_name, type, constraints, use) VALUES
     ('deals',    'next_follow_up_at',      'timestamptz',    '',                                                'p1'),
     ('deals',    'follow_up_count',        'integer',        '',                                                'p1'),
     ('deals',    'stalls_at',              'timestamptz',    '',                                                'fleet'),
-    ('deals',    'follow_up_ended_at',     'timestamptz',    '',                                                'fleet');
+    ('deals',    'follow_up_ended_at',     'timestamptz',    '',                                                'fleet'),
+    ('deals',    'follow_up_series',       'integer',        '',                                                'fleet'),
+    ('deals',    'follow_up_hold',         'text',           '',                                                'fleet'),
+    ('deals',    'follow_up_ended_for',    'text',           '',                                                'fleet');

@@ -1,11 +1,9 @@
-"""One process of a crowd: connect, say so, wait for the word, run an engine, print what was done as JSON.
+"""One process of a crowd: connect, say so, wait for the word, run an engine, report what was done."""
 
-`python -m tests.acceptance.runner ENGINE INSTANT BATCH_SIZE`, with DATABASE_URL in the environment.
-"""
-
-import json
-import sys
+import os
+from collections.abc import Mapping
 from datetime import datetime
+from multiprocessing.connection import Connection as Pipe
 
 from workers import clock
 from workers.db.session import connect
@@ -14,14 +12,11 @@ from workers.runtime.dispatch import run_engine
 from workers.settings import database_url
 
 
-def main(engine: str, instant: str, batch_size: str) -> None:
-    with connect(database_url()) as connection, clock.at(datetime.fromisoformat(instant)):
-        print("ready", flush=True)
-        sys.stdin.readline()
-        report = run_engine(connection, engine_named(engine), trigger="manual", batch_size=int(batch_size))
+def main(pipe: Pipe, environment: Mapping[str, str], engine: str, at: datetime, batch_size: int) -> None:
+    os.environ.update(environment)
+    with connect(database_url()) as connection, clock.at(at):
+        pipe.send("ready")
+        pipe.recv()
+        report = run_engine(connection, engine_named(engine), trigger="manual", batch_size=batch_size)
     assert report is not None
-    print(json.dumps(report.as_dict()))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    pipe.send(report.as_dict())

@@ -18,11 +18,10 @@ def test_four_processes_act_on_every_due_item_exactly_once_and_share_the_work(
     crowd = [start(database_url, engine, BATCH) for _ in range(4)]
     try:
         go(crowd)
-        reports = [report(process) for process in crowd]
+        reports = [report(member) for member in crowd]
     finally:
-        for process in crowd:
-            process.kill()
-            process.communicate()
+        for member in crowd:
+            member.kill()
 
     handled = [sum(r["acted"].values()) + sum(r["skipped"].values()) for r in reports]
     states, actions = outcome(crm, engine)

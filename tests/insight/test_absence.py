@@ -1,5 +1,6 @@
 """If these fail, mail reaches people on holiday, or waits long after they are back."""
 
+import base64
 from datetime import date
 from email.message import Message
 
@@ -102,6 +103,41 @@ def test_a_note_without_date_header_has_no_day() -> None:
     message = note("Until Friday.", Auto_Submitted="auto-replied (vacation)")
     del message["Date"]
     assert classify_message(message).returns_on is None
+
+
+def test_a_note_from_the_end_of_all_calendars_is_read_without_its_day() -> None:
+    message = note("I am away until Friday, and back tomorrow.", Auto_Submitted="auto-replied", Subject="Out of office")
+    message.replace_header("Date", "31 Dec 9999 23:59:59 +0000")
+    judgement = classify_message(message)
+    assert (judgement.kind, judgement.returns_on) == ("out_of_office", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "charset", "label"),
+    [
+        ("Ich bin im Urlaub. Zurück am 13. März.", "cp1252", "iso-8859-1"),
+        ("Ich bin im Urlaub. Zurück am 13. März.", "cp1252", None),
+        ("Ich bin im Urlaub – zurück am 13. März.", "cp1252", "utf-8"),
+        ("ただいま休暇中です。3月13日から出社します。", "cp932", "x-sjis"),
+        ("ただいま休暇中です。3月13日に戻ります。", "cp932", None),
+        ("Нахожусь в отпуске. Вернусь 13 марта.", "koi8-r", None),
+        ("Jestem na urlopie. Wracam 13 marca, później odpowiem.", "cp1250", "windows-1250"),
+    ],
+)
+def test_the_day_of_return_is_read_in_the_charset_it_was_written_in(text: str, charset: str, label: str | None) -> None:
+    message = note("", Auto_Submitted="auto-replied")
+    message.replace_header("Content-Type", f"text/plain; charset={label}" if label else "text/plain")
+    message.set_payload(base64.encodebytes(text.encode(charset)))
+    message.replace_header("Content-Transfer-Encoding", "base64")
+    judgement = classify_message(message)
+    assert (judgement.kind, judgement.returns_on) == ("out_of_office", date(2026, 3, 13))
+
+
+def test_a_note_below_a_long_head_of_html_is_read() -> None:
+    head = f"<head><style>{'p.MsoNormal { margin: 0; } ' * 2_000}</style></head>"
+    message = note(f"<html>{head}<body>Back on 13 March.</body></html>", Auto_Submitted="auto-replied (vacation)")
+    message.set_type("text/html")
+    assert classify_message(message).returns_on == date(2026, 3, 13)
 
 
 def test_a_receipt_for_a_ticket_is_no_absence() -> None:

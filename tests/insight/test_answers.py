@@ -35,6 +35,9 @@ def kind(text: str, subject: str = OURS) -> str:
         "Thanks for your time, but please leave me alone.",
         "I have unsubscribed twice already and you are still writing to me.",
         "How can I unsubscribe?",
+        "How do I unsubscribe from this?",
+        "Cancel my subscription to these emails.",
+        "No thanks, unsubscribe",
         "No further emails, please.",
         "I hereby withdraw my consent.",
         "If you don't stop emailing me I will call my lawyer.",
@@ -87,6 +90,9 @@ def test_who_wants_no_more_mail_is_heard(text: str) -> None:
         "Nobody contacted us any more after that.",
         "No more emails have arrived since Monday, is your system down?",
         "I unsubscribed by mistake, please add me again.",
+        "Не пишите мне до понедельника.",
+        "请不要再发两台水泵。",
+        "メールに図面を添付しました。ご確認ください。",
     ],
 )
 def test_who_speaks_of_stopping_something_else_is_not_silenced(text: str) -> None:
@@ -110,6 +116,11 @@ def test_who_speaks_of_stopping_something_else_is_not_silenced(text: str) -> Non
                "Non vogliamo più ricevere la newsletter."],
         "pt": ["Não desejo receber mais mensagens."], "sv": ["Sluta mejla mig."], "da": ["Kontakt mig ikke igen."],
         "no": ["Slutt å sende e-post til meg."], "pl": ["Proszę wypisać mnie z listy."],
+        "ru": ["Отпишите меня, пожалуйста.", "Не пишите мне больше.", "Удалите мой адрес из рассылки."],
+        "zh": ["请不要再给我发邮件。", "退订", "請把我從名單中刪除，不想再收到郵件。"],
+        "ja": ["メールを送らないでください。", "配信停止をお願いします。", "リストから削除してください。"],
+        "ko": ["수신거부", "더 이상 메일을 보내지 마세요."],
+        "tr": ["Lütfen beni listeden çıkarın.", "Artık e-posta almak istemiyorum."],
     }.items(),
 )  # fmt: skip
 def test_stop_is_understood_in_other_languages(language: str, texts: list[str]) -> None:

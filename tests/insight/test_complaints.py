@@ -4,7 +4,7 @@ from email.message import Message
 
 import pytest
 
-from tests.insight.mails import ANN, OURS, names, read
+from tests.insight.mails import ANN, OURS, given_up, names, read
 from workers.insight.bounces import returned_message_ids
 from workers.insight.machine_mail import classify_message
 
@@ -33,7 +33,7 @@ def test_of_whom_the_provider_hides_the_enclosed_message_id_tells() -> None:
     message = changed("arf-recipient-in-the-original", f"Ann <{ANN}>", "undisclosed-recipients:;")
 
     judgement = classify_message(message)
-    assert (judgement.kind, judgement.recipient) == ("complaint", None)
+    assert (judgement.kind, given_up(judgement)) == ("complaint", [None])
     assert returned_message_ids(message) == (OURS,)
 
 

@@ -52,6 +52,8 @@ def test_what_is_no_name_is_not_greeted(value: str | None) -> None:
         "Customer Service",
         "Office Manager",
         "Family Holt",
+        "Familie",
+        "Account",
     ],
 )
 def test_companies_departments_and_positions_are_not_greeted(value: str) -> None:

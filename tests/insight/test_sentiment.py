@@ -163,6 +163,14 @@ def test_a_huge_hostile_text_costs_no_more_than_its_first_part(piece: str) -> No
     assert time.process_time() - started < 0.05
 
 
+def test_thanks_that_never_end_cost_no_more_than_other_sentences() -> None:
+    thanks = f"We waited for the desks. {'Thanks' + ' for the' * 22}?and all that."
+    score_sentiment(thanks)
+    started = time.process_time()
+    assert score_sentiment(f"{thanks} Again.").label != "positive"
+    assert time.process_time() - started < 0.05
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.signal_patterns import SignalType, rules, wake
-from workers.insight.signals import MAX_CHARS, detect_signals, signal_strength
+from workers.insight.signal_patterns import SignalType, _index, vetoes, wake
+from workers.insight.signals import MAX_CHARS, detect_signals
 
 
 def kinds(text: str) -> set[str]:
@@ -29,6 +29,12 @@ def kinds(text: str) -> set[str]:
         ("What would the premium plan cost? We want to upgrade to the professional tier.", "upsell"),
         ("A friend of mine is looking for a supplier, may I give him your number?", "referral"),
         ("We want to cancel our subscription at the end of the year.", "churn_risk"),
+        ("I will never fly with you again.", "churn_risk"),
+        ("Broken again. Never again with this company!", "churn_risk"),
+        ("You have just lost a loyal customer.", "churn_risk"),
+        ("This was the last time we order from you.", "churn_risk"),
+        ("Next time we will go with Halloran.", "churn_risk"),
+        ("We won't be coming back.", "churn_risk"),
     ],
 )
 def test_a_customer_who_speaks_of_a_need_is_heard(text: str, kind: str) -> None:
@@ -86,6 +92,10 @@ def test_a_customer_who_leaves_in_three_words_is_at_risk(text: str) -> None:
         "Can you cancel the order for the second pump?",
         "I quit smoking in May.",
         "My colleague left the firm in March.",
+        "I won't be back in the office before Monday.",
+        "I will never order anywhere else again, you are the best.",
+        "We never had to call anybody again.",
+        "Next time I will bring my colleague along.",
     ],
 )
 def test_who_cancels_something_else_stays(text: str) -> None:
@@ -137,35 +147,19 @@ def test_each_type_comes_once_with_its_count() -> None:
     assert signal.keyword_count == 3
 
 
-@pytest.mark.parametrize(
-    ("kind", "count", "decides", "strength"),
-    [
-        ("complaint", 1, False, 0.8),
-        ("complaint", 2, False, 0.8),
-        ("complaint", 3, False, 0.9),
-        ("competitor_mention", 1, True, 0.8),
-        ("competitor_mention", 9, True, 0.9),
-        ("churn_risk", 3, True, 1.0),
-        ("something else", 1, False, 0.5),
-    ],
-)
-def test_strength_is_what_the_database_says(kind: str, count: int, decides: bool, strength: float) -> None:
-    assert signal_strength(kind, count, decision_maker=decides) == strength
-
-
 def test_every_type_has_a_rule() -> None:
-    assert tuple(rules()) == get_args(SignalType)
+    assert tuple(vetoes()) == get_args(SignalType)
 
 
 def test_no_shortcut_hides_a_signal() -> None:
     data = Path(__file__).resolve().parents[2] / "training" / "data" / "signals.txt"
+    index = _index()
+    every = "".join(f"{letter} " for _, starts, words in index.triggers for letter in [*starts, *words])
     for line in data.read_text(encoding="utf-8").splitlines():
         sentence = line.partition("|")[2][:300]
-        every = "".join(f"{letter} " for rule in rules().values() for letter in [*rule.triggers, *rule.words])
         awake = wake(f"{sentence} {every}")
-        for kind, rule in rules().items():
-            hidden = {one.pattern for one in rule.expressions} - set(awake.get(kind, ()))
-            assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
+        hidden = [one.pattern for one, kind in index.table if one.pattern not in awake.get(kind, ())]
+        assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
 
 
 @given(st.text(max_size=3_000))

@@ -185,6 +185,15 @@ def test_an_answer_that_is_read_later_says_more(connection: Connection, crm: Crm
     assert crm.row("feedback_requests", there.subject)["sentiment"] == "positive"
 
 
+def test_an_answer_below_a_long_head_of_html_is_read(connection: Connection, crm: Crm) -> None:
+    there = scene(crm)
+
+    styles = "<style>" + "p.MsoNormal { margin: 0; }\n" * 2_000 + "</style>"
+    page = f"<html><head>{styles}</head><body><p>{STOP}</p></body></html>"
+    take(connection, page, answers=there.sent, html=True)
+    assert suppressed(crm).keys() == {"ann@acme.example"}
+
+
 def test_an_empty_answer_reaches_a_person(connection: Connection, crm: Crm) -> None:
     there = scene(crm, "feedback_request")
 
@@ -226,12 +235,14 @@ def test_who_complains_and_says_stop_is_heard_in_both(connection: Connection, cr
     assert sorted(row["template"] for row in crm.actions(kind="task")) == ["opt_out", "service_recovery"]
 
 
-def test_an_english_answer_that_is_understood_makes_no_such_task(connection: Connection, crm: Crm) -> None:
+def test_what_a_customer_writes_about_one_matter_in_a_day_is_one_task(connection: Connection, crm: Crm) -> None:
     there = scene(crm, "quote")
 
     take(connection, "We will decide on Friday.", answers=there.sent)
     take(connection, "👍", answers=there.sent)
-    assert crm.actions(kind="task") == []
+    [task] = crm.actions(kind="task")
+    assert (task["template"], task["variables"]["more"]) == ("answer_received", 1)
+    assert task["variables"]["text"] == "We will decide on Friday."
 
 
 @pytest.mark.parametrize(("mode", "status"), [("review", "suggested"), ("off", "scheduled")])

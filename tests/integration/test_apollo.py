@@ -295,17 +295,23 @@ def test_another_tenants_contact_is_not_asked_about(crm: Crm, apollo: ProviderSe
     assert re.search("no contact", queue(crm, row)["error_message"])
 
 
-def test_one_contact_that_a_provider_cannot_bear_costs_the_others_nothing(
-    crm: Crm, apollo: ProviderServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def touchy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apollo cannot be asked about p13."""
     lookup = Apollo.lookup
 
-    def touchy(provider: Apollo, requests: Sequence[Request]) -> Answer:
+    def refusing(provider: Apollo, requests: Sequence[Request]) -> Answer:
         if any(request.email == "p13@acme.example" for request in requests):
             raise RecursionError("too deep")
         return lookup(provider, requests)
 
-    monkeypatch.setattr(Apollo, "lookup", touchy)
+    monkeypatch.setattr(Apollo, "lookup", refusing)
+
+
+@pytest.mark.usefixtures("touchy")
+def test_one_contact_that_a_provider_cannot_bear_costs_the_others_nothing(
+    crm: Crm, apollo: ProviderServer, caplog: pytest.LogCaptureFixture
+) -> None:
     ours, theirs = crm.tenant(), crm.tenant()
     rows = waiting(crm, ours, 50) + waiting(crm, theirs, 50)
 
@@ -316,3 +322,29 @@ def test_one_contact_that_a_provider_cannot_bear_costs_the_others_nothing(
     assert {row["error_message"] for row in refused} == {"it cannot be asked about: RecursionError: too deep"}
     assert len(refused) == 2
     assert {row["status"] for row in found if row not in refused} == {"completed"}
+    causes = [record.exc_info and record.exc_info[0] for record in caplog.records if "at once" in record.message]
+    assert causes == [RecursionError] * 4  # of each tenant's batch, and of the one contact
+
+
+@pytest.mark.usefixtures("touchy")
+def test_who_is_asked_about_alone_costs_no_call_behind_a_provider_that_slows_down(
+    crm: Crm, apollo: ProviderServer
+) -> None:
+    rows = waiting(crm, crm.tenant(), 20)
+    slow_down = Said(429, {}, {"Retry-After": "120"})
+    apollo.answer = lambda call: slow_down if len(apollo.calls) > 2 else apollo_says(call)
+
+    crm.run("enrichment")
+    assert len(apollo.calls) == 3  # ten, one alone, and one in vain
+    waits = [row["retry_at"] for row in (queue(crm, row) for row in rows) if row["status"] == "pending"]
+    assert waits == [NOW + timedelta(seconds=120)] * 9
+
+
+@pytest.mark.usefixtures("touchy")
+def test_what_is_left_of_a_window_is_heard_from_contacts_asked_about_alone(crm: Crm, apollo: ProviderServer) -> None:
+    waiting(crm, crm.tenant(), 20)
+    apollo.answer = lambda call: apollo_says(call, {"x-minute-requests-left": str(40 - len(apollo.calls))})
+
+    crm.run("enrichment")
+    assert len(apollo.calls) == 10
+    assert crm.rows("SELECT calls_left FROM provider_limits WHERE window_name = 'minute'") == [{"calls_left": 30}]

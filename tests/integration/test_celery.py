@@ -28,9 +28,10 @@ ENGINES_ONLY = "--queues=engines"  # as in the Procfile
 def stalled(crm: Crm, number: int = 3) -> None:
     """Deals that have been silent for a month as of today."""
     tenant = crm.tenant()
+    crm.open_always(tenant)
     client = crm.client(tenant)
-    contact = crm.contact(tenant, client)
-    for _ in range(number):
+    for n in range(number):
+        contact = crm.contact(tenant, client, email=f"{n}@acme.example")
         crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=datetime.now(UTC) - days(30))
 
 

@@ -158,7 +158,7 @@ def test_a_sender_address_that_is_none_waits_until_it_is_mended(
 ) -> None:
     tenant = crm.tenant()
     write(crm, tenant)
-    crm.execute("INSERT INTO tenant_delivery (tenant_id, from_address) VALUES (%s, 'nonsense')", tenant)
+    crm.execute("UPDATE tenant_delivery SET from_address = 'nonsense'")
     assert run(connection, server.url) == {"scheduled": 1}
     assert "sender" in crm.actions()[0]["last_error"]
 
@@ -199,7 +199,7 @@ def test_what_is_no_longer_wanted_does_not_leave(
     crm.execute(change)
 
     run(connection, server.url)
-    (row,) = crm.actions()
+    (row,) = crm.actions(kind="email")
     assert (f"{row['status']}: {row['reason']}", row["attempts"]) == (verdict, 0)
     assert server.received == []
 
@@ -233,10 +233,15 @@ def test_a_paused_tenant_and_one_outside_its_hours_wait_and_the_others_do_not(
     paused, asleep, open_now = crm.tenant("Paused"), crm.tenant("Asleep"), crm.tenant("Open")
     for tenant in (paused, asleep, open_now):
         write(crm, tenant)
-    insert = "INSERT INTO tenant_delivery (tenant_id, paused, time_zone, window_start) VALUES (%s, %s, %s, '08:00')"
-    crm.execute(insert, paused, True, "UTC")
-    crm.execute(insert, asleep, False, "America/New_York")  # four in the morning there
-    crm.execute(insert, open_now, False, "Europe/Berlin")
+    for tenant, zone in (
+        (paused, "UTC"),
+        (asleep, "America/New_York"),  # four in the morning there
+        (open_now, "Europe/Berlin"),
+    ):
+        crm.execute(
+            "UPDATE tenant_delivery SET paused = %s, time_zone = %s, window_start = '08:00' WHERE tenant_id = %s",
+            tenant == paused, zone, tenant,
+        )  # fmt: skip
 
     assert run(connection, server.url) == {"sent": 1}
     assert run(connection, server.url, NOW + timedelta(hours=4)) == {"sent": 1}

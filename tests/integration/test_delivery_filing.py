@@ -59,3 +59,18 @@ def test_a_crm_that_refuses_every_task_in_its_own_way_stops_no_mail(
 
     assert run(connection, server.url) == {"failed": 1, "sent": 1}
     assert "closed on Sundays" in crm.actions(status="failed")[0]["last_error"]
+
+
+def test_a_host_that_allows_a_statement_little_time_gets_its_tasks_in_smaller_batches(
+    connection: Connection, crm: Crm
+) -> None:
+    write(crm, crm.tenant(), 80, kind="task", template="deal_handover")
+    crm.execute(
+        "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$"
+    )
+    crm.execute("CREATE TRIGGER audit BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION audit()")
+    connection.execute("SET statement_timeout = '400ms'")
+
+    assert run(connection, None) == {"filed": 80}
+    assert crm.one("SELECT count(*) AS n FROM tasks")["n"] == 80

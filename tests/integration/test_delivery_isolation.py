@@ -15,7 +15,7 @@ from tests.mail import MailServer
 from tests.outbox import VARIABLES
 from workers import clock
 from workers.db.session import Connection
-from workers.delivery import render as rendering
+from workers.delivery import texts
 from workers.delivery.channels import Channel, Outcome, Sent
 from workers.delivery.deliver import channel_for, deliver
 from workers.settings import Settings
@@ -37,7 +37,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def _templates(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = rendering._environment()
+    environment = texts._environment()
     own = DictLoader(
         {
             "snake.txt.j2": '{% include "snake.txt.j2" %}',

@@ -14,8 +14,9 @@ import pytest
 from tests.contract import gaps
 from tests.crm import NOW, Crm, wait_until
 from tests.fleet import Fleet
+from tests.shell import fleet as fleet_command
 from workers.db.migrate import migrate
-from workers.delivery.render import _environment
+from workers.delivery.texts import _environment
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import EngineError, FleetError
 from workers.inbound.ingest import Stored, ingest
@@ -61,6 +62,18 @@ def test_a_sixth_engine_from_a_folder_keeps_the_same_contract(folder: Path, crm:
 
     assert gaps(engine_named("licences"), crm) == []
     assert list(all_engines())[-1] == "licences"
+
+
+def test_a_sixth_engine_explains_what_is_its_own(folder: Path, crm: Crm, database_url: str) -> None:
+    migrate(database_url)
+    own = licence(crm, NOW + timedelta(days=10))
+    crm.run("licences")
+    for name in ("Ten seats", str(own)):
+        said = fleet_command(database_url, "explain", name, "--now", NOW.isoformat()).stdout
+        assert f"licence Ten seats of Northwind ({own})" in said
+        assert "the licence ends" in said
+        assert 'e-mail "licence reminder" leaves for ann@acme.example' in said
+        assert "2026-03-03 06:00  licences runs next" in said
 
 
 def test_a_sixth_engine_runs_on_the_timetable_writes_is_guarded_delivered_answered_and_seen(

@@ -41,8 +41,13 @@ def hostile(crm: Crm) -> UUID:
     crm.update("contact_enrichment_queue", row, merged_to_contact_id=contact["id"], merge_conflicts=Jsonb([conflict]))
     crm.deal(tenant, stage=HOSTILE)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'case_status', 'zebra', 'open', %s)", tenant, HOSTILE)
+    crm.execute("INSERT INTO tenant_delivery (tenant_id, from_name) VALUES (%s, %s)", tenant, HOSTILE)
+    crm.execute('SELECT set_tenant_settings(%s, \'{"paused": "yes"}\', %s, %s)', tenant, HOSTILE, HOSTILE)
+    crm.execute("UPDATE tenant_delivery SET paused = false")
     crm.schedule(tenant, compliance_type=HOSTILE, target_filter={HOSTILE: "x"})
     crm.run("compliance")
+    failures = Jsonb([{"tenant_id": str(tenant), "error": HOSTILE}])
+    crm.execute("UPDATE engine_runs SET failures = %s", failures)
     crm.execute("SELECT set_aside_message(%s, %s, %s, %s, 4)", "ab", f"/mail/{HOSTILE}", f"<{HOSTILE}>", HOSTILE)
     return tenant
 
@@ -60,6 +65,8 @@ def folder_of(tmp_path: Path) -> str:
 # Per command what is called, and what it then shows; every command is here, or says why not.
 CALLS = {
     "actions list": (["actions", "list"], [SHOWN]),
+    "actions show": (["actions", "show", "ACTION"], [SHOWN]),
+    "actions edit": (["actions", "edit", "ACTION", "--subject", HOSTILE, "--body", HOSTILE], [SHOWN]),
     "actions approve": (["actions", "approve", "7"], []),
     "actions cancel": (["actions", "cancel", "7"], []),
     "actions retry": (["actions", "retry", "7"], []),
@@ -69,18 +76,27 @@ CALLS = {
     "db check": (["db", "check"], []),
     "db migrate": (["db", "migrate"], []),
     "db rollback": (["db", "rollback", "--yes"], []),
+    "explain": (["explain", HOSTILE], [SHOWN]),
     "go-live": (["go-live", HOSTILE, "--by", HOSTILE], [SHOWN]),
     "inbound": (["inbound", "--list-aside"], [f"/mail/{SHOWN}", f"<{SHOWN}>"]),
     "load": (
         ["load", "FOLDER"],
         [r"\x07\x1b[2j\x9b31m\x08", f'time_zone "{SHOWN[:30]}"', r"\x9b31m\x08\r\nfleet: \u202e\u200b!"],
     ),
-    "preview": (["preview", "--now", AT], [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]']),
+    "preview": (["preview", "--now", AT], [SHOWN, '"[/] [link=https://evil.example]x[/]']),
     "run": (
         ["run", "deals", "--now", AT, "--dry-run"],
-        [SHOWN, 'A question about "[/] [link=https://evil.example]x[/]'],
+        [SHOWN, '"[/] [link=https://evil.example]x[/]'],
     ),
+    "runs list": (["runs", "list"], []),
+    "runs show": (["runs", "show", "RUN"], [SHOWN]),
+    "settings show": (["settings", "show", "--tenant", HOSTILE], [SHOWN]),
+    "settings set": (["settings", "set", "--tenant", HOSTILE, f"from_name={HOSTILE}"], []),
+    "settings history": (["settings", "history", "--tenant", HOSTILE], [SHOWN]),
     "status": (["status"], [SHOWN]),
+    "suppressions list": (["suppressions", "list"], [SHOWN]),
+    "suppressions add": (["suppressions", "add", HOSTILE, "ann@acme.example", "--why", HOSTILE], [SHOWN]),
+    "suppressions remove": (["suppressions", "remove", HOSTILE, "ann@acme.example", "--why", "x"], [SHOWN]),
     "templates list": (["templates", "list", "--tenant", HOSTILE], []),
     "templates show": (["templates", "show", HOSTILE, "deal_follow_up"], []),
     "templates preview": (["templates", "preview", HOSTILE, "deal_follow_up"], []),
@@ -125,7 +141,10 @@ def test_a_command_shows_what_a_stranger_wrote_and_does_nothing_of_it(
     command: str, crm: Crm, hostile: UUID, database_url: str, tmp_path: Path
 ) -> None:
     arguments, shows = CALLS[command]
-    arguments = [folder_of(tmp_path) if argument == "FOLDER" else argument for argument in arguments]
+    (action,) = crm.rows("SELECT id FROM scheduled_actions WHERE status = 'dead'")
+    (run,) = crm.rows("SELECT id FROM engine_runs")
+    named = {"FOLDER": folder_of(tmp_path), "ACTION": str(action["id"]), "RUN": str(run["id"])}
+    arguments = [named.get(argument, argument) for argument in arguments]
     printed = harmless(fleet(database_url, *arguments, COLUMNS="3000"))
     assert [text for text in shows if text not in printed] == []
     assert not [line for line in printed.splitlines() if line.startswith("fleet: \u202e")]
@@ -171,6 +190,6 @@ def test_what_the_database_says_of_a_hostile_row_stays_one_line(crm: Crm, hostil
     assert not {c for c in printed if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
 
     (action,) = crm.rows("SELECT id FROM scheduled_actions WHERE status = 'dead'")
-    retry = fleet(database_url, "actions", "retry", str(action["id"]))
+    retry = fleet(database_url, "actions", "retry", str(action["id"]), "--yes")
     assert retry.returncode == 2
     assert r"the database says: not with [/] [link=https://evil.example]x[/] \x1b]8;;" in harmless(retry)

@@ -1,8 +1,10 @@
 """If these fail, mail is missed, read twice, or marked in somebody's mailbox."""
 
+import imaplib
 import time
 from collections import Counter
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -94,6 +96,29 @@ def test_a_visit_that_ends_between_two_mails_leaves_the_second_to_the_next(
         patch.setattr(workers.inbound.ingest, "time", SimpleNamespace(monotonic=lambda: 61.0))
         assert visit(connection, imap_server.url(account)) == {"stored": 1}
     assert crm.rows("SELECT last_uid FROM imap_folders") == [{"last_uid": 1}]
+    assert visit(connection, imap_server.url(account)) == {"stored": 2}
+
+
+class Backwards(imaplib.IMAP4):
+    """A session in which the server names the last message first, as RFC 9051 lets it."""
+
+    def uid(self, command: str, *args: str) -> tuple[str, list[Any]]:
+        status, answer = super().uid(command, *args)
+        return status, answer[::-1]
+
+
+def test_a_server_that_sorts_otherwise_costs_no_mail(
+    connection: Connection, crm: Crm, imap_server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = "backwards@northwind.example"
+    tenant_of(crm, account)
+    imap_server.deliver(account, *(letter(f"Hello {n}") for n in range(3)))
+    monkeypatch.setattr(imaplib, "IMAP4", Backwards)
+
+    with monkeypatch.context() as patch:  # as above: there is time for one mail
+        patch.setattr(workers.inbound.imap, "time", SimpleNamespace(monotonic=lambda: 0.0))
+        patch.setattr(workers.inbound.ingest, "time", SimpleNamespace(monotonic=lambda: 61.0))
+        assert visit(connection, imap_server.url(account)) == {"stored": 1}
     assert visit(connection, imap_server.url(account)) == {"stored": 2}
 
 

@@ -55,6 +55,12 @@ TO_NOBODY = "To: undisclosed-recipients:;"
         (OURS, [TO_NOBODY, f"Envelope-to: {OURS}"]),
         (OURS, [TO_NOBODY, f"X-Envelope-To: <{OURS}> (uid 0)"]),
         (OURS, ["To: sales@northwind.example", f"Delivered-To: {OURS}"]),  # an alias
+        (OURS, [TO_NOBODY, f"Delivered-To: northwind.example-{OURS}"]),  # qmail
+        (OURS, [TO_NOBODY, f"X-Apparently-To: {OURS}; Mon, 02 Mar 2026 09:00:00 +0000"]),
+        (OURS, [TO_NOBODY, f"X-Forwarded-To: {OURS}"]),
+        (OURS, [TO_NOBODY, f"Original-Recipient: rfc822;{OURS}"]),
+        (OURS, ["To: bob@acme.example", f"Resent-To: Care <{OURS}>"]),
+        (OURS, ["To: bob@acme.example", f"Bcc: {OURS}"]),
         (OURS, [TO_NOBODY, f"Received: from mx.acme.example\n by mx.northwind.example with SMTP\n for <{OURS}>; now"]),
         (OURS, [
             TO_NOBODY, "Delivered-To: box7@host.example",
@@ -100,6 +106,8 @@ USED = "Message-ID: <webform@acme.example>"
         (["From: cyd@acme.example"], "Website form: please call Bob.\n"),
         (["From: bob@acme.example"], "Website form: we cancel the contract.\n"),
         (["From: bob@acme.example", "Date: Tue, 03 Mar 2026 10:00:00 +0100"], "Website form: please call Bob.\n"),
+        (["From: bob@acme.example"], "Website form: please call Bob. We cancel the contract.\n"),
+        (["From: bob@acme.example", "Subject: Our contract"], "Website form: please call Bob.\n\n"),
     ],
 )  # fmt: skip
 def test_another_mail_under_a_used_id_is_kept(connection: Connection, crm: Crm, lines: list[str], body: str) -> None:
@@ -133,6 +141,7 @@ def test_another_answer_under_a_used_id_is_heard(connection: Connection, crm: Cr
         lambda raw: raw.replace(b"\nFrom here", b"\n>From here"),
         lambda raw: b"List-Id: <care.northwind.example>\n" + raw + b"-- \nYou are in the group Care.\n",
         lambda raw: raw.replace(b"Subject: ", b"Subject: [EXTERN] "),
+        lambda raw: raw.replace(b"Hello,", b"CAUTION: This mail comes from outside of your organization.\n\nHello,"),
     ],
 )
 def test_the_same_mail_on_another_way_is_the_same(

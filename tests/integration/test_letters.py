@@ -29,11 +29,13 @@ def letters_of(crm: Crm, tenant: UUID, **values: Any) -> None:
 
 
 def quote_letter(crm: Crm, tenant: UUID, **values: Any) -> UUID:
-    client = crm.client(tenant)
-    contact = values.pop("contact_id", None) or crm.contact(tenant, client)
+    contact = values.pop("contact_id", None) or crm.contact(tenant, crm.client(tenant))
+    client = crm.row("contacts", contact)["client_id"]
     quote = values.pop("subject_id", None) or crm.quote(tenant, client_id=client, contact_id=contact, status="sent")
     usual: dict[str, Any] = {"template": "quote_follow_up", "variables": Jsonb(QUOTE)}
-    about = {"engine": "quotes", "subject_type": "quote", "subject_id": quote, "contact_id": contact}
+    about = {
+        "engine": "quotes", "subject_type": "quote", "subject_id": quote, "contact_id": contact, "client_id": client,
+    }  # fmt: skip
     write(crm, tenant, **usual | about | values)
     return quote
 

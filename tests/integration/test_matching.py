@@ -112,7 +112,7 @@ def test_an_answer_in_html_is_known_by_the_text_that_it_quotes(connection: Conne
 def sent(connection: Connection, settings: Settings) -> str:
     """Deliver what is due and return the one mail that left."""
     mail = Path(settings.fleet_home) / "mail"
-    with clock.at(NOW - days(1)):
+    with clock.at(NOW - days(3)):  # a Friday
         deliver(connection, MaildirChannel(mail), settings)
     (raw,) = [path.read_text() for path in (mail / "new").iterdir()]
     return raw
@@ -120,8 +120,8 @@ def sent(connection: Connection, settings: Settings) -> str:
 
 def due_request(crm: Crm) -> None:
     tenant = northwind(crm)
-    crm.order(tenant, contact_id=crm.contact(tenant, crm.client(tenant)), delivered_at=NOW - days(8))
-    crm.run("feedback", at=NOW - days(1))
+    crm.order(tenant, contact_id=crm.contact(tenant, crm.client(tenant)), delivered_at=NOW - days(12))
+    crm.run("feedback", at=NOW - days(3))
 
 
 @pytest.mark.usefixtures("secret")

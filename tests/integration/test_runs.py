@@ -16,10 +16,12 @@ from tests.mail import MailServer
 from tests.outbox import write
 from workers import clock
 from workers.db.session import Connection, connect
-from workers.engines.registry import engine_named
+from workers.engines.registry import all_engines, engine_named
+from workers.load.demo import load_demo
 from workers.runtime import dispatch
 from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.slots import latest_slot
+from workers.runtime.status import fleet_status
 from workers.runtime.tasks import _catch_up_task, _engine_task
 from workers.settings import settings
 
@@ -46,12 +48,30 @@ def state(crm: Crm) -> Any:
     return crm.one("SELECT status, acted FROM engine_runs WHERE engine = 'deals' AND slot IS NOT NULL")
 
 
+def shown(connection: Connection) -> str:
+    """What `fleet status` says of the slot."""
+    with clock.at(NOW):
+        (line,) = (row for row in fleet_status(connection)["engines"] if row["engine"] == "deals")
+    text: str = line["slot_state"]
+    return text
+
+
 def many_deals(crm: Crm, number: int, silent_since: datetime) -> None:
     tenant = crm.tenant()
     client = crm.client(tenant)
-    contact = crm.contact(tenant, client)
-    for _ in range(number):
+    for n in range(number):
+        contact = crm.contact(tenant, client, email=f"{n}@acme.example")
         crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=silent_since)
+
+
+@pytest.mark.parametrize("engine", sorted(all_engines()))
+def test_a_slot_that_nothing_disturbs_is_worked_whole(connection: Connection, crm: Crm, engine: str) -> None:
+    load_demo(connection, now=NOW)
+    with clock.at(NOW):
+        report = run_engine(connection, engine_named(engine), trigger="beat", slot=NOW, task_id="beat", batch_size=100)
+    assert report is not None
+    assert report.tally.due > 0
+    assert (report.left, report.status) == (0, "succeeded")
 
 
 def test_a_slot_whose_rows_somebody_holds_is_worked_in_part_and_whole_once_they_are_free(
@@ -66,6 +86,7 @@ def test_a_slot_whose_rows_somebody_holds_is_worked_in_part_and_whole_once_they_
         report = run(connection)
     assert (report.tally.due, report.left, report.unfinished) == (2, 1, False)
     assert state(crm) == {"status": "partly", "acted": 2}
+    assert shown(connection) == "partly"
 
     with clock.at(NOW):
         assert "deals" not in catch_up()
@@ -74,6 +95,7 @@ def test_a_slot_whose_rows_somebody_holds_is_worked_in_part_and_whole_once_they_
     report = run(connection, "the catch-up")
     assert (report.tally.due, report.left) == (1, 0)
     assert state(crm) == {"status": "succeeded", "acted": 3}
+    assert shown(connection) == "worked"
 
 
 def test_a_tenant_that_failed_is_tried_again_before_the_next_day(connection: Connection, crm: Crm) -> None:

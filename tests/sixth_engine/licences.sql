@@ -88,11 +88,28 @@ AS $$
     SELECT cancel_open_actions(p_action, 'the customer answered')
 $$;
 
+CREATE OR REPLACE FUNCTION licences_found(p_tenant_id uuid, p_text text, p_id uuid)
+RETURNS TABLE (kind text, tenant_id uuid, item uuid, subject uuid, name text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT 'licence', l.tenant_id, l.id, l.id, l.product FROM licences AS l
+    WHERE (l.id = p_id OR p_id IS NULL AND l.product = p_text) AND (p_tenant_id IS NULL OR l.tenant_id = p_tenant_id)
+$$;
+
+CREATE OR REPLACE FUNCTION licences_explained(p_tenant_id uuid, p_id uuid) RETURNS TABLE (at timestamptz, tense text, what text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT l.ends_on::timestamptz, CASE WHEN l.ends_on > fleet_now()::date THEN 'next' ELSE 'past' END, 'the licence ends'
+    FROM licences AS l WHERE l.id = p_id AND l.tenant_id = p_tenant_id
+$$;
+
 REVOKE ALL ON FUNCTION run_licences_batch(uuid, integer, bigint), licences_due_tenants(), licences_due_count(),
     licences_next_due(), licences_guard(bigint[]), licences_settled(bigint[]),
-    licences_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+    licences_answered(inbound_messages, scheduled_actions, jsonb), licences_found(uuid, text, uuid),
+    licences_explained(uuid, uuid) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION run_licences_batch(uuid, integer, bigint), licences_due_tenants(), licences_due_count(),
     licences_next_due(), licences_guard(bigint[]), licences_settled(bigint[]),
-    licences_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+    licences_answered(inbound_messages, scheduled_actions, jsonb), licences_found(uuid, text, uuid),
+    licences_explained(uuid, uuid) TO service_role;
 
 SELECT register_engine('licences');

@@ -4,13 +4,15 @@
 SETTINGS = "INSERT UPDATE DELETE"
 USERS = {
     "deal_stage_config": SETTINGS,
-    "engine_settings": SETTINGS,
+    "engine_settings": "INSERT(engine mode tenant_id) UPDATE(mode) DELETE",
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
     "tenant_calendar": "INSERT|UPDATE",
     "tenant_letters": "INSERT|UPDATE",
-    "tenant_delivery": "INSERT(paused phone_region tenant_id time_zone window_end window_start)"
-    " UPDATE(paused phone_region time_zone window_end window_start)",
+    "tenant_delivery": "INSERT(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region"
+    " send_days tenant_id time_zone window_end window_start)"
+    " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days time_zone"
+    " window_end window_start)",
     "suppressions": "INSERT(address reason tenant_id)",
     "feedback_requests": "UPDATE(contact_id scheduled_for)",
     "quote_activities": "INSERT(activity_type metadata notes quote_id tenant_id)",
@@ -35,6 +37,7 @@ USERS = {
             "crm_words",
             "tenant_quotas",
             "tenant_templates",
+            "fleet_decisions",
         ),
         "",
     ),
@@ -45,15 +48,16 @@ USERS = {
 }
 # Views show what their tables show.
 VIEWS = {
-    "deals_in_follow_up", "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
-    "quote_decision_times", "signal_action_rates", "compliance_completion_rates", "compliance_entities",
-    "enrichment_waiting",
+    "deals_in_follow_up", "deal_stage_limits",
+    "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
+    "quote_decision_times", "signal_action_rates", "outreach_effect", "compliance_completion_rates",
+    "compliance_entities", "enrichment_waiting",
 }  # fmt: skip
 # The machinery: nobody but the workers, or the owner alone.
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
-    "fleet_faults", "fleet_defaults",
+    "fleet_faults", "fleet_defaults", "public_holidays",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

@@ -6,5 +6,5 @@ UPDATE contact_enrichment_queue SET status = 'pending' WHERE tenant_id = %(tenan
 UPDATE opportunity_signals SET actioned = false WHERE tenant_id = %(tenant)s::uuid;
 UPDATE compliance_checks SET reminder_sent_at = NULL WHERE tenant_id = %(tenant)s::uuid;
 UPDATE scheduled_actions SET run_at = %(now)s::timestamptz WHERE tenant_id = %(tenant)s::uuid;
-UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC') WHERE tenant_id = %(tenant)s::uuid;
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC'), follow_up_day = quote_follow_up_day(quotes) WHERE tenant_id = %(tenant)s::uuid;
 UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC') WHERE tenant_id = %(tenant)s::uuid;

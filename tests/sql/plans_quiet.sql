@@ -19,6 +19,6 @@ INSERT INTO compliance_checks (tenant_id, entity_type, entity_id, period_start, 
            CASE WHEN i %% 2 = 0 THEN 'pending' ELSE 'completed' END FROM each;
 
 -- What triggers would have kept.
-UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC');
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC'), follow_up_day = quote_follow_up_day(quotes);
 UPDATE compliance_schedule SET notify_at = compliance_notice_at(next_due_at, notification_days_before, 'UTC');
 UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC');

@@ -67,5 +67,5 @@ INSERT INTO scheduled_actions (tenant_id, engine, kind, template, subject_type, 
     FROM generate_series(1, %(n)s) AS i;
 
 -- What triggers would have kept.
-UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC') WHERE tenant_id = %(tenant)s::uuid;
+UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC'), follow_up_day = quote_follow_up_day(quotes) WHERE tenant_id = %(tenant)s::uuid;
 UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC') WHERE tenant_id = %(tenant)s::uuid;

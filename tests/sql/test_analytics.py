@@ -94,7 +94,7 @@ def test_time_to_decision(crm: Crm) -> None:
     tenant = crm.tenant()
     for ago in (1, 2, 9):
         outcome(crm, tenant, "won", quote={"sent_at": NOW - days(ago)})
-    outcome(crm, tenant, "won", quote={"sent_at": None})
+    outcome(crm, tenant, "won", quote={"status": "draft", "sent_at": None})
     [row] = view(crm, "quote_decision_times")
     assert (row["total_quotes"], row["avg_days"], row["median_days"]) == (3, 4, 2)
 
@@ -130,3 +130,37 @@ def test_compliance_completion_rates(crm: Crm) -> None:
          "overdue_count": 2, "waived_count": 1, "completion_rate_pct": Decimal("33.3"),
          "avg_days_to_complete": Decimal("3.0")}
     ]  # fmt: skip
+
+
+def test_what_came_of_each_step_of_outreach(crm: Crm) -> None:
+    tenant = crm.tenant()
+    quote = crm.quote(tenant, contact_id=crm.contact(tenant))
+    deal = crm.deal(tenant)
+    about_quote = {"engine": "quotes", "template": "quote_follow_up", "subject_type": "quote", "subject_id": quote}
+    about_deal = {"engine": "deals", "subject_type": "deal", "subject_id": deal}
+    sent = {"status": "sent", "sent_at": NOW - days(3)}
+    first = crm.action(tenant, **about_quote | sent | {"variables": {"step": 1}})
+    second = crm.action(tenant, **about_quote | sent | {"variables": {"step": 2}})
+    third = crm.action(tenant, **about_deal | sent | {"variables": {"step": 1}})
+    crm.action(tenant, **about_deal | {"variables": {"step": 1}})  # never left
+    answer = {"tenant_id": tenant, "kind": "reply", "from_address": "ann@acme.example", "raw_size": 1}
+    for number, (action, kind, sentiment) in enumerate(
+        [(first, "question", "positive"), (first, "other", "neutral"), (second, "refusal", "positive"),
+         (third, "opt_out", "negative")]
+    ):  # fmt: skip
+        told = {"message_id": f"<{number}>", "action_id": action, "answer": kind, "sentiment": sentiment}
+        crm.insert("inbound_messages", **answer | told, received_at=NOW)
+    crm.execute(
+        "INSERT INTO delivery_failures (tenant_id, address, action_id, whose, cause, failed_at)"
+        " VALUES (%s, 'ann@acme.example', %s, 'address', 'no such mailbox', %s)", tenant, third, NOW,
+    )  # fmt: skip
+    crm.read("record_quote_outcome", quote, "won")
+    crm.update("deals", deal, stage="won")
+    counted = ("sent_count", "answered_count", "positive_count", "opted_out_count", "bounced_count", "won_after_count")
+    assert {
+        (row["template"], row["step"]): tuple(row[name] for name in counted) for row in view(crm, "outreach_effect")
+    } == {
+        ("deal_follow_up", 1): (1, 1, 0, 1, 1, 1),
+        ("quote_follow_up", 1): (1, 1, 1, 0, 0, 1),
+        ("quote_follow_up", 2): (1, 1, 0, 0, 0, 1),
+    }

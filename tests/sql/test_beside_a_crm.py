@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.crm import NOW, Crm, days
+from tests.crm import NOW, Crm
 from tests.sql.access import FUNCTIONS_FOR_ANYONE, FUNCTIONS_OF_INDEXES
 from tests.sql.test_migrations import CRM, NORTHWIND, OLIVE, dump, relations, row_versions, schema, upgrade_to
 from tests.sql.test_rls import acting
@@ -133,8 +133,9 @@ def test_deals_from_before_the_fleet_are_found_stalled_and_followed_up_to_the_en
         assert stalled == {"lead 5", "lead 100", "negotiation 100"}
         crm.run("deals")
         assert {action["variables"]["deal"] for action in crm.actions()} == stalled
-        for day in range(1, 60):
-            crm.run("deals", at=NOW + days(day))
+        crm.read("go_live", NORTHWIND, None, "olive")  # what was suggested is approved
+        crm.read("decide_actions", [action["id"] for action in crm.actions()], "approve")
+        crm.run_daily("deals", 60)
         # The CRM's own trigger moved updated_at with every step of the fleet; the silence went on all the same.
         [touched] = crm.rows("SELECT updated_at, follow_up_count FROM deals WHERE title = 'lead 100'")
         assert touched["updated_at"] > NOW
@@ -151,6 +152,18 @@ def test_beside_a_crm_the_other_engines_find_their_work_too(supabase: str) -> No
         crm.schedule(NORTHWIND, target_filter={"company_name": "Acme"})
         crm.run("compliance")
         assert crm.templates() == {"feedback_request": 1, "compliance_reminder": 1}
+
+
+def test_beside_a_crm_what_it_has_is_found_and_explained(supabase: str) -> None:
+    migrate(supabase)
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        connection.execute("ALTER TABLE deals ADD gone text, ADD meaning integer, ADD most text")  # as ours are called
+        crm.run("deals")
+        for text, kind in (("lead 100", "deal"), ("o-1", "order"), ("ANN@acme.example", "address")):
+            [item] = crm.read("explain_find", None, text)
+            assert item["kind"] == kind
+            assert crm.read("explain_item", *(item[name] for name in ("engine", "tenant_id", "item", "subject")))
 
 
 def test_beside_a_crm_that_shuts_the_workers_out_they_get_in_and_are_taken_out_again(supabase: str) -> None:

@@ -146,12 +146,14 @@ def test_the_next_follow_up_keeps_its_hour_when_the_clocks_are_changed(
     crm: Crm, zone: str, start: str, following: str
 ) -> None:
     tenant = tenant_in(crm, zone)
+    crm.open_always(tenant, mails=2)
     quote = crm.quote(tenant, contact_id=crm.contact(tenant), sent_at=local(zone, start) - days(9))
     deal = crm.deal(
         tenant, contact_id=crm.contact(tenant), last_activity_at=local(zone, start) - days(9), stage="qualified"
     )
     for engine in ("quotes", "deals"):
         crm.run(engine, at=local(zone, start))
+    crm.send(at=local(zone, start))
     assert crm.row("quotes", quote)["next_follow_up_at"] == local(zone, following)
     assert crm.row("deals", deal)["next_follow_up_at"] == local(zone, following)
 

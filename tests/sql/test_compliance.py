@@ -75,7 +75,12 @@ def test_a_certificate_that_has_lapsed_is_not_good_enough(crm: Crm) -> None:
 def test_reminders_start_in_the_window_and_come_once_a_week(crm: Crm) -> None:
     tenant = crm.tenant()
     crm.check(tenant, client_with_contact(crm, tenant), due_at=NOW + days(20))
-    reminded = [day for day in range(20) if crm.run("compliance", at=NOW + days(day)).tally.actions]
+    crm.open_always(tenant)
+    reminded = []
+    for day in range(20):
+        if crm.run("compliance", at=NOW + days(day)).tally.actions:
+            reminded.append(day)
+        crm.send(at=NOW + days(day))
     assert reminded == [6, 13]
     [row] = checks(crm)
     assert (row["status"], row["reminder_count"], row["reminder_sent_at"]) == (
@@ -87,6 +92,7 @@ def test_a_monday_run_that_starts_seconds_earlier_than_the_last_one_still_remind
     tenant = crm.tenant()
     crm.check(tenant, client_with_contact(crm, tenant))
     crm.run("compliance", at=NOW + timedelta(seconds=9))
+    crm.send(at=NOW + timedelta(seconds=9))
     report = crm.run("compliance", at=NOW + days(7) + timedelta(seconds=1))
     assert report.tally.actions == {"compliance_reminder": 1}
 
@@ -216,11 +222,40 @@ def test_without_an_address_the_tenants_own_people_are_told_once(crm: Crm) -> No
 
 def test_every_due_check_is_reached_not_the_first_batch_over_and_over(crm: Crm) -> None:
     tenant = crm.tenant()
-    client = client_with_contact(crm, tenant)
     for _ in range(45):
-        crm.check(tenant, client)
+        crm.check(tenant, crm.client(tenant))
     crm.run("compliance", batch_size=20)
     assert len({action["subject_id"] for action in crm.actions()}) == 45
+
+
+def test_a_reminder_that_waits_is_not_followed_by_another(crm: Crm) -> None:
+    tenant = crm.tenant()
+    check = crm.check(tenant, client_with_contact(crm, tenant), due_at=NOW + days(30), notification_days_before=30)
+    crm.pause(tenant)
+    for week in range(4):
+        crm.run("compliance", at=NOW + days(7 * week))
+        assert crm.send(at=NOW + days(7 * week)) == 0
+    assert (crm.templates(), crm.row("compliance_checks", check)["reminder_count"]) == ({"compliance_reminder": 1}, 0)
+    crm.pause(tenant, paused=False)
+    assert crm.send(at=NOW + days(22)) == 1
+    assert crm.row("compliance_checks", check)["reminder_count"] == 1
+
+
+def test_one_person_is_asked_for_all_that_is_missing_in_one_letter(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant)
+    later = crm.check(tenant, client, compliance_type="Insurance", due_at=NOW + days(9))
+    first = crm.check(tenant, client, compliance_type="Licence", due_at=NOW + days(5))
+    assert crm.run("compliance").tally.acted == {"reminded": 2}
+    [letter] = crm.actions()
+    assert letter["subject_id"] == first
+    assert [other["compliance_type"] for other in letter["variables"]["others"]] == ["Insurance"]
+    added = crm.check(tenant, client, compliance_type="Audit", due_at=NOW + days(6))
+    crm.run("compliance")
+    [letter] = crm.actions()
+    assert [other["compliance_type"] for other in letter["variables"]["others"]] == ["Insurance", "Audit"]
+    crm.send()
+    assert [crm.row("compliance_checks", check)["reminder_count"] for check in (first, later, added)] == [1, 1, 1]
 
 
 def test_in_review_the_reminder_waits_for_a_person(crm: Crm) -> None:

@@ -96,8 +96,10 @@ def test_the_weekly_reminder_misses_no_week_when_the_clocks_of_the_timetable_are
     tenant = tenant_in(crm, KATHMANDU)
     slots = mondays(fleet, first, 5)
     crm.check(tenant, client_with_contact(crm, tenant), due_at=slots[-1] + days(3), notification_days_before=60)
-    reminded = [slot for slot in slots if crm.run("compliance", at=slot).tally.actions]
-    assert reminded == slots
+    crm.open_always(tenant)
+    for slot in slots:
+        assert crm.run("compliance", at=slot).tally.actions, slot
+        crm.send(at=slot)
 
 
 @pytest.mark.parametrize("notice", [0, 3])

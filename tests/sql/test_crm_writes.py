@@ -182,3 +182,11 @@ def test_a_tenant_with_everything_can_be_deleted(crm: Crm) -> None:
         crm.run(engine)
     crm.execute("DELETE FROM tenants WHERE id = %s", tenant)
     assert crm.rows("SELECT FROM scheduled_actions") == []
+
+
+def test_a_deal_without_tenant_or_stage_stays_writable(crm: Crm) -> None:
+    crm.execute("ALTER TABLE deals ALTER COLUMN tenant_id DROP NOT NULL, ALTER COLUMN stage DROP NOT NULL")
+    deal = crm.insert("deals", stage="lead")
+    crm.update("deals", deal, stage="won")
+    crm.update("deals", deal, stage=None)
+    assert crm.row("deals", deal)["stage"] is None

@@ -79,9 +79,15 @@ def test_the_customer_is_asked_on_the_seventh_day_and_not_before(crm: Crm) -> No
     assert crm.run("feedback", at=NOW - timedelta(minutes=1)).tally.due == 0
     crm.run("feedback")
     request = request_of(crm, order)
-    assert (request["status"], request["sent_at"], request["expires_at"]) == ("sent", NOW, NOW + days(30))
+    assert (request["status"], request["sent_at"], request["expires_at"]) == ("sent", None, None)
+    crm.send(at=NOW + timedelta(hours=1))
+    request = request_of(crm, order)
+    assert (request["sent_at"], request["expires_at"]) == (
+        NOW + timedelta(hours=1),
+        NOW + days(30) + timedelta(hours=1),
+    ), "it was asked when its message left"
     [action] = crm.actions()
-    assert (action["kind"], action["status"], action["contact_id"]) == ("email", "scheduled", contact)
+    assert (action["kind"], action["status"], action["contact_id"]) == ("email", "sent", contact)
     assert action["variables"]["order_number"] == "O-77"
 
 
@@ -147,6 +153,7 @@ def test_nobody_is_asked_twice_within_thirty_days(crm: Crm, days_since: float, s
     contact = crm.contact(tenant)
     delivered(crm, tenant, contact_id=contact)
     crm.run("feedback")
+    crm.send()
     later = crm.order(tenant, contact_id=contact, delivered_at=NOW + days(days_since - 7))
     crm.run("feedback", at=NOW + days(days_since))
     request = request_of(crm, later)
@@ -204,6 +211,7 @@ def test_a_question_expires_unanswered_after_thirty_days(crm: Crm, before: str, 
     tenant = crm.tenant()
     order = delivered(crm, tenant, contact_id=crm.contact(tenant))
     crm.run("feedback")
+    crm.send()
     crm.update("feedback_requests", request_of(crm, order)["id"], status=before)
     crm.run("feedback", at=NOW + days(days_later))
     assert request_of(crm, order)["status"] == after
@@ -301,4 +309,50 @@ def test_a_message_tried_again_waits_for_its_answer_again(crm: Crm) -> None:
     assert request_of(crm, order)["skip_reason"] == "no route"
     crm.execute("SELECT decide_actions(ARRAY(SELECT id FROM scheduled_actions), 'retry')")
     request = request_of(crm, order)
-    assert (request["status"], request["expires_at"]) == ("sent", NOW + days(30))
+    assert (request["status"], request["skip_reason"]) == ("sent", None)
+    crm.send()
+    assert request_of(crm, order)["expires_at"] == NOW + days(30)
+
+
+def test_an_order_that_was_undone_and_is_delivered_again_is_asked_about(crm: Crm) -> None:
+    tenant = crm.tenant()
+    order = delivered(crm, tenant, contact_id=crm.contact(tenant))
+    crm.update("orders", order, delivered_at=None)
+    crm.run("feedback")
+    assert request_of(crm, order)["skip_reason"] == "order is no longer delivered"
+    crm.update("orders", order, delivered_at=NOW + days(1))
+    assert crm.run("feedback", at=NOW + days(8)).tally.acted == {"asked": 1}
+
+
+def test_an_order_that_moved_to_another_client_is_asked_about_there(crm: Crm) -> None:
+    tenant = crm.tenant()
+    before, after = crm.client(tenant), crm.client(tenant)
+    crm.contact(tenant, before, email="old@acme.example")
+    right = crm.contact(tenant, after, email="new@acme.example")
+    order = delivered(crm, tenant, client_id=before)
+    crm.update("orders", order, client_id=after)
+    crm.run("feedback")
+    assert [action["contact_id"] for action in crm.actions()] == [right]
+    assert request_of(crm, order)["client_id"] == after
+
+
+def test_who_waits_for_us_to_close_a_case_is_not_surveyed(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    order = delivered(crm, tenant, client_id=client, contact_id=crm.contact(tenant, client))
+    crm.insert("cases", tenant_id=tenant, client_id=client, title="Broken", status="open")
+    crm.run("feedback")
+    assert request_of(crm, order)["skip_reason"] == "open case of the client"
+
+
+def test_a_question_that_waited_out_a_pause_is_not_expired_before_it_was_asked(crm: Crm) -> None:
+    tenant = crm.tenant()
+    order = delivered(crm, tenant, contact_id=crm.contact(tenant))
+    crm.pause(tenant)
+    crm.run("feedback")
+    assert crm.send() == 0
+    crm.run("feedback", at=NOW + days(40))
+    assert request_of(crm, order)["status"] == "sent"
+    crm.pause(tenant, paused=False)
+    assert crm.send(at=NOW + days(42)) == 1
+    assert request_of(crm, order)["expires_at"] == NOW + days(72)

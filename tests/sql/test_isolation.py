@@ -18,12 +18,18 @@ REFUSE = (
 )
 
 
+def somebody(crm: Crm, tenant: UUID, client: UUID) -> UUID:
+    """Return a contact with a mailbox of its own."""
+    return crm.contact(tenant, client, email=f"{uuid4()}@acme.example", is_primary=False)
+
+
 def deal(crm: Crm, tenant: UUID, client: UUID) -> UUID:
-    return crm.deal(tenant, client_id=client, last_activity_at=NOW - days(20))
+    contact = somebody(crm, tenant, client)
+    return crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=NOW - days(20))
 
 
 def quote(crm: Crm, tenant: UUID, client: UUID) -> UUID:
-    return crm.quote(tenant, client_id=client)
+    return crm.quote(tenant, client_id=client, contact_id=somebody(crm, tenant, client))
 
 
 def request(crm: Crm, tenant: UUID, client: UUID) -> UUID:
@@ -34,7 +40,8 @@ def request(crm: Crm, tenant: UUID, client: UUID) -> UUID:
 
 
 def check(crm: Crm, tenant: UUID, client: UUID) -> UUID:
-    return crm.check(tenant, client, required_fields=["vat_number"])
+    contact = somebody(crm, tenant, client)
+    return crm.check(tenant, contact, entity_type="contact", required_fields=["vat_number"])
 
 
 def signal(crm: Crm, tenant: UUID, client: UUID) -> UUID:

@@ -38,8 +38,8 @@ def test_what_waits_to_be_sent_when_the_matter_is_decided_does_not_leave(crm: Cr
     tenant = crm.tenant()
     contact = crm.contact(tenant)
     deal = crm.deal(tenant, contact_id=contact)
-    decided, sister = (crm.quote(tenant, contact_id=contact, deal_id=deal) for _ in range(2))
     crm.run("deals")
+    decided, sister = (crm.quote(tenant, contact_id=contact, deal_id=deal) for _ in range(2))
     crm.run("quotes")
     crm.read("record_quote_outcome", decided, "won")
 

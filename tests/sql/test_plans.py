@@ -41,6 +41,17 @@ CLAIMS = {
     "claim_emails('me', '1 minute', 20, 20, %(before)s)": "scheduled_actions",
 }
 
+EXPLANATIONS = {
+    "explain_find(%(tenant)s, 'd77')": "deals",
+    "explain_find(%(tenant)s, 'q77')": "quotes",
+    "explain_find(%(tenant)s, 'o77')": "orders",
+    "explain_find(%(tenant)s, 'c77@acme.example')": "contacts",
+    "explain_find(%(tenant)s, 'd77') AS f, explain_item(f.engine, f.tenant_id, f.item, f.subject)": "scheduled_actions",
+    "explain_find(%(tenant)s, 'q77') AS f, explain_item(f.engine, f.tenant_id, f.item, f.subject)": "scheduled_actions",
+    "explain_find(%(tenant)s, 'o77') AS f, explain_item(f.engine, f.tenant_id, f.item, f.subject)": "feedback_requests",
+    "explain_item(NULL, %(tenant)s, 'c77@acme.example', NULL)": "scheduled_actions",
+}
+
 
 TENANTS = {
     name: UUID(int=number)
@@ -143,3 +154,11 @@ def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) 
         found = cost(quiet, "due_tenants('quotes')", UUID(int=1), "quotes")
     assert (found.returned, found.rows, found.scans) == (2, 2, 0)
     assert found.pages <= 60, found
+
+
+def test_an_explanation_costs_what_it_says_not_what_the_tenant_has(crowded: Connection) -> None:
+    for call, table in EXPLANATIONS.items():
+        small, big = (cost(crowded, call, TENANTS[f"backlog {size}"], table) for size in ("small", "big"))
+        assert big.returned >= 1, (call, big)
+        assert big.pages <= 2 * small.pages + 100, (call, small, big)
+        assert (big.rows <= 100, big.scans) == (True, 0), (call, big)

@@ -123,6 +123,7 @@ def test_beside_varchars_an_enum_and_domains_every_engine_works(small_crm: str, 
         crm.enrichment(tenant, contact_id=contact)
         assert [row["title"] for row in crm.read("get_stalled_deals", tenant)] == ["Ten licences"]
         crm.read("go_live", tenant, None, "olive")  # beside a CRM a person would look first
+        crm.open_always(tenant, mails=4)
         for engine in ("feedback", "deals", "quotes", "compliance", "enrichment"):
             crm.run(engine)
         assert crm.templates() == {

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from threading import Barrier
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -20,17 +20,12 @@ def activities(crm: Crm, quote: UUID) -> list[str]:
 
 
 def reachable_quote(crm: Crm, tenant: UUID, **values: Any) -> UUID:
-    """Return a due quote with a contact that has an address."""
-    return crm.quote(tenant, **{"contact_id": crm.contact(tenant)} | values)
+    """Return a due quote with a contact of its own that has an address of its own."""
+    return crm.quote(tenant, **{"contact_id": crm.contact(tenant, email=f"{uuid4()}@acme.example")} | values)
 
 
 def draft(crm: Crm, tenant: UUID, **values: Any) -> UUID:
     return crm.quote(tenant, **{"status": "draft", "sent_at": None, "next_follow_up_at": None} | values)
-
-
-def run_daily(crm: Crm, until: int) -> None:
-    for day in range(until):
-        crm.run("quotes", at=NOW + days(day))
 
 
 def test_fifty_sessions_at_once_draw_fifty_numbers_without_gap_or_clash(crm: Crm, database_url: str) -> None:
@@ -152,7 +147,7 @@ def test_an_outcome_is_recorded_everywhere_and_ends_the_follow_ups(crm: Crm, out
     assert recorded["secondary_reasons"] == ["timing"]
     assert activities(crm, quote) == ["outcome"]
     assert crm.read("get_quotes_needing_followup", tenant) == []
-    run_daily(crm, 30)
+    crm.run_daily("quotes", 30)
     assert crm.actions() == []
 
 
@@ -230,11 +225,12 @@ def test_a_follow_up_counts_up_plans_the_next_and_leaves_an_activity(crm: Crm) -
     quote = reachable_quote(crm, tenant)
     crm.run("quotes")
     row = crm.row("quotes", quote)
-    assert (row["follow_up_count"], row["last_follow_up_at"], row["next_follow_up_at"]) == (
-        1,
-        NOW,
-        NOW + days(3),
+    assert (row["follow_up_count"], row["follow_up_hold"], row["due_at"]) == (0, "its message", None), (
+        "nothing was sent yet"
     )
+    crm.send()
+    row = crm.row("quotes", quote)
+    assert (row["follow_up_count"], row["last_follow_up_at"], row["next_follow_up_at"]) == (1, NOW, NOW + days(3))
     assert row["status"] == "sent"
     assert activities(crm, quote) == ["follow_up"]
     [action] = crm.actions()
@@ -245,6 +241,7 @@ def test_a_follow_up_counts_up_plans_the_next_and_leaves_an_activity(crm: Crm) -
 def test_a_run_that_starts_seconds_earlier_than_the_last_one_still_finds_its_quotes(crm: Crm) -> None:
     reachable_quote(crm, crm.tenant())
     crm.run("quotes", at=NOW + timedelta(seconds=9))
+    crm.send(at=NOW + timedelta(seconds=9))
     assert crm.run("quotes", at=NOW + days(3) + timedelta(seconds=1)).tally.actions == {"quote_follow_up": 1}
 
 
@@ -253,7 +250,7 @@ def test_after_the_last_follow_up_the_owner_gets_one_task(crm: Crm) -> None:
     owner = crm.profile(tenant)
     client = crm.client(tenant, owner_id=owner)
     quote = reachable_quote(crm, tenant, client_id=client, max_follow_ups=2)
-    run_daily(crm, 40)
+    crm.run_daily("quotes", 40)
     assert crm.templates() == {"quote_follow_up": 2, "quote_handover": 1}
     assert [action["assigned_to"] for action in crm.actions(kind="task")] == [owner]
     assert crm.row("quotes", quote)["status"] == "sent"
@@ -273,7 +270,7 @@ def test_a_quote_past_its_date_expires_and_nobody_is_bothered(crm: Crm) -> None:
 def test_a_quote_expires_even_after_its_follow_ups_have_ended(crm: Crm) -> None:
     tenant = crm.tenant()
     quote = reachable_quote(crm, tenant, max_follow_ups=0, valid_until=(NOW + days(20)).date())
-    run_daily(crm, 22)
+    crm.run_daily("quotes", 22)
     assert crm.row("quotes", quote)["status"] == "expired"
     assert activities(crm, quote) == ["escalated", "expired"]
 
@@ -281,25 +278,24 @@ def test_a_quote_expires_even_after_its_follow_ups_have_ended(crm: Crm) -> None:
 def test_without_an_address_the_owner_is_told_once(crm: Crm) -> None:
     tenant = crm.tenant()
     crm.quote(tenant, contact_id=crm.contact(tenant, email=None))
-    run_daily(crm, 10)
+    crm.run_daily("quotes", 10)
     assert crm.templates() == {"quote_no_contact": 1}
 
 
 def test_a_quote_sent_again_after_a_counter_offer_is_followed_up_anew(crm: Crm) -> None:
     tenant = crm.tenant()
     quote = reachable_quote(crm, tenant, max_follow_ups=1)
-    run_daily(crm, 10)
+    crm.run_daily("quotes", 10)
     crm.update("quotes", quote, status="countered")
     crm.one("SELECT send_quote(%s)", quote)
-    run_daily(crm, 20)
+    crm.run_daily("quotes", 20)
     assert crm.templates() == {"quote_follow_up": 2, "quote_handover": 2}
 
 
 def test_every_due_quote_is_reached_not_the_first_batch_over_and_over(crm: Crm) -> None:
     tenant = crm.tenant()
-    contact = crm.contact(tenant)
     for number in range(45):
-        crm.quote(tenant, contact_id=contact, total_amount=number)
+        reachable_quote(crm, tenant, total_amount=number)
     crm.run("quotes", batch_size=20)
     assert len({action["subject_id"] for action in crm.actions()}) == 45
 

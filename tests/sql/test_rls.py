@@ -89,7 +89,7 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
-    crm.action(tenant)
+    crm.action(tenant, status="sent", sent_at=NOW)
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
@@ -103,6 +103,7 @@ def company(crm: Crm, name: str) -> Company:
         tenant,
     )
     crm.execute("INSERT INTO provider_usage VALUES (%s, 'apollo', %s, 1)", tenant, NOW)
+    crm.read("add_suppression", tenant, "never@acme.example", None, "us", "asked by phone")  # notes a decision
     crm.execute(
         "INSERT INTO merge_decisions (tenant_id, queue_id, contact_id, field, proposed, decision, decided_at)"
         " VALUES (%s, %s, %s, 'title', 'CTO', 'rejected', %s)",
@@ -152,7 +153,9 @@ def test_every_table_has_row_level_security_and_every_view_looks_through_the_cal
 
 
 # PostgreSQL inlines them into functions that pin theirs; by themselves they name what they read in full.
-INLINED = {"reachable_contact", "folded_word", "has_decided_quote", "days_later"}
+INLINED = {
+    "reachable_contact", "folded_word", "has_decided_quote", "days_later", "folded_mailbox", "mailbox_is_full",
+}  # fmt: skip
 
 
 def test_every_function_pins_its_search_path_and_none_is_for_everyone(crm: Crm) -> None:
@@ -189,6 +192,7 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "fleet_schema_version",
         "fleet_core_additions",
         "fleet_defaults",
+        "public_holidays",
         "inbound_rejects",
         "imap_folders",
         "provider_limits",

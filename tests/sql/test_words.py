@@ -29,6 +29,7 @@ def test_a_stage_that_nobody_knows_is_never_acted_on_until_somebody_says_what_it
     crm.read("set_word", tenant, "deal_stage", "im sack", "open", "olive")
     assert crm.run("deals").tally.acted == {"deal_follow_up": 1}
     # And what has begun stops when its stage turns out to be a closed one.
+    crm.send()
     crm.read("set_word", tenant, "deal_stage", "pitched", "lost", "olive")
     [action] = crm.actions(subject_id=open_)
     [verdict] = crm.rows("SELECT reason FROM action_guards(ARRAY[%s::bigint])", action["id"])

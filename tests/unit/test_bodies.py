@@ -47,6 +47,35 @@ def test_a_broken_multipart_still_says_what_it_says(header: str, body: str) -> N
     assert read(by_hand(f"Content-Type: {header}", body=body)).text.replace("--bb", "").strip() == SAID
 
 
+@pytest.mark.parametrize("said", [SAID, SAID * 30])
+def test_a_footer_that_a_list_puts_below_an_encoded_text_hides_nothing(said: str) -> None:
+    footer = "_______________________\nCare mailing list\nhttps://lists.northwind.example/care\n"
+    body = base64.encodebytes(said.encode()) + footer.encode()
+    text = read(by_hand("Content-Transfer-Encoding: base64", body=body)).text
+    assert text.startswith(said)
+    assert text.endswith(footer)
+
+
+def test_a_broken_byte_in_an_encoded_text_costs_no_more_than_its_surroundings() -> None:
+    body = base64.encodebytes(SAID.encode() * 30).replace(b"\n", b"!\n", 3)
+    assert read(by_hand("Content-Transfer-Encoding: base64", body=body)).text == SAID * 30
+
+
+@pytest.mark.parametrize("said", ["Ja!", "Yes, that suits us.", "<p>Yes</p>"])
+def test_a_text_that_somebody_forgot_to_encode_is_itself(said: str) -> None:
+    assert read(by_hand("Content-Transfer-Encoding: base64", body=f"{said}\n")).text == f"{said}\n"
+
+
+def test_an_encoding_that_is_spelled_otherwise_is_undone() -> None:
+    mail = read(by_hand("Content-Transfer-Encoding: Quoted_Printable", body="Yes, that =\nsuits us=2E\n"))
+    assert mail.text == SAID + "\n"
+
+
+@pytest.mark.parametrize("kind", ["enriched", "richtext"])
+def test_enriched_text_is_read_as_a_page(kind: str) -> None:
+    assert read(by_hand(f"Content-Type: text/{kind}", body=f"<bold>{SAID}</bold>")).html == f"<bold>{SAID}</bold>"
+
+
 def test_a_page_in_a_multipart_without_parts_is_a_page() -> None:
     mail = read(by_hand('Content-Type: multipart/related; boundary="never"', body=PAGE))
     assert (mail.text, mail.html) == ("", PAGE)

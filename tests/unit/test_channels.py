@@ -19,7 +19,7 @@ from workers import deadline
 from workers.correspondence import Answered, message_id, reference
 from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
 from workers.delivery.message import compose
-from workers.delivery.render import Text
+from workers.delivery.texts import Text
 
 TENANT = UUID(int=7)
 PEM = Path(__file__).parent / "self_signed.pem"

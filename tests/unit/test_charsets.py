@@ -1,8 +1,10 @@
 """If these fail, a customer's words arrive as signs that nobody can read."""
 
+import codecs
+
 import pytest
 
-from workers.inbound.charsets import decode
+from workers.insight.charsets import decode
 
 RUSSIAN = "Спасибо, мы принимаем ваше предложение."
 JAPANESE = "見積もりを承認します。よろしくお願いいたします。"
@@ -32,6 +34,7 @@ def in_jis(*pairs: int) -> bytes:
         ("euc-kr", "똠".encode("cp949"), "똠"),
         ("big5", "您好 €".encode("cp950"), "您好 €"),
         ("koi8-r", RUSSIAN.encode("koi8-r"), RUSSIAN),
+        ("koi8-u", "Насос працює добре, дякую їм".encode("koi8-u"), "Насос працює добре, дякую їм"),
         ("windows-1252http-equivcontent-type", b"isn\x92t", "isn’t"),
         ("iso-8859-8-i", "שלום".encode("iso8859-8"), "שלום"),
         ("utf-8", "\ufeffGrüße".encode(), "Grüße"),
@@ -42,6 +45,26 @@ def in_jis(*pairs: int) -> bytes:
 )
 def test_a_label_is_read_as_what_programs_mean_by_it(label: str, content: bytes, text: str) -> None:
     assert decode(content, label).text == text
+
+
+def test_a_text_that_was_encoded_twice_is_decoded_twice() -> None:
+    twice = (
+        "Zoë – isn’t it “good”? Así, à Düsseldorf".encode()
+        .decode("latin-1")
+        .encode("latin-1")
+        .decode("cp1252", "replace")
+    )
+    assert decode("Zoë – Zürich".encode().decode("cp1252").encode(), "utf-8") == (
+        "Zoë – Zürich",
+        "encoded as utf-8 twice",
+    )
+    assert decode("à Düsseldorf, Así".encode().decode("latin-1").encode()).text == "à Düsseldorf, Así"
+    for once in ("Ã© Привет", "5 Â£ and Ã", "â€", twice):
+        assert decode(once.encode()).text == once
+
+
+def test_japanese_of_a_vendor_is_read_in_extended_unix_code_too() -> None:
+    assert decode(b"\xad\xa1" + JAPANESE.encode("euc_jp"), "euc-jp") == (f"①{JAPANESE}", None)
 
 
 @pytest.mark.parametrize("label", ["iso-2022-jp", "ISO-2022-JP-MS", "us-ascii", None])
@@ -134,3 +157,7 @@ def test_nothing_that_the_database_refuses_comes_out() -> None:
         text = decode(b"\xed\xa0\x80 +2AA- \x00\xd8", label).text
         assert text.encode().decode() == text
         assert "\0" not in text
+
+
+def test_marks_of_unicode_without_end_are_read_like_one() -> None:
+    assert decode(codecs.BOM_UTF8 * 10_000 + "Grüße".encode(), "utf-8").text.strip("\ufeff") == "Grüße"

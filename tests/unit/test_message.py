@@ -19,7 +19,7 @@ from tests.unit.test_render import FULL, NAMES, OPTIONAL, SHARING, STEPS
 from workers.correspondence import Answered, message_id, read_opt_out_token, reference
 from workers.delivery.facts import Facts, Thread
 from workers.delivery.message import SenderError, UnsendableError, _require_own_headers, compose
-from workers.delivery.render import Text, footer, render
+from workers.delivery.texts import Text, footer, render
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.insight.answers import kind_of_answer
 from workers.insight.reply import split_reply

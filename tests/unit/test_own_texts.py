@@ -8,7 +8,7 @@ from jinja2 import TemplateError
 
 from tests.unit.test_render import FULL, TEMPLATES
 from workers.delivery.own_texts import check_own_text, unknown_names
-from workers.delivery.render import _environment, render
+from workers.delivery.texts import _environment, render
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 

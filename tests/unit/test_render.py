@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from jinja2 import DictLoader, TemplateError
 
-from workers.delivery import render as rendering
-from workers.delivery.render import PIECES, Text, render
+from workers.delivery import texts
+from workers.delivery.texts import PIECES, Text, render
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.engines.registry import all_engines
 
-TEMPLATES = Path(rendering.__file__).parent / "templates"
+TEMPLATES = Path(texts.__file__).parent / "templates"
 NAMES = sorted(path.name.removesuffix(".txt.j2") for path in TEMPLATES.glob("*.j2") if path.name[:-7] not in PIECES)
 STEPS = range(1, 8)
 DEEP: Any = []
@@ -37,6 +37,11 @@ FULL: dict[str, Any] = {
          "missing": ["consent_on"], "errors": ["permit lapsed on 2026-01-31"]},
         {"compliance_type": None, "entity": None, "due_on": "2026-03-21", "missing": [], "errors": []},
     ],
+    "more": 2, "sent": 3, "reason": "the address is suppressed",
+    "deals": [
+        {"deal": "Ten licences", "company": "Acme", "stage": "lead", "days_silent": 400},
+        {"deal": None, "company": None, "stage": "proposal", "days_silent": 300},
+    ],
     "addresses": ["zoe@acme.example"], "cancelled": 2, "why": "stranger",
 }  # fmt: skip
 OPTIONAL = [
@@ -58,7 +63,12 @@ OPTIONAL = [
     "subject",
     "sent_on",
 ]
-ABOUT_ANSWERS = ["answer_unplaced", "answer_unread", "opt_out"]  # filed for any engine by file_answer_task
+ABOUT_ANSWERS = [
+    "answer_received",
+    "answer_unplaced",
+    "answer_unread",
+    "opt_out",
+]  # filed for any engine by file_answer_task
 
 
 def check(text: Text) -> None:
@@ -140,7 +150,8 @@ def test_a_variable_the_engine_did_not_write_is_an_error_and_no_hole_in_a_letter
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_any_alphabet_survive(name: str) -> None:
     names = {"first_name": "Zoë", "company": "株式会社", "deal": "Größe № 5", "entity": "Łódź"}
-    text = render(name, FULL | names, "Café Ελλάδα")
+    listed = [{"deal": "Größe № 5", "company": "株式会社", "stage": "lead", "days_silent": 400}]
+    text = render(name, FULL | names | {"deals": listed}, "Café Ελλάδα")
 
     assert any(value in text.subject + text.body for value in [*names.values(), "Café Ελλάδα", "Q-2026-0001"])
     assert "�" not in text.subject + text.body
@@ -180,7 +191,7 @@ def test_a_line_break_in_a_title_does_not_cut_the_subject() -> None:
     ],
 )
 def test_a_template_cannot_reach_into_the_machinery_nor_stop_it(trick: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering._environment(), "loader", DictLoader({"trick.txt.j2": f"Hello\n{trick}"}))
+    monkeypatch.setattr(texts._environment(), "loader", DictLoader({"trick.txt.j2": f"Hello\n{trick}"}))
 
     with pytest.raises(TemplateError):
         render("trick", FULL, "Northwind")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.engines.registry import all_engines, engine_named
-from workers.runtime.slots import latest_slot
+from workers.runtime.slots import latest_slot, next_slot
 
 ENGINES = sorted(all_engines())
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
@@ -71,3 +71,10 @@ def test_a_missed_slot_is_given_up_before_the_next_one_comes(engine: str) -> Non
     shortest = min(later - earlier for earlier, later in zip(sorted(slots), sorted(slots)[1:], strict=False))
 
     assert timedelta(0) < engine_named(engine).catch_up < shortest
+
+
+@given(engine=st.sampled_from(ENGINES), now=instants, zone=zones)
+def test_the_next_slot_is_the_first_one_after_now(engine: str, now: datetime, zone: ZoneInfo) -> None:
+    slot = next_slot(engine, now, zone)
+    assert now < slot == latest_slot(engine, slot, zone)
+    assert latest_slot(engine, slot - timedelta(microseconds=1), zone) <= now

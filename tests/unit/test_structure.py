@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_foreign_text import commands
 from workers.engines.registry import all_engines
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 400
 SOURCES = (".py", ".sql", ".j2", ".md", ".toml", ".yml", ".yaml")
 # Where the code that serves every engine alike lives: what it does for one, that engine's own files say.
-SHARED = ("core", "engines", "ledger", "outbox", "inbound", "status")
+SHARED = ("core", "engines", "ledger", "outbox", "inbound", "status", "decisions", "explain", "runs")
 
 
 def tracked() -> list[Path]:
@@ -54,3 +55,10 @@ def test_the_contact_to_write_to_and_the_stages_that_wait_are_found_in_one_place
 def test_what_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_command_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    assert [
+        command for command in commands() if f"`fleet {command}" not in page and f"## fleet {command}" not in page
+    ] == []

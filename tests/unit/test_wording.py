@@ -9,7 +9,7 @@ from babel import Locale
 from jinja2 import Environment, nodes
 
 from tests.unit.test_render import FULL, NAMES, OPTIONAL, STEPS, TEMPLATES, check
-from workers.delivery.render import PIECES, render
+from workers.delivery.texts import PIECES, render
 from workers.delivery.wording import (
     LANGUAGES,
     Wording,

@@ -15,12 +15,16 @@ from workers.cli import (
     actions,
     conflicts,
     db,
+    explain,
     go_live,
     inbound,
     load,
     preview,
     run,
+    runs,
+    settings,
     status,
+    suppressions,
     templates,
     tenants,
     up,
@@ -31,10 +35,23 @@ from workers.cli.common import fail
 from workers.errors import ConfigurationError, FleetError, first_line
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
-for command in (up.up, web.web, preview.preview, go_live.go_live, run.run, status.status, inbound.inbound, load.load):
+for command in (
+    up.up,
+    web.web,
+    preview.preview,
+    go_live.go_live,
+    run.run,
+    status.status,
+    explain.explain,
+    inbound.inbound,
+    load.load,
+):
     app.command()(command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(runs.app, name="runs")
+app.add_typer(settings.app, name="settings")
+app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(templates.app, name="templates")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(words.app, name="words")

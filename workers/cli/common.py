@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,23 +15,35 @@ from jinja2 import TemplateError
 
 from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
-from workers.delivery.facts import with_facts
-from workers.delivery.render import Text, render
-from workers.delivery.wording import Wording
+from workers.delivery.facts import Facts, with_facts
+from workers.delivery.message import subject_of
+from workers.delivery.texts import Text, render
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import ConfigurationError, UnknownNameError
 from workers.runtime.dispatch import Report, run_engine
 from workers.settings import database_url, settings
-from workers.terminal import err, say
+from workers.terminal import err, say, visible
 
 logger = logging.getLogger(__name__)
 
+
+def engine_names(incomplete: str) -> list[str]:
+    """Return the engines' names that a shell may complete to."""
+    return completing(incomplete, all_engines())
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="UUID|NAME", help="Only this tenant.")]
+OneEngine = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Only this engine.", autocompletion=engine_names)
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="its id or name")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; default: the user of this shell.")]
+Why = Annotated[str, typer.Option("--why", help="Why; kept with who decided it and when.")]
+WhyIfAny = Annotated[str | None, typer.Option("--why", help="Why; kept with who decided it and when.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Now = Annotated[
     str | None, typer.Option("--now", metavar="ISO8601", help="Let it be this instant; UTC without an offset.")
 ]
@@ -76,11 +89,6 @@ def chosen_tenant(connection: Connection, text: str | None) -> UUID | None:
     return None if text is None else tenant_named(connection, text)
 
 
-def engine_names(incomplete: str) -> list[str]:
-    """Return the engines' names that a shell may complete to."""
-    return completing(incomplete, all_engines())
-
-
 def chosen_engine(name: str | None) -> str | None:
     """Return the engine that an option names, None for all of them.
 
@@ -115,8 +123,30 @@ def decider(by: str | None) -> str:
         return f"user {os.geteuid()}"
 
 
-def instant_of(text: str | None) -> datetime | None:
-    """Return what was written after --now.
+def reason_of(why: str) -> str:
+    """Return a reason without the spaces around it.
+
+    Raises:
+        UnknownNameError: nothing is left of it.
+    """
+    if not why.strip():
+        raise UnknownNameError("--why is empty: a decision needs a reason")
+    return why.strip()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, unless --yes has answered already; everything but yes ends the command with exit code 1."""
+    if not yes:
+        typer.confirm(visible(question), abort=True)
+
+
+def say_total(shown: int, total: int) -> None:
+    """Say how many rows a table shows of how many there are: `50 of 1,112`."""
+    say(f"{shown:,} of {total:,}" if total else "none")
+
+
+def instant_of(text: str | None, option: str = "--now") -> datetime | None:
+    """Return the instant that was written after an option, in UTC where it says no offset.
 
     Raises:
         UnknownNameError: it is no ISO 8601 instant.
@@ -126,7 +156,7 @@ def instant_of(text: str | None) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise UnknownNameError(f"--now {text!r} is no ISO 8601 instant such as 2026-03-02T09:00:00+00:00") from None
+        raise UnknownNameError(f"{option} {text!r} is no ISO 8601 instant such as 2026-03-02T09:00:00+00:00") from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
@@ -135,10 +165,17 @@ def moment(instant: datetime) -> str:
     return f"{instant.astimezone(settings().time_zone):%a %d %b %Y %H:%M %Z}"
 
 
-def text_of(action: Mapping[str, Any], wording: Wording | None = None) -> Text:
-    """Return subject and body of an action, worded as it would be sent; where that fails, the subject says why."""
+def minute(instant: datetime) -> str:
+    """Return an instant for a narrow column, in the timetable's zone: `2026-03-02 09:00`."""
+    return f"{instant.astimezone(settings().time_zone):%Y-%m-%d %H:%M}"
+
+
+def text_of(action: Mapping[str, Any]) -> Text:
+    """Return subject and body of an action, which has its "facts", as it would leave; an error's words if it cannot."""
+    facts: Facts = action["facts"]
     try:
-        return render(action["template"], action["variables"], action["tenant_name"], wording)
+        text = render(action["template"], action["variables"], action["tenant_name"], facts.wording)
+        return replace(text, subject=subject_of(text, facts)) if action["kind"] == "email" else text
     except TemplateError as error:  # the rest of the list must still be seen
         return Text(f"template {action['template']} cannot be rendered: {error}", "")
 
@@ -147,7 +184,7 @@ def planned_actions(connection: Connection, run: int) -> list[dict[str, Any]]:
     """Return what a run wrote: to whom, in what words, and what the guards would refuse."""
     planned = []
     for row in with_facts(connection, connection.execute("SELECT * FROM actions_of_run(%s)", [run]).fetchall()):
-        text = text_of(row, row["facts"].wording)
+        text = text_of(row)
         planned.append(
             {
                 "tenant": row["tenant_name"],

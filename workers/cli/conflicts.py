@@ -8,7 +8,7 @@ import typer
 from workers.cli.common import By, Json, Limit, OneTenant, chosen_tenant, database, decider
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
-from workers.terminal import out, print_json, say, table_of
+from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="Decide where found contact data contradicts the CRM: accept, reject.")
 
@@ -26,9 +26,18 @@ def list_conflicts(tenant: OneTenant = None, limit: Limit = 50, as_json: Json = 
     if as_json:
         print_json(listed)
         return
-    columns = ["id", "tenant_name", "contact", "field", "current", "proposed", "source"]
-    headings = [name.removesuffix("_name") for name in columns]
-    out.print(table_of(headings, ([row[name] for name in columns] for row in listed)))
+    out.print(
+        table_of(
+            ["id", "whose, and what for what"],
+            (
+                [
+                    row["id"],
+                    lines(row["contact"], row["tenant_name"], row["current"], f"-> {row['proposed']}", row["source"]),
+                ]
+                for row in listed
+            ),
+        )
+    )
 
 
 @app.command()

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from workers.cli.common import Json, database, moment
+from workers.cli.common import Json, database, minute
 from workers.runtime.status import BEFORE_INSTALLATION, fleet_status
-from workers.terminal import out, print_json, say, table_of
+from workers.terminal import lines, out, print_json, say, table_of
 
 
 def status(as_json: Json = False) -> None:
@@ -15,7 +15,7 @@ def status(as_json: Json = False) -> None:
     if as_json:
         print_json(current)
         return
-    columns = ["engine", "due now", "last run", "by", "result", "acted", "actions", "latest slot"]
+    columns = ["engine", "due", "last run", "result", "latest slot"]
     out.print(table_of(columns, map(_engine_row, current["engines"])))
     say("actions: " + (", ".join(f"{n} {name}" for name, n in current["actions"].items()) or "none yet"))
     for line in _refusals(current["refused"]):
@@ -25,18 +25,21 @@ def status(as_json: Json = False) -> None:
 
 
 def _engine_row(row: dict[str, Any]) -> list[object]:
-    result = row["last_status"] or "never ran"
-    if row["last_failures"]:
-        result += f", {len(row['last_failures'])} tenants failed"
+    failures = row["last_failures"]
+    result = lines(
+        row["last_status"] or "never ran",
+        f"{len(failures)} tenants failed" if failures else None,
+        f"{row['last_acted']:,} acted on" if row["last_status"] else None,
+        f"{row['last_actions']:,} actions" if row["last_status"] else None,
+    )
+    slot = ["none yet"] if row["slot_state"] == BEFORE_INSTALLATION else [minute(row["latest_slot"]), row["slot_state"]]
+    started = row["last_started_at"]
     return [
         row["engine"],
         row["due"],
-        moment(row["last_started_at"]) if row["last_started_at"] else None,
-        row["last_trigger"],
+        lines(minute(started), f"by {row['last_trigger']}") if started else None,
         result,
-        row["last_acted"] or 0,
-        row["last_actions"] or 0,
-        "none yet" if row["slot_state"] == BEFORE_INSTALLATION else f"{moment(row['latest_slot'])} {row['slot_state']}",
+        lines(*slot),
     ]
 
 

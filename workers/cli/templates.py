@@ -13,8 +13,8 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from workers.cli.common import By, Json, OneTenant, TenantName, completing, database, decider, tenant_named
 from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
-from workers.delivery.render import Text, check_text, shipped_source, shipped_templates, try_text
 from workers.delivery.samples import SAMPLES
+from workers.delivery.texts import Text, check_text, shipped_source, shipped_templates, try_text
 from workers.delivery.wording import ENGLISH, LANGUAGES, Wording
 from workers.errors import UnknownNameError
 from workers.terminal import out, print_json, say, table_of

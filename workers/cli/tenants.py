@@ -7,7 +7,7 @@ import typer
 from workers.cli.common import By, Json, TenantName, chosen_engine, database, decider, engine_names, tenant_named
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
-from workers.terminal import out, print_json, say, table_of
+from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(invoke_without_command=True, help="List the tenants; stop one, or one of its engines, and resume it.")
 
@@ -29,13 +29,15 @@ def tenants(context: typer.Context, as_json: Json = False) -> None:
         return
     out.print(
         table_of(
-            ["id", "name", "not automatic", "stopped by the operator"],
+            ["id", "name, and what is not automatic"],
             (
                 [
                     row["tenant_id"],
-                    row["name"],
-                    ", ".join(f"{engine} {mode}" for engine, mode in sorted(row["modes"].items())),
-                    ", ".join(f"{stop['engine'] or 'all'}: {stop['reason']}" for stop in row["stops"]),
+                    lines(
+                        row["name"],
+                        *(f"{engine} {mode}" for engine, mode in sorted(row["modes"].items())),
+                        *(f"stopped, {stop['engine'] or 'all'}: {stop['reason']}" for stop in row["stops"]),
+                    ),
                 ]
                 for row in rows
             ),

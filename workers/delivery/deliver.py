@@ -19,9 +19,10 @@ from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome, Rejected, RetryLater, SmtpChannel
 from workers.delivery.facts import with_facts
-from workers.delivery.internal import file_internal
-from workers.delivery.message import SenderError, UnsendableError, compose
-from workers.delivery.render import render
+from workers.delivery.holidays import keep_holidays
+from workers.delivery.internal import file_all
+from workers.delivery.message import SenderError, UnsendableError
+from workers.delivery.render import compose, render
 from workers.delivery.settlement import Settlement
 from workers.settings import Settings
 from workers.stopping import stopping
@@ -60,11 +61,11 @@ def deliver(
         again), failed, dead, skipped, cancelled.
     """
     done: Counter[str] = Counter()
+    keep_holidays(connection)
     with transaction(connection):
-        connection.execute("SELECT recover_actions(%s)", [settings.fleet_max_attempts])
+        connection.execute("SELECT expire_suggestions(), recover_actions(%s)", [settings.fleet_max_attempts])
     try:
-        while not stopping() and (filed := file_internal(connection)):
-            done += filed
+        done += file_all(connection)
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
             done += _send_emails(connection, channel, settings, on_backlog)

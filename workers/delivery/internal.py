@@ -1,19 +1,46 @@
 """Internal actions: tasks and cases for the tenant's own people, written in the transaction that settles them."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
-from workers.delivery.render import Text, render, without_control_characters
+from workers.delivery.texts import Text, render, without_control_characters
+from workers.stopping import stopping
+
+_BATCH: Final = 500
+_PER_TENANT: Final = 100
 
 
-def file_internal(connection: Connection) -> Counter[str]:
+def file_all(connection: Connection) -> Counter[str]:
+    """Write all due tasks and cases into the CRM, in batches; returns how many ended up in which status.
+
+    A batch that takes longer than the host allows a statement is halved, and grows again.
+    """
+    done: Counter[str] = Counter()
+    size = _BATCH
+    while not stopping():
+        try:
+            filed = file_internal(connection, size)
+        except psycopg.errors.QueryCanceled:
+            if size == 1:
+                raise
+            size //= 2
+            continue
+        if not filed:
+            break
+        done += filed
+        size = min(2 * size, _BATCH)
+    return done
+
+
+def file_internal(connection: Connection, most: int = _BATCH) -> Counter[str]:
     """Write one batch of tasks and cases into the CRM; returns how many ended up in which status, none at the end."""
     with transaction(connection):
-        rows = connection.execute("SELECT * FROM claim_internal(%s, %s)", [500, 100]).fetchall()
+        rows = connection.execute("SELECT * FROM claim_internal(%s, %s)", [most, min(most, _PER_TENANT)]).fetchall()
         claimed = with_facts(connection, rows)
         done: Counter[str] = Counter(row["verdict"] for row in claimed if row["verdict"] is not None)
         texts = []

@@ -17,7 +17,7 @@ from workers import clock
 from workers.correspondence import Answered, message_id, opt_out_token, reference
 from workers.delivery.facts import Facts
 from workers.delivery.html_part import html_page
-from workers.delivery.render import Text, footer, without_control_characters
+from workers.delivery.texts import Text, footer, without_control_characters
 
 _LONGEST_ADDRESS: Final = 320  # 64 for the name and 255 for the domain (RFC 5321, 4.5.3.1)
 _LONGEST_HEADER_TEXT: Final = 250
@@ -58,7 +58,7 @@ def compose(
     *,
     action: int,
     tenant: UUID,
-    tenant_name: str,
+    tenant_name: str | None = None,
     address: str,
     from_name: str | None,
     from_address: str,
@@ -91,7 +91,7 @@ def compose(
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = recipient
-    message["Subject"] = _subject(text, known)
+    message["Subject"] = subject_of(text, known)
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
     if known.thread:
@@ -108,7 +108,15 @@ def compose(
     message["List-Unsubscribe"] = ", ".join(f"<{way}>" for way in (page, letter_to) if way)
     if page:
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    below = footer(text.language, tenant=tenant_name, postal_address=known.postal_address, url=page) + mark
+    below = (
+        footer(
+            text.language,
+            tenant=tenant_name or from_name or default_name,
+            postal_address=known.postal_address,
+            url=page,
+        )
+        + mark
+    )
     body = without_control_characters(text.body)
     message.set_content(f"{body}\n{below}\n")
     links = [link for link in (page, known.wording.link) if link]
@@ -117,8 +125,9 @@ def compose(
     return message
 
 
-def _subject(text: Text, facts: Facts) -> str:
-    if facts.thread is None:
+def subject_of(text: Text, facts: Facts) -> str:
+    """Return the subject under which a letter goes out: that of its thread, unless it begins one or was edited."""
+    if facts.thread is None or text.edited:
         return _header_text(text.subject)
     first = _header_text(facts.thread.subject)
     return first if first.lower().startswith(_ANSWERS.lower()) else f"{_ANSWERS}{first}"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 _PERSON: Final = {"company": "Acme", "first_name": "Ada", "owner_name": "Bo Berg"}
 SAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "feedback_request": {"order_number": "2026-0815", "first_name": "Ada", "delivered_on": "2026-02-23"},
+    "feedback_request": {"order_number": "2026-0815", "first_name": "Ada", "delivered_on": "23 February"},
     "deal_follow_up": {
         **_PERSON, "deal": "Ten licences", "stage": "proposal", "days_silent": 12, "step": 1, "max_steps": 5,
     },

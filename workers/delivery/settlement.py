@@ -17,7 +17,7 @@ from workers.backoff import next_attempt
 from workers.db.session import LOCKED_OUT, REFUSALS, Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Outcome, Rejected, RetryLater, Sent
-from workers.delivery.render import without_control_characters
+from workers.delivery.texts import without_control_characters
 from workers.insight.failures import Fault, read_codes
 
 logger = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attem
         result |= {"message_id": message["Message-ID"], "subject": message["Subject"]}
     match outcome:
         case Sent():
-            return result | {"status": "sent"}
+            return result | {"status": "sent", "body": _words_of(message)}
         case Blocked(error):
             return unsent(row) | {"error": _storable(error), "run_at": (clock.now() + _HOLD).isoformat()}
         case Rejected(error, fault):
@@ -157,6 +157,12 @@ def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attem
         case RetryLater(error):
             again = next_attempt(clock.now(), row["attempts"], random.random())  # noqa: S311  # jitter, no secret
             return result | {"status": "scheduled", "error": _storable(error), "run_at": again.isoformat()}
+
+
+def _words_of(message: EmailMessage | None) -> str | None:
+    """Return the text of a message as its reader got it, whatever becomes of the templates later."""
+    part = message and message.get_body(("plain",))
+    return without_control_characters(part.get_content()) if part else None
 
 
 def _failure(error: str, fault: Fault | None) -> dict[str, Any] | None:

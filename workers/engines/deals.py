@@ -1,7 +1,8 @@
 """Deals: a deal that went quiet is followed up, by the limits of its stage, and handed to its owner after the last.
 
 Promises: every stalled deal is reached, the longest silent first; real activity or an answer ends the series at once;
-the fleet's own messages are no activity; the owner gets exactly one task when the series is over.
+the fleet's own messages are no activity; a step counts when its message was sent; the owner gets exactly one task when
+the series is over.
 """
 
 from datetime import timedelta
@@ -13,5 +14,11 @@ ENGINE = Engine(
     batch=sql_batch("run_deals_batch"),
     catch_up=timedelta(hours=5),
     subject_type="deal",
-    templates={"deal_follow_up": "email", "deal_handover": "task", "deal_no_contact": "task"},
+    templates={
+        "deal_follow_up": "email",
+        "deal_handover": "task",
+        "deal_no_contact": "task",
+        "deal_unreachable": "task",
+        "deals_long_silent": "task",
+    },
 )

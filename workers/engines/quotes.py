@@ -13,5 +13,10 @@ ENGINE = Engine(
     batch=sql_batch("run_quotes_batch"),
     catch_up=timedelta(hours=12),
     subject_type="quote",
-    templates={"quote_follow_up": "email", "quote_handover": "task", "quote_no_contact": "task"},
+    templates={
+        "quote_follow_up": "email",
+        "quote_handover": "task",
+        "quote_no_contact": "task",
+        "quote_unreachable": "task",
+    },
 )

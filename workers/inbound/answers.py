@@ -1,6 +1,5 @@
 """What a mail answers, and who may have written it, as far as the mail itself tells; the database knows the rest."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -8,19 +7,10 @@ from uuid import UUID
 from workers.correspondence import Named, is_reply_address, read_message_ids, read_references, read_reply_address
 from workers.inbound.parse import Parsed
 from workers.insight.addresses import fold_address
+from workers.insight.subjects import FORWARD_MARKS, REPLY_MARKS, unmarked
 from workers.settings import settings
 
 _MOST_QUOTED: Final = 200_000
-# What mail programs put before a subject, in their languages.
-_REPLY_MARKS: Final = frozenset({
-    "re", "aw", "antw", "sv", "vs", "rif", "res", "odp", "ynt", "vá", "bls", "atb", "σχετ", "ответ", "回复", "答复",
-    "回覆", "答覆", "返信", "회신",
-})  # fmt: skip
-_FORWARD_MARKS: Final = frozenset({
-    "fw", "fwd", "wg", "tr", "vb", "vl", "rv", "enc", "doorst", "pd", "πρθ", "转发", "轉寄", "転送", "전달",
-})  # fmt: skip
-_MARK: Final = re.compile(r"(?:\[[^\]]{1,30}+\]\s*+)?([^\W\d_]{1,10}+)\s?(?:[\[(]\d{1,3}[\])])?\s?[:\uff1a]\s*+")
-_MOST_MARKS: Final = 9
 
 
 class Candidate(NamedTuple):
@@ -65,7 +55,7 @@ def candidates(parsed: Parsed) -> list[Candidate]:
     address that it was sent to. Then by its text and what it encloses; for a mail server's report that is as good.
     """
     is_report = parsed.judgement.kind in ("bounce", "complaint")
-    was_passed_on = _unmarked(parsed.subject)[0] in _FORWARD_MARKS
+    was_passed_on = unmarked(parsed.subject)[0] in FORWARD_MARKS
     found = list(_candidates(read_message_ids("\n".join(parsed.answers)), direct=not was_passed_on))
     if secret := settings().fleet_reply_secret:
         tokens = (read_reply_address(address, secret) for address in (*parsed.delivered_to, *parsed.to))
@@ -83,8 +73,8 @@ def answered_subject(parsed: Parsed, named: Sequence[Candidate]) -> str | None:
     A sender's address is easily forged, and a subject guessed: what names one of our messages without being an answer
     to it, and what did not come from whom it says, is none.
     """
-    mark, subject = _unmarked(parsed.subject)
-    if named or not parsed.answers or mark not in _REPLY_MARKS or parsed.is_forged:
+    mark, subject = unmarked(parsed.subject)
+    if named or not parsed.answers or mark not in REPLY_MARKS or parsed.is_forged:
         return None
     return " ".join(subject.lower().split())
 
@@ -102,16 +92,3 @@ def senders(parsed: Parsed) -> list[Sender]:
 
 def _candidates(named: Iterable[Named], *, direct: bool) -> Iterator[Candidate]:
     return (Candidate(action, None, name, genuine, direct) for action, name, genuine in named)
-
-
-def _unmarked(subject: str) -> tuple[str, str]:
-    """The first mark before a subject ("re", "fwd"), or an empty text; and the subject without its marks."""
-    first = ""
-    for _ in range(_MOST_MARKS):
-        found = _MARK.match(subject)
-        mark = found[1].casefold() if found else ""
-        if found is None or mark not in _REPLY_MARKS | _FORWARD_MARKS:
-            break
-        first = first or mark
-        subject = subject[found.end() :]
-    return first, subject

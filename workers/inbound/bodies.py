@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any, Final, NamedTuple
 
-from workers.inbound.charsets import decode
 from workers.inbound.mime import Parameters, parameters
+from workers.insight.charsets import decode
 
 # More than that nobody types; the whole of it would only be carried around.
 _LONGEST_BODY: Final = 1_000_000
@@ -14,6 +14,10 @@ _MOST_TEXTS: Final = 100
 _MOST_FLOWED: Final = 10_000
 _MOST_ENCLOSED: Final = 60_000
 _HEAD_OF_PAGE: Final = 2_000
+
+# RFC 1896 and what came before it write their tags as HTML does.
+_TAGGED: Final = frozenset({"text/html", "text/enriched", "text/richtext"})
+_SHOWN: Final = frozenset({"text/plain", "text/markdown", "text/calendar", *_TAGGED})
 
 _HTML: Final = re.compile(r"\s*+<(?:!doctype html|html|head|body|div|p|table)\b", re.IGNORECASE)
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{1,200}?charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
@@ -68,7 +72,7 @@ def read_bodies(message: Message) -> Bodies:
             notes[note] = None
         if kind.value == "text/calendar":
             replies.append(_calendar_reply(body))
-        elif kind.value == "text/html" or (kind.value.startswith("multipart/") and _HTML.match(body)):
+        elif kind.value in _TAGGED or (kind.value.startswith("multipart/") and _HTML.match(body)):
             pages.append(body)
         else:
             texts.append(body)
@@ -104,7 +108,7 @@ def _as_written(part: Message) -> str:
 
 def _is_shown(part: Message, kind: Parameters) -> bool:
     """Whether a mail program shows the part as what its writer says."""
-    if not kind.value.startswith("multipart/") and kind.value not in ("text/plain", "text/html", "text/calendar"):
+    if not kind.value.startswith("multipart/") and kind.value not in _SHOWN:
         # "Content-Type: text", or none at all, is plain text.
         return part.get_content_type() == "text/plain" and "/" not in kind.value
     disposition = parameters(part, "Content-Disposition")
@@ -126,7 +130,7 @@ def _body(content: bytes, kind: Parameters, *, unfold: bool) -> tuple[str, str |
     if kind.value.startswith("multipart/") and (boundary := kind.given.get("boundary")):
         for line in (f"\n--{boundary}--\n", f"\n--{boundary}\n"):
             text = f"\n{text}\n".replace(line, "\n")[1:-1]
-    if kind.value != "text/html":
+    if kind.value not in _TAGGED:
         if unfold and kind.given.get("format", "").lower() == "flowed":
             text = _unfold_paragraphs(text, delsp=kind.given.get("delsp", "").lower() == "yes")
         text = _without_signature_block(text)

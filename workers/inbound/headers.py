@@ -9,7 +9,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
-from workers.inbound.charsets import clean, decode
+from workers.insight.charsets import clean, decode
 
 _LONGEST_TEXT: Final = 2_000
 _LONGEST_NAME: Final = 500
@@ -77,7 +77,7 @@ class Headers:
         """The addresses in headers, each once, in their order; at most 500."""
         found: dict[str, None] = {}
         for value in self.all(*names):
-            found.update(dict.fromkeys(addresses_in(value)))
+            found.update(dict.fromkeys(_written_in(value)))
         return tuple(found)[:_MOST_ADDRESSES]
 
     def mailbox(self, name: str) -> Mailbox | None:
@@ -99,17 +99,17 @@ class Headers:
     def received_for(self) -> tuple[str, ...]:
         """For whom the mail servers took the mail, the last of them first."""
         found = (_RECEIVED_FOR.search(value) for value in self.all("Received"))
-        return tuple(address for match in found if match for address in addresses_in(match[1]))
+        return tuple(address for match in found if match for address in _written_in(match[1]))
 
     def lists(self) -> tuple[str, ...]:
         """The addresses of the mailing lists or groups that the mail came through."""
         named = self.addresses("List-Post", "Mailing-List", "X-BeenThere", "X-Mailing-List")
         # RFC 2919: the list's address with a dot for its @.
         ids = (match[1] for value in self.all("List-Id") for match in _ANGLES.finditer(value))
-        return (*named, *(address for name in ids for address in addresses_in(name.strip().replace(".", "@", 1))))
+        return (*named, *(address for name in ids for address in _written_in(name.strip().replace(".", "@", 1))))
 
 
-def addresses_in(text: str) -> list[str]:
+def _written_in(text: str) -> list[str]:
     """The addresses in a text; what looks like one inside a quoted name is none."""
     found = _ADDRESS.findall(_without_names(text)) or _ADDRESS.findall(_COMMENT.sub(" ", text))
     cleaned = (clean(address).strip("'").rstrip(".-") for address in found)
@@ -147,7 +147,7 @@ def _mailbox(value: str) -> Mailbox | None:
     angles = _ANGLES.search(_without_names(value))
     comment = _COMMENT.search(value)
     inside = _utf8(value[angles.start(1) : angles.end(1)] if angles else value).strip()
-    address = clean(inside) if _QUOTED_ADDRESS.fullmatch(inside) else next(iter(addresses_in(inside)), None)
+    address = clean(inside) if _QUOTED_ADDRESS.fullmatch(inside) else next(iter(_written_in(inside)), None)
     if address is None:
         return None
     name = value[: angles.start()] if angles else comment[1] if comment else ""

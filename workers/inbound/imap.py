@@ -188,7 +188,7 @@ def _take(
 
 
 def _fetch(server: imaplib.IMAP4, uids: list[int]) -> list[tuple[int, bytes]]:
-    """The raw messages of UIDs; one that was deleted meanwhile is not among them."""
+    """The raw messages of UIDs in their order, however the server sorts; one deleted meanwhile is not among them."""
     status, answer = server.uid("FETCH", ",".join(map(str, uids)), "(UID BODY.PEEK[])")
     if status != "OK":
         raise imaplib.IMAP4.error(f"cannot fetch: {_words(answer)}")
@@ -200,7 +200,7 @@ def _fetch(server: imaplib.IMAP4, uids: list[int]) -> list[tuple[int, bytes]]:
             uid = _UID.search(item[0]) or (_UID.search(after) if isinstance(after, bytes) else None)
             if uid:
                 fetched.append((int(uid[1]), item[1]))
-    return fetched
+    return sorted(fetched)
 
 
 def _words(answer: list[Any]) -> str:  # bytes, tuples or None, as imaplib reads them

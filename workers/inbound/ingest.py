@@ -16,11 +16,11 @@ from workers.correspondence import without_references
 from workers.db.session import REFUSALS, Connection, transaction
 from workers.errors import first_line
 from workers.inbound.answers import answered_subject, candidates, senders
-from workers.inbound.charsets import clean
 from workers.inbound.parse import Parsed, SetAside, parse
 from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
 from workers.insight.bounces import Failure
+from workers.insight.charsets import clean
 from workers.insight.language import UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 _LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
-_MOST_JUDGED: Final = 20_000
 _FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
 _OUTRAGED: Final = -0.8  # the score of who is strongly unhappy in a language of which no more is understood
 
@@ -180,6 +179,7 @@ def _told(parsed: Parsed, mailbox: str | None) -> _Read:
                 "headers": parsed.headers,
                 "raw_size": parsed.raw_size,
                 "digest": parsed.digest,
+                "away_until": judged.returns_on and judged.returns_on.isoformat(),
                 "kind": judged.kind,
             }
         ),
@@ -200,9 +200,11 @@ def _failure(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _spellings(address: str) -> tuple[str, str]:
-    """A mailbox may be listed with its plus-tag or without."""
-    return address.lower(), fold_address(address)
+def _spellings(address: str) -> tuple[str, ...]:
+    """A mailbox may be listed with its plus-tag or without; qmail puts a virtual domain before it once more."""
+    local, _, domain = address.lower().rpartition("@")
+    own = f"{local.removeprefix(f'{domain}-')}@{domain}"
+    return address.lower(), fold_address(address), own, fold_address(own)
 
 
 def _judgement(parsed: Parsed) -> dict[str, Any]:
@@ -219,8 +221,7 @@ def _judgement(parsed: Parsed) -> dict[str, Any]:
 def _judged(parsed: Parsed) -> dict[str, Any]:
     sender = parsed.senders[0]
     shown = f"{sender.name} <{sender.address}>" if sender.name else sender.address
-    reply = split_reply(parsed.text[:_MOST_JUDGED], (parsed.html or "")[:_MOST_JUDGED], shown)
-    words = without_references(reply.text)
+    words = without_references(split_reply(parsed.text, parsed.html, shown).text)
     language = detect_language(words)
     answer = kind_of_answer(words, parsed.subject, language)
     # That somebody wants no more mail is no complaint about what was delivered.

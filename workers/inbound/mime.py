@@ -6,10 +6,13 @@ and of each part as much is kept as somebody reads. What comes out is the standa
 """
 
 import re
+from binascii import a2b_base64
 from email.message import Message
 from email.policy import compat32
 from itertools import islice
 from typing import Final, NamedTuple
+
+from workers.insight.charsets import NO_CHARSETS
 
 MAX_BYTES: Final = 25 * 1024 * 1024
 # Of one head, and of the heads of all parts together.
@@ -41,11 +44,13 @@ _ESCAPED: Final = re.compile(r"\\(.)")
 _TOKEN: Final = re.compile(r"[\w.+-]*+")
 _CHARSET: Final = re.compile(r"\bcharset[*0]*+\s*+=\s*+(\"[^\"]*+\"?|[^;]*+)", re.IGNORECASE)
 _CHARSET_NAME: Final = re.compile(r"[\w.:+()-]{1,60}+\Z", re.ASCII)
-# The standard library would decode with whatever a mail names: these are meant for program text, or quadratic.
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicodeescape", "rawunicodeescape"})
 _NOT_BASE64: Final = re.compile(rb"[^\w+/=\s-]|\w[ \t]++\w")
 _BLANKS_AT_END: Final = re.compile(rb"(?<![ \t])[ \t]++\n")
+_WORDS: Final = re.compile(rb"\w[ \t]++\w|^[^\w\n]", re.MULTILINE)
 _SEEN_OF_BASE64: Final = 2_000
+_BASE64_LINES: Final = re.compile(rb"(?:[A-Za-z0-9+/=]++[ \t]*+\n)*+")
+_LONG_BASE64_LINE: Final = re.compile(rb"^[A-Za-z0-9+/=]{60,}+[ \t]*+$", re.MULTILINE)
+_LEAST_BASE64: Final = 24  # no word of that length begins a text
 _BETWEEN_GROUPS: Final = re.compile(rb"\n(?:[ \t]*+\n)++")
 # Where the boundary was lost on the way, the line above the first part's headers still shows it.
 _LOST_BOUNDARY: Final = re.compile(
@@ -214,13 +219,35 @@ class _Reader:
         self._text_left -= stop - start
         kept = self._raw[start:stop]
         match message.get("Content-Transfer-Encoding"):
-            case "base64" if _NOT_BASE64.search(kept, 0, _SEEN_OF_BASE64):
-                del message["Content-Transfer-Encoding"]  # somebody forgot to encode it
+            case "base64" if (plain := _not_encoded(kept)) is not None:
+                del message["Content-Transfer-Encoding"]
+                kept = plain
             case "x-uuencode" | "uuencode" | "x-uue" | "uue":
                 del message["Content-Transfer-Encoding"]  # nobody sends texts so, and they take long to decode
             case "quoted-printable":
                 kept = _BLANKS_AT_END.sub(b"\n", kept)  # some server put them behind a soft line break
         message.set_payload(kept.decode("ascii", "surrogateescape"))
+
+
+def _not_encoded(content: bytes) -> bytes | None:
+    """The content that is called base64 where it is none: somebody forgot to encode it, or a list wrote below it.
+
+    None where it is, but for a broken byte.
+    """
+    if not _NOT_BASE64.search(content):
+        return None
+    lines = _BASE64_LINES.match(content)
+    encoded = lines[0] if lines else b""
+    if len(encoded) < _LEAST_BASE64:
+        is_text = len(content.strip()) < _LEAST_BASE64 or _WORDS.search(content, 0, _SEEN_OF_BASE64)
+        return content if is_text else None
+    rest = content[len(encoded) :]
+    if _LONG_BASE64_LINE.search(rest):
+        return None
+    try:
+        return a2b_base64(encoded) + b"\n" + rest
+    except ValueError:
+        return None
 
 
 def _report_groups(text: bytes) -> list[Message | str]:
@@ -245,12 +272,13 @@ def _add_field(message: Message, field: re.Match[bytes]) -> None:
             value = _CHARSET.sub(_safe_charset, _SEMICOLONS.sub(";", value)[:_LONGEST_TYPE])
         case "content-transfer-encoding":
             found = _TOKEN.match(value.lower())
-            value = found[0] if found else ""
+            value = found[0].replace("_", "-") if found else ""
     message[name] = value
 
 
 def _safe_charset(parameter: re.Match[str]) -> str:
     """A charset's name in plain form; nothing if it is none."""
     name = parameter[1].strip('" \t').rpartition("'")[2]
-    codec = re.sub(r"[-_ ]", "", name.lower())
-    return f'charset="{name}"' if _CHARSET_NAME.match(name) and codec not in _NO_CHARSETS else ""
+    # The standard library would decode with whatever codec a mail names, in any spelling.
+    codec = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return f'charset="{name}"' if _CHARSET_NAME.match(name) and codec not in NO_CHARSETS else ""

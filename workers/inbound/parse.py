@@ -1,7 +1,7 @@
 """From the bytes of a mail to what the fleet keeps of it, or to the reason why it cannot be taken."""
 
 import hashlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,10 @@ from email.message import Message
 from typing import Final
 
 from workers.inbound.bodies import Bodies, read_bodies
-from workers.inbound.charsets import clean
 from workers.inbound.headers import Headers, Mailbox
 from workers.inbound.mime import MAX_BYTES, HostileError, read_parts
 from workers.insight.bounces import returned_message_ids
+from workers.insight.charsets import clean
 from workers.insight.machine_mail import Judgement, classify_message
 
 _MOST_REFERENCES: Final = 100
@@ -21,10 +21,14 @@ _NO_SENDER: Final = Mailbox("<>", None)  # the null reverse-path of RFC 5321, 4.
 # What tells a repeated mail from another one under the same Message-ID.
 _DIGESTED: Final = 1_000_000
 _UNSTEADY: Final = b" \t\n>"  # what mail servers and mailbox files change in a text
-# What people write in: there a subject may say it all, such as "unsubscribe".
-_WRITTEN: Final = frozenset({"text/plain", "text/html", "multipart/alternative"})
+
 _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "MIME-Version")
-_ENVELOPE: Final = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To")
+_ENVELOPE: Final = (
+    "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Real-To",
+    "X-Apparently-To", "X-Envelope-Recipient", "X-Original-Recipient", "X-Original-Delivered-To", "X-Gm-Original-To",
+    "X-Forwarded-To", "Original-Recipient", "X-MS-Exchange-Organization-OriginalEnvelopeRecipients",
+)  # fmt: skip
+_ADDRESSED: Final = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
 _BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To")
 _KEPT: Final = (
@@ -50,7 +54,7 @@ class Parsed:
         enclosed: What enclosed mails and reports say, as written.
         senders: The sender, and who else may be the writer if that is a list or group; "<>" for a machine that names
             no address.
-        to: The addresses in To and Cc.
+        to: The addresses in To, Cc and their relatives.
         delivered_to: Where the mail servers put it.
         lists: The lists or groups that it came through.
         is_forged: Whether the mail server that took it in found that it is not from whom it says (DMARC).
@@ -128,6 +132,8 @@ def _lines(raw: bytes) -> bytes:
     """The mail with one kind of line end, and without the byte order mark of a text file."""
     if reason := too_large(len(raw)):
         raise _UnreadableError(reason)
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raw = raw.decode("utf-16", "replace").encode()  # a mail that was saved as "Unicode" text
     lines = raw.replace(b"\r\n", b"\n") if b"\n" in raw else raw.replace(b"\r", b"\n")
     if not lines.strip(b"\n"):
         raise _UnreadableError("broken: empty")
@@ -148,8 +154,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         if judgement.kind == "reply":
             raise _UnreadableError("broken: no sender")
         senders = (_NO_SENDER,)
-    is_whole = b"\n\n" in raw  # and not cut off within its head
-    if bodies.text is None and not (subject and is_whole and message.get_content_type() in _WRITTEN):
+    if bodies.text is None and not subject:
         raise _UnreadableError("broken: no body")
     in_reply_to = headers.message_ids("In-Reply-To")
     references = headers.message_ids("References")[-_MOST_REFERENCES:]
@@ -163,7 +168,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         returned_ids=returned_message_ids(message) if judgement.kind in ("bounce", "complaint") else (),
         enclosed=clean(bodies.enclosed),
         senders=senders,
-        to=headers.addresses("To", "Cc"),
+        to=headers.addresses(*_ADDRESSED),
         delivered_to=tuple(dict.fromkeys((*headers.addresses(*_ENVELOPE), *headers.received_for()))),
         lists=headers.lists(),
         # The first is the last server's, which is ours; those below may be anybody's.
@@ -196,7 +201,7 @@ def _digest(raw: bytes) -> str:
 def _kept_by_relays(headers: Headers) -> list[str]:
     """What relays and groups keep of the thread in headers of their own: X-Original-References and the like."""
     names = [name for name in headers.names() if name.startswith("x-")]
-    return [clean(value) for value in headers.all(*names) if "action." in value][:_MOST_REFERENCES]
+    return [clean(value) for value in headers.all(*names) if "action." in value.lower()][:_MOST_REFERENCES]
 
 
 def _kept(headers: Headers) -> dict[str, str]:

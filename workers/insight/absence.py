@@ -12,6 +12,7 @@ from babel import Locale
 
 from workers.insight.message_parts import header
 from workers.insight.phrases import load
+from workers.insight.subjects import unmarked
 from workers.insight.wording import Phrases, fold_words
 
 __all__ = ["is_away", "returns_on", "written_on"]
@@ -23,9 +24,6 @@ _BACK: Final = Phrases(_WORDS["back"])
 _UNTIL: Final = Phrases(_WORDS["until"])
 _BEHIND: Final = re.compile("|".join(_WORDS["behind"]))
 _TOMORROW: Final = re.compile(r"(?<!\w)(?:" + "|".join(_WORDS["tomorrow"]) + r")(?!\w)")
-_REPLY_MARK: Final = re.compile(
-    r"(?:(?:" + "|".join(_WORDS["reply_marks"]) + r")\s?(?:\[\d{1,3}\])?\s?[:\uff1a]\s{0,5}){1,9}"
-)
 _BEGINNING: Final = 1_500
 _BEFORE: Final = 45  # characters: a cue belongs to the date that soon follows it
 _JUST_BEFORE: Final = 20
@@ -65,19 +63,18 @@ class _Day(NamedTuple):
 
 def is_away(subject: str, text: str) -> bool:
     """Whether an automatic answer is an absence note, by how its subject begins or what its first lines say."""
-    folded = subject.casefold()
-    mark = _REPLY_MARK.match(folded)
-    if folded[mark.end() if mark else 0 :].strip(" [(*").startswith(_SUBJECTS):
+    if unmarked(subject)[1].casefold().strip(" [(*").startswith(_SUBJECTS):
         return True
     return _AWAY.found_in(fold_words(f"{subject} \n {text[:_BEGINNING]}"))
 
 
 def written_on(message: Message) -> date | None:
-    """The day of a mail's Date header, in its own zone; None if it has none."""
+    """The day of a mail's Date header, in its own zone; None if it has none, or one beyond all calendars."""
     try:
-        return parsedate_to_datetime(header(message, "Date")).date()
+        day = parsedate_to_datetime(header(message, "Date")).date()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+    return day if date.min + _LONGEST_ABSENCE < day < date.max - _LONGEST_ABSENCE else None
 
 
 def returns_on(message: Message, text: str, sent_on: date) -> date | None:

@@ -8,6 +8,7 @@ from typing import Final
 __all__ = ["ADDRESS", "addresses_in", "fold_address"]
 
 ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
+_PLAIN: Final = re.compile(r"[^\s<>@\",;:()]+@[^\s<>@\",;:()]+")
 _LONGEST: Final = 1_000  # RFC 5321 allows 320 characters; the rest is room for a display name
 
 
@@ -23,14 +24,16 @@ def fold_address(address: str) -> str:
         A text that is no address comes back trimmed, in lower case. Never raises. Only for matching: mail
         goes to the address as it was written.
     """
-    text = address[:_LONGEST].strip()
-    if not re.fullmatch(r'[^\s<>@",;:()]+@[^\s<>@",;:()]+', text):
-        # A hostile header is no address: it is folded as it stands.
+    text = address[:_LONGEST].strip("<> \t\n\r")
+    if not _PLAIN.fullmatch(text):
+        parsed = ""
         with contextlib.suppress(ValueError, IndexError, TypeError, RecursionError):
             parsed = parseaddr(text)[1]
-            text = parsed if "@" in parsed else text
-    local, at, domain = text.strip("<> \t").rpartition("@")
-    if not at or not local:
+        if not _PLAIN.fullmatch(parsed) and not parsed.startswith('"'):
+            return text.casefold()  # a hostile header is no address: it is folded as it stands
+        text = parsed
+    local, _, domain = text.rpartition("@")
+    if not local:
         return text.casefold()
     quoted = local.startswith('"') and local.endswith('"') and len(local) > 1
     if quoted:

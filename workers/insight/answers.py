@@ -13,9 +13,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from workers.insight.language import UNDERSTOOD
 from workers.insight.phrases import load
+from workers.insight.subjects import unmarked
 from workers.insight.tokens import sentences_of
 
-__all__ = ["Answer", "AnswerKind", "kind_of_answer", "outrage"]
+__all__ = ["Answer", "kind_of_answer", "outrage"]
 
 AnswerKind = Literal["opt_out", "refusal", "acceptance", "question", "other", "unreadable"]
 
@@ -30,8 +31,7 @@ _LETTERS: Final = str.maketrans(
 )
 _NEAR: Final = 30  # characters before an expression in which a negation turns it
 _PART: Final = re.compile(r"<([A-Z]+)>")
-_WORD: Final = re.compile(r"[a-z]+")
-_ANSWERED: Final = re.compile(r"\s*(?:re|aw|antw|sv|vs|r|rif|wg|fwd?|odp|tr)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _ASKS: Final = re.compile(
     r"[?？]\W*$|^(?:please )?(?:let me know|tell me|advise|confirm) (?:if|whether|when|how|what|which|who|where)\b"
     r"|^(?:can|could|would|will) you\b"
@@ -90,7 +90,7 @@ def _phrases() -> _Phrases:
         text = "|".join(patterns)
         while _PART.search(text):
             text = _PART.sub(lambda found: parts[found[1]], text)
-        return re.compile(rf"\b(?:{text})")
+        return re.compile(rf"\b(?:{_without_accents(text)})")
 
     def group(rules: Mapping[str, Any], kind: str) -> _Group:
         parts = rules.get("parts", {})
@@ -101,8 +101,8 @@ def _phrases() -> _Phrases:
             kind: {language: group(rules, kind) for language, rules in languages.items() if kind in rules}
             for kind in _DECIDED
         },
-        bare={text: kind for kind in _DECIDED for text in data["bare"][kind]},
-        courtesy=frozenset(data["courtesy"]),
+        bare={" ".join(_words_of(text)): kind for kind in _DECIDED for text in data["bare"][kind]},
+        courtesy=frozenset(map(_fold, data["courtesy"])),
         greeting=re.compile(rf"^{data['greeting']}\b[^,.!\n]{{0,40}}[,.!\n]\s*"),
         moods={
             language: (
@@ -128,7 +128,7 @@ def kind_of_answer(text: str, subject: str, language: str) -> Answer:
     Returns:
         The kind. Who refuses one thing and accepts another gives no answer that a machine could act on: other.
     """
-    own_subject = "" if _ANSWERED.match(subject) else subject.strip()
+    own_subject = "" if unmarked(subject)[0] else subject.strip()
     sentences = [
         (_fold(sentence), sentence)
         for sentence in (own_subject[:_LONGEST_SENTENCE], *sentences_of(text[:_READ]))
@@ -188,15 +188,22 @@ def _kind_of_whole(text: str) -> AnswerKind | None:
     if not text or len(text) > _LONGEST_BARE:
         return None
     known = _phrases()
-    words = _WORD.findall(known.greeting.sub("", _fold(text), count=1).replace("'", ""))
+    words = _words_of(known.greeting.sub("", _fold(text), count=1))
     plain = [word for word in words if word not in known.courtesy]
     return known.bare.get(" ".join(words)) or known.bare.get(" ".join(plain))
+
+
+def _words_of(text: str) -> list[str]:
+    return _WORD.findall(_fold(text).replace("'", ""))
 
 
 @lru_cache(maxsize=256)
 def _fold(text: str) -> str:
     """Lower case without accents, apostrophes straight."""
-    if text.isascii():
-        return text.lower()
-    letters = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
+    return text.lower() if text.isascii() else _without_accents(text.lower().translate(_LETTERS))
+
+
+def _without_accents(text: str) -> str:
+    """The text without accents, and without what other scripts put above a letter."""
+    letters = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in letters if not unicodedata.combining(letter))

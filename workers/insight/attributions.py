@@ -12,7 +12,10 @@ from workers.insight.contact_words import word_set
 from workers.insight.phrases import ABBREVIATIONS, DATE_WORDS, INTROS, SAID, WROTE
 
 __all__ = [
+    "ATTRIBUTION_LINES",
+    "BARRED",
     "DATE",
+    "QUOTED",
     "attribution_ends",
     "attribution_length",
     "ends_in_verb",
@@ -21,7 +24,7 @@ __all__ = [
 ]
 
 _LONGEST: Final = 400  # characters; longer is prose
-_MOST_LINES: Final = 6
+ATTRIBUTION_LINES: Final = 6
 
 DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월")
 _STARTS_WITH_DATE: Final = re.compile(
@@ -39,8 +42,8 @@ _VERB_PHRASES: Final = tuple(verb for verb in WROTE if verb not in _VERBS)  # tw
 _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$|\bsays\.{3}$")
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _LETTER: Final = re.compile(r"[^\W_]")
-_QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
-_BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
+QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
+BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")  # a bar marks a quote only below its attribution
 # Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
 _SENTENCE_END: Final = re.compile(r"(?P<word>[^\W\d_]{2,})[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
 _NAME: Final = re.compile(r"[^\W\d_][^\s,;:()\[\]]*")
@@ -66,7 +69,7 @@ def attribution_ends(lines: Sequence[str]) -> set[int]:
             continue
         if quote_follows or "@" in line or line.endswith(_LAST_SIGNS) or "wrote:" in line.casefold():
             ends.add(number)
-        quote_follows = _BARRED.match(line) is not None
+        quote_follows = BARRED.match(line) is not None
     return ends
 
 
@@ -106,7 +109,7 @@ def _joined(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
     """What an attribution from this line on could be: the lines up to each next one in one, and how many they are."""
     joined = ""
     blanks = 0
-    for taken in range(min(_MOST_LINES, len(lines) - at) if _LETTER.search(lines[at]) else 0):
+    for taken in range(min(ATTRIBUTION_LINES, len(lines) - at) if _LETTER.search(lines[at]) else 0):
         line = lines[at + taken].strip()
         if not line:
             blanks += 1
@@ -114,7 +117,7 @@ def _joined(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
                 return
             continue
         longer = f"{joined} {line}" if joined else line
-        marked = taken and _QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined))
+        marked = taken and QUOTED.match(line) and not (_BROKEN_ADDRESS.match(line) and _is_open(joined))
         if marked or len(longer) > _LONGEST or _is_finished(joined, line):
             return
         joined = longer
@@ -127,7 +130,7 @@ def without_inline_attributions(lines: Sequence[str]) -> list[str]:
         return list(lines)
     broken: list[str] = []
     for at, line in enumerate(lines):
-        start = 0 if _BARRED.match(line) else _inline_start(line, lines[at + 1 : at + _MOST_LINES])
+        start = 0 if BARRED.match(line) else _inline_start(line, lines[at + 1 : at + ATTRIBUTION_LINES])
         broken.extend([line[:start], line[start:].lstrip()] if start else [line])
     return broken
 
@@ -180,7 +183,7 @@ def is_quote_next(lines: Sequence[str], at: int) -> bool:
     following = at
     while following < len(lines) and not lines[following].strip():
         following += 1
-    return following < len(lines) and _BARRED.match(lines[following]) is not None
+    return following < len(lines) and BARRED.match(lines[following]) is not None
 
 
 def _is_attribution(joined: str, *, quote_follows: bool) -> bool:

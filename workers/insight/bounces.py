@@ -7,6 +7,7 @@ Domino, IMail and many more), with the original enclosed, quoted below or left o
 import re
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.addresses import addresses_in, fold_address
@@ -18,7 +19,7 @@ from workers.insight.phrases import load
 from workers.insight.ses_notices import Notice, Refusal, read_notice
 from workers.insight.wording import Phrases, fold_words
 
-__all__ = ["Bounce", "Failure", "is_daemon", "read_bounce", "returned_message_ids"]
+__all__ = ["Failure", "is_daemon", "read_bounce", "returned_message_ids"]
 
 _WORDS: Final = load("bounces")
 _DAEMONS: Final = frozenset(_WORDS["daemons"])
@@ -43,6 +44,10 @@ _MOST_IDS: Final = 100
 _DELAY: Final = Fault("moment", "delayed, and still being tried")
 _PASSED: Final = Fault("moment", "not delivered, and said to pass")
 _PROGRAM: Final = Fault("moment", "trouble at the receiver")
+_BY_RULE: Final = Fault("message", "refused by a rule of the receiver")
+# Where Amazon SES takes mail in it keeps no mailboxes: what it refuses, a receipt rule of the domain's owner refuses,
+# and "Mailbox does not exist" is one of the answers to choose from (its developer guide, "Return bounce response").
+_RULE_KEEPER: Final = re.compile(r"inbound-smtp\.[\w-]{1,30}\.amazonaws\.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,8 @@ def _from_a_machine(message: Message, text: str) -> bool:
     )
 
 
+# Asked for several times of each mail.
+@lru_cache(256)
 def _local_part(sender: str) -> str:
     return fold_address(sender).partition("@")[0].strip("<> \"'")
 
@@ -196,6 +203,8 @@ def _reported_fault(report: Report, entry: str, code: int | None, status: str | 
     if code is None and report.origin not in ("", "smtp") and status == "5.0.0":
         status = None  # a server that speaks for itself needs no code, and this is none
     fault = whose_fault(code, status, said, command=command)
+    if fault.whose == "address" and _RULE_KEEPER.fullmatch(report.reporter):
+        return _BY_RULE
     if fault.known or not report.diagnostic:
         return fault
     # What is told to people is more general than what a server said: it may explain, and gives no address up.

@@ -163,6 +163,7 @@ def is_kind_word(line: str) -> bool:
     return len(text) <= longest and text.casefold().startswith(KIND_WORDS)
 
 
+@lru_cache(maxsize=2_048)
 def is_name_like(text: str) -> bool:
     """Say whether a text could be a person's name: one to five capitalised words, no digits, no sentence."""
     text = text.strip(" \t*_,.~-–—/")
@@ -223,6 +224,7 @@ _OF: Final = frozenset(
 )  # "Head of Department"
 
 
+@lru_cache(maxsize=2_048)
 def has_legal_form(text: str) -> bool:
     """Say whether a text holds a company's legal form as a word of its own ("GmbH", "Inc.", "S.r.l.")."""
     words = _FORM_TOKEN.findall(text[:200])

@@ -26,6 +26,7 @@ class Report:
         diagnostic: The words of the server that refused.
         origin: Of what kind they are: "smtp", "x-unix" (a delivery program's), "x-notes", …; empty if missing.
         comment: What stands behind the status; the reporting server's own words.
+        reporter: The name of the server that reports; empty if missing.
     """
 
     recipient: str | None
@@ -34,6 +35,7 @@ class Report:
     diagnostic: str
     origin: str
     comment: str
+    reporter: str
 
     @property
     def success(self) -> bool:
@@ -48,10 +50,12 @@ def reports_in(text: str) -> list[Report]:
     """
     found: list[Report] = []
     group: dict[str, str] = {}
+    reporter = ""
     for name, value in [*_fields(text), ("", "")]:
         if not name or (name in _RECIPIENTS and name in group):
+            reporter = group.get("reporting-mta", reporter)  # said once, of all recipients
             if group.keys() & {"final-recipient", "original-recipient"} and len(found) < _MOST:
-                found.append(_report(group))
+                found.append(_report(group, reporter))
             group = {}
         if name:
             group.setdefault(name, value)
@@ -72,7 +76,7 @@ def _fields(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _report(group: dict[str, str]) -> Report:
+def _report(group: dict[str, str], reporter: str) -> Report:
     # "rfc822; <ann@acme.example>", with a route before it ("@relay.example:ann@acme.example"), or no address at all.
     original, final = (addresses_in(group.get(name, "")) for name in ("original-recipient", "final-recipient"))
     status = re.match(r"[245]\.\d{1,3}\.\d{1,4}\b", group.get("status", ""))
@@ -85,4 +89,5 @@ def _report(group: dict[str, str]) -> Report:
         diagnostic=diagnostic["words"].strip(),
         origin=(diagnostic["origin"] or "").casefold(),
         comment=group["status"][status.end() :].strip(" ()") if status else "",
+        reporter=reporter.rpartition(";")[2].strip().casefold(),
     )

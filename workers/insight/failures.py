@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from workers.insight.phrases import load
-from workers.insight.wording import Phrases, fold_words
+from workers.insight.wording import LINK, Phrases, fold_words
 
 __all__ = ["Command", "Fault", "Whose", "read_codes", "whose_fault"]
 
@@ -22,7 +22,6 @@ _PERMANENT: Final = 5  # the first digit of a reply that will never change (RFC 
 _NEARBY: Final = 30  # characters: three or four words
 # "Remote server returned unknown recipient or mailbox unavailable": Exchange Online does not say which.
 _VAGUE: Final = frozenset({"5.1.351", "5.1.0"})
-_LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
 # "550-5.7.1 one half of it\n550 5.7.1 the other": the codes would stand between the words.
 _REPEATED_CODE: Final = re.compile(r"\b[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}\b)?")
 _CODE: Final = re.compile(r"(?<![\w.#/-])(?<!\w:)(?P<code>[45][0-5]\d)(?=[\s,;:-]|$)")
@@ -50,10 +49,13 @@ class _Kind:
     fault: Fault
     codes: frozenset[str]
     words: Phrases
+    plain: bool
 
 
 _KINDS: Final = tuple(
-    _Kind(Fault(kind["whose"], kind["cause"]), frozenset(kind["codes"]), Phrases(kind["words"]))
+    _Kind(
+        Fault(kind["whose"], kind["cause"]), frozenset(kind["codes"]), Phrases(kind["words"]), kind.get("plain", False)
+    )
     for kind in load("failures")["kinds"]
 )
 _REFUSED: Final = Fault("message", "refused without a reason that is known", known=False)
@@ -110,7 +112,8 @@ def _is_certain(kind: _Kind, code: int | None, enhanced: str | None, command: Co
     In answer to RCPT it is: the server looked the address up, and had seen nothing else. After the message itself was
     sent, "user unknown" is also what filters say. Where nobody knows which command was answered, the code decides:
     x.1.x speaks of the address; x.2.x says that the mailbox exists, x.7.x that a policy decided (RFC 3463). Without a
-    telling code the server has to name the address, or there is no code at all because it speaks for itself.
+    telling code the server has to name the address, or say in so many words that there is none, or there is no code at
+    all because it speaks for itself.
     Domains are looked up by the sender's own server: what it says of them is so.
     """
     subject = enhanced.split(".")[1] if enhanced else ""
@@ -120,7 +123,7 @@ def _is_certain(kind: _Kind, code: int | None, enhanced: str | None, command: Co
         return False
     if kind.fault.cause != _NO_SUCH_ADDRESS or (subject == "1" and enhanced not in _VAGUE):
         return True
-    return command is None and (named or (code is None and enhanced is None))
+    return command is None and (named or kind.plain or (code is None and enhanced is None))
 
 
 def _names_the_address(kind: _Kind, text: str) -> bool:
@@ -139,7 +142,7 @@ def read_codes(text: str) -> tuple[int | None, str | None]:
     Returns:
         (550, "5.1.1"); None for what is missing. Of several enhanced codes the first one of the reply's class.
     """
-    text = _LINK.sub(" ", text[:_LONGEST])
+    text = LINK.sub(" ", text[:_LONGEST])
     code = _CODE.search(text)
     found = [match["enhanced"] for match in _ENHANCED.finditer(text)]
     fitting = [enhanced for enhanced in found if code is None or enhanced[0] == code["code"][0]]

@@ -5,7 +5,13 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from workers.insight.contact_words import has_legal_form, is_department_like, is_title_like, word_set
+from workers.insight.contact_words import (
+    COMPANY_WORDS,
+    has_legal_form,
+    is_department_like,
+    is_title_like,
+    word_set,
+)
 from workers.insight.merge import same_value
 from workers.insight.phrases import load
 from workers.insight.roles import fold
@@ -19,7 +25,6 @@ _ADDRESS_FORMS: Final = frozenset(_WORDS["address_forms"])
 _BEFORE_FAMILY_NAMES: Final = frozenset(_WORDS["before_family_names"])
 _FAMILY_FIRST: Final = frozenset(_WORDS["family_first"])  # in Chinese, Korean, Vietnamese, Japanese, Hungarian
 _MAILBOXES: Final = word_set("mailbox_words")
-_COMPANY_WORDS: Final = word_set("company_words")
 
 _LONGEST: Final = 40
 _MOST_WORDS: Final = 4
@@ -92,7 +97,7 @@ def _may_be_given(word: str, company: str | None) -> bool:
     folded = _fold(word)
     if word.isupper() or word.islower() or len(set(folded)) == 1 or _is_family_first_script(word):
         return False
-    if folded in _PLACEHOLDERS or folded in _MAILBOXES or folded in _COMPANY_WORDS or folded in _FAMILY_FIRST:
+    if folded in _PLACEHOLDERS or folded in _MAILBOXES or folded in COMPANY_WORDS or folded in _FAMILY_FIRST:
         return False
     if is_title_like(word) or is_department_like(word):
         return False

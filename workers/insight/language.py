@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from workers.insight.mood import known_words
 from workers.insight.phrases import load
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _NO_LANGUAGE, _UNDETERMINED = "zxx", "und"  # ISO 639-2's own codes
 UNDERSTOOD: Final = frozenset(["en", _NO_LANGUAGE])
 """What sentiment and signals understand; stars, points and faces are in no language."""
 
+_LANGUAGES: Final = load("languages")
+_NAMES: Final[Mapping[str, str]] = _LANGUAGES["names"]
 _READ: Final = 400  # characters; the rest would tell the same
 _SURELY_ENGLISH, _HARDLY_ENGLISH = 0.75, 0.34  # shares of English words
 _CANDIDATES, _LEAST_LIKELY = 5, 0.2  # no more than five can be that likely; below, the library guesses
@@ -47,25 +50,19 @@ def detect_language(text: str) -> str:
         return "en"
     unlikely = {"en"} if len(words) > 1 and english < _HARDLY_ENGLISH else set()
     for found in _detector().detect(" ".join(words), model="lite", k=_CANDIDATES, threshold=_LEAST_LIKELY):
-        if found["lang"] in _names() and found["lang"] not in unlikely:
+        if found["lang"] in _NAMES and found["lang"] not in unlikely:
             return str(found["lang"])
     return _UNDETERMINED
 
 
 def language_name(code: str) -> str:
     """The English name of a language by the code that `detect_language` gave it."""
-    return _names()[code]
-
-
-@cache
-def _names() -> Mapping[str, str]:
-    names: dict[str, str] = load("languages")["names"]
-    return names
+    return _NAMES[code]
 
 
 @cache
 def _english_words() -> frozenset[str]:
-    return frozenset(load("sentiment_weights")["words"]).difference(load("languages")["not_english"])
+    return known_words().difference(_LANGUAGES["not_english"])
 
 
 def _is_english(word: str) -> bool:

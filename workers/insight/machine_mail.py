@@ -1,5 +1,6 @@
 """Tell mail that machines send (auto-replies, absence notes, bounces, complaints, bulk) from what a person wrote."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from email.message import Message
@@ -11,6 +12,7 @@ from workers.insight.complaints import read_complaint
 from workers.insight.failures import Fault
 from workers.insight.message_parts import content_type, header, own_parts, plain_text
 from workers.insight.phrases import load
+from workers.insight.subjects import without_tag
 from workers.insight.wording import Phrases, fold_words
 
 __all__ = ["Judgement", "Kind", "classify_message"]
@@ -18,6 +20,10 @@ __all__ = ["Judgement", "Kind", "classify_message"]
 Kind = Literal["reply", "auto_reply", "out_of_office", "bounce", "complaint", "bulk"]
 
 _WORDS: Final = load("machine_mail")
+# "Automatic reply: your message", and Notes' "AUTO: Ann Lee is out of the office (returning 03/06/2026)".
+_MACHINES_SUBJECT: Final = re.compile(
+    rf"(?:{'|'.join(_WORDS['machines_subjects'])})\s?[:\uff1a]|auto: .{{1,100}} out of (?:the )?office"
+)
 _RECEIPT_SUBJECTS: Final = tuple(_WORDS["receipt_subjects"])
 _RECEIPT_BEGINNINGS: Final = tuple(_WORDS["receipt_beginnings"])
 _RECEIPT_TEXT: Final = Phrases(_WORDS["receipt_texts"])
@@ -48,25 +54,6 @@ class Judgement:
     reason: str
     failures: tuple[Failure, ...] = ()
     returns_on: date | None = None
-
-    @property
-    def hard(self) -> bool | None:
-        """For a bounce, whether an address is dead; else None."""
-        return any(failure.fault.whose == "address" for failure in self.failures) if self.kind == "bounce" else None
-
-    @property
-    def recipient(self) -> str | None:
-        """The address that failed or complained, folded: a dead one before others; None if nothing says so."""
-        return self._first.recipient if self._first else None
-
-    @property
-    def status(self) -> str | None:
-        """The status code of that failure ("5.1.1"), or None."""
-        return self._first.status if self._first else None
-
-    @property
-    def _first(self) -> Failure | None:
-        return min(self.failures, key=lambda failure: failure.fault.whose != "address", default=None)
 
 
 def classify_message(message: Message) -> Judgement:
@@ -123,7 +110,7 @@ def _answer(message: Message, text: str, reason: str) -> Judgement:
 def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, each with its answer
     """The header that says a machine answered, or an empty text."""
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().casefold()
-    precedence = header(message, "Precedence").casefold()
+    precedence = (header(message, "Precedence") or header(message, "X-Precedence")).casefold()
     if is_daemon(message):
         return f"From: {header(message, 'From')[:40]}"
     if any(content_type(part) == "message/feedback-report" for part in own_parts(message)):
@@ -138,7 +125,13 @@ def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, e
         return "Return-Path: <>"
     if "mailbox rules agent" in header(message, "X-MS-Exchange-Generated-Message-Source").casefold():
         return "X-MS-Exchange-Generated-Message-Source"
-    return _suspected(message, precedence) if is_away(header(message, "Subject"), "") else ""
+    subject = header(message, "Subject")
+    if not is_away(subject, ""):
+        return ""
+    # No person begins a subject so; behind "Re:" it may be what he answers.
+    if _MACHINES_SUBJECT.match(without_tag(subject).casefold()):
+        return f"Subject: {subject[:40]}"
+    return _suspected(message, precedence)
 
 
 def _suspected(message: Message, precedence: str) -> str:

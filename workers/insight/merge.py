@@ -1,24 +1,23 @@
 """Merge found contact details into a contact: fill what is empty, record what differs, overwrite nothing."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import unquote
 
 import phonenumbers
 
 from workers.insight.contact_values import CONTACT_FIELDS, fits
+from workers.insight.phrases import load
 
-__all__ = ["CONTACT_FIELDS", "Conflict", "Merge", "merge_contact", "same_value"]
+__all__ = ["Conflict", "Merge", "merge_contact", "same_value"]
 
 # A longer value is no contact field; comparing it literally keeps every comparison cheap.
 _LONGEST_COMPARED: Final = 1_000
 
-_FORMS: Final = json.loads((Path(__file__).parent / "data" / "legal_forms.json").read_text("utf-8"))
+_FORMS: Final = load("legal_forms")
 _LEGAL_WORDS: Final = frozenset(_FORMS["words"])
 _LEGAL_JOINERS: Final = frozenset(_FORMS["joiners"])
 _LONGEST_FORM: Final = 3  # words: "sp. z o.o."

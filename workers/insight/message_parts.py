@@ -1,17 +1,17 @@
 """Headers, parts and texts of a parsed mail that may be broken in any way: nothing here raises."""
 
-import codecs
 import re
 from email.message import Message
 from typing import Any, Final
 
+from workers.insight.charsets import clean, decode
 from workers.insight.html_text import html_to_text
 
 __all__ = ["content_type", "enclosed", "header", "own_parts", "plain_text", "text_of"]
 
 _LONGEST_HEADER: Final = 2_000
 _LONGEST_TEXT: Final = 60_000
-_LONGEST_PAGE: Final = 20_000
+_LONGEST_PAGE: Final = 200_000
 _MOST_PARTS: Final = 100
 _MOST_FIELDS: Final = 200
 _DEEPEST: Final = 12
@@ -19,7 +19,6 @@ _MIME_LINES: Final = re.compile(
     r"^(?:--\S[^\n]{0,200}|content-[a-z-]{2,30}:[^\n]*(?:\n(?:[ \t]|boundary=|charset=)[^\n]*)*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_NO_TEXT: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
 
 
 def header(message: Message, name: str) -> str:
@@ -94,7 +93,7 @@ def text_of(part: Message, depth: int = 0) -> str:
         return ""
     if not isinstance(content, bytes):
         return ""
-    return _decoded(content[: 4 * _LONGEST_TEXT], charset)[:_LONGEST_TEXT].replace("\r\n", "\n")
+    return decode(content[: 4 * _LONGEST_TEXT], charset).text[:_LONGEST_TEXT].replace("\r\n", "\n")
 
 
 def _without_mime(part: Message) -> str:
@@ -121,19 +120,6 @@ def _children(part: Message) -> list[Message]:
     return [child for child in payload[:_MOST_PARTS] if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
-def _decoded(content: bytes, charset: str) -> str:
-    for name in (charset, "utf-8"):
-        try:
-            codec = codecs.lookup(name).name
-            if codec not in _NO_TEXT:
-                return _clean(content.decode(codec))
-        except (LookupError, ValueError):  # unknown, no text encoding, or not what it says
-            continue
-    return _clean(content.decode("utf-8", "replace"))
-
-
 def _clean(text: str) -> str:
-    """Text that PostgreSQL takes: without NUL and lone surrogates; Japanese that nobody labelled is read."""
-    if "\x1b$" in text and text.isascii():
-        text = text.encode("ascii").decode("iso-2022-jp", "replace")
-    return re.sub("[\0\ud800-\udfff]", "", text)
+    """Text that PostgreSQL takes; Japanese in a header that nobody labelled is read."""
+    return decode(text.encode("utf-8", "replace")).text if "\x1b$" in text else clean(text)

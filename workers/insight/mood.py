@@ -16,7 +16,7 @@ from workers.insight.phrases import load
 from workers.insight.polarity import FIGURES, figures, polarity
 from workers.insight.tokens import Tokens, tokenize
 
-__all__ = ["EVIDENCE", "Chances", "Mood", "chances", "mood_of"]
+__all__ = ["EVIDENCE", "Chances", "chances", "known_words", "mood_of"]
 
 EVIDENCE: Final = FIGURES + 2
 """How many numbers :attr:`Mood.evidence` holds."""
@@ -86,6 +86,12 @@ def _head() -> _Head:
         said=said,
         values=polarity(data["prior"]),
     )
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """The words that the head has learned something of, each as it is and not as a denied one."""
+    return frozenset(name for name in _head().said if isinstance(name, str) and not name.startswith("~"))
 
 
 @lru_cache(maxsize=1_024)

@@ -76,11 +76,11 @@ def find_phones(lines: Sequence[str], region: str | None, country: str | None = 
     for looked, (digits, kind, alone) in enumerate(_candidates(lines)):
         if looked >= _MOST:
             break
+        if found and not regions:
+            regions = [code for code in map(_region_of, filter(None, found)) if code][:1]
         phone = _read(digits, kind, tuple(regions), alone=alone)
         if phone is not None:
             found.setdefault(phone.e164, phone)
-            if not regions and phone.e164:
-                regions = [code for code in [_region_of(phone.e164)] if code]
     return list(found.values())
 
 

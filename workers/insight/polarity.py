@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from workers.insight.phrases import load
 from workers.insight.tokens import OPENER, OPENER_REACH, Tokens
 
-__all__ = ["FIGURES", "Lexicon", "figures", "lexicon", "polarity"]
+__all__ = ["FIGURES", "figures", "lexicon", "polarity"]
 
 FIGURES: Final = 14
 """How many numbers :func:`figures` returns."""

@@ -5,17 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from workers.insight.attributions import attribution_ends, attribution_length, ends_in_verb, is_quote_next
+from workers.insight.attributions import (
+    ATTRIBUTION_LINES,
+    BARRED,
+    QUOTED,
+    attribution_ends,
+    attribution_length,
+    ends_in_verb,
+    is_quote_next,
+)
 from workers.insight.mail_headers import is_groupwise, original_start
 
 __all__ = ["Parts", "part_lines", "without_marks"]
 
 _LONGEST_LINE: Final = 500  # what matters of a longer one stands at its beginning
-_ATTRIBUTION_LINES: Final = 6
 
 _FENCE: Final = re.compile(r"\s{0,3}(?:```|~~~)")
-_QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
-_BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")
 _MARK: Final = re.compile(r"[ \t\ufeff]{0,3}> ?")
 _TAG: Final = re.compile(r"\[[A-Z]{2,4}\]")
 _NESTED: Final = re.compile(r"[ \t]{0,3}>[ \t]?>")
@@ -57,17 +62,17 @@ def part_lines(lines: Sequence[str]) -> Parts:
         if at in code or not line.strip():
             own.append(at)
             at += 1
-        elif _QUOTED.match(line) and not is_groupwise(lines, at):
-            end = _quote_end(lines, at, _QUOTED)
+        elif QUOTED.match(line) and not is_groupwise(lines, at):
+            end = _quote_end(lines, at, QUOTED)
             (own if _is_decoration(lines, at, end, quoted) else quoted).extend(range(at, end))
             at = end
-        elif not ending.isdisjoint(range(at, at + _ATTRIBUTION_LINES)) and (
+        elif not ending.isdisjoint(range(at, at + ATTRIBUTION_LINES)) and (
             length := attribution_length(lines, at, answered=_has_text(lines, own))
         ):
             follows = _next_text(lines, at + length)
             quoted.extend(range(at, min(follows, count)))
-            if follows < count and _BARRED.match(lines[follows]):
-                end = _quote_end(lines, follows, _BARRED)
+            if follows < count and BARRED.match(lines[follows]):
+                end = _quote_end(lines, follows, BARRED)
                 quoted.extend(range(follows, end))
                 at = end
             elif _has_text(lines, own):
@@ -95,7 +100,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
 
 def without_marks(lines: Sequence[str]) -> list[str]:
     """Take one quote mark off each line, if all lines with text have one; else return them as they are."""
-    if not all(_QUOTED.match(line) for line in lines if line.strip()):
+    if not all(QUOTED.match(line) for line in lines if line.strip()):
         return list(lines)
     return [_MARK.sub("", line, count=1) for line in lines]
 
@@ -141,7 +146,7 @@ def _code_lines(lines: Sequence[str]) -> set[int]:
 
 def _only_marked(lines: Sequence[str]) -> bool:
     top = 10
-    return all(not line.strip() or _QUOTED.match(line) for line in lines) and not any(map(ends_in_verb, lines[:top]))
+    return all(not line.strip() or QUOTED.match(line) for line in lines) and not any(map(ends_in_verb, lines[:top]))
 
 
 def _quote_end(lines: Sequence[str], at: int, mark: re.Pattern[str]) -> int:

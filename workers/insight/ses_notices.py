@@ -38,17 +38,11 @@ class Notice:
 
 
 def read_notice(text: str) -> Notice | None:
-    """Read a mail's text as such a notice; None if it is none. Never raises."""
-    start = text.lstrip()
-    if (
-        not start.startswith("{")
-        or '"mail"' not in start
-        or not ('"notificationType"' in start or '"eventType"' in start)
-    ):
-        return None
-    try:
-        told: Any = json.JSONDecoder().raw_decode(start)[0]
-    except (ValueError, RecursionError):
+    """Read a mail's text as such a notice, wrapped in one of Amazon SNS or not; None if it is none. Never raises."""
+    told = _object(text)
+    if _text(told, "Type") == "Notification":
+        told = _object(_text(told, "Message"))
+    if not isinstance(told, dict):
         return None
     kind = _text(told, "notificationType") or _text(told, "eventType")
     mail = told.get("mail")
@@ -67,6 +61,17 @@ def read_notice(text: str) -> Notice | None:
         ),
         message_ids=tuple(dict.fromkeys(f"<{found.strip('<> ')}>" for found in written if found)),
     )
+
+
+def _object(text: str) -> Any:
+    """What a text begins with in JSON, if it names one of the keys of a notice; else None."""
+    start = text.lstrip()
+    if not start.startswith("{") or not any(name in start for name in ("notificationType", "eventType")):
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(start)[0]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text(item: Any, name: str) -> str:

@@ -5,15 +5,21 @@ sentence say; whether it complains also depends on its mood. Their biases ask fo
 mail carries no signal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import repeat
 from operator import mul
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from workers.insight.mood import mood_of
 from workers.insight.phrases import load
 from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import tokenize
+
+# The weights of one row stand in one number, each in bits of its own, so that a sentence is added up in one go.
+_BITS: Final = 24
+_HALF: Final = 1 << (_BITS - 1)  # more than all weights of a text together
+_MASK: Final = (1 << _BITS) - 1
 
 
 class _Head(NamedTuple):
@@ -21,15 +27,15 @@ class _Head(NamedTuple):
     scale: float
     bias: tuple[float, ...]
     mood: tuple[float, ...]
-    rows: Mapping[object, tuple[int, ...]]  # by name, or by pair
+    rows: Mapping[object, int]  # by name, or by pair; see _packed
 
 
 @cache
 def _head() -> _Head:
     data = load("signal_weights")
-    rows: dict[object, tuple[int, ...]] = {}
+    rows: dict[object, int] = {}
     for name, row in data["rows"].items():
-        rows[tuple(name.split()) if " " in name else name] = tuple(map(int, row.split()))
+        rows[tuple(name.split()) if " " in name else name] = _packed(map(int, row.split()))
     return _Head(
         kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
         scale=data["scale"],
@@ -37,6 +43,18 @@ def _head() -> _Head:
         mood=tuple(data["complaint_mood"]),
         rows=rows,
     )
+
+
+def _packed(weights: Iterable[int]) -> int:
+    """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
+    return sum(weight << (_BITS * place) for place, weight in enumerate(weights))
+
+
+def _unpacked(total: int, count: int) -> Iterator[int]:
+    for _ in range(count):
+        weight = ((total + _HALF) & _MASK) - _HALF
+        yield weight
+        total = (total - weight) >> _BITS
 
 
 def signal_margins(sentence: str) -> dict[SignalType, float]:
@@ -47,12 +65,12 @@ def signal_margins(sentence: str) -> dict[SignalType, float]:
     """
     head = _head()
     tokens = tokenize(sentence)
-    rows = [*filter(None, map(head.rows.get, {*tokens.names, *tokens.pairs}))]
+    total = sum(map(head.rows.get, {*tokens.names, *tokens.pairs}, repeat(0)))
     mood = mood_of(sentence)
-    if not rows or not mood:
+    if not total or not mood:
         return {}
     scale = head.scale * len(tokens) ** 0.5
-    sums = map(sum, zip(*rows, strict=True))
-    margins = {kind: total / scale + bias for kind, total, bias in zip(head.kinds, sums, head.bias, strict=True)}
+    sums = _unpacked(total, len(head.kinds))
+    margins = {kind: weight / scale + bias for kind, weight, bias in zip(head.kinds, sums, head.bias, strict=True)}
     margins["complaint"] += sum(map(mul, head.mood, mood.evidence))
     return margins

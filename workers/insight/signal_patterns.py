@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from workers.insight.phrases import load
 
-__all__ = ["Rule", "SignalType", "matches", "rules", "wake"]
+__all__ = ["SignalType", "matches", "vetoes", "wake"]
 
 SignalType = Literal[
     "complaint",
@@ -37,27 +37,11 @@ class Expression(NamedTuple):
     needs: int
 
 
-class Rule(NamedTuple):
-    """How one type is found in a sentence.
-
-    Attributes:
-        expressions: what counts as evidence; each distinct match is one keyword.
-        triggers: beginnings of words, one of which must occur before any but the free expressions counts;
-        words: or one of these whole words.
-        veto: a sentence that matches this says something else.
-    """
-
-    expressions: tuple[Expression, ...]
-    triggers: tuple[str, ...]
-    words: frozenset[str]
-    veto: re.Pattern[str]
-
-
 class _Index(NamedTuple):
     """All rules, and the needs that words meet, as bits.
 
     Attributes:
-        rules: of every type.
+        vetoes: of every type, what says something else.
         needs: what letters inside a word meet, and the expressions of which this is the rarest need.
         triggers: beginnings of words, or whole words, one of which must occur before any but a type's free
             expressions counts.
@@ -65,7 +49,7 @@ class _Index(NamedTuple):
         always: the expressions without needs of their own.
     """
 
-    rules: Mapping[SignalType, Rule]
+    vetoes: Mapping[SignalType, re.Pattern[str]]
     needs: Mapping[str, tuple[int, frozenset[int]]]
     triggers: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...]
     table: tuple[tuple[Expression, SignalType], ...]
@@ -77,7 +61,7 @@ def _index() -> _Index:
     data = load("signal_patterns")
     parts: dict[str, str] = data["parts"]
     bits: dict[str, int] = {}
-    compiled: dict[SignalType, Rule] = {}
+    vetoes: dict[SignalType, re.Pattern[str]] = {}
     triggers: list[tuple[int, tuple[str, ...], frozenset[str]]] = []
     table: list[tuple[Expression, SignalType]] = []
     keyed: dict[str, set[int]] = {}
@@ -87,7 +71,6 @@ def _index() -> _Index:
 
     for kind in get_args(SignalType):
         rule = data["signals"][kind]
-        expressions = []
         trigger = bits.setdefault(f"<{kind}>", 1 << len(bits))
         for entry in rule["patterns"]:
             needs = 0 if entry.get("free") else trigger
@@ -96,28 +79,29 @@ def _index() -> _Index:
             rarest = entry["needs"][0] if entry["needs"] else ""
             keyed.setdefault(rarest, set()).add(len(table))
             expression = Expression(re.compile(expand(entry["match"]), re.IGNORECASE), needs)
-            expressions.append(expression)
             table.append((expression, kind))
         veto = "|".join(f"(?:{expand(pattern)})" for pattern in rule["veto"])
-        starts, words = tuple(rule["triggers"]), frozenset(rule["words"])
-        triggers.append((trigger, starts, words))
-        compiled[kind] = Rule(tuple(expressions), starts, words, re.compile(veto, re.IGNORECASE))
+        vetoes[kind] = re.compile(veto, re.IGNORECASE)
+        triggers.append((trigger, tuple(rule["triggers"]), frozenset(rule["words"])))
     letters: dict[str, tuple[int, frozenset[int]]] = {}
     for need, bit in bits.items():
         for part in need.split():
             known, expressions_of = letters.get(part, (0, frozenset()))
             letters[part] = known | bit, expressions_of | keyed.get(need, set())
-    return _Index(compiled, letters, tuple(triggers), tuple(table), frozenset(keyed.get("", ())))
+    return _Index(vetoes, letters, tuple(triggers), tuple(table), frozenset(keyed.get("", ())))
 
 
-def rules() -> Mapping[SignalType, Rule]:
-    """The rule of every type, read and compiled once."""
-    return _index().rules
+def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
+    """Of every type, in the usual order, what a sentence must not match to be one; read and compiled once."""
+    return _index().vetoes
 
 
 @lru_cache(maxsize=32_768)
-def _wakes(chunk: str) -> tuple[int, frozenset[int]]:
-    """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying."""
+def _wakes(chunk: str) -> tuple[int, frozenset[int]] | None:
+    """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying.
+
+    None for the many that meet none.
+    """
     index = _index()
     bits = 0
     expressions: set[int] = set()
@@ -132,7 +116,7 @@ def _wakes(chunk: str) -> tuple[int, frozenset[int]]:
         for trigger, starts, words in index.triggers:
             if word in words or word.startswith(starts):
                 bits |= trigger
-    return bits, frozenset(expressions)
+    return (bits, frozenset(expressions)) if bits else None
 
 
 def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
@@ -140,8 +124,7 @@ def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
     index = _index()
     bits = 0
     possible = set(index.always)
-    for chunk in sentence.lower().split():
-        more, expressions = _wakes(chunk)
+    for more, expressions in filter(None, map(_wakes, sentence.lower().split())):
         bits |= more
         possible |= expressions
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workers.insight.phrases import load
 from workers.insight.signal_head import signal_margins
-from workers.insight.signal_patterns import SignalType, matches, rules, wake
+from workers.insight.signal_patterns import SignalType, matches, vetoes, wake
 from workers.insight.tokens import sentences_of
 
 MAX_CHARS = 6_000
@@ -95,7 +95,7 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
         whole = " ".join(sentences)[:_MAX_SENTENCE]
         if signal_margins(whole).get("complaint", 0.0) > 0:
             found["complaint"] = {"": whole[:_MAX_EVIDENCE]}
-    return tuple(Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in rules() if kind in found)
+    return tuple(Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in vetoes() if kind in found)
 
 
 def _holds(folded: str, hints: tuple[str, ...]) -> bool:
@@ -112,11 +112,13 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
     """
     margins = signal_margins(sentence)
     hits: list[tuple[SignalType, str]] = []
+    if margins and max(margins.values()) < _ABSURD:
+        return hits
     for kind, patterns in wake(sentence).items():
         if margins.get(kind, 0.0) < _ABSURD:
             continue
         found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
-        if found and not rules()[kind].veto.search(sentence):
+        if found and not vetoes()[kind].search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
     needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
     if max(margins.values(), default=0.0) > needed:
@@ -126,7 +128,7 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
             for kind, margin in margins.items()
             if kind not in told
         )
-        if surest > 0 and not rules()[likeliest].veto.search(sentence):
+        if surest > 0 and not vetoes()[likeliest].search(sentence):
             hits.append((likeliest, sentence[:_MAX_EVIDENCE]))
     return hits
 
@@ -141,35 +143,3 @@ def _sentences(text: str, folded: str) -> list[str]:
     if _holds(folded, _SMALL_PRINT_HINTS):
         parts = [part for part in parts if not _SMALL_PRINT.search(part)]
     return [part[:_MAX_SENTENCE] for part in parts]
-
-
-_BASE_STRENGTH = {
-    "complaint": 0.8,
-    "urgency": 0.9,
-    "budget_mention": 0.85,
-    "competitor_mention": 0.75,
-    "expansion": 0.95,
-    "renewal": 0.9,
-    "upsell": 0.85,
-    "referral": 0.95,
-    "churn_risk": 0.95,
-}
-_OTHER_STRENGTH = 0.5
-_MANY_KEYWORDS = 2
-
-
-def signal_strength(signal_type: str, keyword_count: int, *, decision_maker: bool) -> float:
-    """How strong a signal is; the same figure as the SQL function ``calculate_signal_strength``.
-
-    Args:
-        signal_type: one of the nine types; any other counts as weak.
-        keyword_count: of the signal; more than two add 0.1.
-        decision_maker: whether the writer decides, which adds 0.05.
-
-    Returns:
-        Above 0 and at most 1, rounded to two decimals.
-    """
-    strength = _BASE_STRENGTH.get(signal_type, _OTHER_STRENGTH)
-    strength += 0.1 if keyword_count > _MANY_KEYWORDS else 0.0
-    strength += 0.05 if decision_maker else 0.0
-    return round(min(strength, 1.0), 2)

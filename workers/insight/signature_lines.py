@@ -37,8 +37,9 @@ _LAST_LINES: Final = 120
 _CAP: Final = 200_000
 _OPEN: Final = STOPWORDS | word_set("open_ends")  # no sentence ends in such a word
 
-_WEIGHTS: Final[dict[str, float]] = load("signature_weights")["weights"]
-_THRESHOLD: Final[float] = load("signature_weights")["threshold"]
+_TRAINED: Final = load("signature_weights")
+_WEIGHTS: Final[dict[str, float]] = _TRAINED["weights"]
+_THRESHOLD: Final[float] = _TRAINED["threshold"]
 
 
 def find_signature(text: str | Sequence[str], sender: str | None = None) -> tuple[int, ...]:

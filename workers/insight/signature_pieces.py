@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.contact_words import closing_rest, has_legal_form, is_title_like, word_set, words_of
@@ -46,6 +47,7 @@ _POST_NOMINALS: Final = word_set("post_nominals")
 _BEFORE_COMPANIES: Final = sorted(word_set("before_companies"), key=len, reverse=True)
 
 
+@lru_cache(maxsize=2_048)
 def plain(line: str) -> str:
     """A line without Markdown, HTML and angle brackets; link targets stay beside their text."""
     line = _MARKDOWN_LINK.sub(r"\1 \2", line)

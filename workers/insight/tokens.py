@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
 
-__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "STARS", "Tokens", "sentences_of", "tokenize"]
+__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "Tokens", "sentences_of", "tokenize"]
 
 MAX_CHARS: Final = 3_000
 """How much of a text is read; the opinion of a customer's reply stands in its first paragraphs."""
@@ -26,7 +26,7 @@ OPENER: Final = "<opener>"
 OPENER_REACH: Final = 2
 """Among how many first tokens an opener may stand."""
 
-STARS: Final = ("<no-stars>", "<one-star>", "<two-stars>", "<three-stars>", "<four-stars>", "<five-stars>")
+_STARS: Final = ("<no-stars>", "<one-star>", "<two-stars>", "<three-stars>", "<four-stars>", "<five-stars>")
 """Stand for so many stars, whether written in words, figures or signs."""
 
 _NOISE: Final = re.compile(r"&(?:amp|lt|gt|quot);|[_*]+|#(?![^\W\d_])")
@@ -342,4 +342,4 @@ def _as_token(found: re.Match[str]) -> str:
         count = int(word) if word.isdigit() else _IN_WORDS.get(word.lower(), 0)
     else:
         count = min(sum(sign in "★⭐🌟" for sign in found[0]), 5) or _HOLLOW
-    return f" {STARS[count]} "
+    return f" {_STARS[count]} "

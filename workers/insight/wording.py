@@ -7,9 +7,9 @@ from typing import Final
 
 from workers.insight.addresses import ADDRESS
 
-__all__ = ["Phrases", "fold_words"]
+__all__ = ["LINK", "Phrases", "fold_words"]
 
-_LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
+LINK: Final = re.compile(r"\bhttps?://\S{1,500}", re.IGNORECASE)
 _NO_WORD: Final = re.compile(r"[^\w@']+|_+")
 _WORD: Final = re.compile(r"\S+")
 _FIRST_CJK: Final = "\u2e80"
@@ -17,7 +17,7 @@ _FIRST_CJK: Final = "\u2e80"
 
 def fold_words(text: str) -> str:
     """The words of a text in lower case with single spaces between them; links are left out, addresses become @."""
-    text = ADDRESS.sub(" @ ", _LINK.sub(" ", text.replace("\u2019", "'").casefold()))
+    text = ADDRESS.sub(" @ ", LINK.sub(" ", text.replace("\u2019", "'").casefold()))
     return _NO_WORD.sub(" ", text).strip()
 
 

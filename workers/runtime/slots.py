@@ -32,3 +32,13 @@ def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
                     if slot <= now:
                         return slot
         day -= timedelta(days=1)
+
+
+def next_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the earliest instant after `now`, in UTC, at which the engine's cron fires; parameters as above."""
+    until = now
+    while (slot := latest_slot(engine, until, zone)) <= now:
+        until += timedelta(days=1)
+    while (earlier := latest_slot(engine, slot - timedelta(microseconds=1), zone)) > now:
+        slot = earlier
+    return slot

@@ -40,11 +40,13 @@ CREATE OR REPLACE TRIGGER schedule_waits
     FOR EACH ROW EXECUTE FUNCTION keep_schedule_notify_at();
 
 -- When the engine looks at a check again: to remind (a week after the last time, with two hours to spare, because the
--- weekly slot comes an hour earlier where the clocks change), when it is due, and to escalate. NULL: never.
+-- weekly slot comes an hour earlier where the clocks change; while one is on its way, none), when it is due, and to
+-- escalate. NULL: never.
 CREATE OR REPLACE FUNCTION compliance_next_step_at(p_check compliance_checks, p_zone text) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
     SELECT CASE
+        WHEN p_check.status IN ('pending', 'awaiting_response') AND p_check.reminder_hold IS NOT NULL THEN p_check.due_at
         WHEN p_check.status IN ('pending', 'awaiting_response') THEN least(p_check.due_at, coalesce(
             p_check.reminder_sent_at + interval '166 hours',
             compliance_notice_at(p_check.due_at, p_check.notification_days_before, p_zone)))

@@ -123,19 +123,13 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH examined AS (
-        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, o.id) AS responsible_id,
+        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, responsible_profile(p_tenant_id, 'compliance')) AS responsible_id,
                f.missing, f.errors, f.absent, f.lapsed, f.unclear
         FROM compliance_checks AS c
         LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
             SELECT n.* FROM compliance_entities AS n
             WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
         ) AS e ON true
-        LEFT JOIN LATERAL (
-            SELECT p.id FROM profiles AS p
-            WHERE p.tenant_id = p_tenant_id
-            ORDER BY array_position(ARRAY['compliance', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
-            LIMIT 1
-        ) AS o ON true
         CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.fault IN ('absent', 'unclear')), '{}') AS missing,
                    coalesce(jsonb_agg(r.reason ORDER BY r.field) FILTER (WHERE r.reason IS NOT NULL), '[]') AS errors,
@@ -152,6 +146,7 @@ BEGIN
         WHERE c.id = ANY (p_checks)
     ), decided AS (
         SELECT x.*, p.id AS reminder_contact_id, p.first_name, vendor.email AS vendor_email,
+               folded_mailbox(coalesce(p.email, vendor.email)) AS mailbox,
                CASE
                    WHEN NOT x.entity_exists THEN 'waived'
                    WHEN cardinality(x.required_fields) > 0 AND cardinality(x.missing) = 0 AND x.errors = '[]' THEN 'completed'
@@ -168,13 +163,30 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT CASE x.entity_type WHEN 'vendor' THEN nullif(btrim(x.document ->> 'email'), '') END AS email
         ) AS vendor
+    ), letters AS (
+        -- One letter to one person: what is due first is its subject, the others are listed in it.
+        SELECT d.mailbox, (array_agg(d.id ORDER BY d.due_at, d.id))[1] AS first,
+               array_agg(d.id ORDER BY d.due_at, d.id) AS checks,
+               jsonb_agg(jsonb_build_object(
+                   'compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type, 'missing', d.absent, 'errors', d.lapsed,
+                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.id) AS items
+        FROM decided AS d WHERE d.step = 'reminded' GROUP BY d.mailbox
+    ), extended AS (
+        -- A letter that waits for its turn already takes in what is missing since.
+        UPDATE scheduled_actions AS a SET variables = a.variables || jsonb_build_object(
+            'checks', (a.variables -> 'checks') || to_jsonb(r.checks), 'others', (a.variables -> 'others') || r.items)
+        FROM letters AS r
+        WHERE a.tenant_id = p_tenant_id AND a.mailbox = r.mailbox AND a.template = 'compliance_reminder'
+          AND a.status = v_status AND a.variables ? 'checks'
+        RETURNING r.first
     ), updated AS (
         UPDATE compliance_checks AS c SET
             status = CASE WHEN d.step IN ('reminded', 'unreachable', 'unclear') THEN 'awaiting_response' ELSE d.step END,
             missing_fields = d.missing,
             validation_errors = d.errors,
-            reminder_sent_at = CASE WHEN d.step IN ('reminded', 'unreachable', 'unclear') THEN v_now ELSE c.reminder_sent_at END,
-            reminder_count = c.reminder_count + CASE WHEN d.step = 'reminded' THEN 1 ELSE 0 END,
+            -- A reminder counts when it was sent, see compliance_settled.
+            reminder_hold = CASE WHEN d.step = 'reminded' THEN 'its message' END,
+            reminder_sent_at = CASE WHEN d.step IN ('unreachable', 'unclear') THEN v_now ELSE c.reminder_sent_at END,
             escalation_sent_at = CASE WHEN d.step = 'escalated' THEN v_now ELSE c.escalation_sent_at END,
             escalated_to = CASE WHEN d.step = 'escalated' THEN d.responsible_id ELSE c.escalated_to END,
             completed_at = CASE WHEN d.step IN ('completed', 'waived') THEN v_now ELSE c.completed_at END,
@@ -194,17 +206,19 @@ BEGIN
         SELECT p_tenant_id, 'compliance', t.kind, t.template,
                jsonb_build_object('compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type,
                                   'first_name', d.first_name, 'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY'),
-                                  'missing', to_jsonb(t.missing), 'errors', t.errors, 'step', d.reminder_count + 1),
+                                  'missing', to_jsonb(t.missing), 'errors', t.errors, 'step', d.reminder_count + 1)
+               || CASE t.kind WHEN 'email' THEN jsonb_build_object('checks', r.checks, 'others', r.items - 0) ELSE '{}' END,
                'compliance_check', d.id, CASE d.entity_type WHEN 'client' THEN d.entity_id END, d.reminder_contact_id,
                CASE t.kind WHEN 'email' THEN d.vendor_email END, d.responsible_id, v_now, v_status,
                CASE d.step WHEN 'escalated' THEN 'high' ELSE 'medium' END,
                concat_ws(':', 'compliance', d.id, t.mark), p_run
         FROM decided AS d
+        LEFT JOIN letters AS r ON r.first = d.id AND NOT EXISTS (SELECT FROM extended AS x WHERE x.first = r.first)
         CROSS JOIN LATERAL (
             -- The customer is asked for what is absent or has lapsed; what cannot be told is for a person to read, once.
             SELECT 'email' AS kind, 'compliance_reminder' AS template, 'reminded:' || d.reminder_count + 1 AS mark,
                    d.absent AS missing, d.lapsed AS errors
-            WHERE d.step = 'reminded'
+            WHERE d.step = 'reminded' AND r.first IS NOT NULL
             UNION ALL
             SELECT 'task', CASE d.step WHEN 'escalated' THEN 'compliance_escalation' ELSE 'compliance_unreachable' END, d.step,
                    d.missing, d.errors
@@ -285,6 +299,7 @@ BEGIN
                CASE
                    WHEN c.id IS NULL OR c.status IN ('completed', 'waived') THEN 'the check is ' || coalesce(c.status, 'gone')
                    WHEN NOT s.is_active THEN 'the schedule was switched off'
+                   WHEN a.kind = 'email' AND c.status = 'in_progress' THEN 'somebody is answering it'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN compliance_checks AS c ON c.id = a.subject_id AND c.tenant_id = a.tenant_id
@@ -295,13 +310,37 @@ BEGIN
 END
 $$;
 
--- A reminder counts when it is written; what becomes of its message changes nothing about the check.
+-- A reminder counts when it was sent, for each check that its letter lists; the next one is due a week later. One that
+-- cannot reach anybody makes a task once, and the due date still counts.
 CREATE OR REPLACE FUNCTION compliance_settled(p_actions bigint[]) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    UPDATE compliance_checks AS c SET
+        reminder_hold = CASE WHEN a.status IN ('scheduled', 'dead') THEN 'its message'
+                             WHEN a.status = 'cancelled' AND a.code IN ('operator', 'expired') THEN a.reason END,
+        reminder_count = c.reminder_count + CASE a.status WHEN 'sent' THEN 1 ELSE 0 END,
+        reminder_sent_at = CASE WHEN a.status IN ('sent', 'skipped', 'failed') THEN v_now ELSE c.reminder_sent_at END
+    FROM scheduled_actions AS a
+    CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(a.variables -> 'checks', jsonb_build_array(a.subject_id))) AS k (id)
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'compliance_check' AND a.kind = 'email'
+      AND c.id = k.id::uuid AND c.tenant_id = a.tenant_id;
+    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
+                                   contact_id, assigned_to, run_at, status, dedupe_key, run_id)
+    SELECT a.tenant_id, 'compliance', 'task', 'compliance_unreachable',
+           a.variables || jsonb_build_object('reason', coalesce(a.reason, a.last_error)), 'compliance_check', a.subject_id,
+           a.client_id, a.contact_id, a.assigned_to, v_now, coalesce(action_status(a.tenant_id, 'compliance'), 'scheduled'),
+           concat_ws(':', 'compliance', a.subject_id, 'unreachable'), a.run_id
+    FROM scheduled_actions AS a
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'compliance_check' AND a.kind = 'email'
+      AND a.status IN ('skipped', 'failed')
+    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;
+END
 $$;
 
--- Who answers a reminder works on it: the reminders stop, and the due date still counts.
+-- Who answers a reminder works on all that its letter lists: the reminders stop, and the due dates still count.
 CREATE OR REPLACE FUNCTION compliance_answered(
     p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
 ) RETURNS void
@@ -309,7 +348,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 BEGIN
     UPDATE compliance_checks AS c SET status = 'in_progress'
-    WHERE c.id = p_action.subject_id AND c.tenant_id = p_message.tenant_id
+    FROM jsonb_array_elements_text(coalesce(p_action.variables -> 'checks', jsonb_build_array(p_action.subject_id))) AS k (id)
+    WHERE c.id = k.id::uuid AND c.tenant_id = p_message.tenant_id
       AND c.status IN ('pending', 'awaiting_response', 'overdue');
     PERFORM cancel_open_actions(p_action, 'the customer answered');
 END
@@ -327,4 +367,4 @@ GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), step_comp
     compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
     compliance_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
 
-SELECT register_engine('compliance');
+SELECT register_engine('compliance', 40);

@@ -1,5 +1,12 @@
 -- Deals: what counts as activity and as a stall, by stage, and which stalled deals are due.
 
+-- The limits of a stage, once per stage whatever its spelling: of several rows the newest counts.
+CREATE OR REPLACE VIEW deal_stage_limits WITH (security_invoker = true) AS
+SELECT DISTINCT ON (c.tenant_id, folded_word(c.stage))
+       c.tenant_id, folded_word(c.stage) AS stage, c.max_days_before_stale, c.follow_up_interval_days, c.max_follow_ups
+FROM deal_stage_config AS c
+ORDER BY c.tenant_id, folded_word(c.stage), c.created_at DESC, c.id;
+
 -- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
 -- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity. An enum stage is read as
 -- its word, without the order of the index. The config table is named for no rows: who drops it with CASCADE (P1's own
@@ -10,11 +17,13 @@ SELECT d.id, d.tenant_id, d.title::text AS title, d.stage::text AS stage, d.valu
        d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
        date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour,
        coalesce(d.next_follow_up_at, d.stalls_at,
-           ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from
+           ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from,
+       d.follow_up_series
 FROM deals AS d
 WHERE NOT is_closed_stage(d.stage)
   AND d.auto_follow_up_enabled
   AND d.follow_up_ended_at IS NULL
+  AND d.follow_up_hold IS NULL
   AND 'deal_stage_config'::regclass IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION seed_default_deal_stages(p_tenant_id uuid) RETURNS void
@@ -48,8 +57,8 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN days_later(p_active_at, coalesce(
-        (SELECT c.max_days_before_stale FROM deal_stage_config AS c
-         WHERE c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(p_stage)), 7), tenant_zone(p_tenant_id));
+        (SELECT c.max_days_before_stale FROM deal_stage_limits AS c
+         WHERE c.tenant_id = p_tenant_id AND c.stage = folded_word(p_stage)), 7), tenant_zone(p_tenant_id));
 END
 $$;
 
@@ -61,6 +70,7 @@ AS $$
 BEGIN
     IF word_meaning(p_deal.tenant_id, 'deal_stage', p_deal.stage::text) IN ('won', 'lost') THEN
         p_deal.stalls_at := NULL;
+        p_deal.follow_up_ended_for := CASE WHEN p_deal.follow_up_ended_at IS NULL THEN 'closed' ELSE p_deal.follow_up_ended_for END;
         p_deal.follow_up_ended_at := coalesce(p_deal.follow_up_ended_at, fleet_now());
     ELSE
         p_deal.stalls_at := deal_stalls_at(p_deal.tenant_id, p_deal.stage::text, p_deal.last_activity_at);
@@ -100,10 +110,15 @@ BEGIN
         IF NEW.last_activity_at IS NOT DISTINCT FROM OLD.last_activity_at THEN
             NEW.last_activity_at := fleet_now();
         END IF;
+        IF OLD.stalled_at IS NOT NULL THEN  -- what was begun does not go on: the next stall begins anew
+            NEW.follow_up_series := OLD.follow_up_series + 1;
+        END IF;
         NEW.stalled_at := NULL;
         NEW.next_follow_up_at := NULL;
         NEW.follow_up_count := 0;
+        NEW.follow_up_hold := NULL;
         NEW.follow_up_ended_at := NULL;
+        NEW.follow_up_ended_for := NULL;
     END IF;
     RETURN plan_deal(NEW);
 EXCEPTION WHEN OTHERS THEN
@@ -157,10 +172,18 @@ CREATE OR REPLACE FUNCTION apply_stage_limits() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_tenant constant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
-    v_stage constant text := coalesce(NEW.stage, OLD.stage);
     v_now constant timestamptz := fleet_now();
+    v_stages text[] := '{}';
+    v_tenant uuid;
 BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        v_tenant := NEW.tenant_id;
+        v_stages := v_stages || folded_word(NEW.stage);
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        v_tenant := OLD.tenant_id;
+        v_stages := v_stages || folded_word(OLD.stage);
+    END IF;
     UPDATE deals AS d SET
         stalls_at = n.stalls_at,
         stalled_at = CASE WHEN n.stalls_at < v_now THEN d.stalled_at END,
@@ -168,7 +191,7 @@ BEGIN
     FROM (
         SELECT o.id, deal_stalls_at(o.tenant_id, o.stage::text, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
         FROM deals AS o
-        WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = folded_word(v_stage)
+        WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = ANY (v_stages)
     ) AS n
     WHERE d.id = n.id AND d.stalls_at <> n.stalls_at;
     RETURN NULL;
@@ -176,7 +199,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER stage_limits_changed
-    AFTER INSERT OR UPDATE OF max_days_before_stale OR DELETE ON deal_stage_config
+    AFTER INSERT OR UPDATE OF stage, max_days_before_stale OR DELETE ON deal_stage_config
     FOR EACH ROW EXECUTE FUNCTION apply_stage_limits();
 
 -- The open stages in which deals wait for their first follow-up: a loose scan that reads one index entry per stage,
@@ -222,7 +245,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH RECURSIVE config AS MATERIALIZED (
-        SELECT c.stage, c.max_days_before_stale, c.max_follow_ups FROM deal_stage_config AS c
+        SELECT c.stage, c.max_days_before_stale, c.max_follow_ups FROM deal_stage_limits AS c
         WHERE c.tenant_id = p_tenant_id
     ), hours AS (
         SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
@@ -235,7 +258,7 @@ BEGIN
         FROM hours AS h WHERE h.hour < v_hour
     ), due AS (
         SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
-        LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(s.stage)
+        LEFT JOIN config AS c ON c.stage = folded_word(s.stage)
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
@@ -259,7 +282,7 @@ BEGIN
            d.next_follow_up_at
     FROM first AS f
     JOIN deals_in_follow_up AS d ON d.id = f.id
-    LEFT JOIN config AS c ON folded_word(c.stage) = folded_word(d.stage)
+    LEFT JOIN config AS c ON c.stage = folded_word(d.stage)
     ORDER BY d.active_at;
 END
 $$;

@@ -5,17 +5,60 @@ CREATE OR REPLACE FUNCTION quote_due_at(p_quote quotes, p_zone text) RETURNS tim
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
     SELECT CASE WHEN p_quote.status IN ('sent', 'viewed') AND p_quote.outcome IS NULL THEN least(
-        CASE WHEN p_quote.follow_up_ended_at IS NULL
+        CASE WHEN p_quote.follow_up_ended_at IS NULL AND p_quote.follow_up_hold IS NULL
              THEN coalesce(p_quote.next_follow_up_at, timestamptz '1970-01-01 00:00:00+00') END,
         (p_quote.valid_until + 1)::timestamp AT TIME ZONE p_zone
     ) END
 $$;
 
-CREATE OR REPLACE FUNCTION keep_quote_due_at() RETURNS trigger
+-- The day (UTC) on which the next follow-up is due: one bucket of the queue, ordered by amount inside. NULL: none waits.
+CREATE OR REPLACE FUNCTION quote_follow_up_day(p_quote quotes) RETURNS date
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE WHEN p_quote.status IN ('sent', 'viewed') AND p_quote.outcome IS NULL
+                     AND p_quote.follow_up_ended_at IS NULL AND p_quote.follow_up_hold IS NULL
+                THEN (coalesce(p_quote.next_follow_up_at, '1970-01-01 00:00:00+00') AT TIME ZONE 'UTC')::date END
+$$;
+
+-- What a CRM writes by a plain UPDATE counts as if it had called the functions below: a quote that becomes sent begins a
+-- series, its first follow-up three days later; one that becomes accepted or rejected has that outcome. Every row keeps
+-- what it waits for.
+CREATE OR REPLACE FUNCTION keep_quote() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_zone constant text := tenant_zone(NEW.tenant_id);
+    -- An outcome that was corrected to "no decision" takes its quote back to sent; that is no sending.
+    v_decided constant boolean := TG_OP = 'UPDATE' AND NEW.outcome IS NOT NULL AND NEW.outcome IS DISTINCT FROM OLD.outcome;
 BEGIN
-    NEW.due_at := quote_due_at(NEW, tenant_zone(NEW.tenant_id));
+    IF NEW.status IN ('sent', 'viewed') AND NOT v_decided AND (TG_OP = 'INSERT' OR OLD.status NOT IN ('sent', 'viewed')) THEN
+        IF TG_OP = 'UPDATE' THEN
+            NEW.follow_up_series := OLD.follow_up_series + 1;
+            NEW.follow_up_count := 0;
+            NEW.last_follow_up_at := NULL;
+            NEW.follow_up_hold := NULL;
+            NEW.follow_up_ended_at := NULL;
+            NEW.follow_up_ended_for := NULL;
+            IF NEW.sent_at IS NOT DISTINCT FROM OLD.sent_at THEN
+                NEW.sent_at := v_now;
+            END IF;
+            IF NEW.next_follow_up_at IS NOT DISTINCT FROM OLD.next_follow_up_at THEN
+                NEW.next_follow_up_at := NULL;
+            END IF;
+            NEW.outcome := NULL;
+            NEW.responded_at := NULL;
+        END IF;
+        NEW.sent_at := coalesce(NEW.sent_at, v_now);
+        -- From the full hour: a run that starts seconds earlier than this was sent must find it due.
+        NEW.next_follow_up_at := coalesce(NEW.next_follow_up_at, days_later(date_trunc('hour', NEW.sent_at, 'UTC'), 3, v_zone));
+    ELSIF NEW.status IN ('accepted', 'rejected') AND NEW.outcome IS NULL THEN
+        NEW.outcome := CASE NEW.status WHEN 'accepted' THEN 'won' ELSE 'lost' END;
+        NEW.responded_at := coalesce(NEW.responded_at, v_now);
+        NEW.next_follow_up_at := NULL;
+    END IF;
+    NEW.due_at := quote_due_at(NEW, v_zone);
+    NEW.follow_up_day := quote_follow_up_day(NEW);
     RETURN NEW;
 END
 $$;
@@ -23,7 +66,9 @@ $$;
 -- The last of the triggers before the row is written, by its name: it sees what the others set.
 CREATE OR REPLACE TRIGGER quote_waits
     BEFORE INSERT OR UPDATE ON quotes
-    FOR EACH ROW EXECUTE FUNCTION keep_quote_due_at();
+    FOR EACH ROW EXECUTE FUNCTION keep_quote();
+
+DROP FUNCTION IF EXISTS keep_quote_due_at();
 
 -- Where the tenant's days begin elsewhere, its open quotes end at another instant.
 CREATE OR REPLACE FUNCTION move_quotes_to_zone() RETURNS trigger
@@ -87,26 +132,52 @@ CREATE OR REPLACE TRIGGER quote_numbered
     BEFORE INSERT ON quotes
     FOR EACH ROW WHEN (NEW.quote_number IS NULL) EXECUTE FUNCTION number_new_quote();
 
-CREATE OR REPLACE FUNCTION log_new_quote() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
-AS $$
-BEGIN
-    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
-    VALUES (NEW.tenant_id, NEW.id, 'created', fleet_now());
-    RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE TRIGGER quote_created
-    AFTER INSERT ON quotes
-    FOR EACH ROW EXECUTE FUNCTION log_new_quote();
-
--- Marks a draft as sent and plans the first follow-up three days later.
-CREATE OR REPLACE FUNCTION send_quote(p_quote_id uuid) RETURNS void
+-- What happened to a quote is written down whoever did it, and that it was sent or looked at is activity of its deal.
+CREATE OR REPLACE FUNCTION log_quote() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_sent constant boolean := NEW.status IN ('sent', 'viewed')
+        AND (TG_OP = 'INSERT' OR OLD.follow_up_series <> NEW.follow_up_series);
+    v_viewed constant boolean := TG_OP = 'UPDATE' AND NEW.view_count > OLD.view_count;
+    v_decided constant boolean := TG_OP = 'UPDATE' AND NEW.outcome IS NOT NULL AND NEW.outcome IS DISTINCT FROM OLD.outcome;
+BEGIN
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+    SELECT NEW.tenant_id, NEW.id, l.happened, l.notes, l.metadata, v_now
+    FROM (VALUES ('created', NULL, '{}'::jsonb, TG_OP = 'INSERT'),
+                 ('sent', NULL, '{}', v_sent AND TG_OP = 'UPDATE'),
+                 ('outcome', NEW.outcome_reason, jsonb_build_object('outcome', NEW.outcome), v_decided)
+    ) AS l (happened, notes, metadata, holds)
+    WHERE l.holds;
+    IF v_decided THEN
+        INSERT INTO quote_outcomes (tenant_id, quote_id, outcome, primary_reason, competitor, our_amount, recorded_at, recorded_by)
+        VALUES (NEW.tenant_id, NEW.id, NEW.outcome, NEW.outcome_reason, NEW.outcome_competitor, NEW.total_amount, v_now,
+                claimed_user())
+        ON CONFLICT (tenant_id, quote_id) DO UPDATE SET
+            outcome = excluded.outcome, primary_reason = excluded.primary_reason, competitor = excluded.competitor,
+            our_amount = excluded.our_amount, recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by;
+    END IF;
+    IF v_sent OR v_viewed THEN
+        UPDATE deals AS d SET last_activity_at = greatest(d.last_activity_at, CASE WHEN TG_OP = 'INSERT' THEN NEW.sent_at ELSE v_now END)
+        WHERE d.id = NEW.deal_id AND d.tenant_id = NEW.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS quote_created ON quotes;
+CREATE OR REPLACE TRIGGER quote_changed
+    AFTER INSERT OR UPDATE OF status, outcome, view_count ON quotes
+    FOR EACH ROW EXECUTE FUNCTION log_quote();
+
+DROP FUNCTION IF EXISTS log_new_quote();
+
+-- Marks a draft, or a quote after a counter-offer, as sent; the trigger plans the first follow-up three days later.
+CREATE OR REPLACE FUNCTION send_quote(p_quote_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
     v_quote quotes;
 BEGIN
     SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id AND may_act_for(tenant_id) FOR NO KEY UPDATE;
@@ -119,12 +190,7 @@ BEGIN
         RAISE EXCEPTION 'quote % was valid until %, set a later date before sending', v_quote.quote_number, v_quote.valid_until
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    UPDATE quotes SET status = 'sent', sent_at = v_now,
-                      next_follow_up_at = days_later(date_trunc('hour', v_now, 'UTC'), 3, tenant_zone(v_quote.tenant_id)),
-                      follow_up_count = 0, last_follow_up_at = NULL, follow_up_ended_at = NULL
-    WHERE id = p_quote_id;
-    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, created_at)
-    VALUES (v_quote.tenant_id, p_quote_id, 'sent', v_now);
+    UPDATE quotes SET status = 'sent', sent_at = fleet_now(), next_follow_up_at = NULL WHERE id = p_quote_id;
 END
 $$;
 
@@ -160,12 +226,14 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_before quotes;
     v_quote quotes;
 BEGIN
     IF p_outcome IS NULL OR p_outcome NOT IN ('won', 'lost', 'no_decision') THEN
         RAISE EXCEPTION 'outcome is %, it must be won, lost or no_decision', coalesce(p_outcome, 'empty')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    SELECT * INTO v_before FROM quotes WHERE id = p_quote_id AND may_act_for(tenant_id) FOR NO KEY UPDATE;
     UPDATE quotes SET
         outcome = p_outcome, outcome_reason = p_primary_reason, outcome_competitor = p_competitor, outcome_notes = p_notes,
         status = CASE
@@ -180,6 +248,7 @@ BEGIN
     IF v_quote.id IS NULL THEN
         RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
     END IF;
+    -- The trigger wrote the row and the activity, unless the outcome is the one it had.
     INSERT INTO quote_outcomes (tenant_id, quote_id, outcome, primary_reason, secondary_reasons, competitor,
                                 our_amount, competitor_amount, learnings, recorded_at, recorded_by)
     VALUES (v_quote.tenant_id, p_quote_id, p_outcome, p_primary_reason, coalesce(p_secondary_reasons, '{}'), p_competitor,
@@ -189,8 +258,10 @@ BEGIN
         secondary_reasons = excluded.secondary_reasons, competitor = excluded.competitor,
         our_amount = excluded.our_amount, competitor_amount = excluded.competitor_amount,
         learnings = excluded.learnings, recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by;
-    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
-    VALUES (v_quote.tenant_id, p_quote_id, 'outcome', p_primary_reason, jsonb_build_object('outcome', p_outcome), v_now);
+    IF v_before.outcome IS NOT DISTINCT FROM p_outcome THEN
+        INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+        VALUES (v_quote.tenant_id, p_quote_id, 'outcome', p_primary_reason, jsonb_build_object('outcome', p_outcome), v_now);
+    END IF;
 END
 $$;
 
@@ -243,8 +314,8 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION quote_due_at(quotes, text), keep_quote_due_at(), move_quotes_to_zone(), next_quote_number(uuid), generate_quote_number(uuid), number_new_quote(), log_new_quote(),
-    send_quote(uuid), record_quote_view(uuid, jsonb),
+REVOKE ALL ON FUNCTION quote_due_at(quotes, text), quote_follow_up_day(quotes), keep_quote(), move_quotes_to_zone(), next_quote_number(uuid), generate_quote_number(uuid),
+    number_new_quote(), log_quote(), send_quote(uuid), record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION generate_quote_number(uuid), send_quote(uuid), record_quote_view(uuid, jsonb),

@@ -24,7 +24,9 @@ END
 $$;
 
 -- The next step with each of these quotes, which the caller has locked: it expires past its date, is followed up, or is
--- handed over after the last time or for want of a contact. Where its deal, or a sister quote, is decided, it rests.
+-- handed to its owner after the last time or where nobody can be written to. What was written counts when it was sent, see
+-- quotes_settled; until then the quote waits for its message. Where its deal, or a sister quote, is decided, or its client
+-- is gone, it rests. Where something else is to be said first, or nobody knows what the deal's stage means, it waits a day.
 CREATE OR REPLACE FUNCTION step_quotes(p_tenant_id uuid, p_quotes uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -33,70 +35,100 @@ DECLARE
     v_now constant timestamptz := fleet_now();
     v_zone constant text := tenant_zone(p_tenant_id);
     v_today constant date := tenant_today(p_tenant_id);
+    v_tomorrow constant timestamptz := (v_today + 1)::timestamp AT TIME ZONE v_zone;
     v_status constant text := action_status(p_tenant_id, 'quotes');
 BEGIN
     RETURN QUERY
-    WITH decided AS (
-        SELECT q.id, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id,
-               q.follow_up_count + 1 AS step, q.max_follow_ups, q.sent_at,
-               p.id AS contact_id, p.first_name,
-               l.company_name, coalesce(d.owner_id, l.owner_id) AS owner_id, o.full_name AS owner_name,
+    WITH stages AS MATERIALIZED (
+        SELECT s.stage, word_meaning(p_tenant_id, 'deal_stage', s.stage) AS meaning FROM (
+            SELECT DISTINCT d.stage::text AS stage FROM quotes AS q
+            JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
+            WHERE q.id = ANY (p_quotes)) AS s
+    ), looked_at AS MATERIALIZED (
+        SELECT q.id, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id, q.sent_at,
+               to_jsonb(q) ->> 'currency' AS currency, q.follow_up_series AS series, q.follow_up_count AS sent, q.max_follow_ups,
+               p.id AS contact_id, p.first_name, folded_mailbox(p.email) AS mailbox, u.reason AS suppressed,
+               l.company_name, o.id AS owner_id, o.full_name AS owner_name,
+               d.id IS NOT NULL AND g.meaning IS NULL AS stage_unknown, d.stage::text AS stage,
                CASE
                    WHEN q.valid_until < v_today THEN 'quote_expired'
-                   WHEN has_decided_quote(p_tenant_id, q.deal_id) OR is_gone(to_jsonb(d))
-                        OR word_meaning(p_tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'quote_settled'
+                   WHEN has_decided_quote(p_tenant_id, q.deal_id) OR is_gone(to_jsonb(d)) OR is_gone(to_jsonb(l))
+                        OR g.meaning IN ('won', 'lost') THEN 'quote_settled'
                    WHEN p.id IS NULL THEN 'quote_no_contact'
-                   WHEN q.follow_up_count < q.max_follow_ups THEN 'quote_follow_up'
-                   ELSE 'quote_handover'
+                   WHEN q.follow_up_count >= q.max_follow_ups THEN 'quote_handover'
+                   WHEN u.address IS NOT NULL THEN 'quote_unreachable'
+                   ELSE 'quote_follow_up'
                END AS step_kind
         FROM quotes AS q
         LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
+        LEFT JOIN stages AS g ON g.stage = d.stage::text
         LEFT JOIN clients AS l ON l.id = q.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS o ON o.id = coalesce(d.owner_id, l.owner_id) AND o.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, q.contact_id, q.client_id) AS p ON true
+        LEFT JOIN suppressions AS u ON u.tenant_id = p_tenant_id AND u.address = lower(btrim(p.email))
         WHERE q.id = ANY (p_quotes)
+    ), weighed AS (
+        SELECT a.*, m.free_at,
+               mailbox_is_full(m.room, m.waiting,
+                               count(*) OVER (PARTITION BY a.mailbox, a.step_kind = 'quote_follow_up'),
+                               row_number() OVER (PARTITION BY a.mailbox, a.step_kind = 'quote_follow_up'
+                                                  ORDER BY a.total_amount DESC, a.sent_at, a.id)) AS full_mailbox,
+               CASE
+                   WHEN a.step_kind <> 'quote_follow_up' THEN NULL
+                   WHEN a.stage_unknown THEN format('nobody has said what the stage "%s" means', a.stage)
+                   WHEN has_open_case(p_tenant_id, a.client_id) THEN 'an open case of the client comes first'
+               END AS yields_to
+        FROM looked_at AS a
+        LEFT JOIN LATERAL mailbox_room(p_tenant_id, a.mailbox) AS m
+            ON a.step_kind = 'quote_follow_up'
+    ), decided AS (
+        SELECT w.*, coalesce(w.yields_to, w.full_mailbox) AS waits_for
+        FROM weighed AS w
     ), updated AS (
         UPDATE quotes AS q SET
             status = CASE WHEN e.step_kind = 'quote_expired' THEN 'expired' ELSE q.status END,
-            follow_up_count = CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step ELSE q.follow_up_count END,
-            last_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN v_now ELSE q.last_follow_up_at END,
-            -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-            next_follow_up_at = CASE WHEN e.step_kind = 'quote_follow_up' THEN days_later(date_trunc('hour', v_now, 'UTC'), 3, v_zone) END,
-            follow_up_ended_at = CASE WHEN e.step_kind IN ('quote_no_contact', 'quote_handover', 'quote_settled') THEN v_now
-                                      ELSE q.follow_up_ended_at END
+            next_follow_up_at = CASE WHEN e.waits_for IS NOT NULL THEN greatest(v_tomorrow, e.free_at) END,
+            follow_up_hold = CASE WHEN e.step_kind = 'quote_follow_up' AND e.waits_for IS NULL THEN 'its message' END,
+            follow_up_ended_at = CASE WHEN e.step_kind NOT IN ('quote_follow_up', 'quote_expired') THEN v_now
+                                      ELSE q.follow_up_ended_at END,
+            follow_up_ended_for = CASE e.step_kind WHEN 'quote_settled' THEN 'decided' WHEN 'quote_handover' THEN 'handed over'
+                                                   WHEN 'quote_no_contact' THEN 'unreachable' WHEN 'quote_unreachable' THEN 'unreachable'
+                                                   ELSE q.follow_up_ended_for END
         FROM decided AS e WHERE q.id = e.id
     ), logged AS (
         INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
         SELECT p_tenant_id, e.id,
-               CASE e.step_kind WHEN 'quote_expired' THEN 'expired' WHEN 'quote_follow_up' THEN 'follow_up'
-                                WHEN 'quote_settled' THEN 'settled' ELSE 'escalated' END,
+               CASE e.step_kind WHEN 'quote_expired' THEN 'expired' WHEN 'quote_settled' THEN 'settled' ELSE 'escalated' END,
                CASE e.step_kind
                    WHEN 'quote_expired' THEN 'valid until ' || e.valid_until
                    WHEN 'quote_settled' THEN 'its deal, or another quote of it, is decided: no more follow-ups'
                    WHEN 'quote_no_contact' THEN 'no contact with an address'
-                   WHEN 'quote_handover' THEN 'no answer after ' || e.max_follow_ups || ' follow-ups'
-                   ELSE 'follow-up ' || e.step || ' of ' || e.max_follow_ups
+                   WHEN 'quote_unreachable' THEN 'the address is not written to: ' || e.suppressed
+                   ELSE 'no answer after ' || e.sent || ' follow-ups'
                END, '{}', v_now
-        FROM decided AS e
+        FROM decided AS e WHERE e.step_kind <> 'quote_follow_up'
     ), written AS (
-        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
+        -- The same step of the same series a second time is a fault, and shows as one: its quote is set aside.
+        INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, series,
                                        client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'quotes', CASE WHEN e.step_kind = 'quote_follow_up' THEN 'email' ELSE 'task' END, e.step_kind,
                jsonb_build_object('quote_number', e.quote_number, 'title', e.title, 'amount', to_char(e.total_amount, 'FM999,999,999,990.00'),
-                                  'valid_until', to_char(e.valid_until, 'FMDD FMMonth YYYY'), 'view_count', e.view_count,
+                                  'currency', e.currency, 'valid_until', to_char(e.valid_until, 'FMDD FMMonth YYYY'),
+                                  'view_count', e.view_count,
                                   'company', e.company_name, 'first_name', e.first_name, 'owner_name', e.owner_name,
-                                  'step', e.step, 'max_steps', e.max_follow_ups),
-               'quote', e.id, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
-               -- Sending again (after a counter-offer) starts a new series.
-               concat_ws(':', 'quote', e.id, extract(epoch FROM e.sent_at), e.step_kind,
-                         CASE WHEN e.step_kind = 'quote_follow_up' THEN e.step END), p_run
-        FROM decided AS e WHERE e.step_kind NOT IN ('quote_expired', 'quote_settled')
+                                  'sent', e.sent, 'step', e.sent + 1, 'max_steps', e.max_follow_ups, 'reason', e.suppressed),
+               'quote', e.id, e.series, e.client_id, e.contact_id, e.owner_id, v_now, v_status,
+               concat_ws(':', 'quote', e.id, 'series', e.series, e.step_kind,
+                         CASE WHEN e.step_kind = 'quote_follow_up' THEN e.sent + 1 END), p_run
+        FROM decided AS e
+        WHERE e.step_kind NOT IN ('quote_expired', 'quote_settled') AND e.waits_for IS NULL
         ORDER BY e.total_amount DESC, e.sent_at
-        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
         RETURNING template
     )
     SELECT 'due', 'quote', count(*) FROM decided
-    UNION ALL SELECT 'acted', e.step_kind, count(*) FROM decided AS e GROUP BY e.step_kind
+    UNION ALL SELECT 'acted', e.step_kind, count(*) FROM decided AS e WHERE e.waits_for IS NULL GROUP BY e.step_kind
+    UNION ALL SELECT 'skipped', e.waits_for, count(*) FROM decided AS e WHERE e.waits_for IS NOT NULL GROUP BY e.waits_for
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
 END
 $$;
@@ -124,8 +156,8 @@ AS $$
     WHERE q.due_at > fleet_now() AND action_status(q.tenant_id, 'quotes') IS NOT NULL
 $$;
 
--- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more; and no message once its last
--- day is over.
+-- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more, or its client is gone; and no
+-- message once its last day is over, while a case of its client is open, or when it belongs to a series that is over.
 CREATE OR REPLACE FUNCTION quotes_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -135,56 +167,148 @@ BEGIN
         SELECT a.id,
                CASE
                    WHEN q.id IS NULL THEN 'the quote is gone'
+                   WHEN is_gone(to_jsonb(l)) THEN 'the client is gone'
                    WHEN q.outcome IS NOT NULL THEN 'the quote has an outcome'
                    WHEN q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
                    WHEN has_decided_quote(q.tenant_id, q.deal_id) THEN 'another quote of the deal has an outcome'
+                   WHEN is_gone(to_jsonb(d)) THEN 'the deal is gone'
                    WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'the deal is closed'
-                   WHEN a.kind = 'email' AND q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
+                   WHEN q.follow_up_series <> a.series THEN 'the quote was sent again'
+                   WHEN a.kind <> 'email' THEN NULL
+                   WHEN q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
+                   WHEN q.follow_up_ended_at IS NOT NULL THEN 'the follow-ups have ended: ' || q.follow_up_ended_for
+                   WHEN has_open_case(q.tenant_id, q.client_id) THEN 'a case of the client is open'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
         LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = a.tenant_id
+        LEFT JOIN clients AS l ON l.id = q.client_id AND l.tenant_id = a.tenant_id
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'quote'
     ) AS judged
     WHERE judged.refusal IS NOT NULL;
 END
 $$;
 
--- A follow-up counts when it is written; what becomes of its message changes nothing about the quote.
+-- A follow-up counts when it was sent, and the next one is due three days later. What cannot reach anybody is the owner's
+-- business at once. What the guards refused is looked at again tomorrow, and what a person cancelled waits for a person.
 CREATE OR REPLACE FUNCTION quotes_settled(p_actions bigint[]) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-AS $$
-$$;
-
--- An answer ends the follow-ups and is kept among the quote's activities; whether it is won, people say.
-CREATE OR REPLACE FUNCTION quotes_answered(
-    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
-) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
-    UPDATE quotes AS q SET
-        responded_at = coalesce(q.responded_at, v_now),
-        next_follow_up_at = NULL,
-        follow_up_ended_at = coalesce(q.follow_up_ended_at, v_now)
-    WHERE q.id = p_action.subject_id AND q.tenant_id = p_message.tenant_id;
-    IF FOUND THEN
+    WITH settled AS MATERIALIZED (
+        SELECT a.*, q.follow_up_count AS counted, tenant_zone(a.tenant_id) AS zone
+        FROM scheduled_actions AS a
+        JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id AND q.follow_up_series = a.series
+        WHERE a.id = ANY (p_actions) AND a.subject_type = 'quote' AND a.kind = 'email'
+    ), updated AS (
+        UPDATE quotes AS q SET
+            follow_up_count = q.follow_up_count + CASE s.status WHEN 'sent' THEN 1 ELSE 0 END,
+            last_follow_up_at = CASE s.status WHEN 'sent' THEN v_now ELSE q.last_follow_up_at END,
+            follow_up_hold = CASE
+                WHEN s.status IN ('scheduled', 'dead') THEN 'its message'
+                WHEN s.status = 'cancelled' AND s.code IN ('operator', 'expired') THEN s.reason
+                WHEN q.follow_up_hold <> 'its message' THEN q.follow_up_hold END,
+            next_follow_up_at = CASE
+                -- From the full hour: a run that starts seconds earlier than this one did must find it due.
+                WHEN s.status = 'sent' OR s.status = 'cancelled' AND s.code = 'wrote_since'
+                    THEN days_later(date_trunc('hour', v_now, 'UTC'), 3, s.zone)
+                WHEN s.status = 'cancelled' AND s.code NOT IN ('operator', 'expired', 'answered', 'opted_out')
+                    THEN ((v_now AT TIME ZONE s.zone)::date + 1)::timestamp AT TIME ZONE s.zone END,
+            follow_up_ended_at = CASE WHEN s.status IN ('skipped', 'failed') OR s.code = 'opted_out' THEN v_now
+                                      WHEN s.status <> 'scheduled' THEN q.follow_up_ended_at END,
+            follow_up_ended_for = CASE WHEN s.status IN ('skipped', 'failed') THEN 'unreachable'
+                                       WHEN s.code = 'opted_out' THEN 'opted out'
+                                       WHEN s.status <> 'scheduled' THEN q.follow_up_ended_for END
+        FROM settled AS s WHERE q.id = s.subject_id
+    ), logged AS (
         INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
-        VALUES (p_message.tenant_id, p_action.subject_id, 'response', p_judgement ->> 'summary',
-                jsonb_build_object('inbound_message_id', p_message.id, 'from', p_message.from_address,
-                                   'sentiment', p_judgement ->> 'sentiment'), v_now);
-    END IF;
+        SELECT s.tenant_id, s.subject_id, CASE s.status WHEN 'sent' THEN 'follow_up' ELSE 'escalated' END,
+               CASE s.status WHEN 'sent' THEN format('follow-up %s of %s', s.counted + 1, s.variables ->> 'max_steps')
+                             ELSE 'nobody was reached: ' || coalesce(s.reason, s.last_error) END, '{}', v_now
+        FROM settled AS s WHERE s.status IN ('sent', 'skipped', 'failed')
+    )
+    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, series, client_id,
+                                   contact_id, assigned_to, run_at, status, dedupe_key, run_id)
+    SELECT s.tenant_id, 'quotes', 'task', 'quote_unreachable',
+           s.variables || jsonb_build_object('sent', s.counted, 'reason', coalesce(s.reason, s.last_error)),
+           'quote', s.subject_id, s.series, s.client_id, s.contact_id, s.assigned_to, v_now,
+           coalesce(action_status(s.tenant_id, 'quotes'), 'scheduled'),
+           concat_ws(':', 'quote', s.subject_id, 'series', s.series, 'quote_unreachable'), s.run_id
+    FROM settled AS s WHERE s.status IN ('skipped', 'failed')
+    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;  -- a message tried again in vain: the owner knows
+END
+$$;
+
+-- An answer is a debt: the series ends, and begins again only when a person sends the quote again. It is kept among the
+-- quote's activities; whether the quote is won, people say.
+CREATE OR REPLACE FUNCTION quotes_answered(
+    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM note_answer_to_quotes(p_message, ARRAY[p_action.subject_id], p_judgement, 'answered');
     PERFORM cancel_open_actions(p_action, 'the customer answered');
 END
 $$;
 
+-- Somebody wrote by himself: every quote that his mailbox is being followed up about waits until a person has seen to it.
+CREATE OR REPLACE FUNCTION quotes_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_quotes uuid[];
+BEGIN
+    v_quotes := ARRAY(
+        SELECT a.subject_id FROM scheduled_actions AS a
+        JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
+        WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
+          AND a.subject_type = 'quote' AND a.kind = 'email' AND a.series = q.follow_up_series
+          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL);
+    PERFORM note_answer_to_quotes(p_message, v_quotes, p_judgement, NULL);
+    RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_quotes) AS x (id);
+END
+$$;
+
+-- p_ended_for: why the follow-ups are over where the customer has not decided; NULL: it is not sure that this quote is
+-- meant, so that they wait for a person.
+CREATE OR REPLACE FUNCTION note_answer_to_quotes(
+    p_message inbound_messages, p_quotes uuid[], p_judgement jsonb, p_ended_for text
+) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    WITH noted AS (
+        UPDATE quotes AS q SET
+            responded_at = coalesce(q.responded_at, fleet_now()),
+            next_follow_up_at = NULL,
+            follow_up_hold = CASE WHEN e.ended_for IS NULL THEN 'an answer to the customer' END,
+            follow_up_ended_at = CASE WHEN e.ended_for IS NULL THEN q.follow_up_ended_at
+                                      ELSE coalesce(q.follow_up_ended_at, fleet_now()) END,
+            follow_up_ended_for = coalesce(e.ended_for, q.follow_up_ended_for)
+        FROM (SELECT CASE WHEN p_judgement ->> 'answer' = 'opt_out' THEN 'opted out'
+                          WHEN p_ended_for IS NULL THEN NULL
+                          WHEN p_judgement ->> 'answer' = 'refusal' THEN 'refused'
+                          WHEN p_judgement ->> 'answer' = 'acceptance' THEN 'accepted'
+                          ELSE p_ended_for END AS ended_for) AS e
+        WHERE q.id = ANY (p_quotes) AND q.tenant_id = p_message.tenant_id
+        RETURNING q.id
+    )
+    INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
+    SELECT p_message.tenant_id, n.id, 'response', p_judgement ->> 'summary',
+           jsonb_build_object('inbound_message_id', p_message.id, 'from', p_message.from_address,
+                              'sentiment', p_judgement ->> 'sentiment'), fleet_now()
+    FROM noted AS n
+$$;
+
 REVOKE ALL ON FUNCTION run_quotes_batch(uuid, integer, bigint), step_quotes(uuid, uuid[], bigint), quotes_due_tenants(),
     quotes_due_count(), quotes_next_due(), quotes_guard(bigint[]), quotes_settled(bigint[]),
-    quotes_answered(inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
+    quotes_answered(inbound_messages, scheduled_actions, jsonb), quotes_heard(inbound_messages, jsonb),
+    note_answer_to_quotes(inbound_messages, uuid[], jsonb, text) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION run_quotes_batch(uuid, integer, bigint), step_quotes(uuid, uuid[], bigint),
     quotes_due_tenants(), quotes_due_count(), quotes_next_due(), quotes_guard(bigint[]), quotes_settled(bigint[]),
-    quotes_answered(inbound_messages, scheduled_actions, jsonb) TO service_role;
+    quotes_answered(inbound_messages, scheduled_actions, jsonb), quotes_heard(inbound_messages, jsonb),
+    note_answer_to_quotes(inbound_messages, uuid[], jsonb, text) TO service_role;
 
-SELECT register_engine('quotes');
+SELECT register_engine('quotes', 20);

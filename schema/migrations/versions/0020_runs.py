@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0020_runs"
-down_revision = "0018_letters"
+down_revision = "0019_hands_indexes"
 
 
 def upgrade() -> None:

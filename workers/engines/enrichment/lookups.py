@@ -19,7 +19,7 @@ from workers.backoff import next_attempt
 from workers.db.session import Connection, transaction
 from workers.engines.base import Tally
 from workers.insight.contact_values import storable
-from workers.providers.base import Answer, Found, NoMatch, Off, Outcome, Provider, Refused, Request, Unavailable
+from workers.providers.base import Answer, Found, NoMatch, Off, Outcome, Provider, Refused, Request, Unavailable, Window
 from workers.providers.registry import providers
 from workers.settings import settings
 
@@ -118,11 +118,26 @@ def _lookup(provider: Provider, requests: Sequence[Request]) -> Answer:
     try:
         return provider.lookup(requests)
     except Exception as error:  # whatever one contact's data provokes must not cost the others theirs
+        logger.exception("a provider cannot be asked about %d contacts at once", len(requests))
         if len(requests) == 1:
-            logger.exception("a contact cannot be asked about")
             return Answer((Refused(f"it cannot be asked about: {type(error).__name__}: {error}"),), 0)
-    answers = [_lookup(provider, [request]) for request in requests]
-    return Answer([answer.outcomes[0] for answer in answers], sum(answer.credits for answer in answers))
+    return _one_by_one(provider, requests)
+
+
+def _one_by_one(provider: Provider, requests: Sequence[Request]) -> Answer:
+    """Ask about each alone, until there is no answer: then there is none for the others either."""
+    outcomes: list[Outcome] = []
+    spent = 0
+    windows: Sequence[Window] = ()
+    for request in requests:
+        answer = _lookup(provider, [request])
+        outcomes += answer.outcomes
+        spent += answer.credits
+        windows = answer.windows or windows
+        if isinstance(outcomes[-1], Unavailable):
+            outcomes += [outcomes[-1]] * (len(requests) - len(outcomes))
+            break
+    return Answer(outcomes, spent, windows)
 
 
 def _result(row: dict[str, Any], outcome: Outcome, claim: _Claim) -> dict[str, Any]:

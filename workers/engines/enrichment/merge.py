@@ -8,9 +8,8 @@ from psycopg.types.json import Jsonb
 
 from workers.db.session import Connection
 from workers.engines.base import Tally
+from workers.insight.contact_values import CONTACT_FIELDS
 from workers.insight.merge import Conflict, Merge, merge_contact, same_value
-
-_CONTACT_FIELDS = ("first_name", "last_name", "email", "title", "phone", "mobile", "linkedin_url", "company")
 
 # Per contact the (field, proposal) pairs that people refused.
 _Rejections = Mapping[UUID, list[tuple[str, str]]]
@@ -67,7 +66,7 @@ def _decide(
         return result | {"error": "no contact with this address"}
     if not isinstance(row["extracted_data"], dict) or not row["extracted_data"]:
         return result | {"error": f"nothing to merge: {row['source']} brought no data"}
-    current = contacts.setdefault(row["contact_id"], {name: row[name] for name in _CONTACT_FIELDS})
+    current = contacts.setdefault(row["contact_id"], {name: row[name] for name in CONTACT_FIELDS})
     merge = merge_contact(current, row["extracted_data"], row["source"], region, certain=certain)
     current.update(merge.fill)
     rejected = rejections.get(row["contact_id"], [])

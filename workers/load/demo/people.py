@@ -84,6 +84,7 @@ class Tenant:
                 "time_zone": profile.time_zone,
                 "window_start": profile.window[0],
                 "window_end": profile.window[1],
+                "send_days": [1, 2, 3, 4, 5, 6, 7],  # who tries it out does so on a Sunday, too
                 "from_name": profile.name,
                 "from_address": f"hello@{profile.domain}.example",
             }

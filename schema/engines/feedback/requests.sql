@@ -15,8 +15,10 @@ BEGIN
            NEW.delivered_at, NEW.delivered_at + interval '7 days'
     FROM tenants AS t WHERE t.id = NEW.tenant_id
     ON CONFLICT (tenant_id, order_id) DO UPDATE
-        SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for
-        WHERE feedback_requests.status = 'pending'
+        SET delivery_date = excluded.delivery_date, scheduled_for = excluded.scheduled_for, status = 'pending', skip_reason = NULL, client_id = excluded.client_id, contact_id = excluded.contact_id
+        -- What was undone and is delivered again is asked about again.
+        WHERE (feedback_requests.status = 'pending'
+               OR feedback_requests.status = 'skipped' AND feedback_requests.skip_reason = 'order is no longer delivered')
           AND feedback_requests.delivery_date <> excluded.delivery_date;
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
@@ -90,7 +92,8 @@ BEGIN
     SELECT array_agg(c.id), array_agg(p.id) INTO v_claimed, v_wanted
     FROM claimed AS c
     LEFT JOIN orders AS o ON o.id = c.order_id AND o.tenant_id = p_tenant_id
-    LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, c.contact_id), c.client_id) AS p ON true;
+    LEFT JOIN LATERAL reachable_contact(
+        p_tenant_id, coalesce(o.contact_id, c.contact_id), coalesce(o.client_id, c.client_id)) AS p ON true;
 
     -- "Asked in the last 30 days" is a fact about the contact, so the contact is locked too: two workers
     -- with two orders of one contact must not both find that nobody asked. Whoever comes second leaves
@@ -115,7 +118,7 @@ BEGIN
               AND word_meaning(p_tenant_id, 'order_status', o.status::text) IS NULL
             UNION ALL
             SELECT format('nobody has said what the case status "%s" means', k.status) FROM cases AS k
-            WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+            WHERE (k.order_id = r.order_id OR k.client_id = r.client_id) AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
               AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS NULL
         ) AS w (words)
         WHERE r.id = ANY (v_free)
@@ -131,8 +134,26 @@ BEGIN
 END
 $$;
 
+-- Why nobody is asked about an order, now or any more; NULL: nothing speaks against it.
+CREATE OR REPLACE FUNCTION feedback_refusal(p_tenant_id uuid, p_order orders, p_client_id uuid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN EXISTS (SELECT FROM cases AS k WHERE k.order_id = p_order.id AND k.tenant_id = p_tenant_id
+                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
+                     AND NOT is_gone(to_jsonb(k))) THEN 'open case on the order'
+        WHEN p_order.delivered_at IS NULL OR is_gone(to_jsonb(p_order))
+             OR word_meaning(p_tenant_id, 'order_status', p_order.status::text) IN ('cancelled', 'returned')
+            THEN 'order is no longer delivered'
+        WHEN p_order.delivered_at < fleet_now() - interval '60 days' THEN 'delivered more than 60 days ago'
+        WHEN has_open_case(p_tenant_id, p_client_id) THEN 'open case of the client'
+    END;
+END
+$$;
+
 -- The next step with each of these requests, which the caller has locked together with their contacts: the question goes
--- out, or the request is skipped with the reason.
+-- out, the request is skipped with the reason, or it waits until its reader's mailbox is free.
 CREATE OR REPLACE FUNCTION step_feedback(p_tenant_id uuid, p_requests uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -140,49 +161,51 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_zone constant text := tenant_zone(p_tenant_id);
+    v_tomorrow constant timestamptz := (tenant_today(p_tenant_id) + 1)::timestamp AT TIME ZONE v_zone;
     v_status constant text := action_status(p_tenant_id, 'feedback');
 BEGIN
     RETURN QUERY
-    WITH resolved AS (
-        SELECT r.id, r.client_id, r.scheduled_for, o.order_number, o.delivered_at,
-               p.id AS contact_id, p.first_name, regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox,
-               is_gone(to_jsonb(o)) AS order_gone, word_meaning(p_tenant_id, 'order_status', o.status::text) AS order_meaning,
-               EXISTS (SELECT FROM cases AS k WHERE k.order_id = r.order_id AND k.tenant_id = p_tenant_id
-                       AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
-                       AND NOT is_gone(to_jsonb(k))) AS has_open_case
+    WITH resolved AS MATERIALIZED (
+        SELECT r.id, l.id AS client_id, r.scheduled_for, r.delivery_date, o.order_number, o.delivered_at,
+               p.id AS contact_id, p.first_name, folded_mailbox(p.email) AS mailbox,
+               coalesce(feedback_refusal(p_tenant_id, o, l.id),
+                        CASE WHEN p.id IS NULL THEN 'no contact with an address' END) AS refusal
         FROM feedback_requests AS r
         LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = p_tenant_id
-        LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), r.client_id) AS p ON true
+        LEFT JOIN clients AS l ON l.id = coalesce(o.client_id, r.client_id) AND l.tenant_id = p_tenant_id
+        LEFT JOIN LATERAL reachable_contact(p_tenant_id, coalesce(o.contact_id, r.contact_id), l.id) AS p ON true
         WHERE r.id = ANY (p_requests)
     ), judged AS (
         SELECT s.*,
-               CASE
-                   WHEN s.has_open_case THEN 'open case on the order'
-                   WHEN s.delivered_at IS NULL OR s.order_gone OR s.order_meaning IN ('cancelled', 'returned')
-                       THEN 'order is no longer delivered'
-                   WHEN s.delivered_at < v_now - interval '60 days' THEN 'delivered more than 60 days ago'
-                   WHEN s.contact_id IS NULL THEN 'no contact with an address'
-                   WHEN EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
+               CASE WHEN s.refusal IS NULL AND (
+                        EXISTS (SELECT FROM contacts_with_address(p_tenant_id, s.mailbox, s.mailbox) AS c
                                 JOIN feedback_requests AS x ON x.contact_id = c.contact_id AND x.tenant_id = p_tenant_id
                                 WHERE x.sent_at > v_now - interval '30 days')
-                       THEN 'contact was asked in the last 30 days'
-               END AS refusal
+                        OR EXISTS (SELECT FROM scheduled_actions AS a  -- its question is on its way
+                                   WHERE a.tenant_id = p_tenant_id AND a.mailbox = s.mailbox AND a.engine = 'feedback'
+                                     AND a.status IN ('suggested', 'scheduled', 'sending')))
+                    THEN 'contact was asked in the last 30 days' ELSE s.refusal END AS reason
         FROM resolved AS s
-    ), decided AS (
+    ), weighed AS (
         -- Of several orders of one mailbox, whatever contacts bear it, only the first in this batch is asked about.
-        SELECT j.*,
-               CASE WHEN j.refusal IS NULL AND row_number() OVER (
-                        PARTITION BY j.mailbox, j.refusal IS NULL ORDER BY j.scheduled_for, j.id) > 1
-                    THEN 'contact was asked in the last 30 days' ELSE j.refusal END AS reason
+        SELECT j.id, j.client_id, j.contact_id, j.first_name, j.order_number, j.delivered_at, j.delivery_date, m.free_at,
+               CASE WHEN j.reason IS NULL AND row_number() OVER (
+                        PARTITION BY j.mailbox, j.reason IS NULL ORDER BY j.scheduled_for, j.id) > 1
+                    THEN 'contact was asked in the last 30 days' ELSE j.reason END AS reason,
+               mailbox_is_full(m.room, m.waiting, 1, 1) IS NOT NULL AS is_full
         FROM judged AS j
+        LEFT JOIN LATERAL mailbox_room(p_tenant_id, j.mailbox) AS m ON j.reason IS NULL
+    ), decided AS (
+        SELECT w.*, w.reason IS NULL AND w.is_full AS waits FROM weighed AS w
     ), updated AS (
+        -- When it was asked is written down when the question was sent, see feedback_settled.
         UPDATE feedback_requests AS r SET
-            status = CASE WHEN d.reason IS NULL THEN 'sent' ELSE 'skipped' END,
+            status = CASE WHEN d.waits THEN 'pending' WHEN d.reason IS NULL THEN 'sent' ELSE 'skipped' END,
             skip_reason = d.reason,
-            has_open_case = d.has_open_case,
+            has_open_case = d.reason IS NOT DISTINCT FROM 'open case on the order',
+            client_id = d.client_id,
             contact_id = coalesce(d.contact_id, r.contact_id),
-            sent_at = CASE WHEN d.reason IS NULL THEN v_now END,
-            expires_at = CASE WHEN d.reason IS NULL THEN v_now + interval '30 days' END
+            scheduled_for = CASE WHEN d.waits THEN greatest(v_tomorrow, d.free_at) ELSE r.scheduled_for END
         FROM decided AS d WHERE r.id = d.id
         RETURNING r.id
     ), written AS (
@@ -192,13 +215,13 @@ BEGIN
                jsonb_build_object('order_number', d.order_number, 'first_name', d.first_name,
                                   'delivered_on', to_char(d.delivered_at AT TIME ZONE v_zone, 'FMDD FMMonth')),
                'feedback_request', d.id, d.client_id, d.contact_id, v_now, v_status,
-               'feedback:' || d.id, p_run
-        FROM decided AS d WHERE d.reason IS NULL
-        ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
+               concat_ws(':', 'feedback', d.id, extract(epoch FROM d.delivery_date)), p_run
+        FROM decided AS d WHERE d.reason IS NULL AND NOT d.waits
         RETURNING template
     )
     SELECT 'due', 'request', count(*) FROM decided
-    UNION ALL SELECT 'acted', 'asked', count(*) FROM decided WHERE reason IS NULL
+    UNION ALL SELECT 'acted', 'asked', count(*) FROM decided WHERE reason IS NULL AND NOT waits
+    UNION ALL SELECT 'skipped', 'the mailbox has its e-mails', count(*) FROM decided WHERE waits
     UNION ALL SELECT 'skipped', d.reason, count(*) FROM decided AS d WHERE d.reason IS NOT NULL GROUP BY d.reason
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
 END
@@ -227,22 +250,28 @@ AS $$
     WHERE r.due_at > fleet_now() AND action_status(r.tenant_id, 'feedback') IS NOT NULL
 $$;
 
--- A question leaves only while its request waits for an answer. The task that follows a bad answer is always wanted.
+-- A question leaves only while its request waits for an answer and nothing speaks against asking. The task that follows a
+-- bad answer is always wanted.
 CREATE OR REPLACE FUNCTION feedback_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT a.id, 'the request is ' || coalesce(r.status, 'gone')
-    FROM scheduled_actions AS a
-    LEFT JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
-    WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email'
-      AND r.status IS DISTINCT FROM 'sent';
+    SELECT * FROM (
+        SELECT a.id, CASE WHEN r.status IS DISTINCT FROM 'sent' THEN 'the request is ' || coalesce(r.status, 'gone')
+                          ELSE feedback_refusal(a.tenant_id, o, a.client_id) END AS refusal
+        FROM scheduled_actions AS a
+        LEFT JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
+        LEFT JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = a.tenant_id
+        WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email'
+    ) AS judged
+    WHERE judged.refusal IS NOT NULL;
 END
 $$;
 
--- A request whose message did not get out was not asked: it is skipped with the message's reason, and counts
--- neither as asked nor as unanswered. A message that an operator tries again makes it wait for an answer again.
+-- A request was asked when its message was sent, and waits thirty days from then. One whose message did not get out was not:
+-- it is skipped with the message's reason, and counts neither as asked nor as unanswered. A message that an operator tries
+-- again makes it wait again.
 CREATE OR REPLACE FUNCTION feedback_settled(p_actions bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -250,119 +279,25 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     UPDATE feedback_requests AS r SET
-        status = CASE a.status WHEN 'scheduled' THEN 'sent' ELSE 'skipped' END,
-        skip_reason = CASE WHEN a.status <> 'scheduled' THEN coalesce(a.reason, a.last_error, a.status) END,
-        sent_at = CASE a.status WHEN 'scheduled' THEN v_now END,
-        expires_at = CASE a.status WHEN 'scheduled' THEN v_now + interval '30 days' END
+        status = CASE WHEN a.status IN ('sent', 'scheduled') THEN 'sent' ELSE 'skipped' END,
+        skip_reason = CASE WHEN a.status NOT IN ('sent', 'scheduled') THEN coalesce(a.reason, a.last_error, a.status) END,
+        sent_at = CASE a.status WHEN 'sent' THEN v_now END,
+        expires_at = CASE a.status WHEN 'sent' THEN v_now + interval '30 days' END
     FROM scheduled_actions AS a
-    WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email' AND a.status <> 'sent'
-      AND r.id = a.subject_id AND r.tenant_id = a.tenant_id
+    WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email'
+      AND r.id = a.subject_id AND r.tenant_id = a.tenant_id AND r.sent_at IS NULL
       AND r.status = CASE a.status WHEN 'scheduled' THEN 'skipped' ELSE 'sent' END;
-END
-$$;
-
--- Opens a case for an unhappy customer, and a next action for the client's owner (else for who is responsible
--- at all). A CRM has rules of its own: if it refuses the case, the next action says so.
-CREATE OR REPLACE FUNCTION recover_service(p_message inbound_messages, p_request_id uuid, p_judgement jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_context record;
-    v_case uuid;
-    v_error text;
-BEGIN
-    SELECT f.tenant_id, f.order_id, l.id AS client_id, l.company_name, c.id AS contact_id, o.order_number,
-           nullif(concat_ws(' ', c.first_name, c.last_name), '') AS customer, coalesce(w.id, r.id) AS owner_id
-    INTO STRICT v_context
-    FROM feedback_requests AS f
-    LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
-    LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
-    LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
-    LEFT JOIN LATERAL (
-        SELECT p.id FROM profiles AS p
-        WHERE p.tenant_id = f.tenant_id
-        ORDER BY array_position(ARRAY['service', 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
-        LIMIT 1
-    ) AS r ON true
-    WHERE f.id = p_request_id;
-
-    BEGIN
-        INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
-        VALUES (v_context.tenant_id, v_context.order_id, v_context.client_id, v_context.contact_id,
-                'Unhappy with order ' || coalesce(v_context.order_number, v_context.order_id::text),
-                p_judgement ->> 'summary', 'open', 'high', 'fleet', 'service_recovery')
-        RETURNING id INTO v_case;
-    EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
-        v_error := SQLERRM;
-    END;
-    UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
-
-    INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
-                                   contact_id, assigned_to, run_at, status, priority, dedupe_key)
-    SELECT v_context.tenant_id, 'feedback', 'task', 'service_recovery',
-           jsonb_build_object('order_number', v_context.order_number, 'company', v_context.company_name,
-                              'customer', coalesce(v_context.customer, p_message.from_address),
-                              'sentiment', p_judgement ->> 'sentiment', 'issues', p_judgement -> 'issues',
-                              'summary', p_judgement ->> 'summary', 'case_error', v_error),
-           'feedback_request', p_request_id, v_context.client_id, v_context.contact_id, v_context.owner_id, fleet_now(),
-           s.status, 'high', 'service_recovery:' || p_request_id
-    FROM action_status(v_context.tenant_id, 'feedback') AS s (status)
-    WHERE s.status IS NOT NULL
-    ON CONFLICT (tenant_id, dedupe_key) DO NOTHING;
-END
-$$;
-
--- Records an answer to a feedback request, however late, and recovers an unhappy customer once. Of several
--- answers the unhappiest stays: thanks must not hide a complaint. One that cannot be read has no sentiment.
-CREATE OR REPLACE FUNCTION feedback_answered(
-    p_message inbound_messages, p_action scheduled_actions, p_judgement jsonb
-) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-    v_sentiment constant text := p_judgement ->> 'sentiment';
-    v_score constant numeric := (p_judgement ->> 'score')::numeric;
-    v_request feedback_requests;
-    v_unhappier boolean;
-BEGIN
-    SELECT * INTO v_request FROM feedback_requests
-    WHERE id = p_action.subject_id AND tenant_id = p_message.tenant_id
-    FOR NO KEY UPDATE;
-    -- The answer calls for that task, and does not end it.
-    PERFORM cancel_open_actions(p_action, 'the customer answered', p_keep => '{service_recovery}');
-    IF v_request.id IS NULL THEN
-        RETURN;
-    END IF;
-    v_unhappier := v_request.response_email_id IS NULL
-        OR (v_request.sentiment IS NULL AND v_sentiment IS NOT NULL)
-        OR (v_sentiment = 'negative', -v_score) > (v_request.sentiment = 'negative', -v_request.sentiment_score);
-    UPDATE feedback_requests SET
-        status = CASE status WHEN 'sent' THEN 'responded' ELSE status END,
-        responded_at = coalesce(responded_at, v_now),
-        response_email_id = CASE WHEN v_unhappier THEN p_message.id ELSE response_email_id END,
-        sentiment = CASE WHEN v_unhappier THEN v_sentiment ELSE sentiment END,
-        sentiment_score = CASE WHEN v_unhappier THEN v_score ELSE sentiment_score END,
-        response_summary = CASE WHEN v_unhappier THEN p_judgement ->> 'summary' ELSE response_summary END
-    WHERE id = v_request.id;
-    -- "recover" asks the score, which finds more of the unhappy than the label does.
-    IF ((p_judgement ->> 'recover')::boolean OR v_sentiment = 'negative' OR jsonb_array_length(p_judgement -> 'issues') >= 2)
-       AND NOT v_request.service_recovery_triggered THEN
-        PERFORM recover_service(p_message, v_request.id, p_judgement);
-    END IF;
 END
 $$;
 
 REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer),
     run_feedback_batch(uuid, integer, bigint), step_feedback(uuid, uuid[], bigint), feedback_due_tenants(),
     feedback_due_count(), feedback_next_due(),
-    feedback_guard(bigint[]), feedback_settled(bigint[]), feedback_answered(inbound_messages, scheduled_actions, jsonb),
-    recover_service(inbound_messages, uuid, jsonb) FROM PUBLIC, anon, authenticated;
+    feedback_refusal(uuid, orders, uuid), feedback_guard(bigint[]), feedback_settled(bigint[]) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint),
-    step_feedback(uuid, uuid[], bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(), feedback_guard(bigint[]), feedback_settled(bigint[]),
-    feedback_answered(inbound_messages, scheduled_actions, jsonb), recover_service(inbound_messages, uuid, jsonb)
+    step_feedback(uuid, uuid[], bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(),
+    feedback_refusal(uuid, orders, uuid), feedback_guard(bigint[]), feedback_settled(bigint[])
     TO service_role;
 
-SELECT register_engine('feedback');
+SELECT register_engine('feedback', 50);

@@ -22,6 +22,7 @@ _SUPERSETS: Final = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
     "big5": "cp950",
+    "koi8-r": "koi8-u",
 }
 # Spellings that no codec goes by.
 _SPELLINGS: Final = (
@@ -34,8 +35,9 @@ _SPELLINGS: Final = (
     (re.compile(r"^mac-cyrillic$"), "mac_cyrillic"),
     (re.compile(r"^(?:utf8mb4|unicode)$"), "utf-8"),
 )
-# Codecs that belong to no mail: quadratic, or meant for program text.
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+"""Codecs that belong to no mail: quadratic, or meant for program text."""
+
 # One byte, one letter: such a charset decodes anything, so that it does proves nothing.
 _SINGLE_BYTE: Final = re.compile(r"cp(?:12|4|8)\d+|iso8859-\d+|koi8-\w|mac-\w+")
 # The charsets in which unlabelled mail is found, each with letters that no text of its language goes without.
@@ -47,7 +49,7 @@ _FREQUENT: Final = {
     "euc_jp": _JAPANESE,
     "cp949": "이다는을를가에요니고",
     "cp1251": _CYRILLIC,
-    "koi8_r": _CYRILLIC,
+    "koi8_u": _CYRILLIC,
     "cp1253": "αοιετσν",
     "cp1255": "יוהלאר",
     "cp1256": "اليمنو",
@@ -63,6 +65,8 @@ _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 # Quotation marks and dashes that a Windows program left in a UTF-8 text.
 _PUNCTUATION: Final = frozenset({0x85, *range(0x91, 0x98)})
 _PROOF: Final = 4
+# What two and three bytes of UTF-8 look like to a program that takes each for a letter: "Ã«", "â€™".
+_TWICE: Final = re.compile("[ÂÃ][\x80-\xbf]|â€")
 
 
 class Decoded(NamedTuple):
@@ -85,6 +89,8 @@ def decode(content: bytes, label: str | None = None) -> Decoded:
         label: the charset's name as the mail gives it, or None.
     """
     text, note = _decoded(content, _codec(label))
+    if _TWICE.search(text) and (once := _encoded_once(text)):
+        text, note = once, "encoded as utf-8 twice"
     return Decoded(clean(text), note)
 
 
@@ -103,7 +109,7 @@ def _codec(label: str | None) -> str | None:
         return None
     with suppress(LookupError, ValueError):
         codec = codecs.lookup(name).name
-        if codec not in _NO_CHARSETS:
+        if codec not in NO_CHARSETS:
             bytes(4).decode(codec)  # base64 and its like are codecs, but not of text
             return _SUPERSETS.get(codec, codec)
     return None
@@ -124,7 +130,7 @@ def _decoded(content: bytes, codec: str | None) -> Decoded:
 def _marked_unicode(content: bytes, codec: str | None) -> Decoded | None:
     """The text behind a byte order mark, or of a label with two or four bytes a letter that has them."""
     if content.startswith(codecs.BOM_UTF8):
-        return _decoded(content[len(codecs.BOM_UTF8) :], "utf-8")
+        return _unlabelled(content[len(codecs.BOM_UTF8) :])
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if marked or (codec and codec.startswith(("utf-16", "utf-32")) and b"\0" in content):
         text = _strict(content, codec if codec and not marked else "utf-16")
@@ -133,10 +139,19 @@ def _marked_unicode(content: bytes, codec: str | None) -> Decoded | None:
 
 
 def _strict(content: bytes, codec: str) -> str | None:
+    vendors = codec == "euc_jp" and len(content) <= _LONGEST_REPAIRED
     try:
-        return content.decode(codec)
+        text = content.decode(codec, "fleet-jis" if vendors else "strict")
     except (LookupError, ValueError):
         return None
+    return None if vendors and _REPLACEMENT in text else text
+
+
+def _encoded_once(text: str) -> str | None:
+    """The text that somebody took for windows-1252 and encoded again; None if it is none."""
+    with suppress(UnicodeEncodeError):
+        return _strict(text.encode("cp1252", "fleet-cp1252"), "utf-8")
+    return None
 
 
 def _unlabelled(content: bytes) -> Decoded:
@@ -253,5 +268,15 @@ def _broken_byte(error: UnicodeError) -> tuple[str, int]:
     return bytes([byte]).decode("cp1252") if byte in _PUNCTUATION else _REPLACEMENT, error.end
 
 
+def _unassigned(error: UnicodeError) -> tuple[bytes, int]:
+    """The byte of a control character that windows-1252 does not have."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101  # the only kind that encoding raises
+    letter = ord(error.object[error.start])
+    if letter > 0xFF:  # noqa: PLR2004  # the text holds a letter that no single byte was
+        raise error
+    return bytes([letter]), error.start + 1
+
+
+codecs.register_error("fleet-cp1252", _unassigned)
 codecs.register_error("fleet-jis", _vendors_jis)
 codecs.register_error("fleet-utf-8", _broken_byte)

@@ -1,0 +1,116 @@
+-- What one person may be sent, and when: caps of a mailbox over all engines, and the hours and days on which a tenant's
+-- mail leaves. What is over a cap or outside the hours waits; nothing is dropped.
+
+-- An address for comparing: case and plus-tag do not matter. Pins no search_path, so that PostgreSQL inlines it.
+CREATE OR REPLACE FUNCTION folded_mailbox(p_address text) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT regexp_replace(lower(btrim(p_address)), '^([^+@]+)\+[^@]*@', '\1@')
+$$;
+
+-- The mailbox of an e-mail and the fleet's hour at which it was written, whichever engine writes it; the address is read
+-- again when it is sent.
+CREATE OR REPLACE FUNCTION keep_mailbox() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+BEGIN
+    NEW.mailbox := nullif(folded_mailbox(coalesce(
+        (SELECT c.email::text FROM contacts AS c WHERE c.id = NEW.contact_id AND c.tenant_id = NEW.tenant_id),
+        NEW.recipient)), '');
+    NEW.created_at := fleet_now();
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER action_mailbox
+    BEFORE INSERT ON scheduled_actions
+    FOR EACH ROW WHEN (NEW.kind = 'email') EXECUTE FUNCTION keep_mailbox();
+
+-- How many more automatic e-mails a mailbox may be sent today, from when on it may be sent one, and how many wait for it.
+-- Days are the tenant's: so many a day, so many in seven of them. What is being sent counts as sent.
+CREATE OR REPLACE FUNCTION mailbox_room(p_tenant_id uuid, p_mailbox text)
+RETURNS TABLE (room integer, free_at timestamptz, waiting integer)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+DECLARE
+    v_zone constant text := tenant_zone(p_tenant_id);
+    v_today constant date := tenant_today(p_tenant_id);
+    v_a_day integer;
+    v_a_week integer;
+    v_days date[];
+    v_free date;
+BEGIN
+    SELECT coalesce(max(y.mails_per_day), 1), coalesce(max(y.mails_per_week), 2) INTO v_a_day, v_a_week
+    FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id;
+    SELECT (array_agg(m.day ORDER BY m.day DESC) FILTER (WHERE m.day IS NOT NULL))[:greatest(v_a_day, v_a_week)],
+           count(*) FILTER (WHERE m.day IS NULL)
+    INTO v_days, waiting
+    FROM (SELECT CASE a.status WHEN 'sent' THEN (a.sent_at AT TIME ZONE v_zone)::date WHEN 'sending' THEN v_today END AS day
+          FROM scheduled_actions AS a
+          WHERE a.tenant_id = p_tenant_id AND a.mailbox = p_mailbox
+            AND (a.sent_at IS NULL AND a.status IN ('suggested', 'scheduled', 'sending')
+                 OR a.sent_at > fleet_now() - interval '9 days' AND a.status = 'sent')) AS m;
+    v_free := greatest(v_today, v_days[v_a_day] + 1, v_days[v_a_week] + 7);
+    room := CASE WHEN v_free > v_today THEN 0 ELSE least(
+        v_a_day - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day >= v_today),
+        v_a_week - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day > v_today - 7)) END;
+    free_at := v_free::timestamp AT TIME ZONE v_zone;
+    RETURN NEXT;
+END
+$$;
+
+-- Why an e-mail to a mailbox is not even written yet; NULL: it may be. A handful of matters may stand in line for one
+-- person, and delivery lets them go one by one. Where more want to, each is written when its turn comes, with what is true
+-- then.
+-- p_room: of mailbox_room; p_wanted: how many of this batch want the mailbox; p_place: which of them this one is.
+CREATE OR REPLACE FUNCTION mailbox_is_full(p_room integer, p_waiting integer, p_wanted bigint, p_place bigint) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT 'the mailbox has its e-mails'
+    WHERE p_room = 0 OR p_waiting + p_wanted > 5 AND (p_waiting > 0 OR p_place > 1)
+$$;
+
+-- The first moment at or after p_from at which the tenant's mail may leave: Monday to Friday from 8 to 18 unless it says
+-- otherwise, by its own clocks, and on no public holiday of its country. An hour that the clocks skip begins when they
+-- have; one that comes twice is open both times.
+CREATE OR REPLACE FUNCTION sending_opens_at(p_tenant_id uuid, p_from timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_zone constant text := tenant_zone(p_tenant_id);
+    v_local constant timestamp := p_from AT TIME ZONE v_zone;
+    v_set tenant_delivery;
+    v_start time := '08:00';
+    v_end time := '18:00';
+    v_days smallint[] := '{1,2,3,4,5}';
+    v_day date := v_local::date;
+    v_opens timestamptz;
+BEGIN
+    SELECT * INTO v_set FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id;
+    IF FOUND THEN
+        v_start := v_set.window_start;
+        v_end := v_set.window_end;
+        v_days := v_set.send_days;
+    END IF;
+    LOOP
+        IF extract(isodow FROM v_day) = ANY (v_days)
+           AND NOT coalesce(v_day = v_local::date AND v_local::time >= v_end, false)
+           AND NOT EXISTS (SELECT FROM public_holidays AS h WHERE h.country = v_set.holidays AND h.day = v_day)
+        THEN
+            IF v_day = v_local::date AND v_local::time >= v_start THEN
+                RETURN p_from;
+            END IF;
+            v_opens := (v_day + v_start) AT TIME ZONE v_zone;
+            IF (v_opens - interval '1 hour') AT TIME ZONE v_zone = v_day + v_start AND v_opens - interval '1 hour' >= p_from THEN
+                v_opens := v_opens - interval '1 hour';
+            END IF;
+            RETURN v_opens;
+        END IF;
+        v_day := v_day + 1;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION folded_mailbox(text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
+    FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION folded_mailbox(text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;

@@ -1,0 +1,2 @@
+ALTER TABLE IF EXISTS suppressions DROP COLUMN IF EXISTS engines, DROP COLUMN IF EXISTS added_by;
+DROP TABLE IF EXISTS fleet_decisions;

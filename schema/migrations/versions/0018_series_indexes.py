@@ -1,0 +1,16 @@
+"""The indexes of open deals, without those whose series waits."""
+
+from workers.db.migrate import run_migration_sql
+
+revision = "0018_series_indexes"
+down_revision = "0017_series"
+
+
+def upgrade() -> None:
+    """Apply 0018_series_indexes.sql."""
+    run_migration_sql("0018_series_indexes.sql", transactional=False)
+
+
+def downgrade() -> None:
+    """Take it back."""
+    run_migration_sql("0018_series_indexes.rollback.sql")
