@@ -155,12 +155,11 @@ def test_a_tenant_that_fails_is_named(client: httpx.Client, crm: Crm, silent: UU
 def test_a_process_that_is_told_to_stop_leaves_off_within_seconds_and_another_one_goes_on(
     client: httpx.Client, database_url: str, crm: Crm, silent: UUID, tmp_path: Path
 ) -> None:
-    [contact] = crm.rows("SELECT id, client_id FROM contacts")
     quiet = datetime.now(UTC) - days(30)
-    for _ in range(300):
-        crm.deal(
-            silent, client_id=contact["client_id"], contact_id=contact["id"], last_activity_at=quiet, created_at=quiet
-        )
+    for n in range(300):
+        client_id = crm.client(silent)
+        contact = crm.contact(silent, client_id, email=f"{n}@acme.example")
+        crm.deal(silent, client_id=client_id, contact_id=contact, last_activity_at=quiet, created_at=quiet)
     crm.execute(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"

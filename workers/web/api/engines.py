@@ -147,5 +147,5 @@ def _follow_up_now(acting: Acting, quote: UUID) -> None:
     known = acting.connection.execute("SELECT status FROM quotes WHERE id = %s", [quote]).fetchone()
     if known is None:
         raise HTTPException(404, "There is no quote of that id.")
-    wanted = "a follow-up needs one that was sent, is undecided, within its date, and has follow-ups left"
+    wanted = "a follow-up needs one that was sent, is undecided, in date, with follow-ups left and none under way"
     raise HTTPException(409, f"The quote is {known['status']}; {wanted}.")
