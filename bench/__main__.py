@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench import crm_writes, delivery, drain, reads, tick
+from bench import api, crm_writes, delivery, drain, reads, tick
 from workers.db.embedded import EmbeddedServers
 
 
@@ -24,6 +24,7 @@ def main() -> None:
             read = reads.measure(postgres)
             writes = crm_writes.measure(postgres)
             delivered = delivery.measure(postgres)
+            served = api.measure(postgres)
 
     table = Table("what", "measured", "asked for", "holds", box=box.SIMPLE_HEAD)
     for row in read:
@@ -43,13 +44,27 @@ def main() -> None:
     per_second = delivered["messages_per_second"]
     table.add_row("(e) e-mail, one process, one connection", f"{per_second['fleet']:,} messages/s", "")
     table.add_row("(e) a bare loop over one connection", f"{per_second['bare_loop']:,} messages/s", "")
+    for row in served["reads"]:
+        times = f"p95 {row['http_ms']['p95']} ms, in SQL {row['sql_ms']['p95']} ms"
+        table.add_row(f"(f) {row['read']} over HTTP", times, "+3 ms", _mark(row))
+    per_second = served["requests_per_second"]
+    compared = f"{per_second['reads']:,} requests/s, of an empty route {per_second['empty route']:,}"
+    table.add_row("(f) reads over HTTP, one process", compared, "500 requests/s", _mark(served))
     out.print(table)
 
     results = Path(__file__).parent / "results"
     results.mkdir(exist_ok=True)
     (results / "fleet.json").write_text(
         json.dumps(
-            {"reads": read, "drain": drained, "tick": ticks, "crm_writes": writes, "delivery": delivered}, indent=2
+            {
+                "reads": read,
+                "drain": drained,
+                "tick": ticks,
+                "crm_writes": writes,
+                "delivery": delivered,
+                "api": served,
+            },
+            indent=2,
         )
     )
     out.print(f"written to {results.name}/fleet.json")

@@ -27,7 +27,8 @@ for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATA
     if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"):
         del os.environ[variable]
 for variable in (
-    "REDIS_URL", "SMTP_URL", "IMAP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY", "COLUMNS",
+    "REDIS_URL", "SMTP_URL", "IMAP_URL", "APOLLO_API_KEY", "APOLLO_URL", "WEB_SEARCH_URL", "WEB_SEARCH_KEY",
+    "CRON_SECRET", "COLUMNS",
 ):  # fmt: skip
     os.environ.pop(variable, None)
 

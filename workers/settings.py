@@ -62,6 +62,21 @@ def _public_url(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
+def _jwks(value: str | None) -> str | None:
+    """Let through where public keys come from: a file, or an address at which nobody on the way can change them."""
+    if not value:
+        return None
+    if "://" not in value:
+        if not Path(value).is_file():
+            raise ValueError(f"{Path(value).absolute()} is no file; an address starts with https://")
+        return value
+    parts = urls.read(value, ("https", "http"))
+    urls.require_host(parts)
+    if parts.scheme == "http" and not urls.on_this_machine(parts.hostname or ""):
+        raise ValueError("http:// is for this machine (localhost, 127.0.0.1); keys from elsewhere come by https://")
+    return value
+
+
 def _smtp_url(value: str | None) -> str | None:
     return _mail_server(value, "smtp", "smtps") if value else None
 
@@ -126,6 +141,7 @@ SmtpUrl = Annotated[str | None, AfterValidator(_smtp_url), Field(repr=False)]
 ImapUrls = Annotated[str | None, AfterValidator(_imap_urls), Field(repr=False)]
 HttpUrl = Annotated[str | None, _url("http", "https"), Field(repr=False)]
 Key = Annotated[SecretStr, AfterValidator(_header_value)]
+Jwks = Annotated[str | None, AfterValidator(_jwks), Field(repr=False)]
 
 
 class Settings(BaseSettings):
@@ -159,6 +175,11 @@ class Settings(BaseSettings):
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
+    cron_secret: Annotated[Key, Field(min_length=16)] | None = None
+    fleet_jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    fleet_jwt_jwks: Jwks = None
+    fleet_jwt_audience: str = Field(default="authenticated", min_length=1)
+    fleet_jwt_leeway_seconds: int = Field(default=30, ge=0, le=300)
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
     fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
     fleet_log: Literal["text", "json"] = "text"

@@ -1,7 +1,7 @@
-"""Whether this worker was told to stop, as the children in which its tasks run see it.
+"""Whether this process was told to stop, as the children of a worker, in which its tasks run, see it too.
 
-A worker that is told to stop waits for the tasks under way, and its children hear nothing of it by themselves. What
-takes long asks here, at points where it can leave off without losing anything.
+A worker that is told to stop waits for the tasks under way, and its children hear nothing of it by themselves; the web
+process waits for its threads. What takes long asks here, at points where it can leave off without losing anything.
 """
 
 import mmap
@@ -14,14 +14,15 @@ _told: Final = mmap.mmap(-1, 1)
 
 
 def stopping() -> bool:
-    """Say whether this worker was told to stop."""
+    """Say whether this process was told to stop."""
     return _told[0] != 0
 
 
 def listen() -> None:
     """Hear from now on when this worker is told to stop; called before its children are forked."""
-    worker_shutting_down.connect(_note)
+    worker_shutting_down.connect(stop)
 
 
-def _note(**_: object) -> None:
+def stop(**_: object) -> None:
+    """Tell this process to stop, and the children it has."""
     _told[0] = 1

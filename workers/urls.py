@@ -58,7 +58,7 @@ def starttls(parts: SplitResult) -> Literal["required", "offered", "off"]:
     match wanted:
         case ["required"]:
             return "required"
-        case ["off"] if _on_this_machine(parts.hostname or ""):
+        case ["off"] if on_this_machine(parts.hostname or ""):
             return "off"
         case ["off"]:
             raise ValueError("?starttls=off is for a server on this machine (localhost, 127.0.0.1)")
@@ -67,7 +67,8 @@ def starttls(parts: SplitResult) -> Literal["required", "offered", "off"]:
     raise ValueError("?starttls= is required or off")
 
 
-def _on_this_machine(host: str) -> bool:
+def on_this_machine(host: str) -> bool:
+    """Say whether a URL's host is this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -3,47 +3,27 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
-import uvicorn
 
 from tests.crm import NOW, Crm, days, wait_until
 from tests.letters import part_of
 from tests.mail import MailServer, free_port
 from tests.outbox import run, suppressed, write
+from tests.web import served
 from workers.correspondence import opt_out_token
 from workers.db.session import Connection
 from workers.inbound.ingest import Stored, ingest
 from workers.settings import settings
-from workers.web.app import app
 
 PUBLIC = "https://mail.northwind.example"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}  # the body that RFC 8058 wants posted
-
-
-@contextmanager
-def served() -> Iterator[httpx.Client]:
-    """The pages on a port of their own, as `fleet web` serves them."""
-    server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            wait_until(lambda: server.started, "the web server")
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
-                yield client
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture

@@ -67,6 +67,13 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("APOLLO_URL", "ftp://api.apollo.io"),
         ("APOLLO_API_KEY", "schlüssel"),
         ("WEB_SEARCH_URL", "search.example/people"),
+        ("CRON_SECRET", "short"),
+        ("CRON_SECRET", "ein langer schlüssel"),
+        ("FLEET_JWT_SECRET", "a-secret-of-31-characters-only-"),
+        ("FLEET_JWT_JWKS", "http://sign-in.example/jwks.json"),
+        ("FLEET_JWT_JWKS", "ftp://sign-in.example/jwks.json"),
+        ("FLEET_JWT_JWKS", "no-such-file.json"),
+        ("FLEET_JWT_LEEWAY_SECONDS", "301"),
     ],
 )
 def test_an_unknown_or_invalid_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +156,9 @@ def test_printed_settings_tell_no_password(monkeypatch: pytest.MonkeyPatch) -> N
         "WEB_SEARCH_KEY": "hunter2",
         "APOLLO_API_KEY": "hunter2",
         "FLEET_REPLY_SECRET": "hunter2hunter2hunter2",
+        "CRON_SECRET": "hunter2hunter2hunter2",
+        "FLEET_JWT_SECRET": "hunter2" * 5,
+        "FLEET_JWT_JWKS": "https://care:hunter2@sign-in.example/jwks.json",
     }.items():
         monkeypatch.setenv(name, url)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from workers import clock
@@ -41,26 +41,33 @@ _LIVENESS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 30_000,
 }
 # Nobody waits longer for a lock: whoever holds it must not stop the work that does not need it.
-_LOCK_TIMEOUT: Final = "5s"
+LOCK_TIMEOUT: Final = "5s"
+
+
+def connection_options(url: str) -> dict[str, Any]:
+    """Return how psycopg connects to a URL, for a connection as for a pool of them.
+
+    Statements are never prepared on the server, so a transaction pooler may stand in between.
+    """
+    return {
+        **_LIVENESS,
+        **conninfo_to_dict(url),
+        "autocommit": True,
+        "prepare_threshold": None,
+        "row_factory": dict_row,
+        "application_name": "p1-fleet",
+    }
 
 
 @contextmanager
 def connect(url: str) -> Iterator[Connection]:
-    """Open a connection for one run; a process needs no pool, it does one thing at a time.
-
-    Statements are never prepared on the server, so a transaction pooler may stand in between.
+    """Open a connection for one run; a process that does one thing at a time needs no pool.
 
     Raises:
         DatabaseUnavailableError: the server does not answer, or answers that it will not.
     """
     try:
-        connection = psycopg.connect(
-            make_conninfo(**(_LIVENESS | conninfo_to_dict(url))),
-            autocommit=True,
-            prepare_threshold=None,
-            row_factory=dict_row,
-            application_name="p1-fleet",
-        )
+        connection: Connection = psycopg.connect(**connection_options(url))
     except psycopg.ProgrammingError:  # its words may quote the password
         raise DatabaseUnavailableError("the database's URL cannot be read: is DATABASE_URL right?") from None
     except psycopg.OperationalError as error:
@@ -86,7 +93,7 @@ def transaction(connection: Connection, *, force_rollback: bool = False) -> Iter
         connection.execute(
             "SELECT set_config('role', 'service_role', true), set_config('fleet.now', %s, true),"
             " set_config('lock_timeout', %s, true)",
-            [instant.isoformat() if instant else "", _LOCK_TIMEOUT],
+            [instant.isoformat() if instant else "", LOCK_TIMEOUT],
         )
         yield
 

@@ -2,7 +2,7 @@
 
 import re
 from email.errors import MessageError
-from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.policy import EmailPolicy, Policy
@@ -47,7 +47,21 @@ class _UnbrokenHeader(UnstructuredHeader):
         return f"{self.name}: {words}{policy.linesep}"
 
 
-_HEADERS: Final = HeaderRegistry()
+class _Headers(HeaderRegistry):
+    """Makes the class of a header once, where Python's own makes one for each header of each message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, type[BaseHeader]] = {}
+
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        known = name.lower()
+        if known not in self._made:
+            self._made[known] = super().__getitem__(name)
+        return self._made[known]
+
+
+_HEADERS: Final = _Headers()
 for _name in ("list-unsubscribe", "references", "in-reply-to"):
     _HEADERS.map_to_type(_name, _UnbrokenHeader)  # type: ignore[arg-type]  # half of a header, see above
 _POLICY: Final = EmailPolicy(header_factory=_HEADERS)

@@ -18,10 +18,10 @@ _BUDGET_SECONDS: Final = 60
 
 def register(app: Celery) -> None:
     """Give the app workers.inbound.poll."""
-    app.task(_poll, name="workers.inbound.poll")
+    app.task(poll_folders, name="workers.inbound.poll")
 
 
-def _poll() -> dict[str, int]:
+def poll_folders() -> dict[str, int]:
     """Take in what is new in every folder of IMAP_URL. One that fails is tried again at the next visit."""
     urls = settings().imap_urls
     if not urls:

@@ -1,1 +1,1 @@
-"""The fleet's pages: what customers reach by the links in their letters."""
+"""What is reached over HTTP: the pages behind the links in letters, and the API."""

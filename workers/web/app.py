@@ -1,12 +1,21 @@
-"""The pages as an ASGI application: `app`, served by `fleet web` or by any other ASGI server."""
+"""The pages and the API as an ASGI application: `app`, served by `fleet web` or by any other ASGI server."""
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from workers.web.api import cron, engines
+from workers.web.api.problems import HANDLERS
+from workers.web.api.reference import docs
+from workers.web.api.users import users
 from workers.web.headers import SafeHeaders
+from workers.web.limits import SmallBodies
 from workers.web.unsubscribe import ask, unsubscribe
 
 
@@ -20,12 +29,32 @@ def _robots(_: Request) -> Response:
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
-app = Starlette(
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+    users.close()
+
+
+# The pages are plain routes: OpenAPI describes what programs call.
+service: Final = FastAPI(
+    title="P1 automation fleet",
+    version=version("p1-fleet"),
+    openapi_url="/api/openapi.json",
+    docs_url=None,  # those pages load their scripts from elsewhere
+    redoc_url=None,
+    redirect_slashes=False,
+    exception_handlers=HANDLERS,
+    lifespan=_lifespan,
     routes=[
         Route("/unsubscribe/{token}", ask, methods=["GET"]),
         Route("/unsubscribe/{token}", unsubscribe, methods=["POST"]),
+        Route("/api/docs", docs),
         Route("/health", _health),
         Route("/robots.txt", _robots),
     ],
-    middleware=[Middleware(SafeHeaders)],
 )
+service.include_router(engines.router)
+service.include_router(cron.router)
+
+# Outside everything else, so that even an unexpected error's answer bears the headers.
+app: Final = SafeHeaders(SmallBodies(service))

@@ -1,11 +1,12 @@
-"""The process that serves the pages, on this machine only unless set: something with TLS stands before it."""
+"""The process that serves pages and API, on this machine only unless set: something with TLS stands before it."""
 
 import socket
 from contextlib import closing
+from types import FrameType
 
 import uvicorn
 
-from workers import logs
+from workers import logs, stopping
 from workers.errors import ConfigurationError
 from workers.settings import settings, usable_home
 from workers.web.app import app
@@ -26,7 +27,16 @@ def serve() -> None:
         config = uvicorn.Config(
             app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=5
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Told to stop, it tells the runs under way, which leave off after the batch in hand."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear a signal."""
+        stopping.stop()
+        super().handle_exit(sig, frame)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -1,12 +1,9 @@
 """The way out of further letters (RFC 8058): whoever opens the link is asked, and only a POST acts."""
 
 import logging
-from functools import cache
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import psycopg
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -15,6 +12,7 @@ from workers.db.session import Connection, connect, transaction
 from workers.delivery.wording import ENGLISH, LANGUAGES, language_of
 from workers.errors import FleetError
 from workers.settings import database_url
+from workers.web.pages import rendered
 
 logger = logging.getLogger(__name__)
 
@@ -58,15 +56,12 @@ def _reader(connection: Connection, action: int) -> dict[str, Any] | None:
 
 def _page(state: State, request: Request, reader: dict[str, Any] | None = None) -> HTMLResponse:
     language = _language(request, reader)
-    html = (
-        _environment()
-        .get_template("unsubscribe.html.j2")
-        .render(
-            state=state,
-            language=language,
-            tenant=reader["tenant_name"] if reader else None,
-            address=_masked(reader["address"]) if reader and reader["address"] else None,
-        )
+    html = rendered(
+        "unsubscribe.html.j2",
+        state=state,
+        language=language,
+        tenant=reader["tenant_name"] if reader else None,
+        address=_masked(reader["address"]) if reader and reader["address"] else None,
     )
     return HTMLResponse(html, _STATUS[state], {"Content-Language": language})
 
@@ -85,14 +80,3 @@ def _masked(address: str) -> str:
     """Show enough of an address for its owner: a letter may have been passed on."""
     name, _, domain = address.rpartition("@")
     return f"{name[:1]}…@{domain}"
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -1,0 +1,127 @@
+"""If these fail, a program that keeps to the API's description is answered with what is not in it, or with a crash."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.crm import Crm
+from tests.tokens import SECRET, bearer
+from tests.web import served
+from workers.settings import settings
+from workers.web.app import service
+
+CRON_SECRET = "a-long-enough-cron-secret"  # noqa: S105  # the test's own
+SCHEDULER = {"Authorization": f"Bearer {CRON_SECRET}"}
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
+    response_schema_conformance,
+]  # fmt: skip
+OPERATIONS = [(method.upper(), path) for path, item in service.openapi()["paths"].items() for method in item]
+
+
+@pytest.fixture
+def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("FLEET_JWT_SECRET", SECRET)
+    monkeypatch.setenv("CRON_SECRET", CRON_SECRET)
+    settings.cache_clear()
+    with served() as client:
+        yield client
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if "/engines/" in one[1]])
+def test_whatever_a_user_sends_the_answer_is_as_described_and_never_a_crash(
+    client: httpx.Client, crm: Crm, method: str, path: str
+) -> None:
+    headers = bearer(crm.profile(crm.tenant()), exp=2**33)
+    operation = schemathesis.openapi.from_dict(service.openapi())[path][method]
+
+    @hypothesis.given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode]))
+    def ask(case: Any) -> None:
+        case.call_and_validate(base_url=str(client.base_url), headers=headers, checks=CHECKS)
+
+    ask()
+
+
+def test_a_scheduler_is_answered_as_described(client: httpx.Client) -> None:
+    described = schemathesis.openapi.from_dict(service.openapi())
+    for method, path in OPERATIONS:
+        if "/cron/" in path:
+            case = described[path][method].Case()
+            answer = case.call_and_validate(base_url=str(client.base_url), headers=SCHEDULER, checks=CHECKS)
+            assert answer.status_code == 200
+
+
+def test_the_page_shows_every_operation_and_needs_no_other_host(client: httpx.Client) -> None:
+    page = client.get("/api/docs")
+
+    assert page.status_code == 200
+    assert not re.search(r"<script|src=|https?://|@import", page.text)
+    for method, path in OPERATIONS:
+        assert f"<code>{method} {path}</code>" in page.text
+    for field in ("limit", "scheduled_for", "items[].days_without_activity", "failures"):
+        assert f"<code>{field}</code>" in page.text
+
+
+def test_the_description_is_openapi_and_names_the_fleets_release(client: httpx.Client) -> None:
+    description = client.get("/api/openapi.json").json()
+
+    assert description["openapi"].startswith("3.1")
+    assert description == service.openapi()
+    for item in description["paths"].values():
+        for operation in item.values():
+            assert operation["description"].endswith(".")
+            assert {"401", "503"} <= operation["responses"].keys()
+
+
+def test_every_answer_bears_the_safe_headers_even_that_of_a_mistake(
+    client: httpx.Client, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = crm.profile(crm.tenant())
+    crm.execute("ALTER FUNCTION get_stalled_deals(uuid, integer) RENAME TO gone")
+    answers = {
+        200: client.get("/api/docs"),
+        401: client.get("/api/engines/compliance/due"),
+        404: client.get("/api/engines"),
+        405: client.delete("/api/engines/compliance/due"),
+        422: client.get("/api/engines/compliance/due?limit=x", headers=bearer(user)),
+        500: client.get("/api/engines/deals/stalled", headers=bearer(user)),
+    }
+    monkeypatch.delenv("CRON_SECRET")
+    settings.cache_clear()
+    answers[503] = client.get("/api/cron/delivery")
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        if status >= 400:
+            said = answer.json()
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert (said["type"], said["status"]) == ("about:blank", status)
+            assert said["detail"].endswith(".")
+    assert "get_stalled_deals" not in answers[500].text
+
+
+def test_a_body_that_nobody_needs_is_not_read_to_its_end(client: httpx.Client) -> None:
+    for body in (b" " * 70_000, (b" " * 10_000 for _ in range(100))):
+        answer = client.post(
+            "/api/engines/feedback/schedule", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 413
+        assert answer.json()["detail"] == "A request's body may have 64 KiB at most."

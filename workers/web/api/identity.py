@@ -1,0 +1,125 @@
+"""Who calls: a JSON Web Token, as Supabase and others issue it, names a user. Nothing else of a request is believed."""
+
+import json
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import jwt
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+
+from workers.errors import ConfigurationError
+from workers.settings import settings
+
+# A secret never verifies what claims to be signed by a public key, nor the other way round.
+_SYMMETRIC: Final = "HS256"
+_ASYMMETRIC: Final = ("ES256", "RS256", "PS256", "EdDSA")
+_JWKS_TIMEOUT_SECONDS: Final = 5
+_UNTRUSTED: Final = "The token is not signed by a key that the fleet trusts."
+# The first that fits is said.
+_REFUSALS: Final[dict[type[Exception], str]] = {
+    jwt.ExpiredSignatureError: "The token has expired.",
+    jwt.ImmatureSignatureError: "The token is not valid yet.",
+    jwt.MissingRequiredClaimError: "The token lacks one of the claims exp, aud and sub.",
+    jwt.InvalidAudienceError: "The token is meant for somebody else: its audience is not the fleet's.",
+    jwt.InvalidSignatureError: _UNTRUSTED,
+    jwt.InvalidAlgorithmError: _UNTRUSTED,
+    jwt.InvalidKeyError: _UNTRUSTED,
+    jwt.PyJWTError: "The token cannot be read.",
+    ValueError: "The token's subject is no user: it must be a UUID.",
+}
+
+Claims = dict[str, Any]
+
+_bearer = HTTPBearer(
+    scheme_name="user", bearerFormat="JWT", description="the token that the user's sign-in gave", auto_error=False
+)
+
+
+def known_claims(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Claims:
+    """Return the claims of the caller's token.
+
+    Raises:
+        HTTPException: 401, there is none, or it is expired, forged or meant for somebody else; 403, it is no user's;
+            503, nobody can be known here.
+        ConfigurationError: the keys are out of reach.
+    """
+    if credentials is None:
+        wanted = "This needs the header Authorization: Bearer and a user's token."
+        raise HTTPException(401, wanted, {"WWW-Authenticate": "Bearer"})
+    chosen = settings()
+    if chosen.fleet_jwt_secret is None and chosen.fleet_jwt_jwks is None:
+        raise HTTPException(503, "Neither FLEET_JWT_SECRET nor FLEET_JWT_JWKS is set, so nobody can be known here.")
+    token = credentials.credentials
+    try:
+        claims: Claims = jwt.decode(
+            token,
+            _key_for(token),
+            algorithms=[_SYMMETRIC, *_ASYMMETRIC],
+            audience=chosen.fleet_jwt_audience,
+            leeway=chosen.fleet_jwt_leeway_seconds,
+            options={"require": ["exp", "aud", "sub"]},
+        )
+        UUID(claims["sub"])
+    except (jwt.PyJWTError, ValueError) as error:
+        raise HTTPException(401, _why(error), {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
+    # Supabase also signs tokens for nobody in particular (anon) and for the CRM's own server (service_role).
+    if claims.setdefault("role", "authenticated") != "authenticated":
+        raise HTTPException(403, "The token is of another role than authenticated: the API serves users who signed in.")
+    return claims
+
+
+KnownClaims = Annotated[Claims, Depends(known_claims)]
+
+
+def _why(error: Exception) -> str:
+    return next(said for kind, said in _REFUSALS.items() if isinstance(error, kind))
+
+
+def _key_for(token: str) -> str | jwt.PyJWK:
+    """Return the key that must have signed a token, by what its header says of it.
+
+    Raises:
+        jwt.PyJWTError: there is none.
+        ConfigurationError: no keys are to be had from FLEET_JWT_JWKS.
+    """
+    chosen = settings()
+    header = jwt.get_unverified_header(token)
+    if header.get("alg") == _SYMMETRIC and chosen.fleet_jwt_secret is not None:
+        return chosen.fleet_jwt_secret.get_secret_value()
+    if header.get("alg") not in _ASYMMETRIC or chosen.fleet_jwt_jwks is None:
+        raise jwt.InvalidAlgorithmError
+    key = _published_key(chosen.fleet_jwt_jwks, header.get("kid"))
+    if key is None:
+        raise jwt.InvalidKeyError
+    return key
+
+
+def _published_key(place: str, name: str | None) -> jwt.PyJWK | None:
+    """Return the key of that name from an address or a file.
+
+    Raises:
+        ConfigurationError: no keys are to be had there.
+    """
+    try:
+        if "://" in place:
+            return _client(place).get_signing_key(str(name))
+        return next((key for key in _keys_in(place, Path(place).stat().st_mtime_ns) if key.key_id == name), None)
+    except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"FLEET_JWT_JWKS: there are no keys there: {error}") from None
+    except jwt.PyJWKClientError:
+        return None
+
+
+@cache
+def _client(address: str) -> jwt.PyJWKClient:
+    """Return what asks there for keys, at most each half minute for one that it does not know."""
+    return jwt.PyJWKClient(address, timeout=_JWKS_TIMEOUT_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def _keys_in(file: str, _changed_at: int) -> list[jwt.PyJWK]:
+    return jwt.PyJWKSet.from_dict(json.loads(Path(file).read_text())).keys
