@@ -9,8 +9,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 run: install
 	.venv/bin/fleet up
 
+# Twice as many processes as a small machine has cores: much of the time tests wait for processes of the fleet.
 test: .venv/dev-installed
-	.venv/bin/pytest -n 2 --dist worksteal
+	.venv/bin/pytest -n 4 --dist worksteal
 
 # Hostile input without end: ten thousand of each kind, where `make test` tries three hundred.
 fuzz: .venv/dev-installed
