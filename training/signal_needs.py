@@ -12,12 +12,14 @@ import json
 import re
 from collections import Counter
 from functools import cache
-from re import _constants as codes  # type: ignore[attr-defined]  # the only parser of patterns there is
-from re import _parser as parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any
 
 from training import DATA, WEIGHTS
 
+# The only parser of patterns there is; what it is typed as differs from one release of the stubs to the next.
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 OUT = WEIGHTS / "signal_patterns.json"
 PART = re.compile(r"<([A-Z]+)>")
 KEPT = 4
