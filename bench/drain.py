@@ -28,7 +28,7 @@ def measure(server: str, broker: str, home: Path) -> dict[str, Any]:
             with filled_database(server, f"drain_rows_{number}", "drain") as (_, connection):
                 speeds["row_by_row"].append(_row_by_row(connection))
             with filled_database(server, f"drain_fleet_{number}", "drain") as (url, connection):
-                speeds["fleet"].append(_fleet(url, f"{broker[:-1]}{number + 1}", home, connection))
+                speeds["fleet"].append(_fleet(url, f"{broker}?virtual_host={number + 1}", home, connection))
     medians = {way: round(statistics.median(values)) for way, values in speeds.items()}
     of_limit, times = medians["fleet"] / medians["limit"], medians["fleet"] / medians["row_by_row"]
     return {
