@@ -54,7 +54,7 @@ $$;
 -- How often something was written about a subject and did not leave, in a series: NULL for never. It tells the key of the next
 -- attempt from theirs.
 CREATE OR REPLACE FUNCTION times_in_vain(p_tenant_id uuid, p_subject_id uuid, p_series integer, p_template text) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
     SELECT nullif(count(*), 0) FROM scheduled_actions AS a
     WHERE a.subject_id = p_subject_id AND a.tenant_id = p_tenant_id AND a.series = p_series AND a.template = p_template
@@ -64,7 +64,7 @@ $$;
 -- Whether the contact, or anybody of the same client, wrote after a moment: an answer, or a mail of its own. What is open is
 -- ours to answer then.
 CREATE OR REPLACE FUNCTION wrote_since(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid, p_since timestamptz) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
     SELECT EXISTS (SELECT FROM inbound_messages AS m
                    WHERE m.contact_id = p_contact_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
@@ -77,7 +77,7 @@ $$;
 -- The moment from which on a contact who is away may be written to again: the day after the one that the last absence note
 -- names, and where it names none, three working days after it came. NULL: no note came since the contact last wrote.
 CREATE OR REPLACE FUNCTION contact_away_until(p_tenant_id uuid, p_contact_id uuid) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
     SELECT (coalesce(m.away_until, d.day + CASE extract(isodow FROM d.day)::integer WHEN 3 THEN 4 WHEN 4 THEN 4 WHEN 5 THEN 4
                                                 WHEN 6 THEN 3 ELSE 2 END) + 1)::timestamp AT TIME ZONE z.zone

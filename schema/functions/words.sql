@@ -26,7 +26,7 @@ $$;
 -- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A status that nobody
 -- knows is not closed.
 CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM cases AS k
