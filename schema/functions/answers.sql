@@ -69,7 +69,7 @@ CREATE OR REPLACE FUNCTION suppress_writer(p_message inbound_messages, p_action 
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
     WITH writer AS (
-        SELECT regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') AS mailbox FROM contacts AS c
+        SELECT folded_mailbox(c.email) AS mailbox FROM contacts AS c
         WHERE c.id = p_message.contact_id AND c.tenant_id = p_message.tenant_id
     ), suppressed AS (
         INSERT INTO suppressions (tenant_id, address, reason)

@@ -84,8 +84,7 @@ $$;
 CREATE OR REPLACE FUNCTION folded_address(p_address text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
-    SELECT regexp_replace(lower(btrim(coalesce(substring(p_address FROM '<([^<>]*)>'), p_address))),
-                          '^([^+@]+)\+[^@]*@', '\1@')
+    SELECT folded_mailbox(coalesce(substring(p_address FROM '<([^<>]*)>'), p_address))
 $$;
 
 -- What an address is to the tenant: a mailbox (it is listed, or mail is sent from it), a profile's, of a domain that is

@@ -12,7 +12,7 @@ AS $$
         UNION
         SELECT a.id FROM scheduled_actions AS a
         WHERE a.tenant_id = t.id AND a.recipient IS NOT NULL
-          AND regexp_replace(lower(btrim(a.recipient)), '^([^+@]+)\+[^@]*@', '\1@') = folded_address(p_address)
+          AND folded_mailbox(a.recipient) = folded_address(p_address)
         UNION
         SELECT a.id FROM scheduled_actions AS a
         WHERE a.tenant_id = t.id AND a.kind = 'email' AND a.status = 'sent'

@@ -102,7 +102,7 @@ BEGIN
         '    GROUP BY l.tenant_id)'
         ' SELECT coalesce(sum(greatest(c.n - coalesce(l.n, 0), 0)), 0) FROM %I() AS c'
         ' LEFT JOIN listed AS l ON l.tenant_id = c.tenant_id'
-        ' WHERE engine_mode(c.tenant_id, $1) <> ''off'' AND NOT is_stopped(c.tenant_id, $1)',
+        ' WHERE action_status(c.tenant_id, $1) IS NOT NULL',
         v_refused, p_engine || '_due_count') INTO v_left USING p_engine;
     RETURN v_left;
 END
@@ -150,7 +150,7 @@ BEGIN
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT t.id FROM %I() AS t (id)'
-        ' WHERE engine_mode(t.id, $1) <> ''off'' AND NOT is_stopped(t.id, $1) ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
+        ' WHERE action_status(t.id, $1) IS NOT NULL ORDER BY t.id', p_engine || '_due_tenants') USING p_engine;
 END
 $$;
 

@@ -45,8 +45,7 @@ BEGIN
     RETURN NOT EXISTS (
         SELECT FROM scheduled_actions AS a
         WHERE a.tenant_id = p_tenant_id AND a.status = 'sent' AND a.kind = 'email'
-          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@')
-            = regexp_replace(lower(p_address), '^([^+@]+)\+[^@]*@', '\1@'));
+          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(p_address));
 END
 $$;
 

@@ -154,8 +154,9 @@ BEGIN
         RETURNING template
     ), listed AS (
         -- One list for each owner, however many batches find something for it before it is filed.
-        SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first, jsonb_agg(jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
-                                                        'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
+        SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first,
+               jsonb_agg(jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
+                                            'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
         FROM decided AS e WHERE e.template = 'deals_long_silent' GROUP BY e.owner_id
     ), extended AS (
         UPDATE scheduled_actions AS a SET variables = jsonb_build_object('deals', (a.variables -> 'deals') || t.deals)
@@ -167,8 +168,8 @@ BEGIN
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,
                                        assigned_to, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'deals', 'task', 'deals_long_silent', jsonb_build_object('deals', t.deals),
-               'deal', t.first, t.owner_id, v_now + interval '5 minutes', v_status, concat_ws(':', 'deals_long_silent', t.first, v_today),
-               p_run
+               'deal', t.first, t.owner_id, v_now + interval '5 minutes', v_status,
+               concat_ws(':', 'deals_long_silent', t.first, v_today), p_run
         FROM listed AS t
         WHERE NOT EXISTS (SELECT FROM extended AS x WHERE x.assigned_to IS NOT DISTINCT FROM t.owner_id)
         RETURNING template

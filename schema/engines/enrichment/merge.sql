@@ -99,8 +99,7 @@ AS $$
       AND (SELECT count(*) FROM (
                SELECT FROM contacts AS c
                WHERE c.tenant_id = p_tenant_id
-                 AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@')
-                     = regexp_replace(lower(btrim(e.email_address)), '^([^+@]+)\+[^@]*@', '\1@')
+                 AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(e.email_address)
                LIMIT 2) AS sharing) > 1
 $$;
 
