@@ -171,7 +171,7 @@ def test_numbers_look_as_in_the_readers_country_else_the_tenants(language: str, 
         ("5 March 2026", "5. März 2026"), ("5 March", "5. März"), ("29 February", "29. Februar"), ("soon", "soon"),
     ],
 )  # fmt: skip
-def test_a_day_reads_the_same_whether_an_action_is_of_this_release_or_the_last(value: Any, shown: str | None) -> None:
+def test_a_day_reads_the_same_in_iso_8601_and_in_the_words_of_the_engines(value: Any, shown: str | None) -> None:
     assert day(value, Locale("de"), "Europe/Berlin") == shown
 
 

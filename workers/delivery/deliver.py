@@ -22,9 +22,9 @@ from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome,
 from workers.delivery.facts import with_facts
 from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
-from workers.delivery.message import SenderError, UnsendableError
-from workers.delivery.render import compose, render
+from workers.delivery.message import SenderError, UnsendableError, compose
 from workers.delivery.settlement import Settlement
+from workers.delivery.texts import render
 from workers.settings import Settings
 from workers.stopping import stopping
 

@@ -56,13 +56,9 @@ def _refusal(node: nodes.Node, kept: Collection[str]) -> str | None:
     match node:
         case nodes.For() if node.recursive or any(node.find_all(nodes.For)):
             reason = "a list within a list cannot be written"
-        case nodes.Filter() if node.name not in _FILTERS:
-            reason = f"there is no filter {node.name!r}: there are {', '.join(sorted(_FILTERS))}"
-        case nodes.Filter(name="replace") if not _shortens(node):
-            reason = "replace takes two texts, the second no longer than the first"
-        case nodes.Filter() if _uses(node.args, kept):
-            reason = "what was set cannot be handed to a filter"
-        case nodes.Mod() if isinstance(node.left, nodes.Name | nodes.Const) and not _is_number(node.left):
+        case nodes.Filter():
+            reason = _refusal_of_filter(node, kept)
+        case nodes.Mod() if not isinstance(node.left, nodes.Sub | nodes.Neg) and not _is_number(node.left):
             reason = "% needs a calculated number before it, such as (step - 1) % 2"
         case nodes.Assign() if _uses([node.node], kept) > 1:
             reason = "a value that is set can use only one other that was"
@@ -75,11 +71,29 @@ def _refusal(node: nodes.Node, kept: Collection[str]) -> str | None:
     return reason
 
 
+def _refusal_of_filter(node: nodes.Filter, kept: Collection[str]) -> str | None:
+    if node.name not in _FILTERS:
+        return f"there is no filter {node.name!r}: there are {', '.join(sorted(_FILTERS))}"
+    if node.name == "replace" and not _shortens(node):
+        return "replace takes two texts, the second no longer than the first"
+    if node.name == "join" and _multiplies(node, kept):
+        return "what is joined is a list, and neither what was set nor joined before"
+    if _uses(node.args, kept):
+        return "what was set cannot be handed to a filter"
+    return None
+
+
 def _shortens(node: nodes.Filter) -> bool:
     match node.args:
         case [nodes.Const(value=str(old)), nodes.Const(value=str(new))]:
             return len(new) <= len(old) and not node.kwargs
     return False
+
+
+def _multiplies(join: nodes.Filter, kept: Collection[str]) -> bool:
+    """Whether a join, which takes a text apart into its letters, may work on what another has made."""
+    joined = [one for one in join.find_all(nodes.Filter) if one.name == "join"]
+    return join.node is None or bool(joined) or _uses([join.node], kept) > 0
 
 
 def _is_number(node: nodes.Expr) -> bool:

@@ -21,8 +21,8 @@ _TAG: Final = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _LAPSED: Final = re.compile(r"(\S+) lapsed on (\d{4}-\d\d-\d\d)")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# How actions that were written before dates were passed as such name a day: in English, with and without its year.
-_OLD_DAY: Final = "%d %B %Y"
+# How the engines name a day: in English, with and without its year.
+_ENGLISH_DAY: Final = "%d %B %Y"
 _LEAP_YEAR: Final = 2000
 
 
@@ -84,7 +84,7 @@ def day(value: Any, locale: Locale, time_zone: str) -> str | None:
     """Return a day as people write it, month by name: "3 March 2026"; None for none, and what is no day as it is.
 
     Args:
-        value: a date or an instant in ISO 8601, or a day in English words as older actions have it.
+        value: a date or an instant in ISO 8601, or a day in the English words of the engines.
         locale: of the text.
         time_zone: where an instant has its day.
     """
@@ -94,7 +94,7 @@ def day(value: Any, locale: Locale, time_zone: str) -> str | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        return _old_day(text, locale)
+        return _english_day(text, locale)
     if instant.tzinfo is not None:
         instant = instant.astimezone(_zone(time_zone))
     return format_date(instant.date(), "long", locale=locale)
@@ -104,7 +104,7 @@ def money(value: Any, currency: str | None, locale: Locale) -> str | None:
     """Return an amount as people write it: "€1,200.00"; without a currency the number alone, None for none.
 
     Args:
-        value: a number, or a text such as "1200.00" or, from older actions, "1,200.00".
+        value: a number, or a text such as "1200.00" or "1,200.00", as the engines have it.
         currency: ISO 4217.
         locale: of the text.
     """
@@ -140,7 +140,7 @@ def _zone(name: str) -> tzinfo:
         return UTC
 
 
-def _old_day(text: str, locale: Locale) -> str:
+def _english_day(text: str, locale: Locale) -> str:
     try:
         return format_date(_strptime(text), "long", locale=locale)
     except ValueError:
@@ -152,7 +152,7 @@ def _old_day(text: str, locale: Locale) -> str:
 
 
 def _strptime(text: str) -> date:
-    return datetime.strptime(text, _OLD_DAY).date()  # noqa: DTZ007  # a day has no zone
+    return datetime.strptime(text, _ENGLISH_DAY).date()  # noqa: DTZ007  # a day has no zone
 
 
 @cache
