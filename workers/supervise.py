@@ -156,6 +156,7 @@ class _Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
             elif self._all_started():
                 self.terminate()
             if time.monotonic() > self._kill_at:
+                self._kill_at = math.inf
                 self.kill()
         while self._hear():
             pass

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -18,7 +18,7 @@ from workers import clock
 from workers.db.session import Connection, connect
 from workers.engines.registry import all_engines, engine_named
 from workers.load.demo import load_demo
-from workers.runtime import dispatch
+from workers.runtime import dispatch, ledger
 from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.slots import latest_slot
 from workers.runtime.status import fleet_status
@@ -162,10 +162,13 @@ def test_a_table_that_somebody_locks_ends_the_run_in_time_and_sends_nobody_after
 ) -> None:
     monkeypatch.setattr(dispatch, "_BUSY_SECONDS", 0)
     stalled_deal(crm)
+    begun = datetime.now(UTC)
     with connect(database_url) as other, other.transaction():
         other.execute("LOCK TABLE scheduled_actions IN EXCLUSIVE MODE")
         report = run(connection)
     assert (report.unfinished, report.held, report.status) == (True, True, "partly")
+    # The lock is waited for five seconds, and nobody takes over a run that waits.
+    assert crm.one("SELECT lease_until FROM engine_runs")["lease_until"] > begun + ledger.LEASE + timedelta(seconds=4)
 
 
 class Message:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from workers.correspondence import without_references
-from workers.db.session import REFUSALS, Connection, transaction
+from workers.db.session import LOCKED_OUT, REFUSALS, Connection, transaction
 from workers.errors import first_line
 from workers.inbound.answers import answered_subject, candidates, senders
 from workers.inbound.parse import Parsed, SetAside, parse
@@ -27,8 +27,6 @@ from workers.insight.sentiment import score_sentiment
 
 logger = logging.getLogger(__name__)
 
-# Two workers with the same messages in another order; one of them goes again.
-_LOCKED_OUT: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _ATTEMPTS: Final = 5
 _SUMMARY: Final = 300
 _FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
@@ -120,7 +118,7 @@ def ingest_batch(
     try:
         with transaction(connection):
             return [_store(connection, source, message, tenant) for source, message in read]
-    except (*REFUSALS, *_LOCKED_OUT):
+    except (*REFUSALS, *LOCKED_OUT):
         return [_store_alone(connection, source, message, tenant) for source, message in read]
 
 
@@ -295,7 +293,7 @@ def _store_alone(connection: Connection, source: str, message: _Read | SetAside,
         try:
             with transaction(connection):
                 return _store(connection, source, message, tenant)
-        except _LOCKED_OUT:
+        except LOCKED_OUT:
             if attempt == _ATTEMPTS:
                 raise
         except REFUSALS as error:

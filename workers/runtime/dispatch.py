@@ -160,10 +160,12 @@ class _Course:
         try:
             tally = self._batch(tenant)
         except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
-            self._size //= 2
+            self._size = max(self._size // 2, 1)
             self.ring.appendleft(tenant)
+            self._renew_lease()
             return
-        self._size = min(2 * self._size, self._largest)
+        # By small steps: one that fails has cost all of the time that the host allows.
+        self._size = min(self._size + 1 + self._largest // 20, self._largest)
         if tally is None:
             return
         if tally.due or tally.busy:
@@ -198,6 +200,7 @@ class _Course:
                 ledger.record_progress(connection, run, tally)
                 ledger.take_in_hand(connection, run, following)  # a commit of its own would cost as much as a batch
         except LOCKED_OUT:  # nothing is wrong with the tenant
+            self._renew_lease()
             return Tally(busy=1)
         except Exception as error:  # whatever one tenant's data provokes must not stop the others
             if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
@@ -211,6 +214,11 @@ class _Course:
         self._in_hand = following
         self._report.tally.add(tally)
         return tally
+
+    def _renew_lease(self) -> None:
+        """Show that the run lives though nothing was committed: a batch that commits does so by itself."""
+        with transaction(self._connection):
+            ledger.record_progress(self._connection, self._report.run, Tally())
 
     def _fail(self, tenant: UUID, error: str) -> None:
         failure = Failure(tenant, error)
