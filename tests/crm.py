@@ -20,6 +20,14 @@ T = TypeVar("T")
 
 # A Monday morning; tests that do not say otherwise happen then.
 NOW = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
+# The table whose rows are the work of an engine.
+WORKED = {
+    "feedback": "feedback_requests",
+    "deals": "deals",
+    "quotes": "quotes",
+    "enrichment": "contact_enrichment_queue",
+    "compliance": "compliance_checks",
+}
 
 
 def days(number: float) -> timedelta:

@@ -126,9 +126,10 @@ BEGIN
         SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, responsible_profile(p_tenant_id, 'compliance')) AS responsible_id,
                f.missing, f.errors, f.absent, f.lapsed, f.unclear
         FROM compliance_checks AS c
-        LEFT JOIN LATERAL (  -- LATERAL, so that each arm of the view is one probe of a primary key
+        LEFT JOIN LATERAL (  -- with its LIMIT it is asked for each check: every arm of the view is a probe of a primary key
             SELECT n.* FROM compliance_entities AS n
             WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
+            LIMIT 1
         ) AS e ON true
         CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.fault IN ('absent', 'unclear')), '{}') AS missing,
