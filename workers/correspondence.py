@@ -139,7 +139,8 @@ def read_opt_out_token(token: str) -> int | None:
         return None
     named = _decoded(token)[:_ACTION_BYTES]
     genuine = any(_is_same(_opt_out(named, secret), token) for secret in _secrets())
-    return int.from_bytes(named) if genuine else None
+    action = int.from_bytes(named)
+    return action if genuine and action < 1 << 63 else None
 
 
 def is_reply_address(address: str) -> bool:

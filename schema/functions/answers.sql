@@ -72,8 +72,8 @@ AS $$
         SELECT folded_mailbox(c.email) AS mailbox FROM contacts AS c
         WHERE c.id = p_message.contact_id AND c.tenant_id = p_message.tenant_id
     ), suppressed AS (
-        INSERT INTO suppressions (tenant_id, address, reason)
-        SELECT DISTINCT p_message.tenant_id, lower(btrim(a.address)), 'wants no more mail'
+        INSERT INTO suppressions (tenant_id, address, reason, created_at)
+        SELECT DISTINCT p_message.tenant_id, lower(btrim(a.address)), 'wants no more mail', fleet_now()
         FROM (SELECT coalesce(p_action.sent_to, c.email, p_action.recipient) AS address
               FROM (SELECT) AS one
               LEFT JOIN contacts AS c ON c.id = p_action.contact_id AND c.tenant_id = p_message.tenant_id

@@ -104,6 +104,10 @@ AS $$
         JOIN action_guards(p_ids) AS g ON g.action_id = a.id
         LEFT JOIN engines AS e ON e.name = a.engine
         WHERE a.id = ANY (p_ids) AND a.status = ANY (decidable_statuses(p_decision))
+    ), room AS MATERIALIZED (  -- asked once for each mailbox
+        SELECT w.*, m.room, m.free_at
+        FROM (SELECT DISTINCT p.tenant_id, p.mailbox FROM possible AS p WHERE p.kind = 'email') AS w
+        CROSS JOIN LATERAL mailbox_room(w.tenant_id, w.mailbox) AS m
     ), leaving AS (
         SELECT (sending_opens_at(p.tenant_id, greatest(
                    fleet_now(), p.waits_until, CASE WHEN p.place > m.room THEN greatest(m.free_at, w.tomorrow) END
@@ -111,7 +115,7 @@ AS $$
         FROM possible AS p
         CROSS JOIN LATERAL (
             SELECT (tenant_today(p.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(p.tenant_id) AS tomorrow) AS w
-        LEFT JOIN LATERAL mailbox_room(p.tenant_id, p.mailbox) AS m ON true
+        LEFT JOIN room AS m ON m.tenant_id = p.tenant_id AND m.mailbox = p.mailbox
         WHERE p.kind = 'email' AND p.refusal IS NULL
     )
     SELECT coalesce(array_agg(p.id ORDER BY p.id), '{}'), count(*) FILTER (WHERE p.kind = 'email'),

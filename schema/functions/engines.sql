@@ -51,7 +51,8 @@ $$;
 
 -- Whether an item was set aside within the last day.
 CREATE OR REPLACE VIEW items_resting WITH (security_invoker = true) AS
-SELECT x.tenant_id, x.engine, x.item_id FROM items_aside AS x WHERE x.aside_at > fleet_now() - interval '1 day';
+SELECT x.tenant_id, x.engine, x.item_id, x.error, x.aside_at FROM items_aside AS x
+WHERE x.aside_at > fleet_now() - interval '1 day';
 
 REVOKE ALL ON items_resting FROM PUBLIC, anon, authenticated;
 GRANT SELECT ON items_resting TO service_role;

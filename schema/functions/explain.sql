@@ -31,8 +31,9 @@ BEGIN
         WHERE v_text LIKE '%_@_%'
           AND (EXISTS (SELECT FROM contacts_with_address(t.id, folded_address(v_text), v_text))
                OR EXISTS (SELECT FROM actions_to(t.id, v_text))
-               OR EXISTS (SELECT FROM suppressions AS s WHERE s.tenant_id = t.id AND s.address = lower(v_text))
-               OR EXISTS (SELECT FROM inbound_messages AS m WHERE m.tenant_id = t.id AND m.from_address = lower(v_text)))
+               OR EXISTS (SELECT FROM suppressions_of(t.id, v_text, NULL))
+               OR EXISTS (SELECT FROM inbound_messages AS m
+                          WHERE m.tenant_id = t.id AND folded_mailbox(m.from_address) = folded_address(v_text)))
     ) AS w
     WHERE p_tenant_id IS NULL OR t.id = p_tenant_id
     ORDER BY 4;
@@ -113,15 +114,15 @@ RETURNS TABLE (at timestamptz, tense text, what text)
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT x.aside_at, 'now', 'it is set aside for a day, because the CRM refuses the step: ' || x.error
-    FROM items_aside AS x WHERE x.tenant_id = p_tenant_id AND x.engine = p_engine AND x.item_id = p_item_id
+    FROM items_resting AS x WHERE x.tenant_id = p_tenant_id AND x.engine = p_engine AND x.item_id = p_item_id
     UNION ALL
     SELECT s.created_at, 'now',
            CASE WHEN r.email IS NULL THEN 'there is nobody to write to: neither its contact nor a primary contact of its client has an address'
                 ELSE format('nobody writes to %s: %s', r.email, s.reason) END
     FROM (SELECT) AS one
     LEFT JOIN LATERAL reachable_contact(p_tenant_id, p_contact_id, p_client_id) AS r ON true
-    LEFT JOIN suppressions AS s ON s.tenant_id = p_tenant_id AND s.address = lower(btrim(r.email))
-                               AND (s.engines IS NULL OR p_engine = ANY (s.engines))
+    LEFT JOIN LATERAL suppression_of(p_tenant_id, r.email, p_engine) AS u ON true
+    LEFT JOIN suppressions AS s ON s.tenant_id = p_tenant_id AND s.address = u.address
     WHERE r.email IS NULL OR s.address IS NOT NULL
 $$;
 
@@ -145,17 +146,17 @@ AS $$
     FROM suppressions_of(p_tenant_id, p_address, NULL) AS s
     UNION ALL
     (SELECT d.decided_at, 'past', format('%s %s%s', d.decided_by, CASE d.decision WHEN 'add' THEN 'suppressed it' ELSE 'let it be written to again' END, ': ' || d.why)
-     FROM fleet_decisions AS d WHERE d.tenant_id = p_tenant_id AND d.about = 'suppression' AND d.item = p_address
+     FROM fleet_decisions AS d WHERE d.tenant_id = p_tenant_id AND d.about = 'suppression' AND folded_mailbox(d.item) = p_address
      ORDER BY d.id DESC LIMIT 50)
     UNION ALL
     (SELECT m.received_at, 'past', format('%s came from there%s', CASE m.kind
             WHEN 'reply' THEN 'an answer' WHEN 'message' THEN 'a mail' WHEN 'bounce' THEN 'a bounce' WHEN 'complaint' THEN 'a complaint'
             WHEN 'out_of_office' THEN 'an absence note' ELSE 'a machine''s mail' END, ': ' || m.subject)
-     FROM inbound_messages AS m WHERE m.tenant_id = p_tenant_id AND m.from_address = p_address
+     FROM inbound_messages AS m WHERE m.tenant_id = p_tenant_id AND folded_mailbox(m.from_address) = p_address
      ORDER BY m.received_at DESC LIMIT 100)
     UNION ALL
     (SELECT f.failed_at, 'past', format('a mail could not be delivered: %s', concat_ws(', ', f.cause, f.said))
-     FROM delivery_failures AS f WHERE f.tenant_id = p_tenant_id AND f.address = p_address AND f.action_id IS NULL
+     FROM delivery_failures AS f WHERE f.tenant_id = p_tenant_id AND folded_mailbox(f.address) = p_address AND f.action_id IS NULL
      ORDER BY f.failed_at DESC LIMIT 50)
 $$;
 

@@ -18,15 +18,14 @@ BEGIN
           AND f.failed_at > NEW.failed_at - interval '90 days'
           AND f.failed_at > coalesce((
               SELECT max(m.received_at)
-              FROM contacts_with_address(
-                  NEW.tenant_id, regexp_replace(NEW.address, '^([^+@]+)\+[^@]*@', '\1@'), NEW.address) AS c
+              FROM contacts_with_address(NEW.tenant_id, folded_mailbox(NEW.address), NEW.address) AS c
               JOIN inbound_messages AS m ON m.contact_id = c.contact_id AND m.kind IN ('reply', 'message')), '-infinity')
         -- Several reports of one message are one failure; a report that names none of ours counts once a day.
         HAVING count(DISTINCT coalesce(f.action_id::text, f.failed_at::date::text)) >= 3
            AND max(f.failed_at) - min(f.failed_at) >= interval '14 days';
     END IF;
-    INSERT INTO suppressions (tenant_id, address, reason)
-    SELECT NEW.tenant_id, NEW.address, v_reason WHERE v_reason IS NOT NULL
+    INSERT INTO suppressions (tenant_id, address, reason, created_at)
+    SELECT NEW.tenant_id, NEW.address, v_reason, fleet_now() WHERE v_reason IS NOT NULL
     ON CONFLICT (tenant_id, address) DO NOTHING;
     RETURN NULL;
 END

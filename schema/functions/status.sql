@@ -11,7 +11,7 @@ BEGIN
     FOR engine IN SELECT e.name FROM engines AS e ORDER BY e.name LOOP
         EXECUTE format(
             'SELECT coalesce(sum(c.n), 0) FROM %I() AS c'
-            ' WHERE engine_mode(c.tenant_id, $1) <> ''off''',
+            ' WHERE action_status(c.tenant_id, $1) IS NOT NULL',
             engine || '_due_count') INTO due USING engine;
         SELECT r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
         INTO last_run_id, last_trigger, last_status, last_started_at, last_finished_at, last_due, last_acted, last_actions,

@@ -1,1 +1,1 @@
-DROP INDEX IF EXISTS idx_actions_contact, idx_actions_recipient, idx_fleet_deals_title, idx_fleet_orders_number;
+DROP INDEX IF EXISTS idx_actions_contact, idx_actions_recipient, idx_inbound_mailbox, idx_suppressions_mailbox, idx_fleet_deals_title, idx_fleet_orders_number;

@@ -68,6 +68,14 @@ def test_what_is_not_due_yet_says_when_it_will_be(crm: Crm, deal: UUID, database
             "nobody writes to ann@acme.example: asked",
         ),
         (
+            """
+            WITH moved AS (UPDATE contacts SET email = 'ann+offers@acme.example' RETURNING tenant_id)
+            INSERT INTO suppressions (tenant_id, address, reason)
+            SELECT tenant_id, 'ann@acme.example', 'asked' FROM moved
+            """,
+            "nobody writes to ann+offers@acme.example: asked",
+        ),
+        (
             "SELECT stop_tenant(id, 'deals', 'complaints', 'olive') FROM tenants",
             "olive stopped deals: complaints",
         ),
@@ -88,6 +96,13 @@ def test_why_nothing_happens_is_said(crm: Crm, deal: UUID, database_url: str, ch
     assert [one for one in said["now"] if one.startswith(words)], said
     if "switched off for this tenant" in words or "stopped" in words:
         assert [one for one in said["next"] if "due" in one] == []
+
+
+def test_what_was_set_aside_longer_than_a_day_ago_is_no_reason_any_more(
+    crm: Crm, deal: UUID, database_url: str
+) -> None:
+    crm.execute("INSERT INTO items_aside SELECT tenant_id, 'deals', id, 'no such colour', %s FROM deals", NOW - days(2))
+    assert not [one for one in told(database_url, deal)["now"] if "set aside" in one]
 
 
 def test_an_action_that_waits_says_for_whom_and_what_to_do(crm: Crm, deal: UUID, database_url: str) -> None:
@@ -117,6 +132,25 @@ def test_a_mailbox_tells_whose_it_is_who_may_write_and_what_went_to_and_fro(
     assert "nobody writes to ann@acme.example: asked by phone (olive)" in said["now"]
     assert 'e-mail "deal follow up" would be refused: address is suppressed: asked by phone' in said["next"]
     assert "olive suppressed it: asked by phone" in said["past"]
+
+
+def test_a_mailbox_of_nobody_is_found_by_whatever_spelling_was_decided_about_or_wrote(
+    crm: Crm, database_url: str
+) -> None:
+    tenant = crm.tenant("Northwind")
+    spelled, by_olive = "Bo+x@Acme.example", ("--by", "olive", "--yes")
+    fleet(database_url, "suppressions", "add", "Northwind", spelled, "--why", "asked", "--by", "olive")
+    assert told(database_url, "bo@acme.example")["now"] == ["nobody writes to bo+x@acme.example: asked (olive)"]
+    fleet(database_url, "suppressions", "remove", "Northwind", spelled, "--why", "asked again", *by_olive)
+    crm.insert(
+        "inbound_messages", tenant_id=tenant, message_id="1", kind="message", from_address="bo+y@acme.example",
+        raw_size=1, received_at=NOW,
+    )  # fmt: skip
+    assert set(told(database_url, "bo@acme.example")["past"]) == {
+        "a mail came from there",
+        "olive let it be written to again: asked again",
+        "olive suppressed it: asked",
+    }
 
 
 def test_a_quote_an_order_and_a_check_are_found_by_number_or_id(crm: Crm, database_url: str) -> None:

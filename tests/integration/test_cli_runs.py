@@ -23,20 +23,22 @@ def listed(database_url: str, *arguments: str) -> list[int]:
 def test_runs_are_listed_by_engine_status_and_time(crm: Crm, database_url: str) -> None:
     early = ledger(crm, slot=NOW - days(2), started_at=NOW - days(2))
     failed = ledger(crm, slot=NOW, status="failed")
+    partly = ledger(crm, engine="feedback", status="partly", slot=NOW)
     quotes = ledger(crm, engine="quotes", trigger="manual")
     for arguments, expected in (
-        ([], [quotes, failed, early]),
+        ([], [quotes, partly, failed, early]),
         (["--engine", "deals"], [failed, early]),
         (["--status", "failed"], [failed]),
-        (["--since", "2026-03-01"], [quotes, failed]),
+        (["--status", "partly"], [partly]),
+        (["--since", "2026-03-01"], [quotes, partly, failed]),
         (["--until", "2026-03-01"], [early]),
         (["--limit", "1"], [quotes]),
     ):
         assert listed(database_url, *arguments) == expected, arguments
     printed = fleet(database_url, "runs", "list", "--limit", "2", COLUMNS="80").stdout
-    assert "2 of 3" in printed
+    assert "2 of 4" in printed
     assert "2026-03-02 09:00" in printed
-    assert "no status 'partly'" in one_line(fleet(database_url, "runs", "list", "--status", "partly"))
+    assert "no status 'gone'" in one_line(fleet(database_url, "runs", "list", "--status", "gone"))
 
 
 def test_a_run_shows_how_late_it_was_what_it_left_and_for_whom_it_failed(crm: Crm, database_url: str) -> None:

@@ -288,7 +288,7 @@ def test_a_quote_that_the_crm_marks_sent_by_itself_counts_as_sent(crm: Crm) -> N
     crm.update("quotes", quote, status="sent")
     row = crm.row("quotes", quote)
     assert (row["sent_at"], row["next_follow_up_at"], row["due_at"]) == (NOW, NOW + days(3), NOW + days(3))
-    assert [a["activity_type"] for a in crm.rows("SELECT activity_type FROM quote_activities ORDER BY created_at, id")]
+    assert {a["activity_type"] for a in crm.rows("SELECT activity_type FROM quote_activities")} == {"created", "sent"}
     assert crm.run("quotes", at=NOW + days(3)).tally.actions == {"quote_follow_up": 1}
 
 

@@ -292,6 +292,8 @@ def _named(words: Iterable[str]) -> str:
 
 def _refuse(connection: Connection, decision: str, ids: list[int]) -> NoReturn:
     """Name the actions for which a decision is not possible, and why."""
-    statuses = {row["action_id"]: row["status"] for row in _listed(connection, {"ids": ids}, len(ids))}
-    words = (f"{one} ({statuses[one]})" if one in statuses else f"{one} (no such action)" for one in ids)
+    with transaction(connection):
+        found = connection.execute("SELECT id, status FROM scheduled_actions WHERE id = ANY (%s)", [ids]).fetchall()
+    statuses = {row["id"]: row["status"] for row in found}
+    words = (f"{one} ({statuses.get(one, 'no such action')})" for one in ids)
     raise UnknownNameError(f"cannot {decision} {_named(words)}")

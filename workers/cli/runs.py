@@ -23,7 +23,7 @@ from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="See what ran when, what it did, and for whom it failed.")
 
-_STATUSES: Final = ("running", "succeeded", "failed")
+_STATUSES: Final = ("running", "succeeded", "partly", "failed")
 
 
 @app.command("list")

@@ -34,7 +34,7 @@ BEGIN
     SELECT NULL, 'now', 'its schedule waits to be mended: ' || c.last_error FROM asked AS c WHERE c.last_error IS NOT NULL
     UNION ALL
     SELECT x.aside_at, 'now', 'it is set aside for a day, because the CRM refuses the step: ' || x.error
-    FROM items_aside AS x WHERE x.tenant_id = p_tenant_id AND x.engine = 'compliance' AND x.item_id = p_id
+    FROM items_resting AS x WHERE x.tenant_id = p_tenant_id AND x.engine = 'compliance' AND x.item_id = p_id
     UNION ALL
     SELECT c.next_step_at, 'next', CASE
         WHEN c.status = 'overdue' THEN 'it is escalated, if nothing came in until then'

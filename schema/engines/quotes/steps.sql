@@ -113,7 +113,8 @@ BEGIN
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, series,
                                        client_id, contact_id, assigned_to, run_at, status, dedupe_key, run_id)
         SELECT p_tenant_id, 'quotes', CASE WHEN e.step_kind = 'quote_follow_up' THEN 'email' ELSE 'task' END, e.step_kind,
-               jsonb_build_object('quote_number', e.quote_number, 'title', e.title, 'amount', to_char(e.total_amount, 'FM999,999,999,990.00'),
+               jsonb_build_object('quote_number', e.quote_number, 'title', e.title,
+                                  'amount', to_char(nullif(e.total_amount::numeric, 'NaN'), 'FM999,999,999,990.00'),
                                   'currency', e.currency, 'valid_until', to_char(e.valid_until, 'FMDD FMMonth YYYY'),
                                   'view_count', e.view_count,
                                   'company', e.company_name, 'first_name', e.first_name, 'owner_name', e.owner_name,

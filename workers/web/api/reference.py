@@ -25,7 +25,6 @@ class Operation(NamedTuple):
 
     method: str
     path: str
-    group: str
     description: str
     credential: str
     parameters: list[Field]
@@ -50,7 +49,6 @@ def _operations(description: Schema) -> Iterator[Operation]:
             yield Operation(
                 method.upper(),
                 path,
-                operation["tags"][0],
                 operation["description"],
                 " or ".join(known[name]["description"] for choice in operation["security"] for name in choice),
                 [
