@@ -216,13 +216,13 @@ def test_a_clock_that_is_set_back_silences_no_pass_and_repeats_no_slot(tmp_path:
                 frozen.tick(timedelta(seconds=pause))
                 diary.elapsed += pause
         diary.close()
-    for name, interval in (("delivery", 60), ("inbound", 120), ("catch_up", 300)):
+    for name, interval in (("delivery", 60), ("inbound", 120), ("catch_up", 300), ("prune", 21_600)):
         times = [0.0, *(at for sent, at in diary.sent if sent == name), diary.elapsed]
         assert max(later - earlier for earlier, later in pairwise(times)) < interval + 2, name
     assert [name for name, _ in diary.sent if name == "feedback"] == ["feedback"]
 
 
 def test_the_passes_do_not_expire_for_two_machines_clocks_never_agree() -> None:
-    assert set(BEAT_SCHEDULE) - set(PROMISED) == {"delivery", "inbound", "catch_up"}
+    assert set(BEAT_SCHEDULE) - set(PROMISED) == {"delivery", "inbound", "catch_up", "prune"}
     for name in set(BEAT_SCHEDULE) - set(PROMISED):
         assert "options" not in BEAT_SCHEDULE[name], name

@@ -16,6 +16,7 @@ from workers.cli import (
     conflicts,
     db,
     explain,
+    forget,
     go_live,
     inbound,
     load,
@@ -43,6 +44,7 @@ for command in (
     run.run,
     status.status,
     explain.explain,
+    forget.forget,
     inbound.inbound,
     load.load,
 ):
