@@ -9,6 +9,7 @@ import psycopg
 from celery import Celery, Task
 
 from workers import clock
+from workers.db.heartbeats import note_heartbeat
 from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines
@@ -93,6 +94,7 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
         with connect(database_url()) as connection:
             require_current_schema(connection)
             with transaction(connection):
+                note_heartbeat(connection, "catch_up")
                 ledger.close_lost_runs(connection)
             for engine in all_engines().values():
                 slot = latest_slot(engine.name, now, chosen.time_zone)
