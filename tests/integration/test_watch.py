@@ -35,6 +35,7 @@ TOKEN = "a token of sixteen characters or more"  # noqa: S105
 @pytest.fixture
 def well(crm: Crm, connection: Connection, servers: Servers) -> Connection:
     """A fleet that works: its passes are made, its latest slots worked."""
+    crm.execute("UPDATE fleet_migration_history SET applied_at = now() - interval '30 days'")
     for name in ("catch_up", "delivery"):
         note_heartbeat(connection, name)
     for engine in all_engines():
@@ -66,10 +67,10 @@ def heard(listener: ProviderServer) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("wrong", "finding"),
     [
-        ("DELETE FROM fleet_heartbeats", ("pass:delivery", "workers.delivery.run was not made never")),
+        ("DELETE FROM fleet_heartbeats", ("pass:delivery", "workers.delivery.run was never made")),
         (
             "UPDATE fleet_heartbeats SET at = at - interval '40 minutes'",
-            ("pass:catch_up", "workers.housekeeping.catch_up was not made for 40 minutes"),
+            ("pass:catch_up", "workers.housekeeping.catch_up was last made 40 minutes ago"),
         ),
         ("UPDATE engine_runs SET status = 'failed' WHERE engine = 'compliance'", ("slot:compliance", "failed")),
         ("DELETE FROM engine_runs WHERE engine = 'compliance'", ("slot:compliance", "was never begun")),
@@ -84,7 +85,6 @@ def test_what_stands_still_is_found_and_said(
     well: Connection, crm: Crm, servers: Servers, wrong: str, finding: tuple[str, str]
 ) -> None:
     key, words = finding
-    crm.execute("UPDATE fleet_migration_history SET applied_at = now() - interval '30 days'")
     crm.execute(wrong)
     found = {finding.key: finding for finding in look(well, Settings(), servers.valkey)}
     assert key in found
@@ -106,6 +106,13 @@ def test_messages_that_do_not_leave_are_found(
 ) -> None:
     crm.action(crm.tenant(), run_at=datetime.now(UTC) - timedelta(hours=1), **values)
     assert keys(well, servers) == {key}
+
+
+def test_an_installation_that_was_just_made_has_missed_nothing(
+    connection: Connection, crm: Crm, servers: Servers
+) -> None:
+    crm.execute("UPDATE fleet_migration_history SET applied_at = now()")
+    assert look(connection, Settings(), servers.valkey) == []
 
 
 def test_a_run_by_hand_after_a_missed_slot_mends_it(well: Connection, crm: Crm, servers: Servers) -> None:

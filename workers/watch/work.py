@@ -52,26 +52,24 @@ def look_at_work(connection: Connection, settings: Settings) -> list[Finding]:
     assert work is not None  # noqa: S101  # a function that always answers
     since = installed["at"] if installed else now
     return [
-        *_passes({row["name"]: row["age"] for row in beats}, polls=bool(settings.imap_urls)),
+        *_passes({row["name"]: row["age"] for row in beats}, now - since, polls=bool(settings.imap_urls)),
         *_slots(slots, {row["engine"]: row["at"] for row in worked}, now, since),
         *_outbox(work),
         *_faults(recent),
     ]
 
 
-def _passes(ages: Mapping[str, timedelta], *, polls: bool) -> Iterator[Finding]:
+def _passes(ages: Mapping[str, timedelta], installed: timedelta, *, polls: bool) -> Iterator[Finding]:
     for name, (who, why, queue) in _PASSES.items():
-        if name == "inbound" and not polls:
+        if (name == "inbound" and not polls) or ages.get(name, installed) <= _LATE[name]:
             continue
-        age = ages.get(name)
-        if age is None or age > _LATE[name]:
-            how_long = "never" if age is None else f"for {_for(age)}"
-            yield Finding(
-                f"pass:{name}",
-                f"workers.{_TASKS[name]} was not made {how_long}: beat, the broker or {who} are not at work",
-                why,
-                f"see that `celery -A workers.app beat` and a worker with --queues={queue} run, and read their logs",
-            )
+        last = f"was last made {_for(ages[name])} ago" if name in ages else "was never made"
+        yield Finding(
+            f"pass:{name}",
+            f"workers.{_TASKS[name]} {last}: beat, the broker or {who} are not at work",
+            why,
+            f"see that `celery -A workers.app beat` and a worker with --queues={queue} run, and read their logs",
+        )
 
 
 _TASKS: Final = {"catch_up": "housekeeping.catch_up", "delivery": "delivery.run", "inbound": "inbound.poll"}
