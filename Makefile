@@ -1,6 +1,6 @@
 # Everything installs into .venv first, whenever a lock has changed: `make run` what production needs, the other
 # targets their tools besides.
-.PHONY: run test fuzz lint audit bench bench-insight lock install
+.PHONY: run test fuzz chaos lint audit bench bench-insight lock install
 
 PYTHON ?= python3
 PIP_INSTALL = .venv/bin/python -m pip install --quiet
@@ -16,6 +16,12 @@ test: .venv/dev-installed
 # Hostile input without end: ten thousand of each kind, where `make test` tries three hundred.
 fuzz: .venv/dev-installed
 	.venv/bin/pytest -n 2 --dist worksteal -m fuzz --hypothesis-profile=long
+
+# Faults into a fleet at work, a few seconds each; the same seed commits the same ones.
+FAULTS ?= 100
+SEED ?= 1
+chaos: .venv/dev-installed
+	.venv/bin/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
 
 lint: .venv/dev-installed audit
 	.venv/bin/ruff check
