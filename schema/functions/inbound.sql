@@ -108,9 +108,12 @@ BEGIN
         PERFORM apply_bounce(v_id, p_bounce);
     END IF;
     IF v_id IS NOT NULL AND v_kind = 'unplaced' THEN
-        PERFORM file_answer_task('answer_unplaced', m, a, p_judgement || jsonb_build_object('why', v_why))
-        FROM inbound_messages AS m, scheduled_actions AS a
-        WHERE m.id = v_id AND a.id = coalesce(v_action, v_matches[1]);
+        PERFORM forward_answer(t.message, t.action, p_judgement, t.task)
+        FROM (SELECT m AS message, a AS action,
+                     file_answer_task('answer_unplaced', m, a, p_judgement || jsonb_build_object('why', v_why)) AS task
+              FROM inbound_messages AS m, scheduled_actions AS a
+              WHERE m.id = v_id AND a.id = coalesce(v_action, v_matches[1])) AS t
+        WHERE t.task IS NOT NULL;
     END IF;
     RETURN QUERY SELECT CASE WHEN v_id IS NULL THEN 'duplicate' ELSE 'stored' END, v_tenant, v_id, v_kind, v_action;
 END

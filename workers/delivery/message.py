@@ -1,6 +1,7 @@
 """The message that carries a letter: its headers, its two parts, and the way out of further ones."""
 
 import re
+from contextlib import suppress
 from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -25,6 +26,7 @@ _LONGEST_HEADER_TEXT: Final = 250
 # such an address, and mail programs disagree about where they end.
 _NAME: Final = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
+_LONGEST_LINE: Final = 998  # that mail may have (RFC 5322, 2.1.1)
 _ANSWERS: Final = "Re: "
 
 
@@ -137,6 +139,65 @@ def compose(
     message.add_alternative(html_page(message["Subject"], body, below, text.language, links), subtype="html")
     _require_own_headers(message)
     return message
+
+
+def compose_forward(
+    text: Text,
+    original: bytes,
+    *,
+    action: int,
+    tenant: UUID,
+    tenant_name: str,
+    address: str,
+    from_name: str | None,
+    from_address: str,
+    answer_to: str,
+) -> EmailMessage:
+    """Build the message that hands somebody's mail on to the tenant's own people, whole and as an attachment.
+
+    Whoever answers it answers the writer, and no machine answers it at all.
+
+    Raises:
+        SenderError: the sender's address is none.
+        UnsendableError: the recipient's address is none.
+    """
+    default_name, sender_address = _named_address(from_address)
+    try:
+        sender = _address(sender_address, _header_text(from_name or default_name or tenant_name))
+    except ValueError as error:
+        raise SenderError(f"{_header_text(from_address)!r} is no sender's address ({error})") from error
+    message = EmailMessage(_POLICY)
+    message["From"] = sender
+    try:
+        message["To"] = _address(address)
+    except ValueError as error:
+        raise UnsendableError(f"{_header_text(address)!r} is no e-mail address ({error})") from error
+    message["Subject"] = _header_text(text.subject)
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
+    with suppress(ValueError):  # somebody at no address is answered some other way
+        message["Reply-To"] = _address(answer_to)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
+    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
+    message.set_content(without_control_characters(text.body))
+    _attach(message, original)
+    _require_own_headers(message)
+    return message
+
+
+def _attach(message: EmailMessage, original: bytes) -> None:
+    """Attach a mail with every byte of it: as a message where that can be written so, else as a file of one."""
+    lines = original.splitlines()
+    if original.isascii() and b"\0" not in original and max(map(len, lines), default=0) <= _LONGEST_LINE:
+        # As it came: taken apart and written anew, some would be another one.
+        part = EmailMessage(_POLICY)
+        part["Content-Type"] = "message/rfc822"
+        part["Content-Disposition"] = 'attachment; filename="original.eml"'
+        part.set_payload("\r\n".join(line.decode("ascii") for line in lines) + "\r\n")
+        message.make_mixed()
+        message.attach(part)
+    else:
+        message.add_attachment(original, "application", "octet-stream", filename="original.eml")
 
 
 def subject_of(text: Text, facts: Facts) -> str:

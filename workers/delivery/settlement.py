@@ -142,6 +142,7 @@ def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attem
     result = {"id": row["action_id"], "address": row["address"]}
     if message is not None:
         result |= {"message_id": message["Message-ID"], "subject": message["Subject"]}
+        result["text_version"] = row["text_version"]
     match outcome:
         case Sent():
             return result | {"status": "sent", "body": _words_of(message)}

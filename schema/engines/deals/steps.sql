@@ -155,7 +155,7 @@ BEGIN
     ), listed AS (
         -- One list for each owner, however many batches find something for it before it is filed.
         SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first,
-               jsonb_agg(jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
+               jsonb_agg(jsonb_build_object('id', e.id, 'deal', e.title, 'stage', e.stage, 'company', e.company_name,
                                             'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
         FROM decided AS e WHERE e.template = 'deals_long_silent' GROUP BY e.owner_id
     ), extended AS (
@@ -331,7 +331,8 @@ BEGIN
         SELECT d.id FROM deals AS d
         WHERE d.tenant_id = p_message.tenant_id
           AND (d.contact_id = p_message.contact_id
-               OR d.client_id = p_message.client_id AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL))
+               OR d.client_id = p_message.client_id
+                  AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL AND heeds_colleagues(d.tenant_id)))
           AND NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL);
     PERFORM hold_deals(p_message.tenant_id, v_deals, CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_deals) AS x (id);

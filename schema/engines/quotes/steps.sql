@@ -277,7 +277,9 @@ BEGIN
           AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL
         UNION
         SELECT q.id FROM quotes AS q
-        WHERE q.tenant_id = p_message.tenant_id AND (q.contact_id = p_message.contact_id OR q.client_id = p_message.client_id)
+        WHERE q.tenant_id = p_message.tenant_id
+          AND (q.contact_id = p_message.contact_id
+               OR q.client_id = p_message.client_id AND (q.contact_id IS NULL OR heeds_colleagues(q.tenant_id)))
           AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL);
     PERFORM note_answer_to_quotes(p_message, v_quotes, p_judgement, NULL);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_quotes) AS x (id);
