@@ -101,16 +101,17 @@ AS $$
     WHERE m.kind = 'out_of_office'
 $$;
 
--- What an action is about, as its reader knows it: what it is (a deal, a quote …) and its id, for a list also a name. Of an answer
--- it is the mail, and what it answers; of what was found out by an order's request, the order as well.
+-- What an action is about, as its reader knows it: what it is (a deal, a quote …) and its id. Of an answer it is the mail, and
+-- what it answers; of a list, whose items say it themselves ("about": {"type", "id", "title"}), each of them with its name.
 CREATE OR REPLACE FUNCTION action_subjects(p_action scheduled_actions) RETURNS TABLE (n bigint, type text, id uuid, title text)
 LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
 AS $$
     SELECT row_number() OVER (), s.* FROM (
-        SELECT 'deal', (e.item ->> 'id')::uuid, e.item ->> 'deal'
-        FROM jsonb_array_elements(p_action.variables -> 'deals') AS e (item) WHERE e.item ? 'id'
+        SELECT e.about ->> 'type', (e.about ->> 'id')::uuid, coalesce(e.about ->> 'title', '')
+        FROM jsonb_path_query(p_action.variables, '$.*[*].about') AS e (about)
         UNION ALL
-        SELECT p_action.subject_type, p_action.subject_id, NULL WHERE NOT p_action.variables ? 'deals'
+        SELECT p_action.subject_type, p_action.subject_id, NULL
+        WHERE NOT jsonb_path_exists(p_action.variables, '$.*[*].about')
         UNION ALL
         SELECT replace(p_action.variables ->> 'matter', ' ', '_'), (p_action.variables ->> 'matter_id')::uuid, NULL
         WHERE p_action.variables ->> 'matter' IS NOT NULL AND p_action.variables ->> 'matter_id' IS NOT NULL
@@ -252,18 +253,36 @@ CREATE OR REPLACE FUNCTION task_columns(p_dates boolean) RETURNS TABLE (name tex
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT k.attname::text, t.type
-    FROM (VALUES ('deal_id', 'deals'), ('quote_id', 'quotes'), ('order_id', 'orders'), ('client_id', 'clients'),
-                 ('contact_id', 'contacts'), ('compliance_check_id', 'compliance_checks'),
-                 ('feedback_request_id', 'feedback_requests'), ('due_date', NULL), ('due_on', NULL), ('deadline', NULL)
-    ) AS w (name, refers_to)
+    FROM (VALUES ('deal_id', false), ('quote_id', false), ('order_id', false), ('client_id', false), ('contact_id', false),
+                 ('compliance_check_id', false), ('feedback_request_id', false), ('due_date', true), ('due_on', true),
+                 ('deadline', true)) AS w (name, is_date)
     JOIN pg_attribute AS k ON k.attrelid = 'tasks'::regclass AND k.attname = w.name AND NOT k.attisdropped AND k.attgenerated = ''
     CROSS JOIN LATERAL (SELECT format_type(k.atttypid, NULL) AS type) AS t
-    WHERE p_dates = (w.refers_to IS NULL)
+    WHERE w.is_date = p_dates
       AND CASE WHEN p_dates THEN t.type IN ('date', 'timestamp with time zone', 'timestamp without time zone')
                ELSE t.type IN ('uuid', 'text') OR t.type = 'character varying' AND k.atttypmod NOT BETWEEN 0 AND 39 END
       AND NOT EXISTS (SELECT FROM pg_constraint AS r
                       WHERE r.conrelid = k.attrelid AND r.contype = 'f' AND k.attnum = ANY (r.conkey)
-                        AND r.confrelid IS DISTINCT FROM to_regclass(w.refers_to))
+                        AND r.confrelid IS DISTINCT FROM to_regclass(replace(w.name, '_id', 's')))
+$$;
+
+-- What an action is about as columns of the kind of deal_id: its subject's own id, and whatever its row refers to. A list is
+-- about none of its items alone.
+CREATE OR REPLACE FUNCTION action_references(p_action scheduled_actions) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_subject record;
+    v_row jsonb;
+BEGIN
+    SELECT s.type, s.id INTO v_subject FROM action_subjects(p_action) AS s WHERE s.title IS NULL ORDER BY s.n DESC LIMIT 1;
+    IF to_regclass(quote_ident(v_subject.type || 's')) IS NULL THEN
+        RETURN '{}';
+    END IF;
+    EXECUTE format('SELECT to_jsonb(x) FROM %I AS x WHERE x.id = $1 AND x.tenant_id = $2', v_subject.type || 's')
+        INTO v_row USING v_subject.id, p_action.tenant_id;
+    RETURN coalesce(v_row || jsonb_build_object(v_subject.type || '_id', v_subject.id), '{}');
+END
 $$;
 
 -- Writes claimed internal actions as tasks and cases of the CRM, settles them and returns how many it
@@ -282,7 +301,8 @@ BEGIN
     SELECT string_agg(', ' || x.name, ''), string_agg(', ' || x.value, '') INTO v_names, v_values
     FROM (SELECT k.name, format('(f.about ->> %L)::%s', k.name, k.type) AS value FROM task_columns(false) AS k
           UNION ALL
-          SELECT k.name, format('f.due_at::%s', k.type) FROM task_columns(true) AS k) AS x;
+          SELECT k.name, CASE k.type WHEN 'date' THEN '(f.due_at AT TIME ZONE tenant_zone(f.tenant_id))::date'
+                                         ELSE format('f.due_at::%s', k.type) END FROM task_columns(true) AS k) AS x;
     BEGIN
         EXECUTE format($filing$
             WITH filed AS (
@@ -290,22 +310,15 @@ BEGIN
                        o.id AS order_id, $2 + interval '1 day' AS due_at,
                        -- Who is gone since the action was written is left out; somebody it is for, if there is anybody.
                        coalesce(p.id, w.id, responsible_profile(a.tenant_id, 'service')) AS assignee_id,
-                       jsonb_build_object('deal_id', d.id, 'quote_id', q.id, 'order_id', o.id, 'client_id', l.id,
-                                          'contact_id', c.id, 'compliance_check_id', k.id, 'feedback_request_id', f.id) AS about
+                       action_references(a) || jsonb_strip_nulls(
+                           jsonb_build_object('client_id', l.id, 'contact_id', c.id, 'order_id', o.id)) AS about
                 FROM jsonb_to_recordset($1) AS r (id bigint, title text, body text)
                 JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
-                LEFT JOIN LATERAL (  -- a list is about none of its items alone
-                    SELECT z.type, z.id FROM action_subjects(a) AS z WHERE z.title IS NULL ORDER BY z.n DESC LIMIT 1
-                ) AS s ON true
                 LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
                 LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
                 LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = a.tenant_id
                 LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
-                LEFT JOIN quotes AS q ON s.type = 'quote' AND q.id = s.id AND q.tenant_id = a.tenant_id
-                LEFT JOIN deals AS d ON d.id = CASE s.type WHEN 'deal' THEN s.id ELSE q.deal_id END AND d.tenant_id = a.tenant_id
-                LEFT JOIN compliance_checks AS k ON s.type = 'compliance_check' AND k.id = s.id AND k.tenant_id = a.tenant_id
-                LEFT JOIN feedback_requests AS f ON s.type = 'feedback_request' AND f.id = s.id AND f.tenant_id = a.tenant_id
-                LEFT JOIN orders AS o ON o.id = coalesce(f.order_id, (a.variables ->> 'order_id')::uuid) AND o.tenant_id = a.tenant_id
+                LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id
             ), new_tasks AS (
                 INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at%1$s)
                 SELECT f.tenant_id, f.title, f.body, 'open', f.priority, f.assignee_id, f.due_at%2$s
@@ -342,11 +355,13 @@ $$;
 
 REVOKE ALL ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid), wrote_since(uuid, uuid, uuid, timestamptz),
     contact_away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
+    action_references(scheduled_actions),
     tell_engines(), cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid), wrote_since(uuid, uuid, uuid, timestamptz),
     contact_away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
+    action_references(scheduled_actions),
     cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     TO service_role;

@@ -101,14 +101,9 @@ def _origin(row: dict[str, Any]) -> str | None:
 
 def _verdicts(guards: dict[str, Any] | None) -> str | None:
     """Say what the guards said of a message until it left, each the last time, in the order of these times."""
-    said = sorted((guards or {}).items(), key=lambda verdict: verdict[1]["at"])
-    return (
-        "; ".join(
-            f"{moment(datetime.fromisoformat(verdict['at']))} {verdict.get('reason') or 'all passed'} ({code})"
-            for code, verdict in said
-        )
-        or None
-    )
+    said = sorted((guards or {}).values(), key=lambda verdict: verdict["at"])
+    words = (f"{moment(datetime.fromisoformat(one['at']))}: {one.get('reason', 'all guards passed')}" for one in said)
+    return "; ".join(words) or None
 
 
 def _decision(name: str, explanation: str) -> None:

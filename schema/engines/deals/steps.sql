@@ -155,7 +155,8 @@ BEGIN
     ), listed AS (
         -- One list for each owner, however many batches find something for it before it is filed.
         SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first,
-               jsonb_agg(jsonb_build_object('id', e.id, 'deal', e.title, 'stage', e.stage, 'company', e.company_name,
+               jsonb_agg(jsonb_build_object('about', jsonb_build_object('type', 'deal', 'id', e.id, 'title', e.title),
+                                            'deal', e.title, 'stage', e.stage, 'company', e.company_name,
                                             'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
         FROM decided AS e WHERE e.template = 'deals_long_silent' GROUP BY e.owner_id
     ), extended AS (
