@@ -93,13 +93,13 @@ BEGIN
             lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
         FROM judged AS g
         WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
-        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
+        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts, a.run_at
     )
     SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name::text, y.from_name, y.from_address, u.attempts
     FROM updated AS u
     JOIN tenants AS t ON t.id = u.tenant_id
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
-    ORDER BY u.tenant_id, u.id;
+    ORDER BY u.tenant_id, u.run_at, u.id;
 END
 $$;
 
