@@ -86,7 +86,8 @@ BEGIN
     WHERE a.id = f.action_id AND a.status IN ('sent', 'skipped', 'cancelled');
     RETURN QUERY
     WITH due AS MATERIALIZED (
-        SELECT a.id, forward_refusal(a.tenant_id, a.recipient) AS refusal
+        SELECT a.id, CASE WHEN EXISTS (SELECT FROM forwarded_mail AS f WHERE f.action_id = a.id)
+                          THEN forward_refusal(a.tenant_id, a.recipient) ELSE 'the mail itself was not kept' END AS refusal
         FROM tenants_with_actions('forward') AS w (tenant_id)
         CROSS JOIN LATERAL (
             SELECT x.* FROM scheduled_actions AS x
@@ -112,7 +113,7 @@ BEGIN
            k.template, k.variables, f.raw
     FROM updated AS u
     JOIN tenants AS t ON t.id = u.tenant_id
-    JOIN forwarded_mail AS f ON f.action_id = u.id
+    LEFT JOIN forwarded_mail AS f ON f.action_id = u.id
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
     LEFT JOIN profiles AS p ON p.id = u.assigned_to AND p.tenant_id = u.tenant_id
     LEFT JOIN scheduled_actions AS k ON k.id = (u.variables ->> 'task_id')::bigint AND k.tenant_id = u.tenant_id

@@ -56,7 +56,10 @@ def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
             link=_link(row["link_template"], row["subject_id"], variables),
             signature=row["signature"],
             share_deal_titles=row["share_deal_titles"],
-            own_texts={language: OwnText(**own) for language, own in (row["own_texts"] or {}).items()},
+            own_texts={
+                language: OwnText(source, row["own_versions"][language])
+                for language, source in (row["own_texts"] or {}).items()
+            },
         ),
         sender_name=row["sender_name"],
         postal_address=row["postal_address"],

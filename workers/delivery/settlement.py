@@ -148,7 +148,7 @@ def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attem
         case Sent():
             return result | {"status": "sent", "body": _words_of(message)}
         case Blocked(error):
-            # What was refused is tried after what only waited for it: if it is the message after all, the rest goes out.
+            # What was refused is tried after what only waited for it: if the fault is its own, the rest goes out.
             again = clock.now() + (_HOLD if message is None else _HOLD + _BEHIND)
             return unsent(row) | {"error": _storable(error), "run_at": again.isoformat()}
         case Rejected(error, fault):

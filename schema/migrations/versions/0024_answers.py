@@ -2,15 +2,15 @@
 
 from workers.db.migrate import run_migration_sql
 
-revision = "0022_answers"
-down_revision = "0021_letters"
+revision = "0024_answers"
+down_revision = "0023_watch"
 
 
 def upgrade() -> None:
-    """Apply 0022_answers.sql."""
-    run_migration_sql("0022_answers.sql")
+    """Apply 0024_answers.sql."""
+    run_migration_sql("0024_answers.sql")
 
 
 def downgrade() -> None:
     """Take it back."""
-    run_migration_sql("0022_answers.rollback.sql")
+    run_migration_sql("0024_answers.rollback.sql")
