@@ -1,57 +1,100 @@
-from datetime import timedelta
 import pytest
+from datetime import timedelta
 from tests.crm import NOW, days
-from tests.inbound import followed_up, stored, northwind, asked
-from tests.letters import letter, by_hand, OURS
-from tests.integration.test_answers import scene
-from tests.outbox import suppressed, run
-from workers import clock
 
-def out(crm):
-    return [(a["kind"], a["template"], a["status"]) for a in crm.actions() if a["kind"] != "email"]
+def base(crm):
+    t = crm.tenant(); crm.open_always(t, mails=5)
+    c = crm.client(t); a = crm.contact(t, c)
+    return t, c, a
+def mails(crm, at=NOW):
+    for e in ("deals", "quotes", "feedback"): crm.run(e, at=at)
+    return crm.send(at=at)
+def show(name, got, want): print(("OK  " if got == want else "BAD ") + name, got, want)
 
-WHO = [
- # name, raw builder(mid), expected kind set
- ("teams recall", lambda m: letter("Ann Archer would like to recall the message, \"Offer\".", answers=[m]), None),
- ("ooo german outlook", lambda m: by_hand("Subject: Automatische Antwort: Angebot", f"In-Reply-To: {m}", "X-Auto-Response-Suppress: All", body="Ich bin bis 14.03.2026 nicht im Büro.\n"), "out_of_office"),
- ("ooo french no header", lambda m: by_hand("Subject: Absence du bureau : Re: offre", f"In-Reply-To: {m}", body="Je suis absente du bureau jusqu'au 16 mars 2026.\n"), "out_of_office"),
- ("ooo gmail vacation", lambda m: by_hand("Subject: Re: your message", f"In-Reply-To: {m}", "Precedence: bulk", "X-Autoreply: yes", body="On vacation till Monday.\n"), "out_of_office"),
- ("zendesk ack", lambda m: by_hand("Subject: [Acme] Re: your message (ticket #4411)", f"In-Reply-To: {m}", "Auto-Submitted: auto-generated", "X-Mailer: Zendesk Mailer", body="Your request (4411) has been received and is being reviewed by our support staff.\n"), "auto_reply"),
- ("freshdesk ack no header", lambda m: by_hand("Subject: Ticket Received - Re: your message", f"In-Reply-To: {m}", body="Dear customer,\nWe would like to acknowledge that we have received your request and a ticket has been created with ID #4411.\nThis is an automated message, please do not reply.\n"), "auto_reply"),
- ("spam challenge", lambda m: by_hand("Subject: Please confirm your message", f"In-Reply-To: {m}", "Auto-Submitted: auto-replied", body="Click to verify.\n"), "auto_reply"),
- ("read receipt disposition", lambda m: by_hand("Subject: Read: your message", f"In-Reply-To: {m}", 'Content-Type: multipart/report; report-type=disposition-notification; boundary=b', body="--b\nContent-Type: text/plain\n\nYour message was read.\n--b\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;ann@acme.example\nDisposition: manual-action/MDN-sent-manually; displayed\n--b--\n"), None),
- ("left company", lambda m: by_hand("Subject: Automatic reply: your message", f"In-Reply-To: {m}", "Auto-Submitted: auto-replied", body="I no longer work at Acme. Please contact bob@acme.example.\n"), None),
- ("plus tag", lambda m: letter("Yes we want it.", sender="Ann <ann+sales@acme.example>", answers=[m]), "reply"),
- ("case", lambda m: letter("Yes we want it.", sender="ANN@ACME.EXAMPLE", answers=[m]), "reply"),
- ("subdomain colleague", lambda m: letter("Yes we want it.", sender="bob@mail.acme.example", answers=[m]), "reply"),
- ("private address", lambda m: letter("Yes we want it.", sender="ann.archer@gmail.com", answers=[m]), "unplaced"),
- ("owner bcc", lambda m: letter("see below", sender="Olive <olive@northwind.example>", answers=[m]), None),
- ("sender header", lambda m: by_hand("From: Ann Archer <ann@acme.example>", "Sender: assistant@acme.example", f"In-Reply-To: {m}"), "reply"),
- ("google group via", lambda m: by_hand("From: 'Ann Archer' via Sales <sales@northwind.example>", "Reply-To: Ann Archer <ann@acme.example>", "X-Original-From: Ann Archer <ann@acme.example>", "List-Id: <sales.northwind.example>", "Precedence: list", f"In-Reply-To: {m}"), "reply"),
- ("noreply portal", lambda m: by_hand("From: Acme Portal <noreply@acme.example>", f"In-Reply-To: {m}", body="Ihre Nachricht ist eingegangen. Diese E-Mail wurde automatisch erstellt.\n"), "auto_reply"),
- ("calendar accept", lambda m: by_hand("Subject: Accepted: Call", f"In-Reply-To: {m}", "Content-Type: text/calendar; method=REPLY", body="BEGIN:VCALENDAR\nMETHOD:REPLY\nBEGIN:VEVENT\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@acme.example\nEND:VEVENT\nEND:VCALENDAR\n"), "reply"),
-]
-@pytest.mark.parametrize("name,build,want", WHO, ids=[w[0] for w in WHO])
-def test_who(connection, crm, name, build, want):
-    s = scene(crm, "quote")
-    crm.update("profiles", s.owner, email="olive@northwind.example")
-    crm.execute("INSERT INTO tenant_mailboxes (address, tenant_id) VALUES ('sales@northwind.example', %s)", s.tenant)
-    o = stored(connection, build(s.sent))
-    print(name, "->", o.kind, out(crm), crm.row("quotes", s.subject)["follow_up_ended_for"])
-    assert want is None or o.kind == want
-
-WHAT = [
- ("references only", lambda m: by_hand(f"References: <x@y> {m}"), "reply"),
- ("outlook thread no id", lambda m: by_hand("Thread-Topic: x", body=f"Yes.\n\nFrom: Northwind\nSent: x\nTo: Ann\n\nHello\nMessage-ID {m}\n"), None),
- ("uppercased id", lambda m: by_hand(f"In-Reply-To: {m.upper()}"), "reply"),
- ("two ids in irt", lambda m: by_hand(f"In-Reply-To: <old@x> {m}"), "reply"),
- ("comment in irt", lambda m: by_hand(f'In-Reply-To: Message from Care of "Mon" {m}'), "reply"),
- ("quoted-printable id", lambda m: by_hand(f"In-Reply-To: =?utf-8?q?{m.replace('@','=40')}?="), None),
- ("tabs folded refs", lambda m: by_hand(f"References: <a@b>\n\t<c@d>\n\t{m}"), "reply"),
-]
-@pytest.mark.parametrize("name,build,want", WHAT, ids=[w[0] for w in WHAT])
-def test_what(connection, crm, name, build, want):
-    s = scene(crm, "quote")
-    o = stored(connection, build(s.sent))
-    print(name, "->", o.kind, o.action)
-    assert want is None or o.kind == want
+def test_a(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a); q = crm.quote(t, client_id=c, contact_id=a, deal_id=d)
+    crm.update("quotes", q, status="rejected")
+    show("rejected quote ends its deal", mails(crm), 0)
+def test_b(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a); q = crm.quote(t, client_id=c, contact_id=a, deal_id=d); q2 = crm.quote(t, client_id=c, contact_id=a, deal_id=d)
+    crm.update("quotes", q, status="accepted")
+    show("accepted quote silences sister and deal", mails(crm), 0)
+def test_c(crm):
+    t, c, a = base(crm)
+    o = crm.order(t, client_id=c, contact_id=a, delivered_at=NOW - days(8))
+    crm.insert("cases", tenant_id=t, order_id=o, title="Broken", status="open")
+    crm.deal(t, client_id=c, contact_id=a)
+    show("case on an order without client silences the client's deal", mails(crm), 0)
+def test_d(crm):
+    t, c, a = base(crm)
+    b = crm.contact(t, c, email="ben@acme.example", is_primary=False)
+    crm.insert("cases", tenant_id=t, contact_id=b, title="Broken", status="in progress")
+    crm.deal(t, client_id=c, contact_id=a)
+    show("case of a colleague silences the deal", mails(crm), 0)
+def test_e(crm):
+    t, c, a = base(crm)
+    case = crm.insert("cases", tenant_id=t, client_id=c, title="Broken", status="open")
+    crm.deal(t, client_id=c, contact_id=a)
+    first = mails(crm)
+    crm.update("cases", case, status="closed")
+    show("closed case lets it go on", (first, mails(crm, NOW + days(1))), (0, 1))
+def test_f(crm):
+    t, c, a = base(crm)
+    crm.quote(t, client_id=c, contact_id=a); crm.deal(t, client_id=c, contact_id=a)
+    crm.run("deals"); crm.run("quotes")
+    crm.execute("UPDATE tenant_delivery SET mails_per_day=1")
+    show("quote goes before deal same mailbox", (crm.send(), [x["engine"] for x in crm.actions(status="sent")]), (1, ["quotes"]))
+def test_g(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a); q = crm.quote(t, client_id=c, contact_id=a, deal_id=d)
+    show("quote speaks for its deal", (mails(crm), [x["engine"] for x in crm.actions(status="sent")]), (1, ["quotes"]))
+def test_h(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a, stage="Gewonnen"); q = crm.quote(t, client_id=c, contact_id=a, deal_id=d)
+    show("won deal in German ends quote", mails(crm), 0)
+def test_i(crm):
+    t, c, a = base(crm)
+    o = crm.order(t, client_id=c, contact_id=a, delivered_at=NOW - days(8))
+    crm.run("feedback"); n1 = crm.send()
+    c2 = crm.client(t, company_name="Borealis"); crm.contact(t, c2, email="bo@borealis.example")
+    crm.update("orders", o, client_id=c2, contact_id=None)
+    crm.run("feedback", at=NOW+days(1)); n2 = crm.send(NOW+days(1))
+    show("order moved before sending? first sent", (n1, n2), (1, 0))
+def test_j(crm):
+    t, c, a = base(crm)
+    o = crm.order(t, client_id=c, contact_id=a, delivered_at=NOW - days(8))
+    crm.run("feedback")
+    c2 = crm.client(t, company_name="Borealis"); crm.contact(t, c2, email="bo@borealis.example")
+    crm.update("orders", o, client_id=c2, contact_id=None)
+    n0 = crm.send(); crm.run("feedback", at=NOW+days(1)); n2 = crm.send(NOW+days(1))
+    show("order moved while it waits is asked there", (n0, n2, [x["sent_to"] for x in crm.actions(status="sent")]), (0, 1, ["bo@borealis.example"]))
+def test_k(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a)
+    crm.run("deals")
+    c2 = crm.client(t, company_name="Borealis")
+    crm.update("contacts", a, client_id=c2)
+    show("contact who moved isn't written about old deal", crm.send(), 0)
+def test_l(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a); q = crm.quote(t, client_id=c, contact_id=a, deal_id=d, status="draft", sent_at=None, next_follow_up_at=None)
+    crm.one("SELECT send_quote(%s)", q)
+    show("quote just sent is activity of deal", mails(crm), 0)
+def test_m(crm):
+    t, c, a = base(crm)
+    d = crm.deal(t, client_id=c, contact_id=a); q = crm.quote(t, client_id=c, contact_id=a, deal_id=d)
+    crm.update("deals", d, stage="closed_lost")
+    crm.update("deals", d, stage="proposal")
+    show("reopened deal today: fresh activity", mails(crm), None)
+def test_n(crm):
+    t, c, a = base(crm)
+    b = crm.contact(t, c, email="ANN+x@acme.example", is_primary=False)
+    crm.execute("UPDATE tenant_delivery SET mails_per_day=1, mails_per_week=2")
+    for contact in (a, b): crm.order(t, client_id=c, contact_id=contact, delivered_at=NOW - days(8))
+    show("survey cooldown by mailbox", (mails(crm), mails(crm, NOW+days(10))), (1, 0))
+def test_o(crm):
+    t, c, a = base(crm)
+    q = crm.quote(t, client_id=c, contact_id=a, max_follow_ups=0)
+    show("max 0", (mails(crm), dict(crm.templates())), (0, {"quote_handover": 1}))
