@@ -44,6 +44,34 @@ BEGIN
 END
 $$;
 
+-- Somebody reported a message of ours as spam, and is suppressed for it: all series of his mailbox end, what waits for it is
+-- cancelled, and a person hears of it, once.
+-- p_message: the report; p_address: the mailbox of whoever complained.
+CREATE OR REPLACE FUNCTION heed_complaint(p_message inbound_messages, p_address text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_writer inbound_messages := p_message;
+    v_action scheduled_actions;
+    v_cancelled bigint;
+BEGIN
+    IF EXISTS (SELECT FROM delivery_failures AS f
+               WHERE f.tenant_id = p_message.tenant_id AND folded_mailbox(f.address) = p_address AND f.whose = 'address'
+                 AND f.inbound_message_id <> p_message.id) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO v_action FROM scheduled_actions AS a WHERE a.id = p_message.action_id AND a.tenant_id = p_message.tenant_id;
+    v_writer.from_address := p_address;
+    v_writer.from_name := NULL;
+    v_writer.client_id := NULL;  -- his colleagues did not complain
+    v_writer.contact_id := (SELECT c.contact_id FROM contacts_with_address(p_message.tenant_id, p_address, p_address) AS c LIMIT 1);
+    v_cancelled := cancel_mail_to(p_message.tenant_id, ARRAY[p_address], 'the customer reported us as spam');
+    PERFORM hold_series(v_writer, '{"answer": "opt_out"}');
+    PERFORM file_answer_task('opt_out', v_writer, v_action, jsonb_build_object(
+        'answer', 'opt_out', 'text', NULL, 'complained', true, 'addresses', ARRAY[p_address], 'cancelled', v_cancelled));
+END
+$$;
+
 -- Lets every series that writes to this mailbox wait for a person, or end where its owner has decided; whether there was
 -- one.
 CREATE OR REPLACE FUNCTION hold_series(p_message inbound_messages, p_judgement jsonb) RETURNS boolean
@@ -173,9 +201,9 @@ $$;
 
 REVOKE ALL ON FUNCTION heed_answer(inbound_messages, scheduled_actions, jsonb), hold_series(inbound_messages, jsonb),
     suppress_writer(inbound_messages, scheduled_actions), cancel_mail_to(uuid, text[], text),
-    answer_context(inbound_messages, scheduled_actions, jsonb),
+    answer_context(inbound_messages, scheduled_actions, jsonb), heed_complaint(inbound_messages, text),
     file_answer_task(text, inbound_messages, scheduled_actions, jsonb) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION heed_answer(inbound_messages, scheduled_actions, jsonb), hold_series(inbound_messages, jsonb),
     suppress_writer(inbound_messages, scheduled_actions), cancel_mail_to(uuid, text[], text),
-    answer_context(inbound_messages, scheduled_actions, jsonb),
+    answer_context(inbound_messages, scheduled_actions, jsonb), heed_complaint(inbound_messages, text),
     file_answer_task(text, inbound_messages, scheduled_actions, jsonb) TO service_role;

@@ -176,17 +176,21 @@ AS $$
     SELECT w.tenant_id FROM waiting AS w WHERE w.tenant_id IS NOT NULL
 $$;
 
--- Suggestions that nobody decided on within two weeks are no longer current; their series waits for a person, and says so.
+-- Suggestions that nobody decided on in time, two weeks unless the tenant says otherwise, are no longer current; their series
+-- waits for a person, and says so.
 CREATE OR REPLACE FUNCTION expire_suggestions() RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
     WITH old AS (
-        SELECT a.id FROM scheduled_actions AS a
-        WHERE a.status = 'suggested' AND a.kind = 'email' AND a.created_at < fleet_now() - interval '14 days'
+        SELECT a.id, coalesce(y.suggestion_days, 14) AS days FROM scheduled_actions AS a
+        LEFT JOIN tenant_delivery AS y ON y.tenant_id = a.tenant_id
+        WHERE a.status = 'suggested' AND a.kind = 'email'
+          AND a.created_at < fleet_now() - make_interval(days => coalesce(y.suggestion_days, 14))
         ORDER BY a.id LIMIT 1000
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF a SKIP LOCKED
     ), updated AS (
-        UPDATE scheduled_actions AS a SET status = 'cancelled', code = 'expired', reason = 'nobody approved its message within 14 days'
+        UPDATE scheduled_actions AS a SET status = 'cancelled', code = 'expired',
+            reason = format('nobody approved its message within %s days', o.days)
         FROM old AS o WHERE a.id = o.id
         RETURNING a.id
     )

@@ -18,9 +18,9 @@ BEGIN
         ('tenant_calendar',          'INSERT, UPDATE'),
         ('tenant_letters',           'INSERT, UPDATE'),
         ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, send_days, holidays,'
-                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since),'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since, suggestion_days),'
                                      'UPDATE (paused, time_zone, window_start, window_end, send_days, holidays,'
-                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since)'),
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since, suggestion_days)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),
         ('feedback_requests',        'UPDATE (scheduled_for, contact_id)'),
         ('quote_activities',         'INSERT (tenant_id, quote_id, activity_type, notes, metadata)'),

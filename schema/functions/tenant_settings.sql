@@ -31,6 +31,7 @@ AS $$
     ('links', 'tenant_letters', 'links', NULL, '^\{.*\}$', 'JSON such as {"quote": "https://crm.example/quotes/{id}"}',
      'where a customer finds what a letter is about'),
     ('share_deal_titles', 'tenant_letters', 'share_deal_titles', NULL, '^(yes|no|true|false)$', 'yes or no', 'customers read a deal''s title'),
+    ('suggestion_days', 'tenant_delivery', 'suggestion_days', NULL, '^\d{1,3}$', 'days', 'a suggestion that nobody approved for so long is dropped'),
     ('wrote_since', 'tenant_delivery', 'wrote_since', NULL, '^(contact|client)$', 'contact or client',
      'whose mail holds what is being written to a contact: the own, or anybody''s of the same client'),
     ('forward_replies_to', 'tenant_delivery', 'forward_replies_to', NULL, '^(owner|[^<>@\s,;]+@[^<>@\s,;]+)$', 'an e-mail address, or owner',

@@ -10,4 +10,4 @@ BEGIN
     END IF;
 END
 $$;
-ALTER TABLE IF EXISTS tenant_delivery DROP COLUMN IF EXISTS wrote_since, DROP COLUMN IF EXISTS forward_replies_to;
+ALTER TABLE IF EXISTS tenant_delivery DROP COLUMN IF EXISTS suggestion_days, DROP COLUMN IF EXISTS wrote_since, DROP COLUMN IF EXISTS forward_replies_to;

@@ -1,5 +1,6 @@
--- What a tenant says about answers: whose mail counts as one, and who gets the mail itself.
+-- What a tenant says about answers: whose mail counts as one, and who gets the mail itself; and how long a suggestion waits.
 ALTER TABLE tenant_delivery
+    ADD COLUMN suggestion_days smallint NOT NULL DEFAULT 14 CHECK (suggestion_days BETWEEN 1 AND 365),
     ADD COLUMN wrote_since text NOT NULL DEFAULT 'client' CHECK (wrote_since IN ('contact', 'client')),
     ADD COLUMN forward_replies_to text CHECK (forward_replies_to ~ '^(owner|[^<>@\s,;]+@[^<>@\s,;]+)$');
 

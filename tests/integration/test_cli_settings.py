@@ -56,7 +56,7 @@ def test_a_new_tenant_shows_what_holds_for_it(crm: Crm, northwind: UUID, databas
         "time_zone": "UTC", "locale": None, "paused": "no", "window_start": "08:00", "window_end": "18:00",
         "send_days": "1,2,3,4,5", "holidays": None, "mails_per_day": "1", "mails_per_week": "2",
         "from_name": None, "from_address": None, "language": None, "currency": None, "postal_address": None,
-        "signature": None, "links": "{}", "share_deal_titles": "no", "wrote_since": "client",
+        "signature": None, "links": "{}", "share_deal_titles": "no", "suggestion_days": "14", "wrote_since": "client",
         "forward_replies_to": None, "phone_region": None, "compliance.mode": "automatic",
         "enrichment.mode": "automatic", "feedback.mode": "automatic", "quotes.mode": "automatic",
     }  # fmt: skip
