@@ -6,24 +6,31 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
 from typing import Any, Final
+from uuid import UUID
 
 from jinja2 import TemplateError
 
+from workers import clock
+from workers.correspondence import Answered, message_id
 from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Channel, Outcome, Rejected, RetryLater
-from workers.delivery.message import SenderError, UnsendableError, compose_forward
+from workers.delivery.message import SenderError, UnsendableError, address_of, header_text, parties
 from workers.delivery.settlement import Settlement
-from workers.delivery.texts import Text, render
+from workers.delivery.texts import Text, render, without_control_characters
 from workers.settings import Settings
 from workers.stopping import stopping
 
 logger = logging.getLogger(__name__)
 
 _CLAIM: Final = 5  # mails are held in memory whole
+_LONGEST_LINE: Final = 998  # that mail may have (RFC 5322, 2.1.1)
 _LEASE: Final = timedelta(minutes=20)  # a claim of slow ones may take as long as each may
 
 
@@ -71,14 +78,13 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     try:
         text = _text(row)
         row["text_version"] = text.version
-        message = compose_forward(
+        message = _compose(
             text,
             row["raw"],
             action=row["action_id"],
             tenant=row["tenant_id"],
-            tenant_name=row["tenant_name"],
             address=row["address"],
-            from_name=row["from_name"],
+            from_name=row["from_name"] or row["tenant_name"],
             from_address=row["from_address"] or settings.fleet_mail_from,
             answer_to=row["variables"]["answer_to"],
         )
@@ -91,6 +97,56 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
         # One mail's trouble, whatever it is, is not the others'.
         logger.exception("mail cannot be forwarded by action %s", row["action_id"])
         return RetryLater(f"it cannot be forwarded: {type(error).__name__}: {error}"), message
+
+
+def _compose(
+    text: Text,
+    original: bytes,
+    *,
+    action: int,
+    tenant: UUID,
+    address: str,
+    from_name: str | None,
+    from_address: str,
+    answer_to: str,
+) -> EmailMessage:
+    """Build the message that hands somebody's mail on to the tenant's own people, whole and as an attachment.
+
+    Whoever answers it answers the writer, and no machine answers it at all.
+
+    Raises:
+        SenderError: the sender's address is none.
+        UnsendableError: the recipient's address is none.
+    """
+    sender, recipient = parties(from_address, from_name, address)
+    message = EmailMessage(SMTP)
+    message["From"] = sender
+    message["To"] = recipient
+    message["Subject"] = header_text(text.subject)
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
+    with suppress(ValueError):  # somebody at no address is answered some other way
+        message["Reply-To"] = address_of(answer_to)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
+    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
+    message.set_content(without_control_characters(text.body))
+    _attach(message, original)
+    return message
+
+
+def _attach(message: EmailMessage, original: bytes) -> None:
+    """Attach a mail with every byte of it: as a message where that can be written so, else as a file of one."""
+    lines = original.splitlines()
+    if original.isascii() and b"\0" not in original and max(map(len, lines), default=0) <= _LONGEST_LINE:
+        # As it came: taken apart and written anew, some would be another one.
+        part = EmailMessage(SMTP)
+        part["Content-Type"] = "message/rfc822"
+        part["Content-Disposition"] = 'attachment; filename="original.eml"'
+        part.set_payload("\r\n".join(line.decode("ascii") for line in lines) + "\r\n")
+        message.make_mixed()
+        message.attach(part)
+    else:
+        message.add_attachment(original, "application", "octet-stream", filename="original.eml")
 
 
 def _text(row: Mapping[str, Any]) -> Text:

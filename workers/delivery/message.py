@@ -1,7 +1,6 @@
 """The message that carries a letter: its headers, its two parts, and the way out of further ones."""
 
 import re
-from contextlib import suppress
 from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -26,7 +25,6 @@ _LONGEST_HEADER_TEXT: Final = 250
 # such an address, and mail programs disagree about where they end.
 _NAME: Final = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
-_LONGEST_LINE: Final = 998  # that mail may have (RFC 5322, 2.1.1)
 _ANSWERS: Final = "Re: "
 
 
@@ -95,15 +93,7 @@ def compose(
         jinja2.TemplateError: what stands below the text cannot be written.
     """
     known = facts or Facts()
-    default_name, sender_address = _named_address(from_address)
-    try:
-        sender = _address(sender_address, _header_text(known.sender_name or from_name or default_name))
-    except ValueError as error:
-        raise SenderError(f"{_header_text(from_address)!r} is no sender's address ({error})") from error
-    try:
-        recipient = _address(address)
-    except ValueError as error:
-        raise UnsendableError(f"{_header_text(address)!r} is no e-mail address ({error})") from error
+    sender, recipient = parties(from_address, known.sender_name or from_name, address)
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = recipient
@@ -111,7 +101,7 @@ def compose(
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
     if known.thread:
-        message["In-Reply-To"] = message["References"] = _header_text(known.thread.message_id)
+        message["In-Reply-To"] = message["References"] = header_text(known.thread.message_id)
     if reply_to:
         message["Reply-To"] = reply_to
     # RFC 3834: other machines must not answer this with an out-of-office note.
@@ -127,7 +117,7 @@ def compose(
     below = (
         footer(
             text.language,
-            tenant=tenant_name or from_name or default_name,
+            tenant=tenant_name or from_name or _named_address(from_address)[0],
             postal_address=known.postal_address,
             url=page,
         )
@@ -141,70 +131,11 @@ def compose(
     return message
 
 
-def compose_forward(
-    text: Text,
-    original: bytes,
-    *,
-    action: int,
-    tenant: UUID,
-    tenant_name: str,
-    address: str,
-    from_name: str | None,
-    from_address: str,
-    answer_to: str,
-) -> EmailMessage:
-    """Build the message that hands somebody's mail on to the tenant's own people, whole and as an attachment.
-
-    Whoever answers it answers the writer, and no machine answers it at all.
-
-    Raises:
-        SenderError: the sender's address is none.
-        UnsendableError: the recipient's address is none.
-    """
-    default_name, sender_address = _named_address(from_address)
-    try:
-        sender = _address(sender_address, _header_text(from_name or default_name or tenant_name))
-    except ValueError as error:
-        raise SenderError(f"{_header_text(from_address)!r} is no sender's address ({error})") from error
-    message = EmailMessage(_POLICY)
-    message["From"] = sender
-    try:
-        message["To"] = _address(address)
-    except ValueError as error:
-        raise UnsendableError(f"{_header_text(address)!r} is no e-mail address ({error})") from error
-    message["Subject"] = _header_text(text.subject)
-    message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
-    with suppress(ValueError):  # somebody at no address is answered some other way
-        message["Reply-To"] = _address(answer_to)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
-    message.set_content(without_control_characters(text.body))
-    _attach(message, original)
-    _require_own_headers(message)
-    return message
-
-
-def _attach(message: EmailMessage, original: bytes) -> None:
-    """Attach a mail with every byte of it: as a message where that can be written so, else as a file of one."""
-    lines = original.splitlines()
-    if original.isascii() and b"\0" not in original and max(map(len, lines), default=0) <= _LONGEST_LINE:
-        # As it came: taken apart and written anew, some would be another one.
-        part = EmailMessage(_POLICY)
-        part["Content-Type"] = "message/rfc822"
-        part["Content-Disposition"] = 'attachment; filename="original.eml"'
-        part.set_payload("\r\n".join(line.decode("ascii") for line in lines) + "\r\n")
-        message.make_mixed()
-        message.attach(part)
-    else:
-        message.add_attachment(original, "application", "octet-stream", filename="original.eml")
-
-
 def subject_of(text: Text, facts: Facts) -> str:
     """Return the subject under which a letter goes out: that of its thread, unless it begins one or was edited."""
     if facts.thread is None or text.edited:
-        return _header_text(text.subject)
-    first = _header_text(facts.thread.subject)
+        return header_text(text.subject)
+    first = header_text(facts.thread.subject)
     return first if first.lower().startswith(_ANSWERS.lower()) else f"{_ANSWERS}{first}"
 
 
@@ -222,11 +153,29 @@ def _require_own_headers(message: EmailMessage) -> None:
         raise UnsendableError("the message would carry headers of somebody else's making")
 
 
-def _header_text(text: str) -> str:
+def header_text(text: str) -> str:
     """Return a text that can be nothing but one line of a header: a reader finds no code in it and no end."""
     # =? begins an encoded word, which Python's own parser decodes wherever it stands, line ends included.
     line = without_control_characters(" ".join(text.split())).replace("=?", "= ?")
     return line if len(line) <= _LONGEST_HEADER_TEXT else f"{line[: _LONGEST_HEADER_TEXT - 1]}…"
+
+
+def parties(from_address: str, from_name: str | None, address: str) -> tuple[Address, Address]:
+    """Return whom a message comes from, by a name that wins over the one in the address, and whom it goes to.
+
+    Raises:
+        SenderError: the sender's address is none.
+        UnsendableError: the recipient's address is none.
+    """
+    default_name, sender_address = _named_address(from_address)
+    try:
+        sender = address_of(sender_address, header_text(from_name or default_name))
+    except ValueError as error:
+        raise SenderError(f"{header_text(from_address)!r} is no sender's address ({error})") from error
+    try:
+        return sender, address_of(address)
+    except ValueError as error:
+        raise UnsendableError(f"{header_text(address)!r} is no e-mail address ({error})") from error
 
 
 def _named_address(text: str) -> tuple[str, str]:
@@ -237,7 +186,7 @@ def _named_address(text: str) -> tuple[str, str]:
     return name.strip().strip('"'), address
 
 
-def _address(spec: str, name: str = "") -> Address:
+def address_of(spec: str, name: str = "") -> Address:
     """Return an address that any server understands; a domain with other than ASCII letters becomes its IDNA form.
 
     Raises:
