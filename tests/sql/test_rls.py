@@ -89,6 +89,9 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
+    crm.one(
+        "SELECT add_webhook(%s, %s, '{action.created}', 'whsec_never', 'us')", tenant, f"https://hooks.{name}.example"
+    )
     crm.action(tenant, status="sent", sent_at=NOW)
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
@@ -197,6 +200,7 @@ def test_a_user_reads_the_own_tenants_rows_and_none_of_another(crm: Crm, ours: C
         "inbound_rejects",
         "imap_folders",
         "provider_limits",
+        "webhook_secrets",
     }
     own = {row["name"] for row in crm.rows(RELATIONS)} - internal
     assert own - seen.keys() == set(), "refused where the user's own rows are"
