@@ -173,6 +173,7 @@ class Settings(BaseSettings):
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
+    fleet_webhook_allow_private: bool = False
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
     cron_secret: Annotated[Key, Field(min_length=16)] | None = None

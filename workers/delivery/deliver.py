@@ -1,4 +1,4 @@
-"""One pass of delivery: recover, file what is internal, then send e-mail tenant by tenant until none is due."""
+"""One pass of delivery: recover, file what is internal, send e-mail tenant by tenant while any is due, tell others."""
 
 import logging
 import os
@@ -25,6 +25,7 @@ from workers.delivery.internal import file_all
 from workers.delivery.message import SenderError, UnsendableError, compose
 from workers.delivery.settlement import Settlement
 from workers.delivery.texts import render
+from workers.delivery.webhooks import deliver_webhooks
 from workers.settings import Settings
 from workers.stopping import stopping
 
@@ -61,7 +62,7 @@ def deliver(
 
     Returns:
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
-        again), failed, dead, skipped, cancelled.
+        again), failed, dead, skipped, cancelled; and how many events, see `deliver_webhooks`.
     """
     done: Counter[str] = Counter()
     keep_holidays(connection)
@@ -72,6 +73,7 @@ def deliver(
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
             done += _send_emails(connection, channel, settings, on_backlog)
+    done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
         logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
     return done

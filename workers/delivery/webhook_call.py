@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
@@ -141,10 +140,10 @@ def addresses_of(host: str, port: int, *, allow_private: bool) -> Sequence[str]:
 class _Connection(http.client.HTTPSConnection):
     """Connects to the addresses that were looked at, and expects the certificate of the host."""
 
-    def __init__(self, parts: SplitResult, *, allow_private: bool) -> None:
-        self._context = _tls()
+    def __init__(self, parts: SplitResult, trusted: ssl.SSLContext, *, allow_private: bool) -> None:
+        self._trusted = trusted
         self._allow_private = allow_private
-        super().__init__(parts.hostname or "", parts.port or 443, timeout=_ANSWER_SECONDS, context=self._context)
+        super().__init__(parts.hostname or "", parts.port or 443, timeout=_ANSWER_SECONDS, context=trusted)
 
     def connect(self) -> None:
         for address in addresses_of(self.host, self.port, allow_private=self._allow_private):
@@ -157,7 +156,7 @@ class _Connection(http.client.HTTPSConnection):
             raise refusal
         plain.settimeout(_ANSWER_SECONDS)
         # Shaken hands with only when it is `sock`: the deadline watches over that one.
-        secured = self._context.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+        secured = self._trusted.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
         self.sock = secured
         secured.do_handshake()
 
@@ -169,19 +168,20 @@ class _WatchedConnection(Watched, _Connection):
 class WebhookCall:
     """An endpoint that is told of several events one after another, over one connection as long as it lasts."""
 
-    def __init__(self, url: str, secret: str, *, allow_private: bool) -> None:
+    def __init__(self, url: str, secret: str, trusted: ssl.SSLContext, *, allow_private: bool) -> None:
         """Prepare, without connecting.
 
         Args:
             url: https://…
             secret: what signs, see `signature`.
+            trusted: whose certificates are.
             allow_private: whether the endpoint may be inside a private network.
         """
         parts = urlsplit(url)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._secret = secret
         self._deadline = Deadline()
-        self._connection = _WatchedConnection(self._deadline, parts, allow_private=allow_private)
+        self._connection = _WatchedConnection(self._deadline, parts, trusted, allow_private=allow_private)
 
     def __enter__(self) -> Self:
         self._deadline.__enter__()
@@ -254,9 +254,3 @@ def _said(error: Exception) -> str:
             return f"its certificate is not trusted: {error.verify_message}"
     words: Any = getattr(error, "strerror", None) or str(error)
     return f"it cannot be reached: {' '.join(str(words).split())[:200] or type(error).__name__}"
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Read the trusted certificates once per process."""
-    return ssl.create_default_context()
