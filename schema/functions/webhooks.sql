@@ -44,6 +44,9 @@ CREATE OR REPLACE FUNCTION announce_written_actions() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM webhook_endpoints) THEN  -- as in most installations: nothing is read further
+        RETURN NULL;
+    END IF;
     PERFORM announce(w.tenant_id, 'action.created', w.id::text, action_told(a))
     FROM tenants_told_of('action.created') AS t (tenant_id)
     JOIN written AS w ON w.tenant_id = t.tenant_id
@@ -61,6 +64,9 @@ CREATE OR REPLACE FUNCTION announce_sent_actions() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM webhook_endpoints) THEN
+        RETURN NULL;
+    END IF;
     PERFORM announce(n.tenant_id, 'action.sent', n.id::text, action_told(a))
     FROM tenants_told_of('action.sent') AS t (tenant_id)
     JOIN settled AS n ON n.tenant_id = t.tenant_id

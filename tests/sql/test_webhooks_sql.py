@@ -1,0 +1,62 @@
+"""If these fail, what was told long ago slows down what is to be told now, or a secret is read by whoever may log in."""
+
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.crm import NOW, Crm, days
+from tests.sql.test_plans import cost
+from tests.sql.test_rls import acting
+from tests.webhooks import endpoint
+from workers.db.session import Connection
+
+CLAIM = "claim_webhooks('me', '1 minute', 20, %(before)s)"
+
+
+def fill(crm: Crm, number: int, status: str, run_at: object, endpoint: UUID, tenant: UUID) -> None:
+    crm.execute(
+        "INSERT INTO webhook_deliveries"
+        " (tenant_id, endpoint_id, event, dedupe_key, data, occurred_at, run_at, give_up_at, status)"
+        " SELECT %s, %s, 'action.sent', gen_random_uuid()::text, '{}', %s, %s, %s, %s FROM generate_series(1, %s)",
+        tenant, endpoint, NOW, run_at, NOW + days(5), status, number,
+    )  # fmt: skip
+
+
+def test_claiming_and_sweeping_cost_what_is_due_not_what_was_told(connection: Connection, crm: Crm) -> None:
+    tenant = UUID(int=1)
+    crm.execute("INSERT INTO tenants (id, name) VALUES (%s, 'Northwind')", tenant)
+    mine, _ = endpoint(crm, tenant, "https://hooks.example/")
+    fill(crm, 20_000, "delivered", NOW - days(1), mine, tenant)
+    fill(crm, 20_000, "pending", NOW + days(1), mine, tenant)
+    fill(crm, 5, "pending", NOW, mine, tenant)
+    connection.execute("VACUUM ANALYZE")
+
+    claimed = cost(connection, CLAIM, tenant, "webhook_deliveries")
+    assert (claimed.returned, claimed.scans) == (5, 0)
+    assert claimed.rows <= 20
+    swept = cost(connection, "sweep_webhooks()", tenant, "webhook_deliveries")
+    assert (swept.rows, swept.scans) == (0, 0)
+
+
+def test_finding_that_nothing_is_due_costs_next_to_nothing(connection: Connection, crm: Crm) -> None:
+    found = cost(connection, CLAIM, crm.tenant(), "webhook_deliveries")
+    assert (found.returned, found.all_rows) == (0, 0)
+
+
+def test_a_users_own_tenant_has_endpoints_and_no_secret(connection: Connection, crm: Crm) -> None:
+    tenant, other = crm.tenant("ours"), crm.tenant("theirs")
+    user = crm.profile(tenant)
+    _, secret = endpoint(crm, tenant, "https://hooks.example/ours")
+    endpoint(crm, other, "https://hooks.example/theirs")
+    crm.action(tenant)
+    crm.action(other)
+
+    with acting(connection, "authenticated", user):
+        seen = connection.execute("SELECT * FROM webhook_endpoints").fetchall()
+        told = connection.execute("SELECT * FROM webhook_deliveries").fetchall()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+            connection.execute("SELECT * FROM webhook_secrets")
+    assert [row["url"] for row in seen] == ["https://hooks.example/ours"]
+    assert {row["tenant_id"] for row in told} == {tenant}
+    assert secret not in str(seen) + str(told)
