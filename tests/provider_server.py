@@ -37,6 +37,7 @@ class ProviderServer:
 
     answer: Callable[[Call], Said]
     tls: ssl.SSLContext | None = None
+    port: int = 0
     script: list[Said] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
@@ -73,7 +74,7 @@ class ProviderServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
                 """Keep quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
         if self.tls is not None:
             self._server.socket = self.tls.wrap_socket(

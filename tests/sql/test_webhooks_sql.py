@@ -1,5 +1,6 @@
-"""If these fail, what was told long ago slows down what is to be told now, or a secret is read by whoever may log in."""
+"""If these fail, what was told long ago slows down what is to be told now, or users read a secret."""
 
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -14,22 +15,24 @@ from workers.db.session import Connection
 CLAIM = "claim_webhooks('me', '1 minute', 20, %(before)s)"
 
 
-def fill(crm: Crm, number: int, status: str, run_at: object, endpoint: UUID, tenant: UUID) -> None:
+def fill(crm: Crm, number: int, status: str, run_at: datetime) -> None:
+    """Let events of the one endpoint stand there."""
     crm.execute(
         "INSERT INTO webhook_deliveries"
         " (tenant_id, endpoint_id, event, dedupe_key, data, occurred_at, run_at, give_up_at, status)"
-        " SELECT %s, %s, 'action.sent', gen_random_uuid()::text, '{}', %s, %s, %s, %s FROM generate_series(1, %s)",
-        tenant, endpoint, NOW, run_at, NOW + days(5), status, number,
+        " SELECT e.tenant_id, e.id, 'action.sent', gen_random_uuid()::text, '{}', %s, %s, %s, %s"
+        " FROM webhook_endpoints AS e, generate_series(1, %s)",
+        NOW, run_at, NOW + days(5), status, number,
     )  # fmt: skip
 
 
 def test_claiming_and_sweeping_cost_what_is_due_not_what_was_told(connection: Connection, crm: Crm) -> None:
     tenant = UUID(int=1)
     crm.execute("INSERT INTO tenants (id, name) VALUES (%s, 'Northwind')", tenant)
-    mine, _ = endpoint(crm, tenant, "https://hooks.example/")
-    fill(crm, 20_000, "delivered", NOW - days(1), mine, tenant)
-    fill(crm, 20_000, "pending", NOW + days(1), mine, tenant)
-    fill(crm, 5, "pending", NOW, mine, tenant)
+    endpoint(crm, tenant, "https://hooks.example/")
+    fill(crm, 20_000, "delivered", NOW - days(1))
+    fill(crm, 20_000, "pending", NOW + days(1))
+    fill(crm, 5, "pending", NOW)
     connection.execute("VACUUM ANALYZE")
 
     claimed = cost(connection, CLAIM, tenant, "webhook_deliveries")

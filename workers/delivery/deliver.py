@@ -26,6 +26,7 @@ from workers.delivery.message import SenderError, UnsendableError, compose
 from workers.delivery.settlement import Settlement
 from workers.delivery.texts import render
 from workers.delivery.webhooks import deliver_webhooks
+from workers.oauth import smtp_tokens
 from workers.settings import Settings
 from workers.stopping import stopping
 
@@ -46,7 +47,9 @@ _BACKLOG_SECONDS: Final = 5
 
 def channel_for(settings: Settings) -> Channel:
     """Return SMTP where SMTP_URL is set, else the Maildir under FLEET_HOME."""
-    return SmtpChannel(settings.smtp_url) if settings.smtp_url else MaildirChannel(settings.fleet_home / "mail")
+    if settings.smtp_url:
+        return SmtpChannel(settings.smtp_url, smtp_tokens(settings))
+    return MaildirChannel(settings.fleet_home / "mail")
 
 
 def deliver(
