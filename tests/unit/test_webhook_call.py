@@ -15,16 +15,14 @@ from tests.mail import free_port
 from tests.provider_server import ProviderServer, Said
 from tests.webhooks import HOST, certificate, receiving, verified
 from workers.delivery import webhook_call
+from workers.delivery.public_addresses import ClosedAddressError, addresses_of, is_public
 from workers.delivery.webhook_call import (
     Answer,
-    ClosedAddressError,
     Gone,
     NotTaken,
     Taken,
     WebhookCall,
-    addresses_of,
     endpoint_parts,
-    is_public,
     new_secret,
     signature,
 )

@@ -21,15 +21,8 @@ from workers.cli.common import (
     tenant_named,
 )
 from workers.db.session import Connection, transaction
-from workers.delivery.webhook_call import (
-    Gone,
-    NotTaken,
-    Taken,
-    WebhookCall,
-    addresses_of,
-    endpoint_parts,
-    new_secret,
-)
+from workers.delivery.public_addresses import addresses_of
+from workers.delivery.webhook_call import Gone, NotTaken, Taken, WebhookCall, endpoint_parts, new_secret
 from workers.delivery.webhooks import body_of
 from workers.errors import FleetError, UnknownNameError
 from workers.settings import settings

@@ -4,11 +4,10 @@ import base64
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,11 +17,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from workers import clock, urls
 from workers.deadline import Deadline, Watched
+from workers.delivery.public_addresses import ClosedAddressError, addresses_of
 
-_CONNECT_SECONDS: Final = 5
+_CONNECT_SECONDS: Final = 6  # shared by the addresses of a host: a worker that is told to stop has ten
 _ANSWER_SECONDS: Final = 10  # from byte to byte
 _DEADLINE_SECONDS: Final = 20  # for a call, from opening the connection to the last byte
-_MOST_ADDRESSES: Final = 4  # of one host, tried in turn
 _READ_BYTES: Final = 64 * 1024  # of an answer that nobody needs: more of it is not waited for
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what a secret looks like (Standard Webhooks), not one
 _SECRET_BYTES: Final = 32
@@ -30,22 +29,6 @@ _SECRET_BYTES: Final = 32
 _NOT_NOW: Final = (
     HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT,
 )  # fmt: skip
-
-# IANA's special-purpose registries, multicast, and the one public address at which a cloud (Azure) answers its own
-# machines. Written out: what `ipaddress` calls global differs between releases of Python.
-_CLOSED_V4: Final = tuple(
-    map(
-        ipaddress.IPv4Network,
-        (
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-            "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-            "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",
-        ),
-    )
-)  # fmt: skip
-_OPEN_V6: Final = ipaddress.IPv6Network("2000::/3")  # all that is given out to anybody
-_CLOSED_V6: Final = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +52,6 @@ class Gone:
 Answer = Taken | NotTaken | Gone
 
 
-class ClosedAddressError(OSError):
-    """A host is not on the public internet; the message names it and its address."""
-
-
 def new_secret() -> str:
     """Return a signing secret as Standard Webhooks writes it: whsec_ and 32 random bytes in base64."""
     return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
@@ -92,22 +71,6 @@ def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def is_public(address: str) -> bool:
-    """Say whether an address (IPv4 or IPv6, as text) is one of the public internet.
-
-    An IPv4 address inside an IPv6 one (mapped, or behind NAT64) counts as what it is.
-    """
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            found = found.ipv4_mapped
-        elif found in _NAT64:
-            found = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-    if isinstance(found, ipaddress.IPv4Address):
-        return not any(found in network for network in _CLOSED_V4)
-    return found in _OPEN_V6 and not any(found in network for network in _CLOSED_V6)
-
-
 def endpoint_parts(url: str) -> SplitResult:
     """Return the parts of an endpoint's URL.
 
@@ -123,20 +86,6 @@ def endpoint_parts(url: str) -> SplitResult:
     return parts
 
 
-def addresses_of(host: str, port: int, *, allow_private: bool) -> Sequence[str]:
-    """Look a host up, once: who connects to these addresses cannot be led to others.
-
-    Raises:
-        ClosedAddressError: one of them is not on the public internet, and only such are allowed.
-        OSError: it cannot be looked up.
-    """
-    found = list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
-    closed = [] if allow_private else [address for address in found if not is_public(address)]
-    if closed:
-        raise ClosedAddressError(f"{host} is {closed[0]}, which is not on the public internet")
-    return found[:_MOST_ADDRESSES]
-
-
 class _Connection(http.client.HTTPSConnection):
     """Connects to the addresses that were looked at, and expects the certificate of the host."""
 
@@ -146,9 +95,10 @@ class _Connection(http.client.HTTPSConnection):
         super().__init__(parts.hostname or "", parts.port or 443, timeout=_ANSWER_SECONDS, context=trusted)
 
     def connect(self) -> None:
-        for address in addresses_of(self.host, self.port, allow_private=self._allow_private):
+        addresses = addresses_of(self.host, self.port, allow_private=self._allow_private)
+        for address in addresses:
             try:
-                plain = socket.create_connection((address, self.port), _CONNECT_SECONDS)
+                plain = socket.create_connection((address, self.port), _CONNECT_SECONDS / len(addresses))
                 break
             except OSError as error:
                 refusal = error
