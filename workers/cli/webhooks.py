@@ -18,6 +18,7 @@ from workers.cli.common import (
     database,
     decider,
     minute,
+    say_total,
     tenant_named,
 )
 from workers.db.session import Connection, transaction
@@ -62,6 +63,7 @@ def list_webhooks(tenant: OneTenant = None, as_json: Json = False) -> None:
             ),
         )
     )
+    say_total(len(rows), len(rows))
 
 
 @app.command()

@@ -78,7 +78,7 @@ def deliver(
             done += _send_emails(connection, channel, settings, on_backlog)
     done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
-        logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
+        logger.info("delivery: %s", ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(done.items())))
     return done
 
 
