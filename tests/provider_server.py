@@ -54,10 +54,13 @@ class ProviderServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # the library's name
-                raw = self.rfile.read(int(self.headers["Content-Length"]))
+            def do_GET(self) -> None:  # the library's name
+                self.do_POST()
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
-                payload = dict(parse_qsl(raw.decode())) if form else json.loads(raw)
+                payload = dict(parse_qsl(raw.decode())) if form else json.loads(raw or b"{}")
                 call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, payload, raw)
                 said = provider.say(call)
                 time.sleep(said.seconds)

@@ -59,7 +59,7 @@ VIEWS = {
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
-    "fleet_faults", "fleet_defaults", "public_holidays", "webhook_secrets",
+    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {
