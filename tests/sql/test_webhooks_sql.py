@@ -63,3 +63,16 @@ def test_a_users_own_tenant_has_endpoints_and_no_secret(connection: Connection, 
     assert [row["url"] for row in seen] == ["https://hooks.example/ours"]
     assert {row["tenant_id"] for row in told} == {tenant}
     assert secret not in str(seen) + str(told)
+
+
+def test_of_who_is_forgotten_nobody_is_told_any_more(crm: Crm) -> None:
+    tenant = crm.tenant()
+    endpoint(crm, tenant, "https://hooks.example/")
+    client = crm.client(tenant)
+    ann = crm.contact(tenant, client, email="ann@acme.example")
+    bob = crm.contact(tenant, client, email="bob@acme.example")
+    for contact in (ann, bob):
+        crm.action(tenant, client_id=client, contact_id=contact, recipient=None)
+
+    crm.read("forget_person", tenant, "ann@acme.example", "us", "asked by letter")
+    assert [row["of"] for row in crm.rows("SELECT data ->> 'contact_id' AS of FROM webhook_deliveries")] == [str(bob)]
