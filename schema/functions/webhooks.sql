@@ -113,7 +113,7 @@ AS $$
     ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
 $$;
 
--- Claims due events of the active endpoints after p_after, at most ten of each and p_limit in all, until p_lease is over: what
+-- Claims due events of the active endpoints after p_after, at most fifty of each and p_limit in all, until p_lease is over: what
 -- is not settled by then is due again. An endpoint whose circuit is open gets one, to see whether it answers again.
 CREATE OR REPLACE FUNCTION claim_webhooks(p_owner text, p_lease interval, p_limit integer, p_after uuid)
 RETURNS TABLE (delivery_id bigint, endpoint_id uuid, url text, secret text, failures integer, webhook_id text, payload jsonb,
@@ -125,7 +125,7 @@ AS $$
         CROSS JOIN LATERAL (
             SELECT x.id FROM webhook_deliveries AS x
             WHERE x.endpoint_id = e.id AND x.status = 'pending' AND x.run_at <= fleet_now()
-            ORDER BY x.run_at, x.id LIMIT CASE WHEN e.retry_at IS NULL THEN 10 ELSE 1 END
+            ORDER BY x.run_at, x.id LIMIT CASE WHEN e.retry_at IS NULL THEN 50 ELSE 1 END
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS d
         WHERE e.active AND coalesce(e.retry_at <= fleet_now(), true) AND e.id > p_after AND NOT is_stopped(e.tenant_id, NULL)

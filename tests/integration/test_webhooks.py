@@ -153,15 +153,15 @@ def test_a_sender_that_was_lost_is_followed_by_another_under_the_same_id(
 def test_two_processes_share_the_events(database_url: str, crm: Crm) -> None:
     tenant = crm.tenant()
     endpoint(crm, tenant, "https://hooks.example/", "action.sent")
-    for _ in range(15):
+    for _ in range(60):
         event(crm, tenant)
 
-    claim = "SELECT delivery_id FROM claim_webhooks('me', '1 minute', 100, '00000000-0000-0000-0000-000000000000')"
+    claim = "SELECT delivery_id FROM claim_webhooks('me', '1 minute', 400, '00000000-0000-0000-0000-000000000000')"
     with connect(database_url) as one, connect(database_url) as other, clock.at(NOW), transaction(one):
         ours = {row["delivery_id"] for row in one.execute(claim)}
         with transaction(other):
             theirs = {row["delivery_id"] for row in other.execute(claim)}
-    assert (len(ours), len(theirs)) == (10, 5)
+    assert (len(ours), len(theirs)) == (50, 10)
     assert not theirs & ours
 
 
@@ -253,14 +253,14 @@ def test_what_is_not_taken_for_five_days_is_dead_a_person_is_told_and_can_have_i
     nowhere, _ = endpoint(crm, tenant, f"https://127.0.0.1:{free_port()}/", "action.sent")
     event(crm, tenant)
     [row] = deliveries(crm)
-    at, attempts = NOW, 0
+    at, attempts, end = NOW, 0, NOW + days(5) + timedelta(minutes=1)
     while row["status"] == "pending":
         attempts += tell(connection, at).total()
-        [row] = deliveries(crm)
-        at = max(row["run_at"], crm.row("webhook_endpoints", nowhere)["retry_at"] or NOW)
+        row = deliveries(crm)[0]
+        at = min(end, max(row["run_at"], crm.row("webhook_endpoints", nowhere)["retry_at"] or NOW))
 
     assert row["status"] == "dead"
-    assert days(4) < row["settled_at"] - NOW <= days(5)
+    assert NOW + days(4) < row["settled_at"] <= end
     assert attempts < 40
     run(connection, None, at)
     [task] = crm.rows("SELECT * FROM tasks")
@@ -268,7 +268,8 @@ def test_what_is_not_taken_for_five_days_is_dead_a_person_is_told_and_can_have_i
 
     crm.execute("UPDATE webhook_endpoints SET url = %s", receiver.url)
     crm.read("retry_webhook", nowhere, at=at)
-    assert tell(connection, at) == {"events_delivered": 1}
+    tell(connection, at)
+    assert deliveries(crm)[0]["status"] == "delivered"
 
 
 def test_what_waits_behind_an_endpoint_that_is_off_is_given_up_in_the_end_and_forgotten_after_a_month(

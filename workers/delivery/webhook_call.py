@@ -105,6 +105,7 @@ class _Connection(http.client.HTTPSConnection):
         else:
             raise refusal
         plain.settimeout(_ANSWER_SECONDS)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each body waits for the receipt of its headers
         # Shaken hands with only when it is `sock`: the deadline watches over that one.
         secured = self._trusted.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
         self.sock = secured

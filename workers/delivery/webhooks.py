@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]  # of claim_webhooks
 
-_CLAIM: Final = 100
+_CLAIM: Final = 400
 _SIDE_BY_SIDE: Final = 8  # endpoints: one that hangs keeps no other waiting
 _LEASE: Final = timedelta(minutes=10)
 _TURN_SECONDS: Final = 60  # for the events of one endpoint in a claim: well under the lease
