@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers import urls
 from workers.errors import ConfigurationError
+from workers.links import places_of
 
 SERVERS_FILE = "servers.json"  # where running embedded servers say how they are reached
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
@@ -71,6 +72,16 @@ def _token_url(value: str | None) -> str | None:
     urls.require_host(parts)
     if parts.scheme == "http" and not urls.on_this_machine(parts.hostname or ""):
         raise ValueError("http:// is for this machine (localhost, 127.0.0.1); a secret is not sent in the clear")
+    return value
+
+
+def _link_template(value: str | None) -> str | None:
+    """Let through where the tenant's own people find what a task is about."""
+    if not value:
+        return None
+    urls.require_host(urls.read(value, ("https", "http")))
+    if "id" not in (places := places_of(value)) or places - {"id", "table", "tenant", "type"}:
+        raise ValueError("must contain {id}, and in braces nothing but id, type, table and tenant")
     return value
 
 
@@ -205,6 +216,7 @@ class Settings(BaseSettings):
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     fleet_webhook_allow_private: bool = False
+    fleet_link_template: Annotated[str | None, AfterValidator(_link_template)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
     cron_secret: Annotated[Key, Field(min_length=16)] | None = None
