@@ -46,7 +46,8 @@ _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$|\bs
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _LETTER: Final = re.compile(r"[^\W_]")
 QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
-BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")  # a bar marks a quote only below its attribution
+# A bar marks a quote only below its attribution, and so do The Bat's initials of whom it quotes: "AL> ".
+BARRED: Final = re.compile(r"[ \t]{0,3}(?:[>|]|[A-ZÀ-ÖØ-ÞА-Я]{1,3}>)")
 # Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
 _SENTENCE_END: Final = re.compile(r"[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
 _LAST_WORD: Final = re.compile(r"[^\W\d_]{2,}$")

@@ -9,7 +9,7 @@ from workers.insight.attributions import DATE, is_quote_next
 from workers.insight.contact_words import EMAIL, word_set
 from workers.insight.phrases import DIVIDERS, FORWARDS, HEADERS
 
-__all__ = ["forwarded", "is_groupwise", "original_start"]
+__all__ = ["asks_above", "forwarded", "is_groupwise", "original_start"]
 
 _LONGEST_LABEL: Final = 24
 _BLOCK_LINES: Final = 14
@@ -23,6 +23,7 @@ _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 _RULING: Final = "-_=*~>|# \t"
 _WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
+_ASKING: Final = tuple(phrase for phrase in DIVIDERS if phrase.endswith(("above this line", "oberhalb dieser linie")))
 # "Ann Lee <ann@shop.example>", "Ann Lee [mailto:ann@shop.example]": what no form asks for.
 _NAMED_ADDRESS: Final = re.compile(r"\S.{0,80}[<\[](?:mailto:)?[^<>\[\]\s@]{1,64}@[^<>\[\]\s]{1,100}[>\]]")
 _PROVIDERS: Final = word_set("mail_providers")
@@ -52,6 +53,11 @@ def original_start(lines: Sequence[str], at: int) -> int | None:
         # Lotus Notes indents the sender's company and name as one group.
         start -= 1
     return start
+
+
+def asks_above(line: str) -> bool:
+    """Whether a ticket system asks here to write above this line."""
+    return _is_divider(line, _ASKING)
 
 
 def forwarded(lines: Sequence[str], sender: str | None) -> int | None:
@@ -106,7 +112,7 @@ def _is_divider(line: str, phrases: tuple[str, ...]) -> bool:
         return False
     # Dashes around the phrase, or the phrase alone with a colon ("Begin forwarded message:").
     dashes = 4
-    if text in _WHOLE_DIVIDERS and "above this line" in text:
+    if text in _ASKING:
         return True
     if sum(line[:longest].count(mark) for mark in "-_=*~") >= dashes:
         return True
