@@ -79,6 +79,13 @@ def test_a_few_words_in_a_rare_charset_are_read_as_their_label_says(label: str, 
     assert decode(text.encode(codec), label) == (text, None)
 
 
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "utf-32", "unicode"])
+def test_a_text_that_says_it_has_two_bytes_a_letter_and_has_one_is_read(label: str) -> None:
+    for text in ("Thanks, all fine.", "Zoë – Zürich"):
+        assert decode(text.encode(), label) == (text, None)
+    assert decode("您好，货物已收到。".encode("utf-16-le"), "utf-16le") == ("您好，货物已收到。", None)
+
+
 def test_japanese_of_a_vendor_is_read_in_extended_unix_code_too() -> None:
     assert decode(b"\xad\xa1" + JAPANESE.encode("euc_jp"), "euc-jp") == (f"①{JAPANESE}", None)
 

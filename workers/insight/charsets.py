@@ -132,6 +132,8 @@ def _codec(label: str | None) -> str | None:
 
 
 def _decoded(content: bytes, codec: str | None) -> Decoded:
+    if codec and codec.startswith(("utf-16", "utf-32")) and b"\0" not in content and _strict(content, "utf-8"):
+        codec = None  # a page that says what it was before it was sent
     if unicode := _marked_unicode(content, codec):
         return unicode
     if (codec and codec.startswith("iso2022_jp")) or (content.isascii() and _JIS_MODE.search(content)):
