@@ -171,12 +171,6 @@ def test_what_the_bat_marks_with_initials_is_quoted() -> None:
     assert reply.text.split() == ["Hello", "Ann,", "In", "May."]
 
 
-def test_what_a_ticket_system_puts_below_its_own_first_line_is_the_reply() -> None:
-    asking = "##- Please type your reply above this line -##"
-    assert split_reply(f"{asking}\n\nThe lids were missing.").text == "The lids were missing."
-    assert split_reply(f"In May.\n\n{asking}\n\nWhen do you want it?").text == "In May."
-
-
 def test_everything_below_a_groupwise_attribution_is_quoted() -> None:
     attribution = '>>> "Ann Lee" <ann@shop.example> 2/3/2025 9:01 AM >>>'
     reply = split_reply(f"Not yet.\n\n{attribution}\nBo,\n\ndid everything arrive?\n\nAnn")

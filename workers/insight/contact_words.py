@@ -125,6 +125,7 @@ _FIRST_WORD: Final = re.compile(r"\w+")
 _CLOSING_STARTS: Final = frozenset(_FIRST_WORD.findall(phrase)[0] for phrase in (*CLOSINGS, *WISH_BEGINS))
 
 
+@lru_cache(maxsize=2_048)
 def closing_rest(line: str) -> str | None:
     """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")

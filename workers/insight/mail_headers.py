@@ -9,7 +9,7 @@ from workers.insight.attributions import DATE, is_quote_next
 from workers.insight.contact_words import EMAIL, word_set
 from workers.insight.phrases import DIVIDERS, FORWARDS, HEADERS
 
-__all__ = ["asks_above", "forwarded", "is_groupwise", "original_start"]
+__all__ = ["forwarded", "is_groupwise", "original_start"]
 
 _LONGEST_LABEL: Final = 24
 _BLOCK_LINES: Final = 14
@@ -22,8 +22,8 @@ _GROUPWISE: Final = re.compile(r"[ \t]{0,3}>>> ?[^\s>].{3,200}\d.{0,40}>>>[ \t]*
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 _RULING: Final = "-_=*~>|# \t"
+_SIGNS: Final = (":", "\uff1a", "-", "_", "=", "*", "~", ">>>", "ine", "INE")  # one is in each of what is looked for
 _WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
-_ASKING: Final = tuple(phrase for phrase in DIVIDERS if phrase.endswith(("above this line", "oberhalb dieser linie")))
 # "Ann Lee <ann@shop.example>", "Ann Lee [mailto:ann@shop.example]": what no form asks for.
 _NAMED_ADDRESS: Final = re.compile(r"\S.{0,80}[<\[](?:mailto:)?[^<>\[\]\s@]{1,64}@[^<>\[\]\s]{1,100}[>\]]")
 _PROVIDERS: Final = word_set("mail_providers")
@@ -33,6 +33,8 @@ _TIME: Final = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
 def original_start(lines: Sequence[str], at: int) -> int | None:
     """Where an original that runs to the mail's end begins, if this line is its divider or one of its headers."""
     line = lines[at]
+    if not any(map(line.__contains__, _SIGNS)):
+        return None
     if _is_divider(line, DIVIDERS) or is_groupwise(lines, at):
         return at
     if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):
@@ -53,11 +55,6 @@ def original_start(lines: Sequence[str], at: int) -> int | None:
         # Lotus Notes indents the sender's company and name as one group.
         start -= 1
     return start
-
-
-def asks_above(line: str) -> bool:
-    """Whether a ticket system asks here to write above this line."""
-    return _is_divider(line, _ASKING)
 
 
 def forwarded(lines: Sequence[str], sender: str | None) -> int | None:
@@ -112,7 +109,7 @@ def _is_divider(line: str, phrases: tuple[str, ...]) -> bool:
         return False
     # Dashes around the phrase, or the phrase alone with a colon ("Begin forwarded message:").
     dashes = 4
-    if text in _ASKING:
+    if text in _WHOLE_DIVIDERS and "above this line" in text:
         return True
     if sum(line[:longest].count(mark) for mark in "-_=*~") >= dashes:
         return True

@@ -14,7 +14,7 @@ from workers.insight.attributions import (
     ends_in_verb,
     is_quote_next,
 )
-from workers.insight.mail_headers import asks_above, is_groupwise, original_start
+from workers.insight.mail_headers import is_groupwise, original_start
 
 __all__ = ["Parts", "part_lines", "without_marks"]
 
@@ -55,8 +55,8 @@ def part_lines(lines: Sequence[str]) -> Parts:
     code = _code_lines(lines)
     ending = attribution_ends(lines)
     own: list[int] = []
-    at, count = _top(lines), len(lines)
-    quoted = list(range(at))
+    quoted: list[int] = []
+    at, count = 0, len(lines)
     while at < count:
         line = lines[at]
         if at in code or not line.strip():
@@ -96,12 +96,6 @@ def part_lines(lines: Sequence[str]) -> Parts:
         # A mail of nothing but unattributed quote marks: somebody wrote it, so it is kept as it stands.
         return Parts(tuple(range(count)), (), frozenset(code))
     return Parts(tuple(own), tuple(sorted(quoted)), frozenset(code))
-
-
-def _top(lines: Sequence[str]) -> int:
-    """Where a mail begins: below the line on top of a ticket system's own that asks to write above it."""
-    first = _next_text(lines, 0)
-    return first + 1 if first < len(lines) and asks_above(lines[first]) else 0
 
 
 def without_marks(lines: Sequence[str]) -> list[str]:

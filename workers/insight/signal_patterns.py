@@ -121,11 +121,11 @@ _WAKES: Final = Remembered(_wakes, 32_768)
 def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
     """The patterns worth trying on a sentence, in the usual order; cheap, because for most there are none."""
     index = _index()
+    met = [*filter(None, map(_WAKES.__getitem__, sentence.lower().split()))]
     bits = 0
-    possible = set(index.always)
-    for more, expressions in filter(None, map(_WAKES.__getitem__, sentence.lower().split())):
+    for more, _ in met:
         bits |= more
-        possible |= expressions
+    possible = index.always.union(*[expressions for _, expressions in met])
     needs = index.needs
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}
     for number in sorted([number for number in possible if bits & needs[number] == needs[number]]):

@@ -269,9 +269,9 @@ _PARTINGS: Final = ("|", "•", "·", " – ", " — ", " / ", " - ", ", ", "\t"
 
 
 def _initials(text: str, people: frozenset[str]) -> bool:
-    letters = re.sub(r"[\W\d_]", "", _KISSES.sub("", text))
     longest = 3
+    if len(text) > longest + 3:
+        return False
+    letters = re.sub(r"[\W\d_]", "", _KISSES.sub("", text))
     firsts = {name[0] for name in people}
-    return (
-        0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
-    )
+    return 0 < len(letters) <= longest and all(char.casefold() in firsts for char in letters)
