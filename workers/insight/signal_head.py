@@ -47,9 +47,14 @@ def _packed(weights: Iterable[int]) -> int:
     return sum(weight << (_BITS * place) for place, weight in enumerate(weights))
 
 
+@cache
+def _halves(count: int) -> int:
+    return _packed(repeat(_HALF, count))
+
+
 def _unpacked(total: int, count: int) -> list[int]:
     """The weights that :func:`_packed` put into one number; what is less than 0 borrows from the next one's bits."""
-    raised = total + _packed(repeat(_HALF, count))
+    raised = total + _halves(count)
     return [weight - _HALF for weight in unpack(f"<{count}I", raised.to_bytes(count * _BITS // 8, "little"))]
 
 
