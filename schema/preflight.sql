@@ -1,6 +1,7 @@
 -- What in this database stands in the way of the fleet, one row per finding; empty: nothing. Reads catalogues only,
--- never a row. Expects core_column (migrations/core_columns.sql), and in fleet.names what the fleet will make:
--- {"relations": [...], "functions": [...], "triggers": ["name on table", ...]}; empty once the fleet is installed.
+-- never a row. Expects core_column (migrations/core_columns.sql), in fleet.names what the fleet will make:
+-- {"relations": [...], "functions": [...], "triggers": ["name on table", ...]}; empty once the fleet is installed; and in
+-- fleet.naive_zone the zone in which the CRM writes timestamps that name none, if somebody said so.
 
 WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     SELECT t.oid, t.oid AS base FROM pg_type AS t WHERE t.typtype <> 'd'
@@ -90,7 +91,9 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     UNION ALL
     SELECT p.table_name, p.column_name, p.shown,
            CASE w.type WHEN 'word' THEN 'text, varchar or an enum' WHEN 'text' THEN 'text or varchar' ELSE w.type END,
-           CASE WHEN p.category = 'D' THEN format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %2$I AT TIME ZONE ''UTC'' '
+           CASE WHEN p.base = 'timestamp'
+                THEN 'set FLEET_NAIVE_ZONE to the zone in which the CRM writes it, such as UTC or Europe/Berlin, and migrate again'
+                WHEN p.category = 'D' THEN format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %2$I AT TIME ZONE ''UTC'' '
                                                   '(or the zone it is written in)', p.table_name, p.column_name)
                 WHEN w.use = 'read' THEN 'change its type, or rename it: the fleet then adds a column of its own'
                 ELSE 'change its type, or rename it and let the CRM keep the value in a column of that type' END
@@ -99,7 +102,7 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
         WHEN 'word' THEN p.category IN ('S', 'E')
         WHEN 'text' THEN p.category = 'S'
         WHEN 'uuid' THEN p.base = 'uuid'
-        WHEN 'timestamptz' THEN p.base = 'timestamptz'
+        WHEN 'timestamptz' THEN p.base = 'timestamptz' OR p.base = 'timestamp' AND current_setting('fleet.naive_zone') <> ''
         WHEN 'date' THEN p.category = 'D'
         WHEN 'boolean' THEN p.base = 'bool'
         WHEN 'jsonb' THEN p.base = 'jsonb'

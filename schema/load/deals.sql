@@ -17,7 +17,7 @@ WITH record AS (
 ), history AS (
     INSERT INTO deal_stage_history (id, tenant_id, deal_id, from_stage, to_stage, changed_at, days_in_previous_stage)
     SELECT r.history_id, r.tenant_id, r.id, r.closed_from_stage, r.stage, r.closed_at,
-           greatest(0, extract(day FROM r.closed_at - r.created_at))
+           CASE WHEN r.created_at IS NOT NULL THEN greatest(0, extract(day FROM r.closed_at - r.created_at)) END
     FROM record AS r JOIN inserted USING (id)
     WHERE r.closed_at IS NOT NULL
     ON CONFLICT DO NOTHING

@@ -58,9 +58,10 @@ PRELUDE = """
 
 @dataclass(frozen=True)
 class RandomCrm:
-    """Statements that make a CRM; one that the CRM itself would refuse is passed over."""
+    """Statements that make a CRM (one that the CRM itself would refuse is passed over), and FLEET_NAIVE_ZONE."""
 
     statements: tuple[str, ...]
+    zone: str
 
 
 @st.composite
@@ -90,4 +91,4 @@ def random_crms(draw: st.DrawFn) -> RandomCrm:
             parts.append(f"{column} {type_}{rest}")
         statements.append(f"CREATE TABLE {table} ({', '.join(parts)})")
     statements += draw(st.lists(st.sampled_from(EXTRAS), max_size=2, unique=True))
-    return RandomCrm(tuple(statements))
+    return RandomCrm(tuple(statements), draw(st.sampled_from(("", "UTC", "Asia/Kathmandu"))))

@@ -14,7 +14,9 @@ CRM_TABLES: Final = frozenset(
 def catalog(connection: Connection) -> list[str]:
     """Return every table, column, index, function, trigger, view, policy and grant of the public schema, sorted."""
     statement = (shipped("schema") / "catalog.sql").read_bytes()
-    return sorted(row["line"] for row in connection.execute(statement))
+    with connection.transaction():
+        connection.execute("SET LOCAL timezone = 'UTC'")  # in which the constants of indexes and policies are shown
+        return sorted(row["line"] for row in connection.execute(statement))
 
 
 def missing(connection: Connection) -> list[str]:

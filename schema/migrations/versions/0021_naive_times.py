@@ -1,0 +1,16 @@
+"""The indexes of open deals, by instants whatever the CRM keeps them in."""
+
+from workers.db.migrate import run_migration_sql
+
+revision = "0021_naive_times"
+down_revision = "0021_letters"
+
+
+def upgrade() -> None:
+    """Apply 0021_naive_times.sql."""
+    run_migration_sql("0021_naive_times.sql", transactional=False)
+
+
+def downgrade() -> None:
+    """Take it back."""
+    run_migration_sql("0021_naive_times.rollback.sql")
