@@ -103,7 +103,7 @@ def test_another_zone_is_refused_and_none_leaves_the_one_that_is_kept(
     migrate(naive_crm)
     before = dump(naive_crm)
     say_zone(monkeypatch, "Europe/Berlin")
-    with pytest.raises(FleetError, match="says Europe/Berlin, and .* as Asia/Kathmandu since"):
+    with pytest.raises(FleetError, match=r"says Europe/Berlin, and .* as Asia/Kathmandu since"):
         migrate(naive_crm)
     say_zone(monkeypatch, "")
     done = migrate(naive_crm)

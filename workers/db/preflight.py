@@ -38,10 +38,8 @@ def findings(connection: Connection, *, installed: bool) -> list[Finding]:
     names = {} if installed else _names_to_be_taken()
     with connection.transaction(force_rollback=True):
         connection.execute((shipped("schema") / "migrations" / "core_columns.sql").read_bytes())
-        settings = [json.dumps(names), crm_zone(connection) or ""]
-        connection.execute(
-            "SELECT set_config('fleet.names', %s, true), set_config('fleet.naive_zone', %s, true)", settings
-        )
+        connection.execute("SELECT set_config('fleet.names', %s, true)", [json.dumps(names)])
+        connection.execute("SELECT set_config('fleet.naive_zone', %s, true)", [crm_zone(connection) or ""])
         connection.execute("SET TRANSACTION READ ONLY")
         rows = connection.execute((shipped("schema") / "preflight.sql").read_bytes()).fetchall()
     return [Finding(row["table_name"], row["column_name"], row["found"], row["needed"], row["mend"]) for row in rows]
