@@ -84,7 +84,7 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     UNION ALL
     SELECT w.table_name, w.column_name, 'no such column', CASE w.type WHEN 'word' THEN 'text, varchar or an enum' ELSE w.type END,
            'it tells what a row means, so nobody can make it up: let the CRM keep it, '
-           'by renaming the column that tells it or by a plain column with a trigger of the CRM''s own'
+           'by renaming the column that tells it or by a plain column with a trigger of the CRM''s own: docs/how-to/mapping.md'
     FROM wanted AS w JOIN crm_table AS t ON t.table_name = w.table_name AND t.relkind = 'r'
     WHERE w.use = 'decisive'
       AND NOT EXISTS (SELECT FROM present AS p WHERE p.table_name = w.table_name AND p.column_name = w.column_name)
@@ -96,7 +96,7 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
                 WHEN p.category = 'D' THEN format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %2$I AT TIME ZONE ''UTC'' '
                                                   '(or the zone it is written in)', p.table_name, p.column_name)
                 WHEN w.use = 'read' THEN 'change its type, or rename it: the fleet then adds a column of its own'
-                ELSE 'change its type, or rename it and let the CRM keep the value in a column of that type' END
+                ELSE 'change its type, or let the database keep the value in a column of that type: docs/how-to/mapping.md' END
     FROM wanted AS w JOIN present AS p ON p.table_name = w.table_name AND p.column_name = w.column_name
     WHERE NOT CASE w.type
         WHEN 'word' THEN p.category IN ('S', 'E')

@@ -135,8 +135,9 @@ CREATE OR REPLACE TRIGGER deal_activity_insert
     BEFORE INSERT ON deals
     FOR EACH ROW EXECUTE FUNCTION note_new_deal();
 
+-- What has changed is asked, not which columns the statement names: a CRM's own trigger may set others.
 CREATE OR REPLACE TRIGGER deal_activity_update
-    BEFORE UPDATE OF stage, value, probability, expected_close_date, description, last_activity_at ON deals
+    BEFORE UPDATE ON deals
     FOR EACH ROW WHEN (
         (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description, NEW.last_activity_at)
         IS DISTINCT FROM
@@ -170,7 +171,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER deal_stage_change
-    AFTER UPDATE OF stage ON deals
+    AFTER UPDATE ON deals
     FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage AND NEW.stage IS NOT NULL AND NEW.tenant_id IS NOT NULL)
     EXECUTE FUNCTION log_deal_stage_change();
 

@@ -28,8 +28,14 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER order_delivered
-    AFTER INSERT OR UPDATE OF delivered_at, status ON orders
+    AFTER INSERT ON orders
     FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION queue_feedback_request();
+
+-- What has changed is asked, not which columns the statement names: a CRM's own trigger may set others.
+CREATE OR REPLACE TRIGGER order_delivery_changed
+    AFTER UPDATE ON orders
+    FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL AND (NEW.delivered_at, NEW.status) IS DISTINCT FROM (OLD.delivered_at, OLD.status))
+    EXECUTE FUNCTION queue_feedback_request();
 
 -- Requests whose day has come, longest waiting first.
 CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
