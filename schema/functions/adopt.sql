@@ -19,6 +19,12 @@ INSERT INTO tenant_calendar (tenant_id, time_zone)
 SELECT d.tenant_id, d.time_zone FROM tenant_delivery AS d
 ON CONFLICT (tenant_id) DO NOTHING;
 
+-- Tenants' words as words are folded now.
+UPDATE crm_words AS w SET word = folded_word(w.word)
+WHERE w.word <> folded_word(w.word)
+  AND NOT EXISTS (SELECT FROM crm_words AS x
+                  WHERE x.tenant_id = w.tenant_id AND x.kind = w.kind AND x.word = folded_word(w.word));
+
 -- What rows wait for, where it was written before the triggers kept it.
 UPDATE quotes AS q SET due_at = NULL
 WHERE q.status IN ('sent', 'viewed') AND q.outcome IS NULL

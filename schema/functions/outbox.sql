@@ -233,11 +233,11 @@ BEGIN
     BEGIN
         WITH filed AS (
             SELECT a.id, a.tenant_id, a.kind, a.template, a.priority, r.title, r.body,
-                   p.id AS assignee_id, l.id AS client_id, c.id AS contact_id, o.id AS order_id
+                   coalesce(p.id, responsible_profile(a.tenant_id, 'sales')) AS assignee_id, l.id AS client_id, c.id AS contact_id, o.id AS order_id
             FROM jsonb_to_recordset(p_texts) AS r (id bigint, title text, body text)
             JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
-            -- Who is gone since the action was written is left out.
-            LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
+            -- Who is gone since the action was written is left out; somebody has to hear of it.
+            LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(p))
             LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
             LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
             LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id

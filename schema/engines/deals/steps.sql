@@ -87,7 +87,7 @@ BEGIN
         FROM deals_in_follow_up AS d
         LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = folded_word(d.stage)
         LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'deals') AS u ON true

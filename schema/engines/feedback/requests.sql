@@ -152,6 +152,8 @@ BEGIN
         WHEN p_order.delivered_at IS NULL OR is_gone(to_jsonb(p_order))
              OR word_meaning(p_tenant_id, 'order_status', p_order.status::text) IN ('cancelled', 'returned')
             THEN 'order is no longer delivered'
+        WHEN EXISTS (SELECT FROM clients AS l WHERE l.id = p_client_id AND l.tenant_id = p_tenant_id AND is_gone(to_jsonb(l)))
+            THEN 'the client is gone'
         WHEN p_order.delivered_at < fleet_now() - interval '60 days' THEN 'delivered more than 60 days ago'
         WHEN has_open_case(p_tenant_id, p_client_id, p_order.contact_id) THEN 'open case of the client'
     END;

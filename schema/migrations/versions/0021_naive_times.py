@@ -1,4 +1,4 @@
-"""The indexes of open deals, by instants whatever the CRM keeps them in."""
+"""More words, and the indexes of open deals by them and by instants, whatever the CRM keeps its times in."""
 
 from workers.db.migrate import run_migration_sql
 
@@ -8,6 +8,7 @@ down_revision = "0021_letters"
 
 def upgrade() -> None:
     """Apply 0021_naive_times.sql."""
+    run_migration_sql("shipped_words.sql")
     run_migration_sql("0021_naive_times.sql", transactional=False)
 
 
