@@ -8,7 +8,7 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     UNION ALL
     SELECT d.oid, p.base FROM pg_type AS d JOIN plain_type AS p ON p.oid = d.typbasetype WHERE d.typtype = 'd'
 ), crm_table AS (
-    SELECT w.table_name, c.oid, c.relkind, c.relowner
+    SELECT w.table_name, c.oid, c.relkind, c.relowner, c.relpersistence
     FROM (SELECT DISTINCT k.table_name FROM core_column AS k) AS w
     JOIN pg_class AS c ON c.relname = w.table_name AND c.relnamespace = 'public'::regnamespace
 ), present AS (
@@ -33,6 +33,10 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     UNION ALL
     SELECT 'database', NULL, 'encoding ' || current_setting('server_encoding'), 'UTF8', 'restore the CRM into a database of that encoding'
     WHERE current_setting('server_encoding') <> 'UTF8'
+    UNION ALL
+    SELECT 'database', NULL, 'standard_conforming_strings is off', 'on, as everywhere since 2010',
+           format('ALTER DATABASE %I SET standard_conforming_strings = on', current_database())
+    WHERE NOT current_setting('standard_conforming_strings')::boolean
     UNION ALL
     SELECT 'database', NULL, format('%s may not create in schema public', current_user), 'that right',
            format('GRANT CREATE ON SCHEMA public TO %I', current_user)
@@ -66,6 +70,9 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     SELECT t.table_name, NULL, format('owned by %s', pg_get_userbyid(t.relowner)), format('owned by %s, or by a role it is in', current_user),
            format('migrate as %s, or GRANT %1$I TO %I', pg_get_userbyid(t.relowner), current_user)
     FROM crm_table AS t WHERE t.relkind = 'r' AND NOT pg_has_role(t.relowner, 'USAGE')
+    UNION ALL
+    SELECT t.table_name, NULL, 'an unlogged table', 'a table that survives a crash', format('ALTER TABLE %I SET LOGGED', t.table_name)
+    FROM crm_table AS t WHERE t.relkind = 'r' AND t.relpersistence = 'u'
     UNION ALL
     SELECT w.table_name, NULL, format('a type named %s', w.table_name), 'a table, or nothing of that name', 'rename the type'
     FROM (SELECT DISTINCT k.table_name FROM core_column AS k) AS w

@@ -59,6 +59,7 @@ def small_crm(empty_database: str) -> str:
         ("ALTER TABLE tasks ADD priority integer", "tasks.priority", "integer"),
         ("ALTER TABLE tasks RENAME TO todos; CREATE VIEW tasks AS SELECT * FROM todos", "tasks", "a view"),
         ("DROP TABLE cases; CREATE TABLE cases (id uuid) PARTITION BY LIST (id)", "cases", "a partitioned table"),
+        ("ALTER TABLE deals SET UNLOGGED", "deals", "an unlogged table"),
         ("CREATE TYPE vendors AS ENUM ('a')", "vendors", "a type named vendors"),
         ("CREATE TABLE quotes (id uuid PRIMARY KEY)", "quotes", "a relation of the CRM's own"),
         ("CREATE VIEW quote_win_rates AS SELECT 1", "quote_win_rates", "a relation of the CRM's own"),

@@ -275,6 +275,7 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET lock_timeout = '5s'")
     connection.execute("SET search_path = public")
+    connection.execute("SET quote_all_identifiers = off")  # the catalogue is compared as text
     connection.execute("SET client_min_messages = warning")
     connection.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY (%s)", [_NO_LIMIT])
 

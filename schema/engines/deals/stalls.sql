@@ -16,7 +16,8 @@ CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
 SELECT d.id, d.tenant_id, d.title::text AS title, d.stage::text AS stage, d.value, d.client_id, d.contact_id, d.owner_id,
        coalesce(crm_instant(d.last_activity_at), crm_instant(d.updated_at), crm_instant(d.created_at)) AS active_at,
        crm_instant(d.stalled_at) AS stalled_at, d.stalls_at, crm_instant(d.next_follow_up_at) AS next_follow_up_at,
-       d.follow_up_count, date_trunc('hour', crm_instant(d.next_follow_up_at) AT TIME ZONE 'UTC') AS follow_up_hour,
+       coalesce(d.follow_up_count, 0)::integer AS follow_up_count,
+       date_trunc('hour', crm_instant(d.next_follow_up_at) AT TIME ZONE 'UTC') AS follow_up_hour,
        coalesce(crm_instant(d.next_follow_up_at), d.stalls_at,
            ((coalesce(crm_instant(d.updated_at), crm_instant(d.created_at)) AT TIME ZONE 'UTC') + interval '1 day')
                AT TIME ZONE 'UTC') AS due_from,
