@@ -34,14 +34,8 @@ def test_a_host_with_settings_of_its_own_is_served_all_the_same(empty_database: 
     assert "fault: the_test on deals x" in checked.stdout
     assert "missing" not in checked.stdout
     assert fleet(empty_database, "run", "deals").returncode == 0
-    for command in (
-        ("status",),
-        ("actions", "list"),
-        ("explain", "ann@acme.example"),
-        ("words", "unknown"),
-        ("runs", "list"),
-    ):
-        done = fleet(empty_database, *command)
+    for command in ("status", "actions list", "explain ann@acme.example", "words unknown", "runs list"):
+        done = fleet(empty_database, *command.split())
         assert (done.returncode, done.stderr) == (0, ""), (command, done)
     with connect(empty_database) as connection:
         rows = connection.execute("SELECT template FROM public.scheduled_actions").fetchall()
