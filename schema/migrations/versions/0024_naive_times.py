@@ -2,16 +2,16 @@
 
 from workers.db.migrate import run_migration_sql
 
-revision = "0021_naive_times"
-down_revision = "0021_letters"
+revision = "0024_naive_times"
+down_revision = "0023_watch"
 
 
 def upgrade() -> None:
-    """Apply 0021_naive_times.sql."""
+    """Apply 0024_naive_times.sql."""
     run_migration_sql("shipped_words.sql")
-    run_migration_sql("0021_naive_times.sql", transactional=False)
+    run_migration_sql("0024_naive_times.sql", transactional=False)
 
 
 def downgrade() -> None:
     """Take it back."""
-    run_migration_sql("0021_naive_times.rollback.sql")
+    run_migration_sql("0024_naive_times.rollback.sql")
