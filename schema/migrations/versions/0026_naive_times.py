@@ -2,16 +2,16 @@
 
 from workers.db.migrate import run_migration_sql
 
-revision = "0024_naive_times"
-down_revision = "0023_watch"
+revision = "0026_naive_times"
+down_revision = "0025_webhooks"
 
 
 def upgrade() -> None:
-    """Apply 0024_naive_times.sql."""
+    """Apply 0026_naive_times.sql."""
     run_migration_sql("shipped_words.sql")
-    run_migration_sql("0024_naive_times.sql", transactional=False)
+    run_migration_sql("0026_naive_times.sql", transactional=False)
 
 
 def downgrade() -> None:
     """Take it back."""
-    run_migration_sql("0024_naive_times.rollback.sql")
+    run_migration_sql("0026_naive_times.rollback.sql")
