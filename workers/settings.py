@@ -205,6 +205,7 @@ class Settings(BaseSettings):
     fleet_home: Path = Path(".fleet")
     fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    fleet_naive_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     fleet_default_mode: Literal["review", "auto", "off"] | None = None
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
     fleet_reply_domain: str | None = Field(default=None, pattern=r"^[^@\s]+\.[^@\s]+$")

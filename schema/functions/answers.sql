@@ -161,8 +161,8 @@ AS $$
     LEFT JOIN scheduled_actions AS about ON about.id = coalesce(p_action.id, written.id)
     LEFT JOIN clients AS l
         ON l.id = coalesce(p_message.client_id, p_action.client_id) AND l.tenant_id = p_message.tenant_id
-    LEFT JOIN profiles AS o ON o.id = about.assigned_to AND o.tenant_id = p_message.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = p_message.tenant_id
+    LEFT JOIN profiles AS o ON o.id = about.assigned_to AND o.tenant_id = p_message.tenant_id AND NOT is_gone(to_jsonb(o))
+    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = p_message.tenant_id AND NOT is_gone(to_jsonb(w))
 $$;
 
 -- Asks a person to see to an answer, and returns the task; NULL where there was one already. An engine that is off by now

@@ -318,9 +318,9 @@ BEGIN
                            jsonb_build_object('client_id', l.id, 'contact_id', c.id, 'order_id', o.id)) AS about
                 FROM jsonb_to_recordset($1) AS r (id bigint, title text, body text)
                 JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
-                LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
+                LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(p))
                 LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
-                LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = a.tenant_id
+                LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(w))
                 LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
                 LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id
             ), new_tasks AS (

@@ -67,12 +67,12 @@ FUNCTIONS = {
     "fleet_now", "claimed_user", "current_tenant_id", "may_act_for", "compliance_months", "compliance_date_after",
     "create_compliance_checks", "tenant_zone", "tenant_today", "days_later",
     "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
-    "shipped_meaning", "is_closed_stage", "word_meaning", "is_gone", "generate_quote_number", "send_quote",
-    "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",
+    "shipped_meaning", "is_closed_stage", "crm_instant", "word_meaning", "is_gone", "generate_quote_number",
+    "send_quote", "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",
     "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
     "get_pending_enrichment", "get_unactioned_signals",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}
 # PostgreSQL asks whoever writes a deal for the right to the functions of its indexes.
-FUNCTIONS_OF_INDEXES = {"folded_word", "shipped_meaning", "is_closed_stage"}
+FUNCTIONS_OF_INDEXES = {"folded_word", "shipped_meaning", "is_closed_stage", "crm_instant"}

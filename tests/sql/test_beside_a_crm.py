@@ -143,6 +143,16 @@ def test_deals_from_before_the_fleet_are_found_stalled_and_followed_up_to_the_en
         assert crm.templates() == {"deal_follow_up": 30, "deal_handover": 6}
 
 
+def test_a_counter_of_the_crms_own_that_is_empty_begins_at_nothing(supabase: str) -> None:
+    with connect(supabase) as connection:
+        connection.execute("ALTER TABLE deals ADD follow_up_count bigint")
+        migrate(supabase)
+        crm = Crm(connection)
+        crm.read("go_live", NORTHWIND, None, "olive")
+        crm.run_daily("deals", 60)
+        assert crm.templates() == {"deal_follow_up": 30, "deal_handover": 6}
+
+
 def test_beside_a_crm_the_other_engines_find_their_work_too(supabase: str) -> None:
     migrate(supabase)
     with connect(supabase) as connection:

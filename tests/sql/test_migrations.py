@@ -183,7 +183,7 @@ def test_an_installation_that_comes_back_gives_no_message_id_a_second_time(datab
 
 def upgrade_to(url: str, revision: str) -> None:
     with module._exclusively(url) as connection:
-        module._ensure_history(connection)
+        module._lay_ground(connection)
         with module._alembic(url, []) as config:
             command.upgrade(config, revision)
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from workers.db.check import missing
+from workers.db.crm_zone import forget_zone, keep_zone, work_in_zone
 from workers.db.preflight import findings
 from workers.db.revisions import HISTORY_TABLE, KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
@@ -119,7 +120,8 @@ def migrate(url: str) -> Migration:
     Raises:
         SchemaMismatchError: the database is ahead of this code, or tables of the fleet are gone.
         UnfitDatabaseError: the CRM is not as the fleet needs it; nothing was changed.
-        FleetError: a step failed, on a lock for instance; nothing of it remains, and the next call goes on with it.
+        FleetError: a step failed, on a lock for instance; nothing of it remains, and the next call goes on with it. Or
+            FLEET_NAIVE_ZONE is another zone than the database was migrated with.
     """
     done = Migration()
     started = time.monotonic()
@@ -127,13 +129,13 @@ def migrate(url: str) -> Migration:
         current = _known_revision(connection)
         if unfit := findings(connection, installed=current is not None):
             raise UnfitDatabaseError("the fleet cannot be installed, nothing was changed:", unfit)
-        _ensure_history(connection)
+        _lay_ground(connection)
         try:
             with _alembic(url, done.revisions) as config:
                 command.upgrade(config, "head")
         finally:
             if _current_revision(connection) is None:  # the first step failed, and with it goes what prepared it
-                _drop_history(connection)
+                _clear_ground(connection)
         lacking = [] if done.revisions else missing(connection)
         if gone := [line.split()[1] for line in lacking if line.startswith("table ")]:
             raise SchemaMismatchError(
@@ -150,6 +152,7 @@ def migrate(url: str) -> Migration:
             stale = damaged or (name == "functions/policies" and bool(done.revisions))
             if _apply_functions(connection, name, path, force=stale):
                 done.functions.append(name)
+        work_in_zone(connection, _functions_of(function_files().values()))  # also where the zone was told only now
         with connection.transaction():
             connection.execute((shipped("schema") / "functions" / "adopt.sql").read_bytes())
             _set_default_mode(connection)
@@ -206,7 +209,7 @@ def rollback(url: str) -> None:
         if row is None:
             for function in _ASKED_BY_POLICIES:
                 connection.execute(f"DROP FUNCTION IF EXISTS {function}()")
-        _drop_history(connection)
+        _clear_ground(connection)
 
 
 def _drop_functions(connection: Connection) -> None:
@@ -216,9 +219,15 @@ def _drop_functions(connection: Connection) -> None:
         connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {target}")
     for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
-    for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)):
+    for function in reversed(_functions_of(function_files().values())):
         if function not in _ASKED_BY_POLICIES:
             connection.execute(f"DROP FUNCTION IF EXISTS {function}")
+
+
+def _functions_of(paths: Iterable[Path]) -> list[str]:
+    """Return the names of the functions that these files define, in order."""
+    text = "".join(path.read_text() for path in paths)
+    return re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)
 
 
 @contextmanager
@@ -267,6 +276,7 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET lock_timeout = '5s'")
     connection.execute("SET search_path = public")
+    connection.execute("SET quote_all_identifiers = off")  # the catalogue is compared as text
     connection.execute("SET client_min_messages = warning")
     connection.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY (%s)", [_NO_LIMIT])
 
@@ -305,16 +315,20 @@ def _apply_functions(connection: Connection, name: str, path: Path, *, force: bo
         return False
     with connection.transaction():
         connection.execute(path.read_bytes())
+        work_in_zone(connection, _functions_of([path]))
         statement = sql.SQL("INSERT INTO {} (name, checksum) VALUES (%s, %s)")
         connection.execute(statement.format(sql.Identifier(HISTORY_TABLE)), [name, checksum])
     return True
 
 
-def _ensure_history(connection: Connection) -> None:
+def _lay_ground(connection: Connection) -> None:
+    """Make what must stand before the first revision: the history, and how the CRM's moments are read."""
+    keep_zone(connection)
     connection.execute((shipped("schema") / "history.sql").read_bytes())
 
 
-def _drop_history(connection: Connection) -> None:
+def _clear_ground(connection: Connection) -> None:
+    forget_zone(connection)
     connection.execute((shipped("schema") / "history.rollback.sql").read_bytes())
 
 

@@ -123,7 +123,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH examined AS (
-        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, responsible_profile(p_tenant_id, 'compliance')) AS responsible_id,
+        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(w.id, responsible_profile(p_tenant_id, 'compliance')) AS responsible_id,
                f.missing, f.errors, f.absent, f.lapsed, f.unclear
         FROM compliance_checks AS c
         LEFT JOIN LATERAL (  -- with its LIMIT it is asked for each check: every arm of the view is a probe of a primary key
@@ -131,6 +131,7 @@ BEGIN
             WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
             LIMIT 1
         ) AS e ON true
+        LEFT JOIN profiles AS w ON w.id = e.owner_id AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.fault IN ('absent', 'unclear')), '{}') AS missing,
                    coalesce(jsonb_agg(r.reason ORDER BY r.field) FILTER (WHERE r.reason IS NOT NULL), '[]') AS errors,

@@ -8,16 +8,19 @@ FROM deal_stage_config AS c
 ORDER BY c.tenant_id, folded_word(c.stage), c.created_at DESC, c.id;
 
 -- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
--- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity. An enum stage is read as
--- its word, without the order of the index. The config table is named for no rows: who drops it with CASCADE (P1's own
--- rollback does, before it drops columns of deals) takes the view along instead of being refused by it.
+-- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity. Moments are read as the
+-- indexes keep them, by crm_instant. An enum stage is read as its word, without the order of the index. The config table is
+-- named for no rows: who drops it with CASCADE (P1's own rollback does, before it drops columns of deals) takes the view
+-- along instead of being refused by it.
 CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
 SELECT d.id, d.tenant_id, d.title::text AS title, d.stage::text AS stage, d.value, d.client_id, d.contact_id, d.owner_id,
-       coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
-       d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
-       date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour,
-       coalesce(d.next_follow_up_at, d.stalls_at,
-           ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from,
+       coalesce(crm_instant(d.last_activity_at), crm_instant(d.updated_at), crm_instant(d.created_at)) AS active_at,
+       crm_instant(d.stalled_at) AS stalled_at, d.stalls_at, crm_instant(d.next_follow_up_at) AS next_follow_up_at,
+       coalesce(d.follow_up_count, 0)::integer AS follow_up_count,
+       date_trunc('hour', crm_instant(d.next_follow_up_at) AT TIME ZONE 'UTC') AS follow_up_hour,
+       coalesce(crm_instant(d.next_follow_up_at), d.stalls_at,
+           ((coalesce(crm_instant(d.updated_at), crm_instant(d.created_at)) AT TIME ZONE 'UTC') + interval '1 day')
+               AT TIME ZONE 'UTC') AS due_from,
        d.follow_up_series
 FROM deals AS d
 WHERE NOT is_closed_stage(d.stage)
@@ -133,28 +136,33 @@ CREATE OR REPLACE TRIGGER deal_activity_insert
     BEFORE INSERT ON deals
     FOR EACH ROW EXECUTE FUNCTION note_new_deal();
 
+-- What has changed is asked, not which columns the statement names: a CRM's own trigger may set others.
 CREATE OR REPLACE TRIGGER deal_activity_update
-    BEFORE UPDATE OF stage, value, probability, expected_close_date, description, last_activity_at ON deals
+    BEFORE UPDATE ON deals
     FOR EACH ROW WHEN (
         (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description, NEW.last_activity_at)
         IS DISTINCT FROM
         (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description, OLD.last_activity_at))
     EXECUTE FUNCTION update_deal_last_activity();
 
--- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at
--- moves with every edit and says nothing about stages. By the deal alone and without sequential scans: a plan made while
--- the history was empty, or one that goes back through all of the tenant's, would read more with each deal of a bulk change.
+-- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at moves with
+-- every edit and says nothing about stages. Where neither is known, it is not known. By the deal alone and without
+-- sequential scans: a plan made while the history was empty, or one that goes back through all of the tenant's, would read
+-- more with each deal of a bulk change.
 CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     v_now timestamptz;
+    v_since timestamptz;
 BEGIN
     v_now := fleet_now();  -- in the block: a clock that cannot be read is no reason to refuse the CRM's row
-    INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
-    SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
+    v_since := coalesce(
         (SELECT max(h.changed_at) FILTER (WHERE h.tenant_id = NEW.tenant_id) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
-        NEW.created_at)))
+        NEW.created_at);
+    INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
+    SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(),
+           CASE WHEN v_since IS NOT NULL THEN greatest(0, extract(day FROM v_now - v_since)) END
     FROM tenants AS t WHERE t.id = NEW.tenant_id;
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
@@ -164,7 +172,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER deal_stage_change
-    AFTER UPDATE OF stage ON deals
+    AFTER UPDATE ON deals
     FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage AND NEW.stage IS NOT NULL AND NEW.tenant_id IS NOT NULL)
     EXECUTE FUNCTION log_deal_stage_change();
 

@@ -87,7 +87,7 @@ BEGIN
         FROM deals_in_follow_up AS d
         LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = folded_word(d.stage)
         LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'deals') AS u ON true
@@ -270,7 +270,7 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     WITH settled AS MATERIALIZED (
-        SELECT a.*, d.follow_up_count AS counted, d.title, d.stage, coalesce(c.follow_up_interval_days, 3) AS interval_days,
+        SELECT a.*, coalesce(d.follow_up_count, 0) AS counted, d.title, d.stage, coalesce(c.follow_up_interval_days, 3) AS interval_days,
                tenant_zone(a.tenant_id) AS zone
         FROM scheduled_actions AS a
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id AND d.follow_up_series = a.series
@@ -278,7 +278,7 @@ BEGIN
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal' AND a.kind = 'email'
     ), updated AS (
         UPDATE deals AS d SET
-            follow_up_count = d.follow_up_count + CASE s.status WHEN 'sent' THEN 1 ELSE 0 END,
+            follow_up_count = coalesce(d.follow_up_count, 0) + CASE s.status WHEN 'sent' THEN 1 ELSE 0 END,
             follow_up_hold = CASE
                 WHEN s.status IN ('scheduled', 'dead') THEN 'its message'
                 WHEN s.status = 'cancelled' AND s.code IN ('operator', 'expired') THEN s.reason

@@ -18,7 +18,7 @@ BEGIN
     LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
     LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
     LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
+    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id AND NOT is_gone(to_jsonb(w))
     WHERE f.id = p_request_id;
 
     BEGIN

@@ -28,8 +28,14 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER order_delivered
-    AFTER INSERT OR UPDATE OF delivered_at, status ON orders
+    AFTER INSERT ON orders
     FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION queue_feedback_request();
+
+-- What has changed is asked, not which columns the statement names: a CRM's own trigger may set others.
+CREATE OR REPLACE TRIGGER order_delivery_changed
+    AFTER UPDATE ON orders
+    FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL AND (NEW.delivered_at, NEW.status) IS DISTINCT FROM (OLD.delivered_at, OLD.status))
+    EXECUTE FUNCTION queue_feedback_request();
 
 -- Requests whose day has come, longest waiting first.
 CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
@@ -146,6 +152,8 @@ BEGIN
         WHEN p_order.delivered_at IS NULL OR is_gone(to_jsonb(p_order))
              OR word_meaning(p_tenant_id, 'order_status', p_order.status::text) IN ('cancelled', 'returned')
             THEN 'order is no longer delivered'
+        WHEN EXISTS (SELECT FROM clients AS l WHERE l.id = p_client_id AND l.tenant_id = p_tenant_id AND is_gone(to_jsonb(l)))
+            THEN 'the client is gone'
         WHEN p_order.delivered_at < fleet_now() - interval '60 days' THEN 'delivered more than 60 days ago'
         WHEN has_open_case(p_tenant_id, p_client_id, p_order.contact_id) THEN 'open case of the client'
     END;

@@ -63,7 +63,7 @@ BEGIN
         LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
         LEFT JOIN stages AS g ON g.stage = d.stage::text
         LEFT JOIN clients AS l ON l.id = q.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, q.contact_id, q.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'quotes') AS u ON true

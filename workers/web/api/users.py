@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from starlette.exceptions import HTTPException
 
 from workers import clock
-from workers.db.session import LOCK_TIMEOUT, Connection, connection_options
+from workers.db.session import LOCK_TIMEOUT, PLAIN_SETTINGS, Connection, connection_options
 from workers.errors import DatabaseUnavailableError
 from workers.settings import database_url
 from workers.web.api.identity import Claims
@@ -83,7 +83,7 @@ def _become(connection: Connection, claims: Claims) -> UUID:
         connection.execute(
             "SELECT set_config('request.jwt.claims', %s, true), set_config('fleet.now', %s, true),"
             " set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-            " set_config('role', 'authenticated', true)",
+            f" set_config('role', 'authenticated', true), {PLAIN_SETTINGS}",
             [json.dumps(claims), instant.isoformat() if instant else "", LOCK_TIMEOUT, _STATEMENT_TIMEOUT],
         )
     except psycopg.errors.InsufficientPrivilege as error:
