@@ -23,7 +23,8 @@ $$;
 
 -- The ids of the actions that a filter lets through. Written out for each filter, so that each gets a plan of its own.
 -- p_filter: any of {"ids": [], "tenant", "engine", "status": [], "template", "contact": an address or a contact's id,
---           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then}
+--           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then,
+--           "subject": the id of what it is about, "before": only older ones than this id, "newest": so many at most}
 CREATE OR REPLACE FUNCTION find_actions(p_filter jsonb) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -36,6 +37,8 @@ BEGIN
         ('tenant',   'a.tenant_id = ($1 ->> ''tenant'')::uuid'),
         ('engine',   'a.engine = $1 ->> ''engine'''),
         ('status',   'a.status = ANY (ARRAY(SELECT jsonb_array_elements_text($1 -> ''status'')))'),
+        ('subject',  'a.subject_id = ($1 ->> ''subject'')::uuid'),
+        ('before',   'a.id < ($1 ->> ''before'')::bigint'),
         ('template', 'a.template = $1 ->> ''template'''),
         ('contact',  CASE WHEN p_filter ->> 'contact' LIKE '%@%'
                           THEN 'a.id IN (SELECT actions_to(($1 ->> ''tenant'')::uuid, $1 ->> ''contact''))'
@@ -45,7 +48,9 @@ BEGIN
         ('until',    'coalesce(a.sent_at, a.run_at) < ($1 ->> ''until'')::timestamptz')
     ) AS c (key, condition)
     WHERE p_filter ? c.key;
-    RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true') USING p_filter;
+    RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true')
+        || CASE WHEN p_filter ? 'newest' THEN ' ORDER BY a.id DESC LIMIT ($1 ->> ''newest'')::integer' ELSE '' END
+    USING p_filter;
 END
 $$;
 

@@ -1,0 +1,16 @@
+"""Who signs in to the console, and what is done there."""
+
+from workers.db.migrate import run_migration_sql
+
+revision = "0025_console"
+down_revision = "0021_letters"
+
+
+def upgrade() -> None:
+    """Apply 0025_console.sql."""
+    run_migration_sql("0025_console.sql")
+
+
+def downgrade() -> None:
+    """Take it back."""
+    run_migration_sql("0025_console.rollback.sql")
