@@ -14,6 +14,7 @@ from workers.web.api import cron, engines
 from workers.web.api.problems import HANDLERS
 from workers.web.api.reference import docs
 from workers.web.api.users import users
+from workers.web.console.routes import ROUTES
 from workers.web.headers import SafeHeaders
 from workers.web.limits import SmallBodies
 from workers.web.unsubscribe import ask, unsubscribe
@@ -51,6 +52,7 @@ service: Final = FastAPI(
         Route("/api/docs", docs),
         Route("/health", _health),
         Route("/robots.txt", _robots),
+        *ROUTES,
     ],
 )
 service.include_router(engines.router)
