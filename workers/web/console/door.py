@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
 
 import psycopg
 from starlette.background import BackgroundTask
@@ -33,12 +34,18 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 DONE: Final = {
+    "accepted": "The found value is taken over.",
     "approve": "{n:,} approved.",
     "cancel": "{n:,} cancelled.",
+    "changed": "{n:,} changed.",
     "edit": "Saved.",
     "nothing": "Nothing was changed.",
+    "rejected": "The CRM's value stays; this is not asked again.",
     "retry": "{n:,} will be tried again.",
+    "removed": "The address may be written to again.",
     "settled": "The answer is off the list.",
+    "started": "The engine was started; this page shows what it did when it has run.",
+    "suppressed": "Nobody writes there any more.",
 }
 _SECURE_COOKIE: Final = "__Host-fleet"  # a browser takes it over TLS alone, for this host alone
 _LOCAL_COOKIE: Final = "fleet"
@@ -79,7 +86,11 @@ class Visit:
 
     def called(self, function: str, *arguments: Any) -> list[Any]:
         """Return what a function of console_pages.sql yields for the person's tenant."""
-        return called(self.connection, function, self.person.tenant, *arguments)
+        return self.called_for(self.person.tenant, function, *arguments)
+
+    def called_for(self, tenant: UUID | str | None, function: str, *arguments: Any) -> list[Any]:
+        """Return what such a function yields for a tenant, which for a tenant's person must be the own one."""
+        return called(self.connection, function, tenant, *arguments)
 
     def asked(self, name: str) -> str:
         """Return one value of the query, stripped; empty if it is not there."""

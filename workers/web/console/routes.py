@@ -6,7 +6,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from workers.web.console import actions, decisions, signin, today
+from workers.web.console import (
+    actions,
+    conflicts,
+    decisions,
+    insight,
+    own_settings,
+    runs,
+    signin,
+    suppressions,
+    timeline,
+    today,
+    words,
+)
 from workers.web.console.assets import asset
 from workers.web.console.door import for_anybody, signed_in
 
@@ -33,5 +45,22 @@ ROUTES: Final = [
     signed_in("/console/actions/{action:int}/letter", actions.letter),
     signed_in("/console/actions/{action:int}/edit", decisions.edit, "agent"),
     signed_in("/console/actions/{action:int}/edit", decisions.save, "agent", "POST"),
+    signed_in("/console/find", timeline.find),
+    signed_in("/console/timeline/{tenant}/{kind}/{item:path}", timeline.timeline),
+    signed_in("/console/timeline/{tenant}/{kind}/{item:path}", timeline.stop, "agent", "POST"),
+    signed_in("/console/conflicts", conflicts.conflicts),
+    signed_in("/console/conflicts", conflicts.decide, "agent", "POST"),
+    signed_in("/console/runs", runs.runs),
+    signed_in("/console/runs", runs.start, "operator", "POST"),
+    signed_in("/console/runs/{run:int}", runs.run),
+    signed_in("/console/settings", own_settings.show),
+    signed_in("/console/settings", own_settings.save, "manager", "POST"),
+    signed_in("/console/words", words.show),
+    signed_in("/console/words", words.save, "manager", "POST"),
+    signed_in("/console/suppressions", suppressions.show),
+    signed_in("/console/suppressions", suppressions.add, "agent", "POST"),
+    signed_in("/console/suppressions/removed", suppressions.remove, "manager", "POST"),
+    signed_in("/console/insight", insight.show),
+    signed_in("/console/insight/{view}.csv", insight.csv_file),
     signed_in("/console/answers", today.settle_answer, "agent", "POST"),
 ]
