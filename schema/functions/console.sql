@@ -92,7 +92,7 @@ $$;
 CREATE OR REPLACE FUNCTION console_link_holder(p_token_hash bytea) RETURNS TABLE (who text, tenant_name text)
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT coalesce(l.operator, p.email::text), t.name::text FROM console_links AS l
+    SELECT coalesce(l.operator, p.email::text, p.id::text), t.name::text FROM console_links AS l
     LEFT JOIN profiles AS p ON p.id = l.profile_id AND NOT is_gone(to_jsonb(p))
     LEFT JOIN tenants AS t ON t.id = p.tenant_id
     WHERE l.token_hash = p_token_hash AND l.used_at IS NULL AND l.ends_at > fleet_now()

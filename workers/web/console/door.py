@@ -116,8 +116,8 @@ class Visit:
         item: str = "",
         task: BackgroundTask | None = None,
     ) -> Response:
-        """Return the way on after something was done, which the trail keeps; the next page says it, see `DONE`."""
-        self.did = (what, item)
+        """Return the way on after something was done: `what` is kept in the trail, `done` is said by the next page."""
+        self.did = (what, item) if what else None
         if done:
             place, _, fragment = path.partition("#")
             said = urlencode({"done": done, "n": number})

@@ -5,8 +5,10 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -16,7 +18,7 @@ from workers.delivery.deliver import channel_for
 from workers.runtime.console_links import local_address, new_link, new_token, token_hash
 from workers.settings import database_url, settings
 from workers.web.api.users import users
-from workers.web.console.door import Visit, Words, address_of, problem, session_of, set_session
+from workers.web.console.door import Visit, Words, address_of, session_of, set_session
 from workers.web.console.people import person_with
 from workers.web.console.show import page
 
@@ -80,14 +82,15 @@ def leave(visit: Visit) -> Response:
 
 def look_at(visit: Visit) -> Response:
     """Let the operator look at one tenant, or at all of them."""
-    tenant = visit.said("tenant") or None
-    row = visit.connection.execute(
-        "SELECT look_at_tenant(%s, (SELECT t.id FROM tenants AS t WHERE t.id::text = %s)) AS there",
-        [visit.person.session, tenant],
-    ).fetchone()
+    chosen = visit.said("tenant")
+    try:
+        tenant = UUID(chosen) if chosen else None
+    except ValueError:
+        raise HTTPException(404, "There is no such tenant.") from None
+    row = visit.connection.execute("SELECT look_at_tenant(%s, %s) AS there", [visit.person.session, tenant]).fetchone()
     if row is None or not row["there"]:
-        return problem(visit.request, 404, "There is no such tenant.", visit.person)
-    return visit.go(safe_path(visit.said("next")), what="looks at a tenant", item=tenant or "all")
+        raise HTTPException(404, "There is no such tenant.")
+    return visit.go(safe_path(visit.said("next")), what="looks at a tenant", item=chosen or "all")
 
 
 def safe_path(path: str) -> str:

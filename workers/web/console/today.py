@@ -39,7 +39,7 @@ def settle_answer(visit: Visit) -> Response:
     [found] = visit.called("console_settle_answer", message, person.session, person.who, address_of(visit.request))
     if not found:
         raise HTTPException(404, "There is no such answer.")
-    return visit.go("/console/#answers", "settled", what="settles an answer", item=str(message))
+    return visit.go("/console/#answers", "settled", what="")  # the function has kept it
 
 
 def _with_way(row: dict[str, Any]) -> dict[str, Any]:
