@@ -23,15 +23,16 @@ _BAR: Final = Markup(
 )
 
 
-def bars(values: Sequence[tuple[str, float, str]], title: str) -> Markup:
+def bars(values: Sequence[tuple[str, float, str]], title: str, whole: float | None = None) -> Markup:
     """Return a horizontal bar for each value; nothing where there are none.
 
     Args:
         values: the name, the length, and the number in words.
         title: of the chart.
+        whole: the number that a full bar stands for; None: the longest.
     """
     shown = values[:_MOST_BARS]
-    longest = max((length for _, length, _ in shown), default=0.0)
+    longest = whole or max((length for _, length, _ in shown), default=0.0)
     drawn = Markup().join(
         _BAR.format(
             text=place * _ROW + 18, top=place * _ROW + 5, left=_LABELS, full=_BARS, right=_LABELS + _BARS + 10,

@@ -13,6 +13,8 @@ from workers import clock
 from workers.web.console.charts import bars
 from workers.web.console.door import Visit
 
+_PERCENT: Final = "{} %"
+
 
 class View(NamedTuple):
     """A view of schema/functions/analytics.sql, and how it is shown.
@@ -39,13 +41,13 @@ VIEWS: Final = {
     ),
     "quote_win_rates": View(
         "How quotes end", "How many were won, and what they were worth.", (), "win_rate_pct",
-        "{} %",
+        _PERCENT,
     ),
     "quote_win_rates_by_stage": View(
-        "Where quotes are won", "By the stage that the deal was in.", ("stage",), "win_rate_pct", "{} %"
+        "Where quotes are won", "By the stage that the deal was in.", ("stage",), "win_rate_pct", _PERCENT
     ),
     "quote_competitors": View(
-        "Against whom", "How quotes end where a competitor was named.", ("competitor",), "win_rate_pct", "{} %"
+        "Against whom", "How quotes end where a competitor was named.", ("competitor",), "win_rate_pct", _PERCENT
     ),
     "quote_decision_times": View(
         "How long a decision takes", "Days from sending a quote to its outcome.", ("outcome",), "median_days", "{} days"
@@ -56,11 +58,11 @@ VIEWS: Final = {
     ),
     "signal_action_rates": View(
         "What came of signals", "Opportunities that were noticed, and how many somebody acted on.", ("signal_type",),
-        "action_rate_pct", "{} %",
+        "action_rate_pct", _PERCENT,
     ),
     "compliance_completion_rates": View(
         "How compliance stands", "Checks by type: completed, overdue and waived.", ("compliance_type",),
-        "completion_rate_pct", "{} %",
+        "completion_rate_pct", _PERCENT,
     ),
 }  # fmt: skip
 _MOST_ROWS: Final = 200
@@ -74,7 +76,8 @@ def show(visit: Visit) -> Response:
     for name, view in VIEWS.items():
         rows = _rows(visit, name)
         # Tenants beside each other are a table: their figures have nothing to do with each other.
-        drawn = bars(_drawn(view, rows), view.title) if visit.person.tenant else ""
+        whole = 100 if view.unit == _PERCENT else None
+        drawn = bars(_drawn(view, rows), view.title, whole) if visit.person.tenant else ""
         parts.append({"name": name, "view": view, "rows": rows, "chart": drawn})
     return visit.show("insight.html.j2", parts=parts, now=clock.now())
 

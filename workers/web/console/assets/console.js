@@ -34,6 +34,11 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// Whoever comes back to the page sees how it is now.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") document.body.dispatchEvent(new Event("refresh"));
+});
+
 const stale = (isStale) => {
   const note = document.querySelector("[data-stale]");
   if (note) note.hidden = !isStale;
