@@ -30,14 +30,14 @@ def page(template: str, **values: object) -> str:
 
 
 def relative(instant: datetime) -> str:
-    """Return how far away an instant is, in words: `3 hours ago`, `in 2 days`, `now`."""
+    """Return how far away an instant is, in words: `3 hours ago`, `in 2 days`, `just now`."""
     distance = instant - clock.now()
     for unit, name in _UNITS:
         if abs(distance) >= unit:
             number = int(abs(distance) / unit)
             words = f"{number} {name}{'s' if number > 1 else ''}"
             return f"in {words}" if distance > timedelta(0) else f"{words} ago"
-    return "now"
+    return "now" if distance > timedelta(0) else "just now"
 
 
 def exact(instant: datetime, zone: str) -> str:
