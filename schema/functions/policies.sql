@@ -64,7 +64,7 @@ BEGIN
     -- The ledger, the registry of engines, how they begin, who is at the console, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
         'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
-        'console_links', 'console_sessions', 'console_audit'
+        'fleet_heartbeats', 'fleet_incidents', 'console_links', 'console_sessions', 'console_audit'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -83,7 +83,7 @@ BEGIN
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
             'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
-            'fleet_decisions', 'console_sessions', 'console_audit')
+            'fleet_decisions', 'fleet_incidents', 'console_sessions', 'console_audit')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;

@@ -57,7 +57,8 @@ VIEWS = {
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
-    "fleet_faults", "fleet_defaults", "public_holidays", "console_links", "console_sessions", "console_audit",
+    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays",
+    "console_links", "console_sessions", "console_audit",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0025_console"
-down_revision = "0021_letters"
+down_revision = "0023_watch"
 
 
 def upgrade() -> None:
