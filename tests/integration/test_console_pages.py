@@ -229,6 +229,19 @@ def test_words_suppressions_and_contradictions_are_decided_here_as_by_command(
     assert manager.post("/console/suppressions", data={"address": "ann", "why": "x"}).status_code == 400
 
 
+def test_who_is_forgotten_is_forgotten_in_the_trail_too(
+    manager: httpx.Client, crm: Crm, tenant: UUID, database_url: str
+) -> None:
+    manager.post("/console/suppressions", data={"address": "Ann+x@acme.example", "why": "asked"})
+    write(crm, tenant, run_at=clock.now() + days(1))
+    path = manager.get("/console/find", params={"q": "ann@acme.example"}).headers["Location"]
+    manager.post(path, data={"why": "asked"})
+    assert fleet(database_url, "forget", "Northwind", "ann@acme.example", "--why", "asked", "--yes").returncode == 0
+    rows = crm.rows("SELECT what, item FROM console_audit ORDER BY id")
+    assert [row["what"] for row in rows] == ["signs in", "suppresses", "stop"]
+    assert "acme" not in str(rows)
+
+
 def test_page_csv_and_view_say_the_same(operator: httpx.Client, manager: httpx.Client, crm: Crm, tenant: UUID) -> None:
     deal = crm.deal(tenant, stage="lead")
     crm.update("deals", deal, stage="qualified")

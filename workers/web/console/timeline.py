@@ -44,7 +44,7 @@ def stop(visit: Visit) -> Response:
         raise HTTPException(400, "Please say why it is stopped: whoever asks later wants to know.")
     [ids] = visit.called("console_chosen", Jsonb(_open_actions(item)), "cancel", _MOST_OPEN)
     done = visit.called("console_decide", ids, "cancel", person.who, why) if ids else []
-    return visit.go(_path_of(item), "cancel", len(done), what="stop", item=f"{item['kind']} {item['item']}")
+    return visit.go(_path_of(item), "cancel", len(done), what="stop", item=item["item"])
 
 
 def _item(visit: Visit) -> dict[str, Any]:
