@@ -236,7 +236,7 @@ def test_who_is_forgotten_is_forgotten_in_the_trail_too(
     write(crm, tenant, run_at=clock.now() + days(1))
     path = manager.get("/console/find", params={"q": "ann@acme.example"}).headers["Location"]
     manager.post(path, data={"why": "asked"})
-    assert fleet(database_url, "forget", "Northwind", "ann@acme.example", "--why", "asked", "--yes").returncode == 0
+    assert fleet(database_url, "forget", "ann@acme.example", "--why", "asked", "--yes").returncode == 0
     rows = crm.rows("SELECT what, item FROM console_audit ORDER BY id")
     assert [row["what"] for row in rows] == ["signs in", "suppresses", "stop"]
     assert "acme" not in str(rows)
