@@ -37,7 +37,8 @@ def measure(server: str, deals: int = DEALS, actions: int = ACTIONS) -> list[dic
         with served(url) as port:
             cookie = _signed_in(connection, port)
             row = connection.execute(
-                "SELECT md5('large')::uuid AS tenant, max(id) AS action FROM scheduled_actions WHERE tenant_id = md5('large')::uuid"
+                "SELECT tenant_id AS tenant, max(id) AS action FROM scheduled_actions"
+                " WHERE tenant_id = md5('large')::uuid GROUP BY tenant_id"
             ).fetchone()
             assert row is not None
             places = {"tenant": row["tenant"], "action": row["action"], "older": row["action"] - actions // 2}

@@ -30,7 +30,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
     RETURN (SELECT count(*) FROM find_actions(
-        filter_within(console_tenant(p_tenant_id, 'reader'), p_filter) || jsonb_build_object('newest', p_most)));
+        filter_within(console_tenant(p_tenant_id, 'reader'), p_filter) || jsonb_build_object('most', p_most)));
 END
 $$;
 
@@ -92,7 +92,7 @@ END
 $$;
 
 -- Per engine: how it works for the tenant, its last run, and what became of the actions of the last seven days, of which the
--- newest 10,000 are looked at.
+-- newest 5,000 are looked at.
 CREATE OR REPLACE FUNCTION console_today(p_tenant_id uuid) RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -102,7 +102,7 @@ BEGIN
     RETURN QUERY
     WITH recent AS MATERIALIZED (
         SELECT a.engine, a.status, a.run_at, coalesce(a.reason, a.status) AS reason FROM scheduled_actions AS a
-        WHERE a.id IN (SELECT find_actions(filter_within(v_tenant, '{"newest": 10000}')))
+        WHERE a.id IN (SELECT find_actions(filter_within(v_tenant, '{"newest": 5000}')))
           AND (a.status IN ('scheduled', 'sending', 'suggested') OR coalesce(a.sent_at, a.run_at) > fleet_now() - interval '7 days')
     ), counted AS (
         SELECT r.engine, count(*) FILTER (WHERE r.status = 'sent') AS done,

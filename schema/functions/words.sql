@@ -86,9 +86,10 @@ AS $$
     SELECT u.tenant_id, t.name, u.kind, u.word, u.n FROM (
         SELECT s.tenant_id, 'deal_stage' AS kind, s.stage AS word, s.n FROM (
             SELECT d.tenant_id, d.stage::text AS stage, count(*) AS n FROM deals AS d
-            WHERE NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL
+            WHERE d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL
               AND (p_tenant_id IS NULL OR d.tenant_id = p_tenant_id)
             GROUP BY d.tenant_id, d.stage) AS s
+        WHERE NOT is_closed_stage(s.stage)    -- asked once for each stage, not for each deal
         UNION ALL
         SELECT o.tenant_id, 'order_status', o.status::text, count(*) FROM feedback_requests AS r
         JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = r.tenant_id

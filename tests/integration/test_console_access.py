@@ -50,6 +50,7 @@ LEAST = {
     ("POST", "/console/suppressions/removed"): "manager",
     ("GET", "/console/insight"): "reader",
     ("GET", "/console/insight/{view}.csv"): "reader",
+    ("GET", "/console/insight/{view}"): "reader",
     ("POST", "/console/answers"): "agent",
 }
 RANKS = ["reader", "agent", "manager", "operator"]

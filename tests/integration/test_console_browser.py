@@ -39,6 +39,7 @@ PAGES = {
     "words": "/console/words",
     "suppressions": "/console/suppressions",
     "insight": "/console/insight",
+    "figures": "/console/insight/deal_stage_velocity",
     "missing": "/console/actions/1",
 }
 LOOKS = {

@@ -260,7 +260,6 @@ def test_page_csv_and_view_say_the_same(operator: httpx.Client, manager: httpx.C
         ("quotes", "sent_at"),
     ):
         crm.execute(sql.SQL("UPDATE {} SET {} = now()").format(sql.Identifier(table), sql.Identifier(column)))
-    page = manager.get("/console/insight").text
     empty = []
     for name in VIEWS:
         rows = crm.rows(f"SELECT * FROM {name} WHERE tenant_id = %s", tenant)  # noqa: S608  # a name of ours
@@ -272,6 +271,8 @@ def test_page_csv_and_view_say_the_same(operator: httpx.Client, manager: httpx.C
         harmless = [{column: value.removeprefix("'") for column, value in row.items()} for row in got]
         assert sorted(harmless, key=str) == sorted(expected, key=str), name
         empty += [] if rows else [name]
+        assert f'href="/console/insight/{name}"' in manager.get("/console/insight").text
+        page = manager.get(f"/console/insight/{name}").text
         for row in rows:
             for value in (value for column, value in row.items() if column != "tenant_id" and value is not None):
                 shown = f"{value:,}" if not isinstance(value, str) else value.replace("_", " ")
@@ -281,6 +282,7 @@ def test_page_csv_and_view_say_the_same(operator: httpx.Client, manager: httpx.C
     assert empty == []
     assert "'=won" in manager.get("/console/insight/deal_stage_velocity.csv").text, "no formula for a spreadsheet"
     assert manager.get("/console/insight/profiles.csv").status_code == 404
+    assert manager.get("/console/insight/profiles").status_code == 404
 
 
 def test_whatever_strangers_write_is_shown_as_text(operator: httpx.Client, crm: Crm, connection: Connection) -> None:

@@ -62,5 +62,6 @@ ROUTES: Final = [
     signed_in("/console/suppressions/removed", suppressions.remove, "manager", "POST"),
     signed_in("/console/insight", insight.show),
     signed_in("/console/insight/{view}.csv", insight.csv_file),
+    signed_in("/console/insight/{view}", insight.part),
     signed_in("/console/answers", today.settle_answer, "agent", "POST"),
 ]
