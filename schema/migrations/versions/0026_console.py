@@ -2,15 +2,15 @@
 
 from workers.db.migrate import run_migration_sql
 
-revision = "0025_console"
-down_revision = "0023_watch"
+revision = "0026_console"
+down_revision = "0025_webhooks"
 
 
 def upgrade() -> None:
-    """Apply 0025_console.sql."""
-    run_migration_sql("0025_console.sql")
+    """Apply 0026_console.sql."""
+    run_migration_sql("0026_console.sql")
 
 
 def downgrade() -> None:
     """Take it back."""
-    run_migration_sql("0025_console.rollback.sql")
+    run_migration_sql("0026_console.rollback.sql")
