@@ -21,9 +21,11 @@ AS $$
     WHERE p_tenant_id IS NULL OR t.id = p_tenant_id
 $$;
 
--- The ids of the actions that a filter lets through. Written out for each filter, so that each gets a plan of its own.
+-- The ids of the actions that a filter lets through. Written out for each filter, so that each gets a plan of its own; the
+-- statuses as an array that the planner can read, or it would know of no partial index.
 -- p_filter: any of {"ids": [], "tenant", "engine", "status": [], "template", "contact": an address or a contact's id,
---           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then}
+--           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then,
+--           "subject": the id of what it is about, "before": only older ones than this id, "newest": so many at most, "most": so many, whichever}
 CREATE OR REPLACE FUNCTION find_actions(p_filter jsonb) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -35,7 +37,9 @@ BEGIN
         ('ids',      'a.id IN (SELECT jsonb_array_elements_text($1 -> ''ids'')::bigint)'),
         ('tenant',   'a.tenant_id = ($1 ->> ''tenant'')::uuid'),
         ('engine',   'a.engine = $1 ->> ''engine'''),
-        ('status',   'a.status = ANY (ARRAY(SELECT jsonb_array_elements_text($1 -> ''status'')))'),
+        ('status',   'a.status = ANY (string_to_array(translate($1 ->> ''status'', ''[]" '', ''''), '',''))'),
+        ('subject',  'a.subject_id = ($1 ->> ''subject'')::uuid'),
+        ('before',   'a.id < ($1 ->> ''before'')::bigint'),
         ('template', 'a.template = $1 ->> ''template'''),
         ('contact',  CASE WHEN p_filter ->> 'contact' LIKE '%@%'
                           THEN 'a.id IN (SELECT actions_to(($1 ->> ''tenant'')::uuid, $1 ->> ''contact''))'
@@ -45,7 +49,10 @@ BEGIN
         ('until',    'coalesce(a.sent_at, a.run_at) < ($1 ->> ''until'')::timestamptz')
     ) AS c (key, condition)
     WHERE p_filter ? c.key;
-    RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true') USING p_filter;
+    RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true')
+        || CASE WHEN p_filter ? 'newest' THEN ' ORDER BY a.id DESC LIMIT ($1 ->> ''newest'')::integer'
+                WHEN p_filter ? 'most' THEN ' LIMIT ($1 ->> ''most'')::integer' ELSE '' END
+    USING p_filter;
 END
 $$;
 

@@ -62,10 +62,11 @@ BEGIN
             ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
-    -- signs webhooks: the workers'.
+    -- signs webhooks, and who is at the console: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
         'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
-        'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets'
+        'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
+        'console_audit'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -74,6 +75,9 @@ BEGIN
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
+    -- What was done at the console is evidence too.
+    REVOKE UPDATE, DELETE ON console_audit FROM service_role;
+
     -- Who may set a sequence can stop whoever counts by it. Identity columns need no right to theirs.
     FOR v_sequence IN
         SELECT s.oid::regclass FROM pg_class AS s
@@ -81,7 +85,7 @@ BEGIN
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
             'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
-            'fleet_decisions', 'fleet_incidents', 'webhook_deliveries')
+            'fleet_decisions', 'fleet_incidents', 'webhook_deliveries', 'console_sessions', 'console_audit')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;

@@ -93,6 +93,9 @@ BEGIN
           AND (d.about = 'suppression' AND folded_mailbox(d.item) = v_mailbox
                OR d.about = 'action' AND d.item = ANY (v_actions::text[]))
         RETURNING d.id
+    ), audited AS (
+        UPDATE console_audit AS n SET item = fingerprint_of(v_mailbox)
+        WHERE n.tenant_id = p_tenant_id AND folded_mailbox(n.item) = v_mailbox
     ), suppressed AS (
         DELETE FROM suppressions AS s WHERE s.tenant_id = p_tenant_id AND folded_mailbox(s.address) = v_mailbox
     ), events AS (  -- they name nobody, but the contact's id
@@ -174,9 +177,15 @@ BEGIN
         DELETE FROM inbound_rejects AS j
         WHERE j.fingerprint IN (SELECT x.fingerprint FROM inbound_rejects AS x WHERE x.received_at < v_before LIMIT p_limit)
         RETURNING j.fingerprint
+    ), notes AS (
+        DELETE FROM console_audit AS n
+        WHERE n.id IN (SELECT x.id FROM (SELECT o.* FROM console_audit AS o ORDER BY o.id LIMIT p_limit) AS x
+                       WHERE x.at < v_before)
+        RETURNING n.id
     )
     SELECT (SELECT count(*) FROM actions) + (SELECT count(*) FROM mails) + (SELECT count(*) FROM runs)
-         + (SELECT count(*) FROM failures) + (SELECT count(*) FROM faults) + (SELECT count(*) FROM rejects) INTO v_pruned;
+         + (SELECT count(*) FROM failures) + (SELECT count(*) FROM faults) + (SELECT count(*) FROM rejects)
+         + (SELECT count(*) FROM notes) INTO v_pruned;
     RETURN v_pruned;
 END
 $$;

@@ -75,6 +75,7 @@ CALLS = {
     "conflicts list": (["conflicts", "list"], [SHOWN, SHOWN + "2"]),
     "conflicts accept": (["conflicts", "accept", HOSTILE], []),
     "conflicts reject": (["conflicts", "reject", HOSTILE], []),
+    "console": (["console"], []),
     "db check": (["db", "check"], []),
     "db migrate": (["db", "migrate"], []),
     "db rollback": (["db", "rollback", "--yes"], []),

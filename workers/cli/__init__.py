@@ -14,6 +14,7 @@ from workers import logs
 from workers.cli import (
     actions,
     conflicts,
+    console,
     db,
     doctor,
     explain,
@@ -41,6 +42,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 for command in (
     up.up,
     web.web,
+    console.console,
     preview.preview,
     go_live.go_live,
     run.run,

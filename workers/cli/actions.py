@@ -24,10 +24,10 @@ from workers.cli.common import (
     minute,
     moment,
     say_total,
-    text_of,
 )
 from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
+from workers.delivery.shown import edited_text, sent_text_of
 from workers.delivery.texts import Text
 from workers.errors import UnknownNameError
 from workers.terminal import lines, out, print_json, say, table_of
@@ -65,7 +65,7 @@ def show(
     if as_json:
         print_json(_as_json(row) | {"history": history})
         return
-    text = _text_of(row)
+    text = sent_text_of(row)
     facts = {
         "to": _addressee(row),
         "subject": text.subject,
@@ -162,7 +162,7 @@ def edit(
         if run_at is None or subject is not None or body is not None:
             if len(asked) != 1:
                 raise UnknownNameError(f"a text is edited one at a time, these are {len(asked):,} (--at moves many)")
-            edited = _edited(_text_of(_one(connection, asked[0])), subject, body)
+            edited = _edited(sent_text_of(_one(connection, asked[0])), subject, body)
             if edited is None:
                 say("nothing was changed")
                 return
@@ -195,14 +195,8 @@ def _one(connection: Connection, action: int) -> dict[str, Any]:
     return rows[0]
 
 
-def _text_of(row: dict[str, Any]) -> Text:
-    """Return the text of an action; the subject of one that left is the one it had then."""
-    text = text_of(row)
-    return Text(row["sent_subject"] or text.subject, row["sent_body"] or text.body, version=row["text_version"])
-
-
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
-    text = _text_of(row)
+    text = sent_text_of(row)
     kept = {name: value for name, value in row.items() if name not in ("total", "sent_subject", "facts")}
     return kept | {"subject": text.subject, "body": text.body}
 
@@ -220,7 +214,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 lines(
                     _addressee(row),
                     row["tenant_name"] if several else None,
-                    _text_of(row).subject,
+                    sent_text_of(row).subject,
                     row["reason"] or row["last_error"] or row["refused"],
                 ),
             ]
@@ -253,10 +247,10 @@ def _edited(text: Text, subject: str | None, body: str | None) -> Text | None:
         if written is None:
             return None
         subject, _, body = written.strip().partition("\n")
-    edited = Text((text.subject if subject is None else subject).strip(), (text.body if body is None else body).strip())
-    if not edited.subject or not edited.body:
-        raise UnknownNameError("a message needs a subject and a text")
-    return None if edited == Text(text.subject, text.body.strip()) else edited
+    try:
+        return edited_text(text, text.subject if subject is None else subject, text.body if body is None else body)
+    except ValueError as error:
+        raise UnknownNameError(str(error)) from None
 
 
 def _preview(connection: Connection, ids: list[int], decision: str) -> dict[str, Any]:

@@ -42,10 +42,11 @@ def with_facts(connection: Connection, actions: Sequence[Mapping[str, Any]]) -> 
     numbers = [action["action_id"] for action in actions]
     rows = connection.execute("SELECT * FROM letter_facts(%s)", [numbers]) if numbers else ()
     known = {row["action_id"]: row for row in rows}
-    return [{**action, "facts": _facts(known[action["action_id"]], action["variables"])} for action in actions]
+    return [{**action, "facts": facts_of(known[action["action_id"]], action["variables"])} for action in actions]
 
 
-def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
+def facts_of(row: Mapping[str, Any], variables: Any) -> Facts:
+    """Return what a row of letter_facts says of an action with these variables."""
     first, subject = row["thread_message_id"], row["thread_subject"]
     return Facts(
         wording=Wording(
@@ -68,7 +69,7 @@ def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
     )
 
 
-def _link(template: str | None, subject: UUID, variables: Any) -> str | None:
+def _link(template: str | None, subject: UUID | str, variables: Any) -> str | None:
     """Where a customer finds what a letter is about; None where that is no web address, or a value is missing."""
     if template is None or not template.startswith("https://") or not isinstance(variables, Mapping):
         return None

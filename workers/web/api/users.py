@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from workers import clock
 from workers.db.session import LOCK_TIMEOUT, PLAIN_SETTINGS, Connection, connection_options
+from workers.db.session import transaction as worker_transaction
 from workers.errors import DatabaseUnavailableError
 from workers.settings import database_url
 from workers.web.api.identity import Claims
@@ -53,6 +54,17 @@ class Users:
                 yield Acting(connection, tenant)
             except psycopg.errors.InsufficientPrivilege as error:
                 raise HTTPException(403, "The database does not let this user do that.") from error
+
+    @contextmanager
+    def working(self) -> Iterator[Connection]:
+        """Run a block as one transaction of the workers, for what is no user's: who signs in, and the operator.
+
+        Raises:
+            psycopg.OperationalError: no connection is to be had within five seconds, or the database does not answer.
+        """
+        with self._opened().connection() as connection, worker_transaction(connection):
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
+            yield connection
 
     def close(self) -> None:
         """Close the pool; the next transaction opens another one."""
