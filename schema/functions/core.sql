@@ -1,10 +1,11 @@
 -- What every other file stands on: the clock, the caller's tenant, a tenant's wish for an engine, and whom to write to.
 
--- The fleet's clock: the session's fleet.now if it has one, else the transaction's time.
+-- The fleet's clock: the session's fleet.now if it has one, else the transaction's time. It pins no search_path so that
+-- PostgreSQL inlines it: the CRM's every write asks for the time.
 CREATE OR REPLACE FUNCTION fleet_now() RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE sql STABLE
 AS $$
-    SELECT coalesce(nullif(current_setting('fleet.now', true), '')::timestamptz, now())
+    SELECT coalesce(nullif(pg_catalog.current_setting('fleet.now', true), '')::pg_catalog.timestamptz, pg_catalog.now())
 $$;
 
 -- The user named by the request's claim; NULL without one. A claim that cannot be read names nobody: it must open
