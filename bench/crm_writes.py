@@ -1,7 +1,7 @@
 """(d) What the fleet costs the CRM's own writes: time, WAL and HOT updates, with and without it.
 
-Both as a CRM writes all day, one row in each transaction, and as it imports, many rows in one statement. At 500,000 quotes
-and signals; `python -m bench.crm_writes ROWS` measures it alone, at as many as one has patience for.
+Both as a CRM writes all day, one row in each transaction, and as it imports, many rows in one statement. At 500,000
+quotes and signals; `python -m bench.crm_writes ROWS` measures it alone, at as many as one has patience for.
 """
 
 import re
@@ -56,8 +56,8 @@ def _writes(file: str) -> list[_Write]:
 def measure(server: str, rows: int = _ROWS) -> list[dict[str, Any]]:
     """Return milliseconds, WAL bytes per row and the share of HOT updates of each write, without and with the fleet.
 
-    Medians of several rounds, in turns, each over other rows. Deals that were there before the fleet are written to for the
-    first time in between: that happens once to each, so it is measured apart.
+    Medians of several rounds, in turns, each over other rows. Deals that were there before the fleet are written to for
+    the first time in between: that happens once to each, so it is measured apart.
     """
     text = (SQL / "crm.sql").read_text().replace("{rows}", str(rows))
     with (
