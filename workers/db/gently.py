@@ -53,11 +53,15 @@ def run_one_by_one(driver: psycopg.Connection[Any], text: str) -> None:
 def _drop_invalid_indexes(driver: psycopg.Connection[Any], text: str) -> None:
     """Drop what an interrupted CONCURRENTLY left: IF NOT EXISTS would take the ruin for the index."""
     names = re.findall(r"IF NOT EXISTS (\w+)", text)
-    invalid = driver.cursor(row_factory=tuple_row).execute(
-        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "WHERE NOT i.indisvalid AND c.relname = ANY (%s)",
-        [names],
-    ).fetchall()
+    invalid = (
+        driver.cursor(row_factory=tuple_row)
+        .execute(
+            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+            "WHERE NOT i.indisvalid AND c.relname = ANY (%s)",
+            [names],
+        )
+        .fetchall()
+    )
     for (name,) in invalid:
         driver.execute(f'DROP INDEX CONCURRENTLY "{name}"')
 
