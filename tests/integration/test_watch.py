@@ -249,6 +249,14 @@ def test_the_doctor_names_what_is_wrong_why_and_what_to_do(
     assert {one["key"] for one in found} == {"schema", "queue:engines", "queue:delivery", "queue:inbound"}
 
 
+def test_the_doctor_notices_functions_of_another_release(
+    well: Connection, crm: Crm, servers: Servers, database_url: str
+) -> None:
+    crm.execute("UPDATE fleet_migration_history SET checksum = 'of another release' WHERE name = 'functions/outbox'")
+    seen = fleet(database_url, "doctor", REDIS_URL=servers.valkey)
+    assert "the database has not all of this release, the first that is missing: functions/outbox" in seen.stdout
+
+
 def test_probes_tell_an_installation_that_starts_from_one_that_can_work(servers: Servers, database_url: str) -> None:
     ready = fleet(database_url, "doctor", "--ready", REDIS_URL=servers.valkey)
     assert (ready.returncode, ready.stdout) == (0, "ready\n")

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workers.db.check import missing
+from workers.db.migrate import pending
 from workers.db.session import Connection
+from workers.errors import SchemaMismatchError
 from workers.watch.findings import Finding
 
 _MOST_SKEW_SECONDS: Final = 2.0
@@ -34,7 +36,7 @@ def look_at_schema(connection: Connection) -> list[Finding]:
     absent = missing(connection)
     watched = connection.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL AS there").fetchone()
     slow = connection.execute(_SLOW, [_SLOW_MS]).fetchall() if watched and watched["there"] else []
-    found = []
+    found = [*_release(connection)]
     if absent:
         found.append(
             Finding(
@@ -54,6 +56,24 @@ def look_at_schema(connection: Connection) -> list[Finding]:
         for row in slow
     ]
     return found
+
+
+def _release(connection: Connection) -> Iterator[Finding]:
+    """Compare the functions in the database with this release's, which a revision alone does not tell."""
+    try:
+        old = pending(connection)
+    except SchemaMismatchError as error:
+        what = str(error)
+    else:
+        if not old:
+            return
+        what = f"the database has not all of this release, the first that is missing: {old[0]}"
+    yield Finding(
+        "release",
+        what,
+        "code of one release works with functions of another",
+        "`fleet db migrate`, or install the release that the database has",
+    )
 
 
 def _skew(connection: Connection) -> Iterator[Finding]:
