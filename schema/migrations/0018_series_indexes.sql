@@ -1,4 +1,4 @@
--- Each statement runs on its own. Those of deals are built by 0024.
+-- Each statement runs on its own. Those of deals are built by 0026.
 
 -- An open case silences the mail to its client.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_fleet_cases_client ON cases (client_id) WHERE client_id IS NOT NULL;

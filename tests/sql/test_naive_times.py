@@ -143,17 +143,18 @@ def functions_without_zone(connection: Connection) -> list[str]:
 def test_a_deal_stalls_at_the_very_minute_whatever_the_sessions_zone(beside: Crm) -> None:
     tenant = beside.tenant()
     since = NOW - days(3)  # the days of the stage lead
+    new = beside.deal(tenant, last_activity_at=written(since))
+    assert beside.row("deals", new)["stalls_at"] == NOW
+    assert beside.due_tenants("deals", at=NOW - timedelta(minutes=1)) == set()
+    assert beside.due_tenants("deals", at=NOW + timedelta(minutes=1)) == {tenant}
     with beside.unchecked():  # from before the fleet: only the CRM's own columns tell
         old = beside.deal(tenant, created_at=None, updated_at=written(since), last_activity_at=None)
-    new = beside.deal(tenant, last_activity_at=written(since))
     for at, due in ((NOW - timedelta(minutes=1), set()), (NOW + timedelta(minutes=1), {old, new})):
         for zone in (SESSION, "UTC", ZONE):
             beside.connection.execute(f"SET timezone = '{zone}'")
             rows = beside.read("get_stalled_deals", tenant, at=at)
             assert {row["deal_id"] for row in rows} == due, (at, zone)
             assert {row["last_activity_at"] for row in rows} <= {since}
-    assert beside.row("deals", new)["stalls_at"] == NOW
-    assert beside.due_tenants("deals", at=since + timedelta(hours=23)) == set()
 
 
 def test_what_the_fleet_writes_into_the_crms_columns_is_written_as_the_crm_writes(beside: Crm) -> None:

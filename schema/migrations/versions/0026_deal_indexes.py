@@ -2,16 +2,16 @@
 
 from workers.db.migrate import run_migration_sql
 
-revision = "0024_deal_indexes"
-down_revision = "0023_watch"
+revision = "0026_deal_indexes"
+down_revision = "0025_webhooks"
 
 
 def upgrade() -> None:
-    """Apply 0024_deal_indexes.sql."""
+    """Apply 0026_deal_indexes.sql."""
     run_migration_sql("shipped_words.sql")
-    run_migration_sql("0024_deal_indexes.sql", transactional=False)
+    run_migration_sql("0026_deal_indexes.sql", transactional=False)
 
 
 def downgrade() -> None:
     """Take it back."""
-    run_migration_sql("0024_deal_indexes.rollback.sql")
+    run_migration_sql("0026_deal_indexes.rollback.sql")
