@@ -23,16 +23,25 @@ AS $$
                      AND (q.outcome IN ('won', 'lost') OR q.status IN ('accepted', 'rejected')))
 $$;
 
--- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A status that nobody
--- knows is not closed.
+-- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A case that names no
+-- client is that of its order, or of its contact. A status that nobody knows is not closed.
 CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    v_client constant uuid := coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
+                                                     WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id));
 BEGIN
     RETURN EXISTS (SELECT FROM cases AS k
-                   WHERE k.client_id = coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
-                                                              WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id))
-                     AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                   WHERE k.client_id = v_client AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed')
+        OR EXISTS (SELECT FROM cases AS k
+                   WHERE k.tenant_id = p_tenant_id AND k.client_id IS NULL
+                     -- Each by its key, whatever the sizes were when this was planned.
+                     AND coalesce(
+                         (SELECT o.client_id FROM orders AS o WHERE o.id = k.order_id AND o.tenant_id = p_tenant_id),
+                         (SELECT c.client_id FROM contacts AS c WHERE c.id = k.contact_id AND c.tenant_id = p_tenant_id)) = v_client
+                     AND NOT is_gone(to_jsonb(k))
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
 END
 $$;

@@ -1,4 +1,4 @@
-"""One pass of delivery: recover, file what is internal, then send e-mail tenant by tenant until none is due."""
+"""One pass of delivery: recover, file what is internal, send e-mail tenant by tenant while any is due, tell others."""
 
 import logging
 import os
@@ -20,11 +20,14 @@ from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome, Rejected, RetryLater, SmtpChannel
 from workers.delivery.facts import with_facts
+from workers.delivery.forwarding import forward_all
 from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
 from workers.delivery.message import SenderError, UnsendableError, compose
 from workers.delivery.settlement import Settlement
 from workers.delivery.texts import render
+from workers.delivery.webhooks import deliver_webhooks
+from workers.oauth import smtp_tokens
 from workers.settings import Settings
 from workers.stopping import stopping
 
@@ -45,7 +48,9 @@ _BACKLOG_SECONDS: Final = 5
 
 def channel_for(settings: Settings) -> Channel:
     """Return SMTP where SMTP_URL is set, else the Maildir under FLEET_HOME."""
-    return SmtpChannel(settings.smtp_url) if settings.smtp_url else MaildirChannel(settings.fleet_home / "mail")
+    if settings.smtp_url:
+        return SmtpChannel(settings.smtp_url, smtp_tokens(settings))
+    return MaildirChannel(settings.fleet_home / "mail")
 
 
 def deliver(
@@ -61,19 +66,21 @@ def deliver(
 
     Returns:
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
-        again), failed, dead, skipped, cancelled.
+        again), failed, dead, skipped, cancelled; and how many events, see `deliver_webhooks`.
     """
     done: Counter[str] = Counter()
     keep_holidays(connection)
     with transaction(connection):
         connection.execute("SELECT expire_suggestions(), recover_actions(%s)", [settings.fleet_max_attempts])
     try:
-        done += file_all(connection)
+        done += file_all(connection, settings.fleet_link_template)
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
+            done += forward_all(connection, channel, settings)
             done += _send_emails(connection, channel, settings, on_backlog)
+    done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
-        logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
+        logger.info("delivery: %s", ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(done.items())))
     return done
 
 
@@ -177,8 +184,10 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     """Render and send one claimed action; returns the outcome and the message."""
     message = None
     try:
+        text = render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording)
+        row["text_version"] = text.version
         message = compose(
-            render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording),
+            text,
             action=row["action_id"],
             tenant=row["tenant_id"],
             tenant_name=row["tenant_name"],
