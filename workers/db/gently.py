@@ -17,6 +17,7 @@ _PATIENCE_SECONDS: Final = 10
 _LOCK_WAITS: Final = (300, 600, 1200)
 _ORDERS_A_TIME: Final = 500  # the CRM waits for one such transaction at most
 _TRIES: Final = 10
+_TRIES_AGAINST_DEADLOCKS: Final = 200
 
 
 def run_patiently(driver: psycopg.Connection[Any], text: str) -> None:
@@ -26,20 +27,25 @@ def run_patiently(driver: psycopg.Connection[Any], text: str) -> None:
     all locks are given back and the queue moves on.
 
     Raises:
-        LockNotAvailable, DeadlockDetected: a table was in use for ten seconds.
+        LockNotAvailable: a table was in use for ten seconds.
+        DeadlockDetected: the CRM came in between two hundred times.
     """
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    for wait in cycle(_LOCK_WAITS):
+    for tries, wait in enumerate(cycle(_LOCK_WAITS), start=1):
         driver.execute(f"SET LOCAL lock_timeout = {wait}")
         try:
             with driver.transaction():
                 driver.execute(text.encode())
-        except (LockNotAvailable, DeadlockDetected):
+        except DeadlockDetected:  # each waits for the other: the CRM goes on, and this step comes again
+            if tries >= _TRIES_AGAINST_DEADLOCKS:
+                raise
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+        except LockNotAvailable:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.2)
         else:
             return
+        time.sleep(0.1)
 
 
 def run_one_by_one(driver: psycopg.Connection[Any], text: str) -> None:
