@@ -41,7 +41,8 @@ def main() -> None:
         table.add_row(f"(c) idle tick, {row['engine']}", f"median {row['median_ms']} ms", "50 ms", _mark(row))
     for row in writes:
         cost = f"{row['ms_without']} -> {row['ms_with']} ms, {row['wal_without']} -> {row['wal_with']} bytes of WAL"
-        table.add_row(f"(d) the CRM's {row['write']}", cost, "+30 %" if row["many"] else "5 ms", _mark(row))
+        name = f"(d) the CRM's {row['write']}, {row['rows_per_transaction']:,} in a transaction"
+        table.add_row(name, cost, row["asked"], _mark(row))
     per_second = delivered["messages_per_second"]
     table.add_row("(e) e-mail, one process, one connection", f"{per_second['fleet']:,} messages/s", "")
     table.add_row("(e) a bare loop over one connection", f"{per_second['bare_loop']:,} messages/s", "")

@@ -1,11 +1,12 @@
 -- What every other file stands on: the clock, what is gone, the caller's tenant, a tenant's wish for an engine, and whom to
 -- write to.
 
--- The fleet's clock: the session's fleet.now if it has one, else the transaction's time.
+-- The fleet's clock: the session's fleet.now if it has one, else the transaction's time. It pins no search_path so that
+-- PostgreSQL inlines it: the CRM's every write asks for the time.
 CREATE OR REPLACE FUNCTION fleet_now() RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE sql STABLE
 AS $$
-    SELECT coalesce(nullif(current_setting('fleet.now', true), '')::timestamptz, now())
+    SELECT coalesce(nullif(pg_catalog.current_setting('fleet.now', true), '')::pg_catalog.timestamptz, pg_catalog.now())
 $$;
 
 -- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it, in snake_case or as

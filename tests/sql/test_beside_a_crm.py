@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.crm import NOW, Crm
+from tests.crm import NOW, Crm, days
 from tests.sql.access import FUNCTIONS_FOR_ANYONE, FUNCTIONS_OF_INDEXES
 from tests.sql.test_migrations import CRM, NORTHWIND, OLIVE, dump, relations, row_versions, schema, upgrade_to
 from tests.sql.test_rls import acting
@@ -75,6 +75,17 @@ def test_a_step_that_fails_says_where_the_database_stands_and_the_next_call_goes
     assert migrate(supabase).revisions == list(KNOWN[KNOWN.index("0009_closed_doors") + 1 :])
     with connect(supabase) as connection:
         assert check.missing(connection) == []
+
+
+def test_a_new_owner_of_a_deal_that_came_with_the_crm_does_not_end_its_silence(supabase: str) -> None:
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        deal = crm.insert("deals", tenant_id=NORTHWIND, title="Old", stage="lead", updated_at=NOW - days(60))
+        migrate(supabase)
+        crm.update("deals", deal, owner_id=OLIVE)
+        row = crm.row("deals", deal)
+        assert (row["last_activity_at"], row["stalls_at"]) == (NOW - days(60), NOW - days(57))
+        assert row["updated_at"] > NOW - days(60), "the CRM's own trigger moves it with every edit"
 
 
 def test_a_column_the_crm_had_already_survives_the_rollback(supabase: str) -> None:

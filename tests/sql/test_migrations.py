@@ -216,7 +216,7 @@ def test_a_locked_table_ends_in_one_line_within_seconds_and_nothing_half_applied
             started = time.monotonic()
             with pytest.raises(FleetError, match="locked"):
                 migrate(supabase)
-            assert time.monotonic() - started < 10
+            assert time.monotonic() - started < 20
     assert schema(supabase) == before
     assert migrate(supabase).revisions == list(KNOWN[1:])
 

@@ -13,13 +13,14 @@ import psycopg
 from alembic import command, op
 from alembic.config import Config
 from psycopg import sql
-from psycopg.errors import LockNotAvailable, ObjectInUse
+from psycopg.errors import DeadlockDetected, LockNotAvailable, ObjectInUse
 from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from workers.db.check import missing
 from workers.db.crm_zone import forget_zone, keep_zone, work_in_zone
+from workers.db.gently import adopt_orders, run_one_by_one, run_patiently
 from workers.db.preflight import findings
 from workers.db.revisions import HISTORY_TABLE, KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
@@ -81,31 +82,17 @@ def run_migration_sql(name: str, *, transactional: bool = True) -> None:
     """
     text = _migrations().joinpath(name).read_text()
     if transactional:
-        op.get_bind().connection.driver_connection.execute(text)  # type: ignore[union-attr]
+        run_patiently(_driver(), text)
         return
     with op.get_context().autocommit_block():
-        driver = op.get_bind().connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101  # for the type checker
-        _run_one_by_one(driver, text)
+        run_one_by_one(_driver(), text)
 
 
-def _run_one_by_one(driver: psycopg.Connection[Any], text: str) -> None:
-    _drop_invalid_indexes(driver, text)
-    for statement in re.split(r";\s*\n", text):
-        if statement.strip():
-            driver.execute(statement.encode())
-
-
-def _drop_invalid_indexes(driver: psycopg.Connection[Any], text: str) -> None:
-    """Drop what an interrupted CONCURRENTLY left: IF NOT EXISTS would take the ruin for the index."""
-    names = re.findall(r"IF NOT EXISTS (\w+)", text)
-    invalid = driver.execute(
-        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "WHERE NOT i.indisvalid AND c.relname = ANY (%s)",
-        [names],
-    ).fetchall()
-    for (name,) in invalid:
-        driver.execute(f'DROP INDEX CONCURRENTLY "{name}"')
+def _driver() -> psycopg.Connection[Any]:
+    """Return the connection of the revision that Alembic is applying."""
+    driver = op.get_bind().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101  # for the type checker
+    return driver
 
 
 def migrate(url: str) -> Migration:
@@ -147,7 +134,7 @@ def migrate(url: str) -> Migration:
         if damaged:
             for path in sorted(_migrations().glob("*.sql")):
                 if "CONCURRENTLY" in path.read_text() and "rollback" not in path.name:
-                    _run_one_by_one(connection, path.read_text())
+                    run_one_by_one(connection, path.read_text())
         for name, path in function_files().items():
             # Policies name every table, so a new revision brings them up to date too.
             stale = damaged or (name == "functions/policies" and bool(done.revisions))
@@ -157,6 +144,7 @@ def migrate(url: str) -> Migration:
         with connection.transaction():
             connection.execute((shipped("schema") / "functions" / "adopt.sql").read_bytes())
             _set_default_mode(connection)
+        adopt_orders(connection)
     done.seconds = time.monotonic() - started
     return done
 
@@ -216,13 +204,13 @@ def rollback(url: str) -> None:
 def _drop_functions(connection: Connection) -> None:
     """Drop the triggers, views and functions that the function files define, last defined first."""
     text = "".join(path.read_text() for path in function_files().values())
-    for trigger, target in re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE):
-        connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {target}")
-    for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
-        connection.execute(f"DROP VIEW IF EXISTS {view}")
-    for function in reversed(_functions_of(function_files().values())):
-        if function not in _ASKED_BY_POLICIES:
-            connection.execute(f"DROP FUNCTION IF EXISTS {function}")
+    triggers = re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE)
+    views = re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE)
+    functions = reversed(_functions_of(function_files().values()))
+    drops = [f"DROP TRIGGER IF EXISTS {trigger} ON {target}" for trigger, target in triggers]
+    drops += [f"DROP VIEW IF EXISTS {view}" for view in views]
+    drops += [f"DROP FUNCTION IF EXISTS {function}" for function in functions if function not in _ASKED_BY_POLICIES]
+    run_patiently(connection, ";\n".join(drops))
 
 
 def _functions_of(paths: Iterable[Path]) -> list[str]:
@@ -261,9 +249,9 @@ def _plainly(cause: BaseException, connection: Connection) -> FleetError:
         return DatabaseUnavailableError(f"the database says: {words}")
     current = _current_revision(connection)
     stands = f"the database stands at {current}" if current else "the database is as it was"
-    if isinstance(cause, (LockNotAvailable, ObjectInUse)):
+    if isinstance(cause, (LockNotAvailable, DeadlockDetected, ObjectInUse)):
         return FleetError(
-            f"a table stayed locked for five seconds, nothing of this step was applied, {stands}: "
+            f"a table stayed locked, nothing of this step was applied, {stands}: "
             f"try again when the long transaction is over, it goes on from there ({words})"
         )
     return FleetError(
@@ -276,6 +264,10 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
     """Give up on a lock soon, and on nothing else: a host's limits are for its users, not for building an index."""
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET lock_timeout = '5s'")
+    # Who may, has an autovacuum make room at once, and gives way where the CRM and the migration wait for each other.
+    connection.execute(
+        "SELECT set_config('deadlock_timeout', '200ms', false) WHERE has_parameter_privilege('deadlock_timeout', 'SET')"
+    )
     connection.execute("SET search_path = public")
     connection.execute("SET quote_all_identifiers = off")  # the catalogue is compared as text
     connection.execute("SET client_min_messages = warning")
@@ -315,7 +307,7 @@ def _apply_functions(connection: Connection, name: str, path: Path, *, force: bo
     if not force and _applied_checksums(connection).get(name) == checksum:
         return False
     with connection.transaction():
-        connection.execute(path.read_bytes())
+        run_patiently(connection, path.read_text())
         work_in_zone(connection, _functions_of([path]))
         statement = sql.SQL("INSERT INTO {} (name, checksum) VALUES (%s, %s)")
         connection.execute(statement.format(sql.Identifier(HISTORY_TABLE)), [name, checksum])

@@ -22,7 +22,7 @@ BEGIN
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
                   AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now
-                  AND coalesce(d.stalls_at, days_later(d.active_at, 7, v_zone)) < v_now
+                  AND coalesce(d.stalls_at, days_later(d.active_from, 7, v_zone)) < v_now
                   AND NOT EXISTS (SELECT FROM items_resting AS x
                                   WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
                 ORDER BY d.follow_up_hour LIMIT p_limit
@@ -31,13 +31,14 @@ BEGIN
             UNION ALL
             SELECT newly.* FROM unnest(v_stages) AS s (stage)
             LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = folded_word(s.stage)
+            CROSS JOIN LATERAL (SELECT days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone) AS silent_since) AS x
             CROSS JOIN LATERAL (
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
-                  AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone)
-                  AND NOT EXISTS (SELECT FROM items_resting AS x
-                                  WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
-                ORDER BY d.active_at LIMIT p_limit
+                  AND d.active_from < x.silent_since AND d.active_at < x.silent_since
+                  AND NOT EXISTS (SELECT FROM items_resting AS r
+                                  WHERE r.item_id = d.id AND r.engine = 'deals' AND r.tenant_id = p_tenant_id)
+                ORDER BY d.active_from LIMIT p_limit
                 FOR NO KEY UPDATE OF d SKIP LOCKED
             ) AS newly
         ) AS due
@@ -190,8 +191,8 @@ BEGIN
 END
 $$;
 
--- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's
--- days then decide.
+-- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's days and its updated_at
+-- then decide.
 CREATE OR REPLACE FUNCTION deals_due_tenants() RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$

@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0027_console"
-down_revision = "0026_naive_times"
+down_revision = "0026_deal_indexes"
 
 
 def upgrade() -> None:

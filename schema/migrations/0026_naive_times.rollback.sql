@@ -1,1 +1,0 @@
-DROP INDEX IF EXISTS idx_deals_stall_detection, idx_deals_follow_up, idx_deals_due;
