@@ -36,9 +36,11 @@ BEGIN
                    WHERE k.client_id = v_client AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed')
         OR EXISTS (SELECT FROM cases AS k
-                   LEFT JOIN orders AS o ON o.id = k.order_id AND o.tenant_id = p_tenant_id
-                   LEFT JOIN contacts AS c ON c.id = k.contact_id AND c.tenant_id = p_tenant_id
-                   WHERE k.tenant_id = p_tenant_id AND k.client_id IS NULL AND coalesce(o.client_id, c.client_id) = v_client
+                   WHERE k.tenant_id = p_tenant_id AND k.client_id IS NULL
+                     -- Each by its key, whatever the sizes were when this was planned.
+                     AND coalesce(
+                         (SELECT o.client_id FROM orders AS o WHERE o.id = k.order_id AND o.tenant_id = p_tenant_id),
+                         (SELECT c.client_id FROM contacts AS c WHERE c.id = k.contact_id AND c.tenant_id = p_tenant_id)) = v_client
                      AND NOT is_gone(to_jsonb(k))
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
 END

@@ -261,3 +261,19 @@ def test_a_customer_who_waits_is_told_of_in_every_mode(connection: Connection, c
 
     take(connection, CZECH, answers=there.sent)
     assert [row["status"] for row in crm.actions(template="answer_unread")] == ["scheduled"]
+
+
+@pytest.mark.parametrize(
+    ("text", "signals"),
+    [
+        ("Yes, we accept the renewal offer, please go ahead.", []),
+        ("Our contract is up for renewal in May. Can we talk about the terms?", ["renewal"]),
+    ],
+)
+def test_who_accepts_an_offer_of_renewal_is_not_offered_one_again(
+    connection: Connection, crm: Crm, text: str, signals: list[str]
+) -> None:
+    there = scene(crm, "quote")
+    take(connection, text, answers=there.sent)
+    crm.run("enrichment", at=NOW + days(1))
+    assert [row["signal_type"] for row in crm.rows("SELECT * FROM opportunity_signals")] == signals
