@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -283,6 +284,47 @@ def test_page_csv_and_view_say_the_same(operator: httpx.Client, manager: httpx.C
     assert "'=won" in manager.get("/console/insight/deal_stage_velocity.csv").text, "no formula for a spreadsheet"
     assert manager.get("/console/insight/profiles.csv").status_code == 404
     assert manager.get("/console/insight/profiles").status_code == 404
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800", "9" * 5000, "-1", "٣", "//[", "%", "'; DROP TABLE deals; --"])
+def test_no_value_breaks_a_page(operator: httpx.Client, crm: Crm, tenant: UUID, value: str) -> None:
+    written = quote(value, errors="surrogatepass")
+    fields = ("q", "before", "contact", "error", "since", "engine", "status", "until", "address", "done", "n")
+    for path in ("/console/actions", "/console/find", "/console/runs", "/console/suppressions", "/console/"):
+        for field in fields:
+            answer = operator.get(f"{path}?{field}={written}")
+            assert answer.status_code < 500, (path, field, answer.text)
+    for path in (
+        "actions/decide",
+        "actions/preview",
+        "conflicts",
+        "words",
+        "suppressions",
+        "settings",
+        "answers",
+        "tenant",
+    ):
+        names = (
+            "ids",
+            "decision",
+            "filter",
+            "all",
+            "back",
+            "next",
+            "kind",
+            "word",
+            "tenant",
+            "address",
+            "why",
+            "message",
+        )
+        body = "&".join(f"{name}={written}" for name in names)
+        answer = operator.post(
+            f"/console/{path}", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        assert answer.status_code < 500, (path, answer.text)
+    assert operator.get(f"/console/actions/{'9' * 30}").status_code in (400, 404)
+    assert operator.get(f"/console/timeline/{written}/deal/{written}").status_code in (400, 404)
 
 
 def test_whatever_strangers_write_is_shown_as_text(operator: httpx.Client, crm: Crm, connection: Connection) -> None:

@@ -16,7 +16,7 @@ from workers.web.console.signin import safe_path
 
 # As many ids as fit into a form that may be sent.
 _MOST: Final = 5_000
-_LARGEST_ID: Final = 2**63 - 1
+_DIGITS: Final = 18  # of the largest id that the database has room for
 DECISIONS: Final = ("approve", "cancel", "retry")
 
 
@@ -80,7 +80,7 @@ def save(visit: Visit) -> Response:
         )
         if not done:
             raise HTTPException(409, "It has left, or was decided meanwhile: it cannot be edited any more.")
-    return visit.go(path, "edit" if done else "nothing", what="edit", item=str(row["action_id"]))
+    return visit.go(path, "edit" if done else "nothing", what="edit" if done else "", item=str(row["action_id"]))
 
 
 def _form(visit: Visit, row: dict[str, Any], *, subject: str, body: str, run_at: str, wrong: str = "") -> Response:
@@ -98,7 +98,7 @@ def _decision(visit: Visit) -> str:
 
 def _ids(visit: Visit) -> list[int]:
     words = " ".join(visit.form.get("ids", [])).replace(",", " ").split()
-    if len(words) > _MOST or not all(word.isdecimal() and int(word) <= _LARGEST_ID for word in words):
+    if len(words) > _MOST or not all(word.isdecimal() and len(word) <= _DIGITS for word in words):
         raise HTTPException(400, f"These are no numbers of actions, or more than {_MOST:,}.")
     return sorted({int(word) for word in words})
 

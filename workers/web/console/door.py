@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from workers.db.session import Connection
 from workers.errors import FleetError
+from workers.settings import settings
 from workers.web.api.users import users
 from workers.web.console.people import Person, Role, acting_as, called, person_with
 from workers.web.console.show import page
@@ -201,11 +202,14 @@ def _endpoint(
             response = await run_in_threadpool(serve, request, form)
         except HTTPException as error:
             response = problem(request, error.status_code, error.detail)
-        except UnicodeDecodeError:
-            response = problem(request, 400, "The form is not written in UTF-8.")
+        except (UnicodeDecodeError, psycopg.DataError):
+            response = problem(request, 400, "There is a value in it that no field takes.")
         except (psycopg.OperationalError, FleetError) as error:
             logger.warning("%s %s cannot be answered: %s", request.method, request.url.path, error)
             response = problem(request, 503, "The log says why. Please try again in a moment.")
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.url.path)
+            response = problem(request, 500, "The fleet made a mistake; its log says which.")
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -220,7 +224,8 @@ def _require_this_site(request: Request) -> None:
         HTTPException: 403, another site made the browser send it, or it cannot be told.
     """
     origin, fetched = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    ours = urlsplit(origin).netloc == request.headers.get("host") if origin else fetched == "same-origin"
+    host = request.headers.get("host")
+    ours = origin in (f"http://{host}", f"https://{host}") if origin else fetched == "same-origin"
     if not ours or fetched not in (None, "same-origin"):
         raise HTTPException(403, "This was not sent by a page of the console.")
 
@@ -243,4 +248,8 @@ def _note(visit: Visit, what: str, item: str) -> None:
 
 
 def _is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+    """Say whether the browser speaks TLS: with us, or with what stands before us at the public address."""
+    public = settings().fleet_public_url
+    return request.url.scheme == "https" or (
+        public is not None and urlsplit(public).netloc == request.headers.get("host")
+    )

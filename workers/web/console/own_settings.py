@@ -28,7 +28,7 @@ def save(visit: Visit) -> Response:
         if name in visit.form and visit.said(name) != (row["value"] or "")
     }
     if not wanted:
-        return visit.go("/console/settings", "nothing", what="sets nothing")
+        return visit.go("/console/settings", "nothing", what="")
     try:
         with visit.connection.transaction():
             changed = visit.called("console_set_settings", Jsonb(wanted), visit.person.who, visit.said("why") or None)
