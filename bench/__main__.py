@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, crm_writes, delivery, drain, reads, tick
+from bench import api, crm_writes, delivery, drain, reads, simulation, tick
 from workers.db.embedded import EmbeddedServers
 
 
@@ -25,6 +25,7 @@ def main() -> None:
             writes = crm_writes.measure(postgres)
             delivered = delivery.measure(postgres)
             served = api.measure(postgres)
+            simulated = simulation.measure(postgres)
 
     table = Table("what", "measured", "asked for", "holds", box=box.SIMPLE_HEAD)
     for row in read:
@@ -50,6 +51,8 @@ def main() -> None:
     per_second = served["requests_per_second"]
     compared = f"{per_second['reads']:,} requests/s, of an empty route {per_second['empty route']:,}"
     table.add_row("(f) reads over HTTP, one process", compared, "500 requests/s", _mark(served))
+    quarter = f"{simulated['seconds']} s: {simulated['messages']:,} messages, {simulated['tasks']:,} tasks"
+    table.add_row("(g) a quarter of 20 tenants, simulated", quarter, "60 s", _mark(simulated))
     out.print(table)
 
     results = Path(__file__).parent / "results"
@@ -63,6 +66,7 @@ def main() -> None:
                 "crm_writes": writes,
                 "delivery": delivered,
                 "api": served,
+                "simulation": simulated,
             },
             indent=2,
         )
