@@ -19,7 +19,6 @@ from workers.db.tenant_settings import read_settings, set_settings
 from workers.errors import UnknownNameError
 from workers.settings import database_url
 from workers.simulate.course import simulate as let_pass
-from workers.simulate.giving_way import giving_way
 from workers.simulate.plan import Plan
 from workers.simulate.plot import plot as picture_of
 from workers.simulate.report import MEASURES, difference, report_of
@@ -111,10 +110,10 @@ def _tenants(connection: Connection, named: list[str]) -> dict[UUID, str]:
 
 def _reports(connection: Connection, plans: Mapping[str, Plan], names: Mapping[UUID, str]) -> dict[str, dict[str, Any]]:
     reports = {}
-    with giving_way(connection, database_url()), progress_bar() as bar:
+    with progress_bar() as bar:
         for name, plan in plans.items():
             task = bar.add_task(name, total=(plan.until - plan.since).total_seconds())
-            outcome = let_pass(connection, plan, partial(_show_progress, bar, task, plan))
+            outcome = let_pass(connection, plan, partial(_show_progress, bar, task, plan), give_way=database_url())
             _show_progress(bar, task, plan, plan.until)
             reports[name] = report_of(plan, outcome, names)
     return reports

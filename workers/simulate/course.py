@@ -5,7 +5,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any, Final, NamedTuple
@@ -24,6 +24,7 @@ from workers.settings import settings
 from workers.simulate.agenda import Slot, slots_of
 from workers.simulate.answers import assumed_answer
 from workers.simulate.channel import NullChannel
+from workers.simulate.giving_way import giving_way
 from workers.simulate.outcome import Entry, Outcome
 from workers.simulate.plan import Plan
 
@@ -31,19 +32,32 @@ _MINUTE: Final = timedelta(minutes=1)
 _BY: Final = "fleet simulate"
 
 
-def simulate(connection: Connection, plan: Plan, on_progress: Callable[[datetime], None] = lambda _: None) -> Outcome:
+def simulate(
+    connection: Connection,
+    plan: Plan,
+    on_progress: Callable[[datetime], None] = lambda _: None,
+    *,
+    give_way: str | None = None,
+) -> Outcome:
     """Let a span of time pass, and take everything back.
 
     Args:
         connection: outside a transaction; all happens in one, which is rolled back.
         plan: what is simulated.
         on_progress: called with the virtual instant as it goes on.
+        give_way: URL of the same server, where somebody else may need the rows; None where nobody does.
 
     Raises:
+        GaveWayError: somebody else needed them.
         UnknownNameError: the plan has a setting that does not exist, or does not take its value.
         psycopg.OperationalError: the connection was lost.
     """
-    with _apart(plan.seed), clock.at(plan.since), transaction(connection, force_rollback=True):
+    with (
+        _apart(plan.seed),
+        clock.at(plan.since),
+        transaction(connection, force_rollback=True),
+        giving_way(connection, give_way) if give_way else nullcontext(),
+    ):
         return _Course(connection, plan).run(on_progress)
 
 

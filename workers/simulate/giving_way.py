@@ -23,7 +23,7 @@ def giving_way(connection: Connection, url: str) -> Iterator[None]:
     """Watch from a second connection, and end the first one as soon as it is in anybody's way.
 
     Args:
-        connection: outside or inside the transaction that holds the locks.
+        connection: inside the transaction that holds the locks, or a pooler may lend it another session for each.
         url: of the same server.
 
     Raises:
@@ -31,7 +31,8 @@ def giving_way(connection: Connection, url: str) -> Iterator[None]:
     """
     over, gave_way = threading.Event(), threading.Event()
     look = (shipped("schema") / "simulate" / "in_the_way.sql").read_bytes()
-    ours = connection.info.backend_pid
+    row = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
+    ours = row and row["pid"]
     with psycopg.connect(**connection_options(url)) as watching:
 
         def watch() -> None:
