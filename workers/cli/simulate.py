@@ -125,12 +125,12 @@ def _show_progress(bar: Progress, task: TaskID, plan: Plan, now: datetime) -> No
 
 def _show(report: dict[str, Any]) -> None:
     if len(report["days"]) > _MOST_DAYS:
-        out.print(_measures("week from", report["weeks"], "monday"))
+        _print(_measures("week from", report["weeks"], "monday"))
     else:
-        out.print(_measures("day", report["days"], "day"))
-    out.print(_measures("engine", report["engines"], "engine"))
-    out.print(_measures("tenant", report["tenants"], "tenant"))
-    out.print(
+        _print(_measures("day", report["days"], "day"))
+    _print(_measures("engine", report["engines"], "engine"))
+    _print(_measures("tenant", report["tenants"], "tenant"))
+    _print(
         table_of(
             ["those who get most", "tenant", "messages", "most in a day"],
             (
@@ -139,7 +139,7 @@ def _show(report: dict[str, Any]) -> None:
             ),
         )
     )
-    out.print(
+    _print(
         table_of(
             ["those who have most to do", "tenant", "tasks", "cases"],
             (
@@ -148,13 +148,13 @@ def _show(report: dict[str, Any]) -> None:
             ),
         )
     )
-    out.print(
+    _print(
         table_of(
             ["n", "engine", "what", "text"],
             ([f"{row['n']:,}", row["engine"], row["what"], row["text"]] for row in report["texts"]),
         )
     )
-    out.print(
+    _print(
         table_of(
             ["times", "engine", "what", "because"],
             (
@@ -163,10 +163,15 @@ def _show(report: dict[str, Any]) -> None:
             ),
         )
     )
-    out.print(table_of(["at the end", "are", "n"], ([*key, f"{n:,}"] for key, n in _state(report))))
+    _print(table_of(["at the end", "are", "n"], ([*key, f"{n:,}"] for key, n in _state(report))))
     _show_failures(report)
     say(_summary(report))
     say("nothing was changed")
+
+
+def _print(table: Table) -> None:
+    if table.row_count:
+        out.print(table)
 
 
 def _most(rows: list[dict[str, Any]], of: str) -> list[dict[str, Any]]:
