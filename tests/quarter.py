@@ -45,6 +45,7 @@ def _northwind(crm: Crm) -> UUID:
         until = (NOW + days(4 + n)).date()
         crm.quote(tenant, quote_number=f"Q-2026-000{n}", valid_until=until, **somebody(f"Quill{n}", "quentin"))
         crm.order(tenant, order_number=f"O-{n}", delivered_at=NOW - days(7 - n), **somebody(f"Orr{n}", "oona"))
+    set_settings(crm.connection, tenant, {"forward_replies_to": "owner"}, "the test", None)
     crm.schedule(tenant, target_filter={}, required_fields=["phone"])
     crm.deal(tenant, title="Nobody's", last_activity_at=NOW - days(20))
     return tenant

@@ -8,7 +8,8 @@ WITH ours AS (
 SELECT e.day, e.tenant_id AS tenant, coalesce(e.engine, '') AS engine, coalesce(e.person, '') AS person, e.what, e.detail, count(*) AS n
 FROM (
     SELECT (o.sent_at AT TIME ZONE o.zone)::date AS day, o.tenant_id, o.engine,
-           CASE o.kind WHEN 'email' THEN folded_mailbox(o.sent_to) ELSE coalesce(p.full_name, 'nobody') END AS person,
+           CASE WHEN o.kind IN ('email', 'forward') THEN folded_mailbox(o.sent_to)
+                ELSE coalesce(p.full_name, 'nobody') END AS person,
            CASE o.kind WHEN 'email' THEN 'message' ELSE o.kind END AS what,
            replace(o.template, '_', ' ')
                || CASE WHEN o.kind = 'email' THEN coalesce(', step ' || (o.variables ->> 'step'), '') ELSE '' END AS detail

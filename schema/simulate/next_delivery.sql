@@ -19,7 +19,7 @@ SELECT min(x.at) AS at FROM (
       AND NOT EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = w.tenant_id AND y.paused)
     UNION ALL
     SELECT greatest(fleet_now(), due.run_at, room.at)
-    FROM unnest(ARRAY['task', 'case']) AS k (kind)
+    FROM unnest(ARRAY['task', 'case', 'forward']) AS k (kind)
     CROSS JOIN LATERAL tenants_with_actions(k.kind) AS w (tenant_id)
     CROSS JOIN LATERAL (
         SELECT a.run_at FROM scheduled_actions AS a
@@ -32,6 +32,7 @@ SELECT min(x.at) AS at FROM (
         ORDER BY s.sent_at DESC OFFSET greatest(tenant_quota(w.tenant_id, 'tasks') - 1, 0) LIMIT 1
     ) AS room ON %(stuck)s AND quota_left(w.tenant_id, 'tasks') = 0
     UNION ALL
-    SELECT min(a.created_at) + interval '14 days' FROM scheduled_actions AS a
+    SELECT min(a.created_at + make_interval(days => coalesce(y.suggestion_days, 14))) FROM scheduled_actions AS a
+    LEFT JOIN tenant_delivery AS y ON y.tenant_id = a.tenant_id
     WHERE a.status = 'suggested' AND a.kind = 'email'
 ) AS x

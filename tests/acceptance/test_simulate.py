@@ -33,10 +33,11 @@ def test_the_fleet_does_on_each_day_what_the_simulation_foretold(
     )
     afterwards = simulate(crm.connection, replace(plan, since=plan.until + MINUTE, until=plan.until + 2 * MINUTE))
     assert foretold.state == afterwards.state
-    written = [one for one in foretold.entries if one.what == "message"]
+    written = [one for one in foretold.entries if one.what in ("message", "forward")]
     letters = list((settings().fleet_home / "mail" / "new").glob("*.eml"))
     assert sum(one.n for one in written) == len(letters) > 20
     assert {one.engine for one in written} == {"compliance", "deals", "feedback", "quotes"}
+    assert {one.what for one in written} == {"message", "forward"}
     assert came_in
 
 

@@ -18,6 +18,7 @@ def message(number: int = 1) -> EmailMessage:
     sent = EmailMessage()
     sent["From"], sent["To"] = "Northwind <care@northwind.example>", f"Ann <ann{number}@acme.example>"
     sent["Subject"], sent["Message-ID"] = "Ten licences", f"<action.{number}.0123456789abcdef@northwind.example>"
+    sent["X-Fleet-Reference"] = "Ref: 0123456789"
     return sent
 
 
@@ -52,6 +53,12 @@ def test_as_many_are_answered_and_each_way_as_was_assumed() -> None:
     found = Counter(one.kind for one in answers(2000) if one is not None)
     for kind in KINDS:
         assert found[kind.name] == pytest.approx(20 * kind.share, rel=0.25)
+
+
+def test_a_mail_that_was_forwarded_to_our_own_people_is_answered_by_nobody() -> None:
+    forward = message()
+    del forward["X-Fleet-Reference"]
+    assert assumed_answer(forward, SENT, rate=1, seed=1) is None
 
 
 def test_an_answer_comes_after_its_message_within_three_days_to_the_minute() -> None:

@@ -20,6 +20,7 @@ from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome, Rejected, RetryLater, SmtpChannel
 from workers.delivery.facts import with_facts
+from workers.delivery.forwarding import forward_all
 from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
 from workers.delivery.message import SenderError, UnsendableError, compose
@@ -68,9 +69,10 @@ def deliver(
     with transaction(connection):
         connection.execute("SELECT expire_suggestions(), recover_actions(%s)", [settings.fleet_max_attempts])
     try:
-        done += file_all(connection)
+        done += file_all(connection, settings.fleet_link_template)
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
+            done += forward_all(connection, channel, settings)
             done += _send_emails(connection, channel, settings, on_backlog)
     if done:
         logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
@@ -177,8 +179,10 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     """Render and send one claimed action; returns the outcome and the message."""
     message = None
     try:
+        text = render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording)
+        row["text_version"] = text.version
         message = compose(
-            render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording),
+            text,
             action=row["action_id"],
             tenant=row["tenant_id"],
             tenant_name=row["tenant_name"],

@@ -93,15 +93,7 @@ def compose(
         jinja2.TemplateError: what stands below the text cannot be written.
     """
     known = facts or Facts()
-    default_name, sender_address = _named_address(from_address)
-    try:
-        sender = _address(sender_address, _header_text(known.sender_name or from_name or default_name))
-    except ValueError as error:
-        raise SenderError(f"{_header_text(from_address)!r} is no sender's address ({error})") from error
-    try:
-        recipient = _address(address)
-    except ValueError as error:
-        raise UnsendableError(f"{_header_text(address)!r} is no e-mail address ({error})") from error
+    sender, recipient = parties(from_address, known.sender_name or from_name, address)
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = recipient
@@ -109,7 +101,7 @@ def compose(
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = message_id(Answered(action, tenant), sender.domain)
     if known.thread:
-        message["In-Reply-To"] = message["References"] = _header_text(known.thread.message_id)
+        message["In-Reply-To"] = message["References"] = header_text(known.thread.message_id)
     if reply_to:
         message["Reply-To"] = reply_to
     # RFC 3834: other machines must not answer this with an out-of-office note.
@@ -125,7 +117,7 @@ def compose(
     below = (
         footer(
             text.language,
-            tenant=tenant_name or from_name or default_name,
+            tenant=tenant_name or from_name or _named_address(from_address)[0],
             postal_address=known.postal_address,
             url=page,
         )
@@ -142,8 +134,8 @@ def compose(
 def subject_of(text: Text, facts: Facts) -> str:
     """Return the subject under which a letter goes out: that of its thread, unless it begins one or was edited."""
     if facts.thread is None or text.edited:
-        return _header_text(text.subject)
-    first = _header_text(facts.thread.subject)
+        return header_text(text.subject)
+    first = header_text(facts.thread.subject)
     return first if first.lower().startswith(_ANSWERS.lower()) else f"{_ANSWERS}{first}"
 
 
@@ -161,11 +153,29 @@ def _require_own_headers(message: EmailMessage) -> None:
         raise UnsendableError("the message would carry headers of somebody else's making")
 
 
-def _header_text(text: str) -> str:
+def header_text(text: str) -> str:
     """Return a text that can be nothing but one line of a header: a reader finds no code in it and no end."""
     # =? begins an encoded word, which Python's own parser decodes wherever it stands, line ends included.
     line = without_control_characters(" ".join(text.split())).replace("=?", "= ?")
     return line if len(line) <= _LONGEST_HEADER_TEXT else f"{line[: _LONGEST_HEADER_TEXT - 1]}…"
+
+
+def parties(from_address: str, from_name: str | None, address: str) -> tuple[Address, Address]:
+    """Return whom a message comes from, by a name that wins over the one in the address, and whom it goes to.
+
+    Raises:
+        SenderError: the sender's address is none.
+        UnsendableError: the recipient's address is none.
+    """
+    default_name, sender_address = _named_address(from_address)
+    try:
+        sender = address_of(sender_address, header_text(from_name or default_name))
+    except ValueError as error:
+        raise SenderError(f"{header_text(from_address)!r} is no sender's address ({error})") from error
+    try:
+        return sender, address_of(address)
+    except ValueError as error:
+        raise UnsendableError(f"{header_text(address)!r} is no e-mail address ({error})") from error
 
 
 def _named_address(text: str) -> tuple[str, str]:
@@ -176,7 +186,7 @@ def _named_address(text: str) -> tuple[str, str]:
     return name.strip().strip('"'), address
 
 
-def _address(spec: str, name: str = "") -> Address:
+def address_of(spec: str, name: str = "") -> Address:
     """Return an address that any server understands; a domain with other than ASCII letters becomes its IDNA form.
 
     Raises:

@@ -49,7 +49,7 @@ class Answer:
 
 
 def assumed_answer(message: EmailMessage, sent_at: datetime, *, rate: float, seed: int) -> Answer | None:
-    """Return what comes back for a message, or None.
+    """Return what comes back for a message, or None; nobody answers a forward, which bears no reference of ours.
 
     Nothing is drawn from the message's number: a simulation that is repeated finds other numbers in its database.
 
@@ -60,7 +60,7 @@ def assumed_answer(message: EmailMessage, sent_at: datetime, *, rate: float, see
         seed: of the draw.
     """
     drawn = Random(f"{seed} {message['To']} {message['Subject']} {sent_at.isoformat()}")  # noqa: S311  # no secret
-    if drawn.random() >= rate:
+    if message["X-Fleet-Reference"] is None or drawn.random() >= rate:
         return None
     (kind,) = drawn.choices(KINDS, [kind.share for kind in KINDS])
     delay = timedelta(minutes=1) if kind.by_machine else _SLOWEST * drawn.random() ** 2

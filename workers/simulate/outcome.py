@@ -15,8 +15,8 @@ class Entry:
         day: the tenant's own; of what an engine passed over, the timetable's.
         tenant: its id; None for what an engine passed over, which is counted for all tenants at once.
         engine: its name.
-        person: the mailbox that was, or would have been, written to, or whose task it is; empty if there is none.
-        what: message, task, case, answer, refused, put off or passed over.
+        person: the mailbox that was, or would have been, written to, or whose task or forward it is; empty if none.
+        what: message, task, case, forward, answer, refused, put off or passed over.
         detail: the text and its step, the kind of answer, or the reason.
         n: how many.
     """

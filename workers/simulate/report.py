@@ -14,13 +14,14 @@ MEASURES: Final = {
     "message": "messages",
     "task": "tasks",
     "case": "cases",
+    "forward": "forwards",
     "answer": "answers",
     "refused": "refused",
     "put off": "put_off",
     "passed over": "passed_over",
 }
 _REASONED: Final = ("refused", "put off", "passed over")
-_INTERNAL: Final = ("task", "case")
+_INTERNAL: Final = ("task", "case", "forward")
 
 
 def report_of(plan: Plan, outcome: Outcome, names: Mapping[UUID, str]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def report_of(plan: Plan, outcome: Outcome, names: Mapping[UUID, str]) -> dict[s
             for (tenant, person), some in _grouped(mail, lambda e: (e.tenant, e.person))
         ],
         "colleagues": [
-            named(tenant) | {"person": person, "tasks": _sum(some, "task"), "cases": _sum(some, "case")}
+            named(tenant) | {"person": person} | {MEASURES[what]: _sum(some, what) for what in _INTERNAL}
             for (tenant, person), some in _grouped(internal, lambda e: (e.tenant, e.person))
         ],
         "texts": [
