@@ -14,6 +14,7 @@ from tests.crm import NOW, Crm, days, stalled_deal, wait_until
 from tests.provider_server import ProviderServer
 from tests.quarter import SINCE, two_tenants
 from tests.shell import fleet, one_line
+from tests.webhooks import certificate, endpoint, receiving
 from workers.db.session import connect
 from workers.settings import settings
 from workers.simulate.course import simulate
@@ -234,6 +235,19 @@ def test_nobody_outside_is_asked(crm: Crm, apollo: ProviderServer) -> None:
     outcome = simulate(crm.connection, Plan(SINCE, SINCE + days(1), [tenant]))
     assert apollo.calls == []
     assert [(row["about"], row["state"], row["n"]) for row in outcome.state] == [("enrichment", "pending", 2)]
+
+
+def test_no_webhook_is_called(crm: Crm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    monkeypatch.setenv("FLEET_WEBHOOK_ALLOW_PRIVATE", "true")
+    settings.cache_clear()
+    tenant = stalled_deal(crm)
+    with receiving(pem) as receiver:
+        endpoint(crm, tenant, f"{receiver.url}/hook")
+        outcome = simulate(crm.connection, Plan(SINCE, SINCE + days(2), [tenant]))
+        assert receiver.calls == []
+    assert counts(outcome.entries, "message") == {"deal follow up, step 1": 1}
 
 
 def test_what_fails_for_a_tenant_is_in_the_report(crm: Crm, database_url: str) -> None:

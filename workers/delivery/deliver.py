@@ -1,4 +1,4 @@
-"""One pass of delivery: recover, file what is internal, then send e-mail tenant by tenant until none is due."""
+"""One pass of delivery: recover, file what is internal, send e-mail tenant by tenant while any is due, tell others."""
 
 import logging
 import os
@@ -26,6 +26,8 @@ from workers.delivery.internal import file_all
 from workers.delivery.message import SenderError, UnsendableError, compose
 from workers.delivery.settlement import Settlement
 from workers.delivery.texts import render
+from workers.delivery.webhooks import deliver_webhooks
+from workers.oauth import smtp_tokens
 from workers.settings import Settings
 from workers.stopping import stopping
 
@@ -46,11 +48,18 @@ _BACKLOG_SECONDS: Final = 5
 
 def channel_for(settings: Settings) -> Channel:
     """Return SMTP where SMTP_URL is set, else the Maildir under FLEET_HOME."""
-    return SmtpChannel(settings.smtp_url) if settings.smtp_url else MaildirChannel(settings.fleet_home / "mail")
+    if settings.smtp_url:
+        return SmtpChannel(settings.smtp_url, smtp_tokens(settings))
+    return MaildirChannel(settings.fleet_home / "mail")
 
 
 def deliver(
-    connection: Connection, channel: Channel, settings: Settings, *, on_backlog: Callable[[], None] | None = None
+    connection: Connection,
+    channel: Channel,
+    settings: Settings,
+    *,
+    on_backlog: Callable[[], None] | None = None,
+    webhooks: bool = True,
 ) -> Counter[str]:
     """Carry out every due action.
 
@@ -59,10 +68,11 @@ def deliver(
         channel: the way out for e-mail.
         settings: the sender's, and how often a message is tried.
         on_backlog: called once, when sending has lasted five seconds and goes on.
+        webhooks: False tells no endpoint: for a simulation, of which nothing gets out.
 
     Returns:
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
-        again), failed, dead, skipped, cancelled.
+        again), failed, dead, skipped, cancelled; and how many events, see `deliver_webhooks`.
     """
     done: Counter[str] = Counter()
     keep_holidays(connection)
@@ -74,8 +84,10 @@ def deliver(
         with channel:
             done += forward_all(connection, channel, settings)
             done += _send_emails(connection, channel, settings, on_backlog)
+    if webhooks:
+        done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
-        logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
+        logger.info("delivery: %s", ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(done.items())))
     return done
 
 

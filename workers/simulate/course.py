@@ -124,7 +124,8 @@ class _Course:
         while self._slots and self._slots[0].at == now:
             self._come_to(self._slots.popleft())
         if self._delivery == now:
-            done = deliver(self._connection, NullChannel(self._expect_answer), self._settings)
+            channel = NullChannel(self._expect_answer)
+            done = deliver(self._connection, channel, self._settings, webhooks=False)
             self._changes += done.total()
             if done["scheduled"]:
                 self._note_put_off()
