@@ -96,6 +96,7 @@ CALLS = {
     "settings show": (["settings", "show", "--tenant", HOSTILE], [SHOWN]),
     "settings set": (["settings", "set", "--tenant", HOSTILE, f"from_name={HOSTILE}"], []),
     "settings history": (["settings", "history", "--tenant", HOSTILE], [SHOWN]),
+    "simulate": (["simulate", "--from", AT, "--to", "2026-03-04"], [SHOWN]),
     "status": (["status"], [SHOWN]),
     "suppressions list": (["suppressions", "list"], [SHOWN]),
     "suppressions add": (["suppressions", "add", HOSTILE, "ann@acme.example", "--why", HOSTILE], [SHOWN]),

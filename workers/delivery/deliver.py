@@ -54,7 +54,12 @@ def channel_for(settings: Settings) -> Channel:
 
 
 def deliver(
-    connection: Connection, channel: Channel, settings: Settings, *, on_backlog: Callable[[], None] | None = None
+    connection: Connection,
+    channel: Channel,
+    settings: Settings,
+    *,
+    on_backlog: Callable[[], None] | None = None,
+    webhooks: bool = True,
 ) -> Counter[str]:
     """Carry out every due action.
 
@@ -63,6 +68,7 @@ def deliver(
         channel: the way out for e-mail.
         settings: the sender's, and how often a message is tried.
         on_backlog: called once, when sending has lasted five seconds and goes on.
+        webhooks: False tells no endpoint: for a simulation, of which nothing gets out.
 
     Returns:
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
@@ -78,7 +84,8 @@ def deliver(
         with channel:
             done += forward_all(connection, channel, settings)
             done += _send_emails(connection, channel, settings, on_backlog)
-    done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
+    if webhooks:
+        done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
         logger.info("delivery: %s", ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(done.items())))
     return done

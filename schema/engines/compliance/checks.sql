@@ -167,11 +167,11 @@ BEGIN
         ) AS vendor
     ), letters AS (
         -- One letter to one person: what is due first is its subject, the others are listed in it.
-        SELECT d.mailbox, (array_agg(d.id ORDER BY d.due_at, d.id))[1] AS first,
-               array_agg(d.id ORDER BY d.due_at, d.id) AS checks,
+        SELECT d.mailbox, (array_agg(d.id ORDER BY d.due_at, d.entity_id, d.id))[1] AS first,
+               array_agg(d.id ORDER BY d.due_at, d.entity_id, d.id) AS checks,
                jsonb_agg(jsonb_build_object(
                    'compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type, 'missing', d.absent, 'errors', d.lapsed,
-                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.id) AS items
+                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.entity_id, d.id) AS items
         FROM decided AS d WHERE d.step = 'reminded' GROUP BY d.mailbox
     ), extended AS (
         -- A letter that waits for its turn already takes in what is missing since.
