@@ -4,13 +4,13 @@ import os
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from workers.deadline import Deadline, Watched
+from workers.delivery.message import Letter
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
 from workers.urls import starttls
 
@@ -64,8 +64,8 @@ class Channel(Protocol):
     ) -> None:
         """Close it."""
 
-    def send(self, message: EmailMessage, address: str) -> Outcome:
-        """Send one message to one address."""
+    def send(self, letter: Letter) -> Outcome:
+        """Send one message."""
 
 
 class MaildirChannel:
@@ -86,16 +86,16 @@ class MaildirChannel:
     ) -> None:
         """Nothing is held open."""
 
-    def send(self, message: EmailMessage, address: str) -> Outcome:  # noqa: ARG002  # the message names it too
+    def send(self, letter: Letter) -> Outcome:
         """Write the message; its file is named after its Message-ID, so a repeated send is the same file.
 
         The ID's left half is unique by itself, and safe in a file name, which a tenant's own domain may not be.
         """
-        name = message["Message-ID"].strip("<>").partition("@")[0].replace("/", "_") + ".eml"
+        name = letter.message_id.strip("<>").partition("@")[0].replace("/", "_") + ".eml"
         draft = self._folder / "tmp" / f"{os.getpid()}-{name}"
         try:
             with draft.open("wb") as file:
-                file.write(bytes(message))
+                file.write(letter.raw.replace(b"\r\n", b"\n"))
                 file.flush()
                 os.fsync(file.fileno())
             draft.rename(self._folder / "new" / name)
@@ -145,7 +145,7 @@ class SmtpChannel:
             self._connection = None
         self._deadline.__exit__(kind, error, trace)
 
-    def send(self, message: EmailMessage, address: str) -> Outcome:
+    def send(self, letter: Letter) -> Outcome:
         """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""
         self._deadline.restart(self._DEADLINE_SECONDS)
         try:
@@ -160,14 +160,14 @@ class SmtpChannel:
             # Whatever keeps the connection from coming about, even a 5xx greeting, says nothing of the message.
             return RetryLater(f"cannot use {self._place}: {error}", channel_down=True)
         try:
-            return self._hand_over(connection, message, address)
+            return self._hand_over(connection, letter)
         except BaseException:  # the dialogue broke off somewhere: the next message needs a new one
             self._lost()
             raise
 
-    def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str) -> Outcome:
+    def _hand_over(self, connection: smtplib.SMTP, letter: Letter) -> Outcome:
         try:
-            connection.send_message(message, to_addrs=[address])
+            connection.sendmail(letter.sender, [letter.recipient], letter.raw)
         except smtplib.SMTPRecipientsRefused as refused:
             code, text = next(iter(refused.recipients.values()))
             return self._refused(code, text, "RCPT")

@@ -8,7 +8,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +21,8 @@ from workers.delivery.channels import Blocked, Channel, MaildirChannel, Outcome,
 from workers.delivery.facts import with_facts
 from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
-from workers.delivery.message import SenderError, UnsendableError, compose
+from workers.delivery.message import Letter, SenderError, compose
+from workers.delivery.mime import UnsendableError
 from workers.delivery.settlement import Settlement
 from workers.delivery.texts import render
 from workers.settings import Settings
@@ -144,13 +144,13 @@ def _send_claimed(
         while untried and down is None and time.monotonic() < end and not stopping():
             row = untried.popleft()
             held = row["tenant_id"] in blocked
-            outcome, message = (_HELD, None) if held else _send(channel, row, settings)
+            outcome, letter = (_HELD, None) if held else _send(channel, row, settings)
             if isinstance(outcome, Blocked) and not held:
                 blocked.add(row["tenant_id"])
                 words = "mail of tenant %s is refused for its own sake: %s"
                 about = {"tenant": row["tenant_id"], "action": row["action_id"]}
                 logger.warning(words, row["tenant_id"], outcome.error, extra=about)
-            settlement.add(row, outcome, message)
+            settlement.add(row, outcome, letter)
             down = _why_down(outcome, blocked, settlement.breaker)
     finally:
         if not settlement.connection.broken:
@@ -173,11 +173,11 @@ def _why_down(outcome: Outcome, blocked: set[UUID], breaker: Breaker) -> str | N
 _HELD: Final = Blocked("the tenant's mail is refused at present")
 
 
-def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, EmailMessage | None]:
-    """Render and send one claimed action; returns the outcome and the message."""
-    message = None
+def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, Letter | None]:
+    """Render and send one claimed action; returns the outcome and the letter."""
+    letter = None
     try:
-        message = compose(
+        letter = compose(
             render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording),
             action=row["action_id"],
             tenant=row["tenant_id"],
@@ -189,7 +189,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
             facts=row["facts"],
             public_url=settings.fleet_public_url,
         )
-        return channel.send(message, message["To"].addresses[0].addr_spec), message
+        return channel.send(letter), letter
     except TemplateError as error:
         return RetryLater(f"template {row['template']}: {error}"), None
     except SenderError as error:
@@ -199,7 +199,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     except Exception as error:
         # One message's trouble, whatever it is, is not the others'.
         logger.exception("action %s cannot be sent", row["action_id"])
-        return RetryLater(f"it cannot be sent: {type(error).__name__}: {error}"), message
+        return RetryLater(f"it cannot be sent: {type(error).__name__}: {error}"), letter
 
 
 def _reply_to(row: dict[str, Any], settings: Settings) -> str | None:

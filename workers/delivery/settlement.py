@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any, Final
 
 import psycopg
@@ -17,6 +16,7 @@ from workers.backoff import next_attempt
 from workers.db.session import LOCKED_OUT, REFUSALS, Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Outcome, Rejected, RetryLater, Sent
+from workers.delivery.message import Letter
 from workers.delivery.texts import without_control_characters
 from workers.insight.failures import Fault, read_codes
 
@@ -49,18 +49,18 @@ class Settlement:
         self._most_attempts = most_attempts
         self._group: list[dict[str, Any]] = []
         self._began = time.monotonic()
-        self._refused: list[tuple[Row, Rejected, EmailMessage | None]] = []
+        self._refused: list[tuple[Row, Rejected, Letter | None]] = []
         self._waiting: Counter[str] = Counter()
 
-    def add(self, row: Row, outcome: Outcome, message: EmailMessage | None) -> None:
+    def add(self, row: Row, outcome: Outcome, letter: Letter | None) -> None:
         """Take what became of one message; records the group if it is full or has waited long enough."""
         self.breaker.note(outcome, row["address"] or "")
         if isinstance(outcome, Rejected):
-            self._refused.append((row, outcome, message))
+            self._refused.append((row, outcome, letter))
         else:
             if isinstance(outcome, Sent):
                 self._believe()
-            self._put(row, outcome, message)
+            self._put(row, outcome, letter)
         if len(self._group) >= _GROUP or time.monotonic() - self._began > _GROUP_SECONDS:
             self._record()
 
@@ -71,9 +71,9 @@ class Settlement:
     def close(self) -> None:
         """Record all that is left."""
         if self.breaker.is_open:
-            for row, refusal, message in self._refused:
+            for row, refusal, letter in self._refused:
                 again = RetryLater(f"everybody is refused at present: {refusal.error}", fault=refusal.fault)
-                self._put(row, again, message)
+                self._put(row, again, letter)
             self._refused.clear()
         self._believe()
         self._record()
@@ -81,12 +81,12 @@ class Settlement:
             logger.warning("%d messages are tried again: %s", number, reason)
 
     def _believe(self) -> None:
-        for row, refusal, message in self._refused:
-            self._put(row, refusal, message)
+        for row, refusal, letter in self._refused:
+            self._put(row, refusal, letter)
         self._refused.clear()
 
-    def _put(self, row: Row, outcome: Outcome, message: EmailMessage | None) -> None:
-        result = _result(row, outcome, message, self._most_attempts)
+    def _put(self, row: Row, outcome: Outcome, letter: Letter | None) -> None:
+        result = _result(row, outcome, letter, self._most_attempts)
         if isinstance(outcome, RetryLater) and not outcome.channel_down and outcome.fault is None:
             self._waiting[outcome.error] += 1
         if result["status"] in ("failed", "dead"):
@@ -137,14 +137,14 @@ def _settle_refused(connection: Connection, owner: str, result: dict[str, Any], 
     return _settle(connection, owner, [{"id": result["id"], "status": "failed", "error": reason, "unrecorded": True}])
 
 
-def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attempts: int) -> dict[str, Any]:
+def _result(row: Row, outcome: Outcome, letter: Letter | None, most_attempts: int) -> dict[str, Any]:
     """Return what `settle_emails` is told of one message."""
     result = {"id": row["action_id"], "address": row["address"]}
-    if message is not None:
-        result |= {"message_id": message["Message-ID"], "subject": message["Subject"]}
+    if letter is not None:
+        result |= {"message_id": letter.message_id, "subject": letter.subject}
     match outcome:
         case Sent():
-            return result | {"status": "sent", "body": _words_of(message)}
+            return result | {"status": "sent", "body": letter and letter.text}
         case Blocked(error):
             return unsent(row) | {"error": _storable(error), "run_at": (clock.now() + _HOLD).isoformat()}
         case Rejected(error, fault):
@@ -157,12 +157,6 @@ def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attem
         case RetryLater(error):
             again = next_attempt(clock.now(), row["attempts"], random.random())  # noqa: S311  # jitter, no secret
             return result | {"status": "scheduled", "error": _storable(error), "run_at": again.isoformat()}
-
-
-def _words_of(message: EmailMessage | None) -> str | None:
-    """Return the text of a message as its reader got it, whatever becomes of the templates later."""
-    part = message and message.get_body(("plain",))
-    return without_control_characters(part.get_content()) if part else None
 
 
 def _failure(error: str, fault: Fault | None) -> dict[str, Any] | None:
