@@ -11,12 +11,12 @@ INSERT INTO contacts (id, tenant_id, client_id, first_name, email, is_primary)
 SELECT id, tenant_id, id, 'Ann', 'ann@client' || n || '.example', true FROM numbered;
 INSERT INTO deals (id, tenant_id, client_id, contact_id, title, stage, last_activity_at, stalls_at, stalled_at, follow_up_count)
 SELECT id, tenant_id, id, id, 'Deal ' || n, 'lead', now() - interval '9 days', now() - interval '6 days', now(), 1 FROM numbered;
-INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id, contact_id, run_at,
-                               dedupe_key)
+INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id, contact_id,
+                               mailbox, run_at, dedupe_key)
 SELECT tenant_id, 'deals', 'email', 'deal_follow_up',
        jsonb_build_object('deal', 'Deal ' || n, 'stage', 'lead', 'company', 'Client ' || n, 'first_name', 'Ann', 'owner_name', NULL,
                           'days_silent', 9, 'step', 1, 'max_steps', 5),
-       'deal', id, id, id, now(), id::text
+       'deal', id, id, id, 'ann@client' || n || '.example', now(), id::text
 FROM numbered;
 
 SET session_replication_role = origin;

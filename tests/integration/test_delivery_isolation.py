@@ -126,6 +126,9 @@ class Broken:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def another(self) -> Self:
+        return self
+
     def send(self, letter: Letter) -> Outcome:
         if next(self._count) == 3:
             raise self._error

@@ -64,6 +64,9 @@ class Channel(Protocol):
     ) -> None:
         """Close it."""
 
+    def another(self) -> Self:
+        """Return one more way out of the same kind, not yet opened: each thread has its own."""
+
     def send(self, letter: Letter) -> Outcome:
         """Send one message."""
 
@@ -85,6 +88,10 @@ class MaildirChannel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is held open."""
+
+    def another(self) -> Self:
+        """Return one for the same folder."""
+        return type(self)(self._folder)
 
     def send(self, letter: Letter) -> Outcome:
         """Write the message; its file is named after its Message-ID, so a repeated send is the same file.
@@ -122,6 +129,7 @@ class SmtpChannel:
     _DEADLINE_SECONDS = 90  # for a message, from opening the connection to the last answer
 
     def __init__(self, url: str) -> None:
+        self._given = url
         self._url = urlsplit(url)
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
         self._starttls = starttls(self._url)
@@ -144,6 +152,10 @@ class SmtpChannel:
                 self._connection.close()
             self._connection = None
         self._deadline.__exit__(kind, error, trace)
+
+    def another(self) -> Self:
+        """Return one more connection to the same server."""
+        return type(self)(self._given)
 
     def send(self, letter: Letter) -> Outcome:
         """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""

@@ -25,8 +25,10 @@ logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]  # of claim_emails
 
 # A crash repeats what was sent and not yet recorded: at most so many, sent within so many seconds.
-_GROUP: Final = 10
+_GROUP: Final = 20
 _GROUP_SECONDS: Final = 0.1
+# So many refusals in a row, and the breaker is still closed: they are one domain's.
+_MOST_REFUSED: Final = 50
 # While somebody holds the outbox, what was sent waits to be recorded: five seconds each time.
 _TRIES: Final = 12
 # A tenant whose mail is refused for its own sake is not tried again before that.
@@ -35,14 +37,14 @@ _LONGEST_REASON: Final = 1000
 
 
 class Settlement:
-    """Collects the outcomes of one claim and records them in groups.
+    """Collects the outcomes of a pass and records them in groups.
 
-    A refusal waits until the next message is taken, or the claim is through: if the breaker opens first, it spoke of
+    A refusal waits until a message is taken, or the pass is through: if the breaker opens first, it spoke of
     the channel, and the message is tried again.
     """
 
     def __init__(self, connection: Connection, owner: str, most_attempts: int, breaker: Breaker) -> None:
-        """Take the outside of a transaction, the holder of the lease, and what all claims of a pass have in common."""
+        """Take the outside of a transaction, the holder of the lease, and what knows of all refusals."""
         self.done: Counter[str] = Counter()
         self.connection, self.breaker = connection, breaker
         self._owner = owner
@@ -54,15 +56,16 @@ class Settlement:
 
     def add(self, row: Row, outcome: Outcome, letter: Letter | None) -> None:
         """Take what became of one message; records the group if it is full or has waited long enough."""
-        self.breaker.note(outcome, row["address"] or "")
         if isinstance(outcome, Rejected):
             self._refused.append((row, outcome, letter))
+            if len(self._refused) >= _MOST_REFUSED:
+                self._believe()
         else:
             if isinstance(outcome, Sent):
                 self._believe()
             self._put(row, outcome, letter)
         if len(self._group) >= _GROUP or time.monotonic() - self._began > _GROUP_SECONDS:
-            self._record()
+            self.record()
 
     def give_back(self, rows: Sequence[Row]) -> None:
         """Let what was never tried be as it was, at no cost of an attempt."""
@@ -76,7 +79,7 @@ class Settlement:
                 self._put(row, again, letter)
             self._refused.clear()
         self._believe()
-        self._record()
+        self.record()
         for reason, number in self._waiting.items():  # one line for all that a broken template keeps
             logger.warning("%d messages are tried again: %s", number, reason)
 
@@ -96,7 +99,8 @@ class Settlement:
             self._began = time.monotonic()
         self._group.append(result)
 
-    def _record(self) -> None:
+    def record(self) -> None:
+        """Record what waits, but for refusals."""
         if self._group:
             self.done += _settle(self.connection, self._owner, self._group)
             self._group = []

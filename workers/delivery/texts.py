@@ -215,6 +215,8 @@ def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
 def _language_for(template: str, wording: Wording) -> str:
     """The language of the wording if there is such a text in it, else English."""
     language = wording.language.partition("-")[0].lower()
+    if language == ENGLISH:
+        return ENGLISH
     translated = language in LANGUAGES and (
         language in wording.own_texts
         or any((folder / language / f"{template}{_ENDING}").is_file() for folder in template_folders())
