@@ -26,7 +26,7 @@ _GOAL: Final = 0.8
 def measure(server: str) -> list[dict[str, Any]]:
     """Return messages per second of one process and of two: the fleet's, and of loops over one connection each.
 
-    `bare_loop` gives smtplib the same message again and again; `ready_bytes` gives it what that message is written as, so
+    `bare_loop` gives smtplib one message again and again; `ready_bytes` gives it what that message is written as, so
     that nothing but the conversation is left.
     """
     return [_measure(server, processes) for processes in (1, 2)]
