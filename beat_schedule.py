@@ -32,4 +32,6 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "delivery": {"task": "workers.delivery.run", "schedule": Every(timedelta(minutes=1))},
     "inbound": {"task": "workers.inbound.poll", "schedule": Every(timedelta(minutes=2))},
     "catch_up": {"task": "workers.housekeeping.catch_up", "schedule": Every(timedelta(minutes=5))},
+    "watch": {"task": "workers.watch.look", "schedule": Every(timedelta(minutes=1))},
+    "prune": {"task": "workers.housekeeping.prune", "schedule": Every(timedelta(hours=6))},
 }

@@ -49,9 +49,12 @@ class ProviderServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # the library's name
-                length = int(self.headers["Content-Length"])
-                payload = json.loads(self.rfile.read(length))
+            def do_GET(self) -> None:  # the library's name
+                self.do_POST()
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                payload = json.loads(self.rfile.read(length) or b"{}")
                 call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, payload)
                 said = provider.say(call)
                 time.sleep(said.seconds)

@@ -18,6 +18,7 @@ from workers.resources import shipped
 from workers.runtime.tasks import register as register_engines
 from workers.runtime.timetable import timetable
 from workers.settings import redis_url, settings, usable_home
+from workers.watch.tasks import register as register_watch
 
 _TASK_TIME_LIMIT: Final = 30 * 60
 # Longer than the longest task may run, or Redis hands the message to a second worker meanwhile.
@@ -56,7 +57,11 @@ def _configuration() -> dict[str, Any]:
         # Named here, so that a worker without --queues serves all of them, and Flower shows them.
         "task_queues": [Queue(name, routing_key=name) for name in ("engines", "delivery", "inbound")],  # type: ignore[no-untyped-call]
         "task_default_queue": "engines",
-        "task_routes": {"workers.delivery.*": {"queue": "delivery"}, "workers.inbound.*": {"queue": "inbound"}},
+        "task_routes": {
+            "workers.delivery.*": {"queue": "delivery"},
+            "workers.watch.*": {"queue": "delivery"},
+            "workers.inbound.*": {"queue": "inbound"},
+        },
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_TIME_LIMIT,
@@ -94,3 +99,4 @@ celeryd_init.connect(_may_run_as_root)
 register_engines(app)
 register_delivery(app)
 register_inbound(app)
+register_watch(app)

@@ -62,6 +62,13 @@ def _public_url(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
+def _ping_url(value: str | None) -> str | None:
+    """Let through an address that has a place for what is alive."""
+    if value and "{name}" not in value:
+        raise ValueError("needs {name} where the name of what is alive belongs, as in https://hc.example/KEY/{name}")
+    return value
+
+
 def _jwks(value: str | None) -> str | None:
     """Let through where public keys come from: a file, or an address at which nobody on the way can change them."""
     if not value:
@@ -172,6 +179,7 @@ class Settings(BaseSettings):
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_smtp_connections: int = Field(default=3, ge=1, le=50)
+    fleet_retention_days: int = Field(default=1095, ge=400, le=36_500)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
@@ -183,6 +191,10 @@ class Settings(BaseSettings):
     fleet_jwt_leeway_seconds: int = Field(default=30, ge=0, le=300)
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
     fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
+    fleet_alert_url: HttpUrl = None
+    fleet_alert_mail: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    fleet_ping_url: Annotated[HttpUrl, AfterValidator(_ping_url)] = None
+    fleet_metrics_token: Annotated[Key, Field(min_length=16)] | None = None
     fleet_log: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")

@@ -126,6 +126,14 @@ AS $$
         OR coalesce(p_row ->> 'is_active', 'true') IN ('false', '0')
 $$;
 
+-- The oldest revision whose workers can still work with this schema: while a release is rolled out, those of the last one
+-- go on. Raised with a change that they cannot live with.
+CREATE OR REPLACE FUNCTION supported_from() RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT '0023_watch'
+$$;
+
 -- Whom to write to: the named contact if it has an address and did not move to another client, else a primary contact of
 -- the client that has one. No row where nobody can be written to. It pins no search_path, because then each batch that calls it for every row would
 -- call a function instead of probing two indexes: PostgreSQL inlines it into its callers, which pin theirs.
@@ -157,8 +165,8 @@ $$;
 
 REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), engine_mode(uuid, text), action_status(uuid, text),
     go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), is_gone(jsonb), reachable_contact(uuid, uuid, uuid),
-    responsible_profile(uuid, text), note_fault(text, text, text, text, text), recent_faults() FROM PUBLIC, anon, authenticated;
+    responsible_profile(uuid, text), note_fault(text, text, text, text, text), recent_faults(), supported_from() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
 GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION engine_mode(uuid, text), action_status(uuid, text), go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid),
-    responsible_profile(uuid, text), recent_faults() TO service_role;
+    responsible_profile(uuid, text), recent_faults(), supported_from() TO service_role;

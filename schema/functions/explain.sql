@@ -142,7 +142,8 @@ AS $$
     WHERE o.kind IS NOT NULL
     UNION ALL
     SELECT s.created_at, 'now', format('%s writes to %s: %s%s', coalesce('no engine of ' || array_to_string(s.engines, ', '), 'nobody'),
-                                       s.address, s.reason, ' (' || s.added_by || ')')
+                                       CASE s.address WHEN fingerprint_of(p_address) THEN p_address ELSE s.address END, s.reason,
+                                       ' (' || s.added_by || ')')
     FROM suppressions_of(p_tenant_id, p_address, NULL) AS s
     UNION ALL
     (SELECT d.decided_at, 'past', format('%s %s%s', d.decided_by, CASE d.decision WHEN 'add' THEN 'suppressed it' ELSE 'let it be written to again' END, ': ' || d.why)

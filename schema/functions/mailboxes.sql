@@ -8,6 +8,13 @@ AS $$
     SELECT regexp_replace(lower(btrim(p_address)), '^([^+@]+)\+[^@]*@', '\1@')
 $$;
 
+-- What is kept of somebody who is forgotten: comparable with an address, and no address.
+CREATE OR REPLACE FUNCTION fingerprint_of(p_text text) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT 'sha256:' || pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_text, 'UTF8')), 'hex')
+$$;
+
 -- Why an engine does not write to an address, whatever its case and plus-tag; no row: it may. Pins no search_path, so that
 -- PostgreSQL inlines it.
 CREATE OR REPLACE FUNCTION suppression_of(p_tenant_id uuid, p_address text, p_engine text)
@@ -15,7 +22,9 @@ RETURNS TABLE (address text, reason text)
 LANGUAGE sql STABLE ROWS 1
 AS $$
     SELECT s.address, s.reason FROM public.suppressions AS s
-    WHERE s.tenant_id = p_tenant_id AND s.address IN (lower(btrim(p_address)), public.folded_mailbox(p_address))
+    WHERE s.tenant_id = p_tenant_id
+      AND s.address IN (lower(btrim(p_address)), public.folded_mailbox(p_address),
+                        public.fingerprint_of(public.folded_mailbox(p_address)))
       AND (s.engines IS NULL OR p_engine = ANY (s.engines))
     LIMIT 1
 $$;
@@ -133,6 +142,6 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION folded_mailbox(text), suppression_of(uuid, text, text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
+REVOKE ALL ON FUNCTION folded_mailbox(text), fingerprint_of(text), suppression_of(uuid, text, text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION folded_mailbox(text), suppression_of(uuid, text, text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;
+GRANT EXECUTE ON FUNCTION folded_mailbox(text), fingerprint_of(text), suppression_of(uuid, text, text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;

@@ -63,7 +63,8 @@ BEGIN
 
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders'
+        'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
+        'fleet_heartbeats', 'fleet_incidents'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -79,7 +80,7 @@ BEGIN
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
             'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
-            'fleet_decisions')
+            'fleet_decisions', 'fleet_incidents')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;

@@ -52,7 +52,8 @@ CREATE OR REPLACE FUNCTION suppressions_of(p_tenant_id uuid, p_address text, p_e
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT s FROM suppressions AS s
-    WHERE s.tenant_id = p_tenant_id AND folded_mailbox(s.address) = folded_address(p_address)
+    WHERE s.tenant_id = p_tenant_id
+      AND (folded_mailbox(s.address) = folded_address(p_address) OR s.address = fingerprint_of(folded_address(p_address)))
       AND (p_engine IS NULL OR p_engine = ANY (s.engines))
     ORDER BY s.address
 $$;
@@ -90,7 +91,8 @@ AS $$
     JOIN tenants AS t ON t.id = s.tenant_id
     WHERE (p_tenant_id IS NULL OR s.tenant_id = p_tenant_id)
       AND (p_engine IS NULL OR s.engines IS NULL OR p_engine = ANY (s.engines))
-      AND (p_address IS NULL OR folded_mailbox(s.address) = folded_address(p_address))
+      AND (p_address IS NULL OR folded_mailbox(s.address) = folded_address(p_address)
+           OR s.address = fingerprint_of(folded_address(p_address)))
     ORDER BY s.created_at DESC, t.name, s.address
     LIMIT p_limit
 $$;

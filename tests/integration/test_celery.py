@@ -22,6 +22,7 @@ from workers.runtime.slots import latest_slot
 from workers.runtime.tasks import _catch_up_task
 from workers.settings import settings
 
+HOUSEKEEPING = ["workers.housekeeping.catch_up", "workers.housekeeping.prune"]
 ENGINES_ONLY = "--queues=engines"  # as in the Procfile
 
 
@@ -110,6 +111,18 @@ def test_a_worker_killed_in_the_middle_of_a_run_is_replaced(fleet: Fleet, crm: C
     assert crm.templates() == {"deal_follow_up": 6}
 
 
+def test_what_is_older_than_records_are_kept_goes_by_itself(crm: Crm, fleet: Fleet) -> None:
+    for age in (1094, 1096):
+        crm.execute(
+            "INSERT INTO engine_runs (engine, trigger, status, started_at, finished_at, lease_until)"
+            " SELECT 'deals', 'manual', 'succeeded', a, a, a FROM (SELECT now() - make_interval(days => %s)) AS x (a)",
+            age,
+        )
+    with fleet.worker(ENGINES_ONLY):
+        assert fleet.result(fleet.send("workers.housekeeping.prune")) == 1
+    assert len(runs(crm)) == 1
+
+
 @pytest.mark.parametrize("engine", sorted(all_engines()))
 def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
     engine: str, crm: Crm, database_url: str, monkeypatch: pytest.MonkeyPatch
@@ -139,15 +152,18 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
 
 def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet) -> None:
     with fleet.beat_after_an_outage():
-        wait_until(lambda: len(fleet.queued("engines")) >= 6 and fleet.queued("delivery"), "the messages")
+        wait_until(lambda: len(fleet.queued("engines")) >= 7 and len(fleet.queued("delivery")) >= 2, "the messages")
         wait_until(lambda: fleet.queued("inbound"), "the visit to the mailboxes")
 
     assert sorted(message["task"] for message in fleet.queued("engines")) == sorted(
-        [*(f"workers.{engine}.run" for engine in all_engines()), "workers.housekeeping.catch_up"]
+        [*(f"workers.{engine}.run" for engine in all_engines()), *HOUSEKEEPING]
     )
-    assert {message["task"] for message in fleet.queued("delivery")} == {"workers.delivery.run"}
+    assert {message["task"] for message in fleet.queued("delivery")} == {
+        "workers.delivery.run",
+        "workers.watch.look",
+    }
     assert {message["task"] for message in fleet.queued("inbound")} == {"workers.inbound.poll"}
-    engines = [message for message in fleet.queued("engines") if message["task"] != "workers.housekeeping.catch_up"]
+    engines = [message for message in fleet.queued("engines") if message["task"] not in HOUSEKEEPING]
     assert all(message["expires"] for message in engines)
 
 

@@ -57,7 +57,7 @@ VIEWS = {
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
-    "fleet_faults", "fleet_defaults", "public_holidays",
+    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

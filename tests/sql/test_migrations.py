@@ -1,5 +1,6 @@
 """Migrations: into an empty database, beside a CRM, twice, halfway, and back out again."""
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from workers.db.migrate import migrate, rollback
 from workers.db.revisions import KNOWN
 from workers.db.session import Connection, connect, require_current_schema
 from workers.errors import DatabaseUnavailableError, FleetError, SchemaMismatchError
+from workers.resources import shipped
 
 PG_DUMP = programs_folder() / "pg_dump"
 NORTHWIND = UUID(int=1)
@@ -256,9 +258,22 @@ def test_a_database_ahead_of_the_code_is_refused(database_url: str, operation: C
         before = schema(database_url)
         with pytest.raises(SchemaMismatchError, match="9999_tomorrow"):
             operation(database_url)
+    assert schema(database_url) == before
+
+
+def test_workers_of_the_last_release_go_on_beside_a_newer_schema_that_supports_them(database_url: str) -> None:
+    with connect(database_url) as connection:
+        connection.execute("UPDATE fleet_schema_version SET version_num = '9999_tomorrow'")
+        require_current_schema(connection)
+        text = (shipped("schema") / "functions" / "core.sql").read_text()
+        [supported] = re.findall(r"FUNCTION supported_from\(\).*?SELECT '(\w+)'", text, re.DOTALL)
+        assert supported in KNOWN
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION supported_from() RETURNS text LANGUAGE sql IMMUTABLE"
+            " SET search_path = public, pg_temp AS $$ SELECT '9999_tomorrow' $$"
+        )
         with pytest.raises(SchemaMismatchError, match="9999_tomorrow"):
             require_current_schema(connection)
-    assert schema(database_url) == before
 
 
 def test_a_run_on_a_database_that_is_not_migrated_is_refused(empty_database: str) -> None:

@@ -57,6 +57,15 @@ def test_what_a_page_links_to_exists(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_each_guarantee_names_tests_that_there_are() -> None:
+    page = (ROOT / "docs" / "explanation" / "guarantees.md").read_text()
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| it holds")]
+    assert len(rows) > 20
+    assert [row for row in rows if "test_" not in row] == []
+    assert [name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in written] == []
+
+
 def test_every_command_is_in_the_reference() -> None:
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()
     assert [

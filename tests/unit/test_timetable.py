@@ -164,7 +164,7 @@ def test_an_engines_message_expires_and_says_where_it_comes_from(engine: str) ->
 
 
 @pytest.mark.parametrize("key", sorted({key for key, _ in CHANGES}))
-@pytest.mark.parametrize("name", ["delivery", "inbound", "catch_up"])
+@pytest.mark.parametrize("name", ["delivery", "inbound", "catch_up", "watch"])
 def test_the_passes_are_never_silent_for_long_neither_in_the_hour_that_comes_twice_nor_in_the_one_that_does_not(
     name: str, key: str
 ) -> None:
@@ -216,13 +216,13 @@ def test_a_clock_that_is_set_back_silences_no_pass_and_repeats_no_slot(tmp_path:
                 frozen.tick(timedelta(seconds=pause))
                 diary.elapsed += pause
         diary.close()
-    for name, interval in (("delivery", 60), ("inbound", 120), ("catch_up", 300)):
+    for name, interval in (("delivery", 60), ("inbound", 120), ("catch_up", 300), ("watch", 60), ("prune", 21_600)):
         times = [0.0, *(at for sent, at in diary.sent if sent == name), diary.elapsed]
         assert max(later - earlier for earlier, later in pairwise(times)) < interval + 2, name
     assert [name for name, _ in diary.sent if name == "feedback"] == ["feedback"]
 
 
 def test_the_passes_do_not_expire_for_two_machines_clocks_never_agree() -> None:
-    assert set(BEAT_SCHEDULE) - set(PROMISED) == {"delivery", "inbound", "catch_up"}
+    assert set(BEAT_SCHEDULE) - set(PROMISED) == {"delivery", "inbound", "catch_up", "watch", "prune"}
     for name in set(BEAT_SCHEDULE) - set(PROMISED):
         assert "options" not in BEAT_SCHEDULE[name], name

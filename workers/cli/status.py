@@ -3,18 +3,32 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import typer
+
 from workers.cli.common import Json, database, minute
 from workers.runtime.status import BEFORE_INSTALLATION, fleet_status
 from workers.terminal import lines, out, print_json, say, table_of
+from workers.watch.incidents import open_incidents
 
 
 def status(as_json: Json = False) -> None:
-    """Show last runs, due items, missed slots, actions by status, and what waits for a mended rule."""
+    """Show incidents, last runs, due items, missed slots, actions by status, and what waits for a mended rule.
+
+    Exit code 1 while an incident is open.
+    """
     with database() as connection:
-        current = fleet_status(connection)
+        current = {"incidents": open_incidents(connection), **fleet_status(connection)}
     if as_json:
         print_json(current)
-        return
+    else:
+        _say(current)
+    if current["incidents"]:
+        raise typer.Exit(1)
+
+
+def _say(current: dict[str, Any]) -> None:
+    for incident in current["incidents"]:
+        say(f"incident since {minute(incident['opened_at'])}: {incident['what']}; {incident['mend']}", style="red")
     columns = ["engine", "due", "last run", "result", "latest slot"]
     out.print(table_of(columns, map(_engine_row, current["engines"])))
     say("actions: " + (", ".join(f"{n} {name}" for name, n in current["actions"].items()) or "none yet"))

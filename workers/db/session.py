@@ -99,10 +99,13 @@ def transaction(connection: Connection, *, force_rollback: bool = False) -> Iter
 
 
 def require_current_schema(connection: Connection) -> None:
-    """Make sure that the database is at the revision this code was written for.
+    """Make sure that this code can work with the database.
+
+    It can at this release's revision, and at a newer one that still supports this release (supported_from()), as while
+    a new release is rolled out.
 
     Raises:
-        SchemaMismatchError: it is not migrated, behind, or ahead of this code.
+        SchemaMismatchError: it is not migrated, behind, or too far ahead of this code.
     """
     row = connection.execute("SELECT to_regclass(%s) AS present", [VERSION_TABLE]).fetchone()
     if row is None or row["present"] is None:
@@ -115,6 +118,8 @@ def require_current_schema(connection: Connection) -> None:
         raise SchemaMismatchError(
             f"the database is at {revision or 'no revision'}, this code needs {KNOWN[-1]}: run `fleet db migrate`"
         )
-    raise SchemaMismatchError(
-        f"the database is migrated to {revision}, which this code does not know: install the matching release"
-    )
+    row = connection.execute("SELECT supported_from() AS oldest").fetchone()
+    if row is None or row["oldest"] > KNOWN[-1]:
+        raise SchemaMismatchError(
+            f"the database is migrated to {revision}, which this code does not know: install the matching release"
+        )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
+from workers.db.heartbeats import note_heartbeat
 from workers.db.session import LOCKED_OUT, connect, require_current_schema
 from workers.delivery.deliver import channel_for, deliver
 from workers.errors import first_line
@@ -34,6 +35,7 @@ def _task(send: Sender) -> Callable[..., dict[str, int]]:
         try:
             with connect(database_url()) as connection:
                 require_current_schema(connection)
+                note_heartbeat(connection, "delivery")
                 return dict(deliver(connection, channel_for(chosen), chosen, on_backlog=call_helper))
         except LOCKED_OUT as error:  # somebody holds the outbox, or a table of the CRM
             logger.warning("delivery stops for now: %s", first_line(error))

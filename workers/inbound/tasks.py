@@ -6,6 +6,7 @@ from typing import Final
 
 from celery import Celery
 
+from workers.db.heartbeats import note_heartbeat
 from workers.db.session import connect, require_current_schema
 from workers.inbound.imap import ImapError, poll
 from workers.settings import database_url, settings
@@ -29,6 +30,7 @@ def poll_folders() -> dict[str, int]:
     done: Counter[str] = Counter()
     with connect(database_url()) as connection:
         require_current_schema(connection)
+        note_heartbeat(connection, "inbound")
         for url in urls:
             try:
                 done += poll(connection, url, budget_seconds=_BUDGET_SECONDS / len(urls))

@@ -90,3 +90,9 @@ def slot_is_taken(connection: Connection, engine: str, slot: datetime) -> bool:
 def due_tenants(connection: Connection, engine: str) -> list[UUID]:
     """Return the tenants that have due work for an engine which is not off for them."""
     return [row["due_tenants"] for row in connection.execute("SELECT due_tenants(%s)", [engine])]
+
+
+def prune_records(connection: Connection, days: int, limit: int) -> int:
+    """Delete at most `limit` records of each kind that are older than so many days; returns how many went."""
+    row = connection.execute("SELECT prune_records(%s, %s) AS n", [days, limit]).fetchone()
+    return row["n"] if row else 0

@@ -1,5 +1,6 @@
 """The Celery tasks: thin. A task opens a connection, calls, returns counts."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -8,6 +9,7 @@ import psycopg
 from celery import Celery, Task
 
 from workers import clock
+from workers.db.heartbeats import note_heartbeat
 from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines
@@ -18,9 +20,14 @@ from workers.runtime.ledger import Trigger
 from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
+from workers.stopping import stopping
+
+logger = logging.getLogger(__name__)
 
 # Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
 _BUDGET: Final = timedelta(minutes=15)
+# Few enough that nobody waits long for a row that goes.
+_PRUNED_AT_ONCE: Final = 1000
 # Late enough that a restarting database is back, bounded so that the message ends up in the log.
 RETRY: Final[dict[str, Any]] = {
     "autoretry_for": (DatabaseUnavailableError, psycopg.OperationalError),
@@ -36,6 +43,7 @@ def register(app: Celery) -> None:
     for engine in all_engines().values():
         app.task(_engine_task(engine, app.send_task), name=f"workers.{engine.name}.run", bind=True, **RETRY)
     app.task(_catch_up_task(app.send_task), name="workers.housekeeping.catch_up", **RETRY)
+    app.task(_prune, name="workers.housekeeping.prune", **RETRY)
 
 
 def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] | None]:
@@ -86,6 +94,7 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
         with connect(database_url()) as connection:
             require_current_schema(connection)
             with transaction(connection):
+                note_heartbeat(connection, "catch_up")
                 ledger.close_lost_runs(connection)
             for engine in all_engines().values():
                 slot = latest_slot(engine.name, now, chosen.time_zone)
@@ -97,3 +106,19 @@ def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
         return started
 
     return catch_up
+
+
+def _prune() -> int:
+    """Delete the records that are older than they are kept, a batch in each transaction; returns how many went."""
+    days, pruned = settings().fleet_retention_days, 0
+    with connect(database_url()) as connection:
+        require_current_schema(connection)
+        while not stopping():
+            with transaction(connection):
+                batch = ledger.prune_records(connection, days, _PRUNED_AT_ONCE)
+            pruned += batch
+            if not batch:
+                break
+    if pruned:
+        logger.info("%s records older than %s days were deleted", pruned, days)
+    return pruned

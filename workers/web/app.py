@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from workers.watch.metrics import metrics
 from workers.web.api import cron, engines
 from workers.web.api.problems import HANDLERS
 from workers.web.api.reference import docs
@@ -50,6 +51,7 @@ service: Final = FastAPI(
         Route("/unsubscribe/{token}", unsubscribe, methods=["POST"]),
         Route("/api/docs", docs),
         Route("/health", _health),
+        Route("/metrics", metrics),
         Route("/robots.txt", _robots),
     ],
 )

@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS fleet_incidents;
+DROP TABLE IF EXISTS fleet_heartbeats;
