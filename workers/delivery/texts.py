@@ -255,6 +255,7 @@ def _environment(language: str = ENGLISH) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=FileSystemLoader([*own, *folders]),
         undefined=StrictUndefined,
+        auto_reload=False,  # a restart reads them anew, not each letter
         autoescape=False,  # plain text, not HTML
         trim_blocks=True,
         lstrip_blocks=True,
