@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 from email.headerregistry import Address
+from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Final
+from typing import Final, Self
 from urllib.parse import quote
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from workers import clock
 from workers.correspondence import Answered, message_id, opt_out_token, reference
 from workers.delivery.facts import Facts
 from workers.delivery.html_part import html_page
-from workers.delivery.mime import UnsendableError, written
+from workers.delivery.mime import UnsendableError, require_headers, written
 from workers.delivery.texts import Text, footer, without_control_characters
 
 _LONGEST_ADDRESS: Final = 320  # 64 for the name and 255 for the domain (RFC 5321, 4.5.3.1)
@@ -50,6 +51,25 @@ class Letter:
     subject: str
     text: str
     raw: bytes
+
+    @classmethod
+    def of(cls, message: EmailMessage) -> Self:
+        """Return a message to one reader as one that goes out.
+
+        Raises:
+            UnsendableError: it would carry headers that nobody set.
+        """
+        raw = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+        require_headers(raw.partition(b"\r\n\r\n")[0], message.keys())
+        plain = message.get_body(("plain",))
+        return cls(
+            message_id=message["Message-ID"],
+            sender=message["From"].addresses[0].addr_spec,
+            recipient=message["To"].addresses[0].addr_spec,
+            subject=message["Subject"],
+            text=plain.get_content() if plain else "",
+            raw=raw,
+        )
 
 
 def compose(

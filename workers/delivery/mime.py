@@ -7,7 +7,7 @@ anew. Nearly all of ours are ASCII and need that no more than they need encoding
 import re
 import textwrap
 from binascii import b2a_qp
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.errors import MessageError
 from email.headerregistry import HeaderRegistry
 from email.policy import EmailPolicy
@@ -57,10 +57,19 @@ def _head(fields: Mapping[str, str]) -> bytes:
         head = b"".join(_field(name, value) for name, value in fields.items())
     except MessageError as error:
         raise UnsendableError(f"the message cannot be written ({error})") from error
-    begun = [line for line in head.splitlines() if not line.startswith((b" ", b"\t"))]
-    if [line.partition(b":")[0].decode("ascii", "replace") for line in begun] != list(fields):
-        raise UnsendableError("the message would carry headers of somebody else's making")
+    require_headers(head, fields)
     return head
+
+
+def require_headers(head: bytes, names: Iterable[str]) -> None:
+    """Make sure that written headers are the ones of these names, in their order, and no others.
+
+    Raises:
+        UnsendableError: they are not.
+    """
+    begun = [line for line in head.splitlines() if not line.startswith((b" ", b"\t"))]
+    if [line.partition(b":")[0].decode("ascii", "replace") for line in begun] != list(names):
+        raise UnsendableError("the message would carry headers of somebody else's making")
 
 
 def _field(name: str, value: str) -> bytes:
