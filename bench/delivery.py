@@ -17,6 +17,7 @@ from workers.db.session import connect
 from workers.delivery.deliver import channel_for, deliver
 from workers.delivery.message import Letter, compose
 from workers.delivery.texts import render
+from workers.delivery.wording import Wording, language_of
 from workers.settings import Settings
 
 _MESSAGES: Final = 20_000  # of bench/sql/delivery.sql
@@ -96,7 +97,8 @@ def _letter() -> Letter:
         "days_silent": 9, "step": 1, "max_steps": 5,
     }  # fmt: skip
     return compose(
-        render("deal_follow_up", variables, "Tenant 1"), action=1, tenant=UUID(int=1), tenant_name="Tenant 1",
+        render("deal_follow_up", variables, "Tenant 1", Wording(language_of("English"))),
+        action=1, tenant=UUID(int=1), tenant_name="Tenant 1",
         address="ann@client1.example", from_name="Tenant 1", from_address="care@fleet.example",
     )  # fmt: skip
 

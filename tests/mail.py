@@ -33,6 +33,7 @@ class MailServer:
     answer: Answer = lambda _address, _message: None
     answer_recipient: Callable[[str], str | None] = lambda _address: None
     most_connections: int | None = None
+    pipelining: bool = True
     password: str | None = None
     tls: ssl.SSLContext | None = None
     starttls: ssl.SSLContext | None = None
@@ -78,7 +79,7 @@ class MailServer:
             return ["421 4.7.0 Too many connections"]
         self._greeted += 1
         session.host_name = hostname
-        return responses
+        return ["250-PIPELINING", *responses] if self.pipelining else responses
 
     async def handle_RCPT(  # noqa: N802  # the library's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -118,16 +118,24 @@ def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_tex
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
-    """What becomes of two messages if the first is refused, and which of them arrived."""
+def _refuse_once(server: MailServer, where: str, reply: str) -> None:
     refusals = iter([reply])
-    server = MailServer()
     if where == "RCPT":
         server.answer_recipient = lambda _address: next(refusals, None)
     else:
         server.answer = lambda _address, _message: next(refusals, None)
-    with server:
-        return send(server.url, letter(1), letter(2)), server.message_ids
+
+
+def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
+    """What becomes of two messages if the first is refused, and which of them arrived; PIPELINING changes nothing."""
+    seen = []
+    for pipelining in (True, False):
+        server = MailServer(pipelining=pipelining)
+        _refuse_once(server, where, reply)
+        with server:
+            seen.append((send(server.url, letter(1), letter(2)), server.message_ids))
+    assert seen[0] == seen[1]
+    return seen[0]
 
 
 @pytest.mark.parametrize("where", ["RCPT", "DATA"])
@@ -177,6 +185,46 @@ def test_what_is_wrong_with_the_sender_fails_no_message(where: str, reply: str) 
     (first, _), _ = answered(where, reply)
 
     assert first == Blocked(reply)
+
+
+@contextmanager
+def careless() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that lets each text begin, whoever is to get it; yields its URL, and the texts that it was sent."""
+    texts: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            recipients = iter([b"550 5.1.1 no such user", b"250 yes"])
+            with connection, connection.makefile("rwb", buffering=0) as talk:
+                talk.write(b"220 hello\r\n")
+                for line in talk:
+                    match line[:4]:
+                        case b"ehlo":
+                            talk.write(b"250-hello\r\n250 PIPELINING\r\n")
+                        case b"RCPT":
+                            talk.write(next(recipients) + b"\r\n")
+                        case b"DATA":
+                            talk.write(b"354 go on\r\n")
+                            texts.append(b"".join(iter(talk.readline, b".\r\n")))
+                            talk.write(b"250 taken\r\n")
+                        case _:
+                            talk.write(b"250 yes\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}", texts
+        thread.join()
+
+
+def test_a_server_that_asks_for_the_text_of_what_it_refused_gets_an_empty_one() -> None:
+    with careless() as (url, texts):
+        dotted = letter(2, body=".\n..\n.a\n")
+        first, second = send(url, letter(1), dotted)
+
+    assert isinstance(first, Rejected)
+    assert (first.error, second) == ("550 5.1.1 no such user", Sent())
+    assert texts == [b"", dotted.raw.replace(b"\r\n.", b"\r\n..")]
 
 
 def test_a_connection_that_may_carry_no_more_is_replaced_by_a_new_one() -> None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from workers.deadline import Deadline, Watched
 from workers.delivery.message import Letter
+from workers.delivery.pipelining import send_letter
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
 from workers.urls import starttls
 
@@ -179,7 +180,7 @@ class SmtpChannel:
 
     def _hand_over(self, connection: smtplib.SMTP, letter: Letter) -> Outcome:
         try:
-            connection.sendmail(letter.sender, [letter.recipient], letter.raw)
+            send_letter(connection, letter)
         except smtplib.SMTPRecipientsRefused as refused:
             code, text = next(iter(refused.recipients.values()))
             return self._refused(code, text, "RCPT")

@@ -77,7 +77,7 @@ def _field(name: str, value: str) -> bytes:
     if not _PLAIN.fullmatch(value) or "=?" in value:
         return _encoded(name, value)
     field = f"{name}: {value}"
-    if len(field) > _LINE:
+    if len(field) > _LINE and " " in value:
         field = textwrap.fill(
             value,
             _LINE,
