@@ -4,6 +4,7 @@ SET session_replication_role = replica;
 INSERT INTO tenants (id, name) SELECT md5('tenant' || t)::uuid, 'Tenant ' || t FROM generate_series(1, 50) AS t;
 INSERT INTO tenant_delivery (tenant_id, time_zone, window_start, window_end, send_days)
 SELECT id, 'UTC', '00:00', NULL, '{1,2,3,4,5,6,7}' FROM tenants;
+SELECT seed_default_deal_stages(id) FROM tenants;
 CREATE TEMPORARY TABLE numbered AS
 SELECT t.id AS tenant_id, n, md5(t.id || ':' || n)::uuid AS id FROM tenants AS t, generate_series(1, 400) AS n;
 INSERT INTO clients (id, tenant_id, company_name) SELECT id, tenant_id, 'Client ' || n FROM numbered;
