@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers import urls
 from workers.errors import ConfigurationError
+from workers.links import places_of
 
 SERVERS_FILE = "servers.json"  # where running embedded servers say how they are reached
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
@@ -60,6 +61,16 @@ def _public_url(value: str | None) -> str | None:
             "must be where the fleet's pages begin, such as https://mail.example.com or https://example.com/fleet"
         )
     return value.rstrip("/")
+
+
+def _link_template(value: str | None) -> str | None:
+    """Let through where the tenant's own people find what a task is about."""
+    if not value:
+        return None
+    urls.require_host(urls.read(value, ("https", "http")))
+    if "id" not in (places := places_of(value)) or places - {"id", "table", "tenant", "type"}:
+        raise ValueError("must contain {id}, and in braces nothing but id, type, table and tenant")
+    return value
 
 
 def _ping_url(value: str | None) -> str | None:
@@ -182,6 +193,7 @@ class Settings(BaseSettings):
     fleet_retention_days: int = Field(default=1095, ge=400, le=36_500)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
+    fleet_link_template: Annotated[str | None, AfterValidator(_link_template)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
     cron_secret: Annotated[Key, Field(min_length=16)] | None = None

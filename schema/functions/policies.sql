@@ -18,9 +18,9 @@ BEGIN
         ('tenant_calendar',          'INSERT, UPDATE'),
         ('tenant_letters',           'INSERT, UPDATE'),
         ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, send_days, holidays,'
-                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region),'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since, suggestion_days),'
                                      'UPDATE (paused, time_zone, window_start, window_end, send_days, holidays,'
-                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region)'),
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since, suggestion_days)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),
         ('feedback_requests',        'UPDATE (scheduled_for, contact_id)'),
         ('quote_activities',         'INSERT (tenant_id, quote_id, activity_type, notes, metadata)'),
@@ -34,7 +34,7 @@ BEGIN
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
         ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL),
-        ('tenant_templates', NULL)
+        ('tenant_templates', NULL), ('forwarded_mail', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);

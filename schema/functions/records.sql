@@ -43,10 +43,11 @@ BEGIN
     )
     SELECT jsonb_build_object('cancelled', count(*)) INTO v_counts FROM cancelled;
 
+    DELETE FROM forwarded_mail AS f WHERE f.action_id = ANY (v_actions);
     WITH actions AS (
         UPDATE scheduled_actions AS a SET
             variables = jsonb_strip_nulls(jsonb_build_object('step', a.variables -> 'step', 'checks', a.variables -> 'checks')),
-            contact_id = NULL, recipient = NULL, mailbox = NULL, sent_to = NULL, sent_subject = NULL, sent_body = NULL,
+            contact_id = NULL, recipient = NULL, mailbox = NULL, sent_to = NULL, sent_subject = NULL, sent_body = NULL, sent_hash = NULL,
             last_error = NULL,
             reason = CASE WHEN a.reason IS NOT NULL THEN 'the person is forgotten' END,
             dedupe_key = CASE WHEN a.dedupe_key LIKE '%@%' THEN fingerprint_of(a.dedupe_key) ELSE a.dedupe_key END

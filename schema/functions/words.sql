@@ -23,16 +23,23 @@ AS $$
                      AND (q.outcome IN ('won', 'lost') OR q.status IN ('accepted', 'rejected')))
 $$;
 
--- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A status that nobody
--- knows is not closed.
+-- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A case that names no
+-- client is that of its order, or of its contact. A status that nobody knows is not closed.
 CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    v_client constant uuid := coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
+                                                     WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id));
 BEGIN
     RETURN EXISTS (SELECT FROM cases AS k
-                   WHERE k.client_id = coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
-                                                              WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id))
-                     AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                   WHERE k.client_id = v_client AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed')
+        OR EXISTS (SELECT FROM cases AS k
+                   LEFT JOIN orders AS o ON o.id = k.order_id AND o.tenant_id = p_tenant_id
+                   LEFT JOIN contacts AS c ON c.id = k.contact_id AND c.tenant_id = p_tenant_id
+                   WHERE k.tenant_id = p_tenant_id AND k.client_id IS NULL AND coalesce(o.client_id, c.client_id) = v_client
+                     AND NOT is_gone(to_jsonb(k))
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
 END
 $$;

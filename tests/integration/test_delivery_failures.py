@@ -79,6 +79,19 @@ def test_what_is_refused_for_our_own_sake_waits_unharmed_and_goes_out_later(
     assert run(connection, server.url, LATER) == {"sent": 5}
 
 
+def test_one_message_that_is_always_refused_as_if_for_our_sake_does_not_hold_the_rest_for_ever(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenant = crm.tenant()
+    written(crm, tenant, "ann@acme.example", "bob@acme.example", "cy@acme.example")
+    server.answer = lambda address, _message: "550 5.7.1 Blocked by our policy" if address.startswith("ann") else None
+
+    assert run(connection, server.url) == {"scheduled": 3}
+    for number in range(1, 4):
+        assert run(connection, server.url, NOW + number * timedelta(minutes=20))["scheduled"] == 1
+    assert sorted(address for address, _ in server.received) == ["bob@acme.example", "cy@acme.example"]
+
+
 def test_a_tenant_that_may_not_send_does_not_stop_the_others(
     connection: Connection, crm: Crm, server: MailServer
 ) -> None:

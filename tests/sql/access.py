@@ -10,9 +10,9 @@ USERS = {
     "tenant_calendar": "INSERT|UPDATE",
     "tenant_letters": "INSERT|UPDATE",
     "tenant_delivery": "INSERT(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region"
-    " send_days tenant_id time_zone window_end window_start)"
-    " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days time_zone"
-    " window_end window_start)",
+    " send_days suggestion_days tenant_id time_zone window_end window_start wrote_since)"
+    " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days suggestion_days"
+    " time_zone window_end window_start wrote_since)",
     "suppressions": "INSERT(address reason tenant_id)",
     "feedback_requests": "UPDATE(contact_id scheduled_for)",
     "quote_activities": "INSERT(activity_type metadata notes quote_id tenant_id)",
@@ -38,6 +38,7 @@ USERS = {
             "tenant_quotas",
             "tenant_templates",
             "fleet_decisions",
+            "forwarded_mail",
         ),
         "",
     ),

@@ -319,7 +319,7 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
             crm.read("file_internal", Jsonb(texts))
     tasks = crm.rows("SELECT tenant_id, assigned_to, title, status FROM tasks ORDER BY assigned_to NULLS LAST")
     assert tasks == [
-        {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"} for assignee in (owner, None)
+        {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"} for assignee in (owner, owner)
     ]
     [filed] = crm.rows("SELECT tenant_id, order_id, priority FROM cases")
     assert filed == {"tenant_id": tenant, "order_id": order, "priority": "high"}

@@ -90,7 +90,9 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
-    crm.action(tenant, status="sent", sent_at=NOW)
+    crm.execute(
+        "INSERT INTO forwarded_mail VALUES (%s, %s, '')", crm.action(tenant, status="sent", sent_at=NOW), tenant
+    )
     crm.execute("INSERT INTO tenant_mailboxes VALUES (%s, %s)", f"care@{name}.example", tenant)
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)

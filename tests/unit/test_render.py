@@ -32,6 +32,7 @@ FULL: dict[str, Any] = {
     "person": "Zoë Quist",
     "writer": "Zoë <zoe@acme.example>", "language": "de", "language_name": "German", "answer": "refusal",
     "text": "Nein.", "subject": "Re: Ten licences", "matter": "deal", "matter_id": "7", "sent_on": "1 March 2026",
+    "answer_to": "zoe@acme.example", "task": "Zoë wrote: please answer", "assignee": "Olive",
     "others": [
         {"compliance_type": "Consent", "entity": "Zoë Quist", "entity_type": "contact", "due_on": "2026-03-20",
          "missing": ["consent_on"], "errors": ["permit lapsed on 2026-01-31"]},
@@ -62,13 +63,16 @@ OPTIONAL = [
     "text",
     "subject",
     "sent_on",
+    "task",
+    "assignee",
 ]
 ABOUT_ANSWERS = [
+    "answer_forwarded",
     "answer_received",
     "answer_unplaced",
     "answer_unread",
     "opt_out",
-]  # filed for any engine by file_answer_task
+]  # written for any engine by file_answer_task and forward_answer
 
 
 def check(text: Text) -> None:

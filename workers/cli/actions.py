@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Final, NoReturn
 
 import click
@@ -76,6 +76,8 @@ def show(
         "tenant": row["tenant_name"],
         "engine": f"{row['engine']}, {row['kind']} {row['template']}",
         "about": f"{row['subject_type']} {row['subject_id']}",
+        "text": _origin(row),
+        "guards": _verdicts(row["guards"]),
         "Message-ID": row["message_id"],
     }
     for name, value in facts.items():
@@ -88,6 +90,20 @@ def show(
     for event in history:
         who = f" {_TOWARDS.get(event['what'], 'by')} {event['who']}" if event["who"] else ""
         say(f"{moment(event['at'])}  {event['what']}{who}{': ' + event['why'] if event['why'] else ''}")
+
+
+def _origin(row: dict[str, Any]) -> str | None:
+    """Say of which version of its template a text was made, and whether what was kept is what was sent."""
+    kept = f"SHA-256 {row['sent_hash']}" if row["sent_hash"] else None
+    changed = "what is kept was changed since" if row["is_as_sent"] is False else None
+    return ", ".join(word for word in (row["text_version"], kept, changed) if word) or None
+
+
+def _verdicts(guards: dict[str, Any] | None) -> str | None:
+    """Say what the guards said of a message until it left, each the last time, in the order of these times."""
+    said = sorted((guards or {}).values(), key=lambda verdict: verdict["at"])
+    words = (f"{moment(datetime.fromisoformat(one['at']))}: {one.get('reason', 'all guards passed')}" for one in said)
+    return "; ".join(words) or None
 
 
 def _decision(name: str, explanation: str) -> None:
@@ -182,7 +198,7 @@ def _one(connection: Connection, action: int) -> dict[str, Any]:
 def _text_of(row: dict[str, Any]) -> Text:
     """Return the text of an action; the subject of one that left is the one it had then."""
     text = text_of(row)
-    return Text(row["sent_subject"] or text.subject, row["sent_body"] or text.body)
+    return Text(row["sent_subject"] or text.subject, row["sent_body"] or text.body, version=row["text_version"])
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +231,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _addressee(row: dict[str, Any]) -> str:
     """Say to whom an action goes: a mailbox, or the tenant's own people by a task or a case."""
-    return (row["address"] or "nobody") if row["kind"] == "email" else f"a {row['kind']}"
+    return f"a {row['kind']}" if row["kind"] in ("task", "case") else row["address"] or "nobody"
 
 
 def _outlook(row: dict[str, Any]) -> str | None:

@@ -16,6 +16,7 @@ from jinja2 import TemplateError
 from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
 from workers.delivery.facts import Facts, with_facts
+from workers.delivery.internal import task_text
 from workers.delivery.message import subject_of
 from workers.delivery.texts import Text, render
 from workers.engines.base import Engine
@@ -174,6 +175,8 @@ def text_of(action: Mapping[str, Any]) -> Text:
     """Return subject and body of an action, which has its "facts", as it would leave; an error's words if it cannot."""
     facts: Facts = action["facts"]
     try:
+        if action["kind"] in ("task", "case"):
+            return task_text(action, settings().fleet_link_template)
         text = render(action["template"], action["variables"], action["tenant_name"], facts.wording)
         return replace(text, subject=subject_of(text, facts)) if action["kind"] == "email" else text
     except TemplateError as error:  # the rest of the list must still be seen

@@ -37,8 +37,8 @@ _BEFORE_ENGINES: Final = (
     "core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "mailboxes", "outbox", "sending",
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
-    "status", "correspondence", "inbound", "answers", "letters", "failures", "suppressions", "decisions", "explain",
-    "records", "runs", "watch", "tenant_settings", "analytics", "policies",
+    "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
+    "explain", "records", "runs", "watch", "tenant_settings", "analytics", "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database

@@ -17,6 +17,7 @@ from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Channel, MaildirChannel, SmtpChannel
 from workers.delivery.facts import with_facts
+from workers.delivery.forwarding import forward_all
 from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
 from workers.delivery.senders import Senders
@@ -66,9 +67,10 @@ def deliver(
     with transaction(connection):
         connection.execute("SELECT expire_suggestions(), recover_actions(%s)", [settings.fleet_max_attempts])
     try:
-        done += file_all(connection)
+        done += file_all(connection, settings.fleet_link_template)
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
+            done += forward_all(connection, channel, settings)
             done += _send_emails(connection, channel, settings, on_backlog)
     if done:
         logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))

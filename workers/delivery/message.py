@@ -98,15 +98,7 @@ def compose(
         jinja2.TemplateError: what stands below the text cannot be written.
     """
     known = facts or Facts()
-    default_name, sender_address = _named_address(from_address)
-    try:
-        sender = _address(sender_address, _header_text(known.sender_name or from_name or default_name))
-    except ValueError as error:
-        raise SenderError(f"{_header_text(from_address)!r} is no sender's address ({error})") from error
-    try:
-        recipient = _address(address)
-    except ValueError as error:
-        raise UnsendableError(f"{_header_text(address)!r} is no e-mail address ({error})") from error
+    sender, recipient = parties(from_address, known.sender_name or from_name, address)
     subject = subject_of(text, known)
     fields = {
         "From": str(sender),
@@ -116,7 +108,7 @@ def compose(
         "Message-ID": message_id(Answered(action, tenant), sender.domain),
     }
     if known.thread:
-        fields["In-Reply-To"] = fields["References"] = _header_text(known.thread.message_id)
+        fields["In-Reply-To"] = fields["References"] = header_text(known.thread.message_id)
     if reply_to:
         fields["Reply-To"] = reply_to
     # RFC 3834: other machines must not answer this with an out-of-office note.
@@ -132,7 +124,7 @@ def compose(
     below = (
         footer(
             text.language,
-            tenant=tenant_name or from_name or default_name,
+            tenant=tenant_name or from_name or _named_address(from_address)[0],
             postal_address=known.postal_address,
             url=page,
         )
@@ -155,16 +147,34 @@ def compose(
 def subject_of(text: Text, facts: Facts) -> str:
     """Return the subject under which a letter goes out: that of its thread, unless it begins one or was edited."""
     if facts.thread is None or text.edited:
-        return _header_text(text.subject)
-    first = _header_text(facts.thread.subject)
+        return header_text(text.subject)
+    first = header_text(facts.thread.subject)
     return first if first.lower().startswith(_ANSWERS.lower()) else f"{_ANSWERS}{first}"
 
 
-def _header_text(text: str) -> str:
+def header_text(text: str) -> str:
     """Return a text that can be nothing but one line of a header: a reader finds no code in it and no end."""
     # =? begins an encoded word, which Python's own parser decodes wherever it stands, line ends included.
     line = without_control_characters(" ".join(text.split())).replace("=?", "= ?")
     return line if len(line) <= _LONGEST_HEADER_TEXT else f"{line[: _LONGEST_HEADER_TEXT - 1]}…"
+
+
+def parties(from_address: str, from_name: str | None, address: str) -> tuple[Address, Address]:
+    """Return whom a message comes from, by a name that wins over the one in the address, and whom it goes to.
+
+    Raises:
+        SenderError: the sender's address is none.
+        UnsendableError: the recipient's address is none.
+    """
+    default_name, sender_address = _named_address(from_address)
+    try:
+        sender = address_of(sender_address, header_text(from_name or default_name))
+    except ValueError as error:
+        raise SenderError(f"{header_text(from_address)!r} is no sender's address ({error})") from error
+    try:
+        return sender, address_of(address)
+    except ValueError as error:
+        raise UnsendableError(f"{header_text(address)!r} is no e-mail address ({error})") from error
 
 
 def _named_address(text: str) -> tuple[str, str]:
@@ -175,7 +185,7 @@ def _named_address(text: str) -> tuple[str, str]:
     return name.strip().strip('"'), address
 
 
-def _address(spec: str, name: str = "") -> Address:
+def address_of(spec: str, name: str = "") -> Address:
     """Return an address that any server understands; a domain with other than ASCII letters becomes its IDNA form.
 
     Raises:

@@ -145,8 +145,10 @@ class Senders:
         letter = None
         settings = self._settings
         try:
+            text = render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording)
+            row["text_version"] = text.version
             letter = compose(
-                render(row["template"], row["variables"], row["tenant_name"], row["facts"].wording),
+                text,
                 action=row["action_id"],
                 tenant=row["tenant_id"],
                 tenant_name=row["tenant_name"],

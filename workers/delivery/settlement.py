@@ -33,6 +33,7 @@ _MOST_REFUSED: Final = 50
 _TRIES: Final = 12
 # A tenant whose mail is refused for its own sake is not tried again before that.
 _HOLD: Final = timedelta(minutes=15)
+_BEHIND: Final = timedelta(minutes=1)
 _LONGEST_REASON: Final = 1000
 
 
@@ -146,11 +147,14 @@ def _result(row: Row, outcome: Outcome, letter: Letter | None, most_attempts: in
     result = {"id": row["action_id"], "address": row["address"]}
     if letter is not None:
         result |= {"message_id": letter.message_id, "subject": letter.subject}
+        result["text_version"] = row["text_version"]
     match outcome:
         case Sent():
             return result | {"status": "sent", "body": letter and letter.text}
         case Blocked(error):
-            return unsent(row) | {"error": _storable(error), "run_at": (clock.now() + _HOLD).isoformat()}
+            # What was refused is tried after what only waited for it: if the fault is its own, the rest goes out.
+            again = clock.now() + (_HOLD if letter is None else _HOLD + _BEHIND)
+            return unsent(row) | {"error": _storable(error), "run_at": again.isoformat()}
         case Rejected(error, fault):
             return result | {"status": "failed", "error": _storable(error), "failure": _failure(error, fault)}
         case RetryLater(error, channel_down=True, fault=None):

@@ -365,15 +365,18 @@ BEGIN
 END
 $$;
 
--- Somebody wrote by himself who was asked: no reminder until a person has looked; the due dates still count.
+-- Somebody wrote by himself who was asked: no reminder until a person has looked; the due dates still count. Also where no
+-- reminder comes any more, the mail is somebody's to answer.
 CREATE OR REPLACE FUNCTION compliance_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    UPDATE compliance_checks AS c SET reminder_hold = 'an answer to the customer'
+    UPDATE compliance_checks AS c
+    SET reminder_hold = CASE WHEN c.status IN ('pending', 'awaiting_response') THEN 'an answer to the customer' ELSE c.reminder_hold END
     FROM scheduled_actions AS a
     CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(a.variables -> 'checks', jsonb_build_array(a.subject_id))) AS k (id)
     WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
-      AND a.subject_type = 'compliance_check' AND a.kind = 'email' AND c.id = k.id::uuid AND c.tenant_id = a.tenant_id AND c.status IN ('pending', 'awaiting_response')
+      AND a.subject_type = 'compliance_check' AND a.kind = 'email' AND c.id = k.id::uuid AND c.tenant_id = a.tenant_id
+      AND c.status NOT IN ('completed', 'waived')
     RETURNING c.id
 $$;
 REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),

@@ -155,7 +155,8 @@ BEGIN
     ), listed AS (
         -- One list for each owner, however many batches find something for it before it is filed.
         SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first,
-               jsonb_agg(jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
+               jsonb_agg(jsonb_build_object('about', jsonb_build_object('type', 'deal', 'id', e.id, 'title', e.title),
+                                            'deal', e.title, 'stage', e.stage, 'company', e.company_name,
                                             'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
         FROM decided AS e WHERE e.template = 'deals_long_silent' GROUP BY e.owner_id
     ), extended AS (
@@ -316,7 +317,8 @@ END
 $$;
 
 -- Somebody wrote by himself: every deal that his mailbox is being followed up about waits until a person has seen to it, as do
--- his own open deals, and those of his client that are being followed up.
+-- his own open deals, and those of his client that are being followed up. Where that is over already, the mail still is
+-- somebody's to answer.
 CREATE OR REPLACE FUNCTION deals_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -328,14 +330,17 @@ BEGIN
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'deal' AND a.kind = 'email' AND a.series = d.follow_up_series AND d.stalled_at IS NOT NULL
-          AND d.follow_up_ended_at IS NULL
+          AND NOT is_closed_stage(d.stage)
         UNION
         SELECT d.id FROM deals AS d
         WHERE d.tenant_id = p_message.tenant_id
           AND (d.contact_id = p_message.contact_id
-               OR d.client_id = p_message.client_id AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL))
-          AND NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL);
-    PERFORM hold_deals(p_message.tenant_id, v_deals, CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
+               OR d.client_id = p_message.client_id
+                  AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL AND heeds_colleagues(d.tenant_id)))
+          AND NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled);
+    PERFORM hold_deals(p_message.tenant_id, ARRAY(
+        SELECT d.id FROM deals AS d WHERE d.id = ANY (v_deals) AND d.tenant_id = p_message.tenant_id AND d.follow_up_ended_at IS NULL
+    ), CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_deals) AS x (id);
 END
 $$;

@@ -97,9 +97,10 @@ CREATE OR REPLACE FUNCTION feedback_heard(p_message inbound_messages, p_judgemen
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT r.id FROM scheduled_actions AS a
-    JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id AND r.status = 'sent'
+    JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
     WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
       AND a.subject_type = 'feedback_request' AND a.kind = 'email'
+      AND (r.status = 'sent' OR has_open_case(a.tenant_id, a.client_id, a.contact_id))
 $$;
 REVOKE ALL ON FUNCTION recover_service(inbound_messages, uuid, jsonb),
     feedback_answered(inbound_messages, scheduled_actions, jsonb), feedback_heard(inbound_messages, jsonb) FROM PUBLIC, anon, authenticated;

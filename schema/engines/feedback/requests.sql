@@ -260,6 +260,7 @@ BEGIN
     RETURN QUERY
     SELECT * FROM (
         SELECT a.id, CASE WHEN r.status IS DISTINCT FROM 'sent' THEN 'the request is ' || coalesce(r.status, 'gone')
+                          WHEN o.client_id <> a.client_id THEN 'the order belongs to another client now'
                           ELSE feedback_refusal(a.tenant_id, o, a.client_id) END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
@@ -272,7 +273,7 @@ $$;
 
 -- A request was asked when its message was sent, and waits thirty days from then. One whose message did not get out was not:
 -- it is skipped with the message's reason, and counts neither as asked nor as unanswered. A message that an operator tries
--- again makes it wait again.
+-- again makes it wait again, as does an order that has moved to another client meanwhile: it is asked there.
 CREATE OR REPLACE FUNCTION feedback_settled(p_actions bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -280,11 +281,17 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     UPDATE feedback_requests AS r SET
-        status = CASE WHEN a.status IN ('sent', 'scheduled') THEN 'sent' ELSE 'skipped' END,
-        skip_reason = CASE WHEN a.status NOT IN ('sent', 'scheduled') THEN coalesce(a.reason, a.last_error, a.status) END,
+        status = CASE WHEN a.status IN ('sent', 'scheduled') THEN 'sent' WHEN m.moved THEN 'pending' ELSE 'skipped' END,
+        skip_reason = CASE WHEN a.status NOT IN ('sent', 'scheduled') AND NOT m.moved
+                           THEN coalesce(a.reason, a.last_error, a.status) END,
         sent_at = CASE a.status WHEN 'sent' THEN v_now END,
         expires_at = CASE a.status WHEN 'sent' THEN v_now + interval '30 days' END
     FROM scheduled_actions AS a
+    JOIN feedback_requests AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
+    CROSS JOIN LATERAL (
+        SELECT a.code = 'unwanted' AND EXISTS (SELECT FROM orders AS o WHERE o.id = q.order_id AND o.tenant_id = a.tenant_id
+                                               AND o.client_id <> a.client_id) AS moved
+    ) AS m
     WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email'
       AND r.id = a.subject_id AND r.tenant_id = a.tenant_id AND r.sent_at IS NULL
       AND r.status = CASE a.status WHEN 'scheduled' THEN 'skipped' ELSE 'sent' END;

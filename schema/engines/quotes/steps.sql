@@ -261,8 +261,8 @@ BEGIN
 END
 $$;
 
--- Somebody wrote by himself: every quote that his mailbox is being followed up about, and every open one of his client's,
--- waits until a person has seen to it.
+-- Somebody wrote by himself: every quote that his mailbox was followed up about, and every open one of his client's, waits
+-- until a person has seen to it. Where the follow-ups are over already, the mail still is somebody's to answer.
 CREATE OR REPLACE FUNCTION quotes_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -274,11 +274,13 @@ BEGIN
         JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'quote' AND a.kind = 'email' AND a.series = q.follow_up_series
-          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL
+          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
         UNION
         SELECT q.id FROM quotes AS q
-        WHERE q.tenant_id = p_message.tenant_id AND (q.contact_id = p_message.contact_id OR q.client_id = p_message.client_id)
-          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL);
+        WHERE q.tenant_id = p_message.tenant_id
+          AND (q.contact_id = p_message.contact_id
+               OR q.client_id = p_message.client_id AND (q.contact_id IS NULL OR heeds_colleagues(q.tenant_id)))
+          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL);
     PERFORM note_answer_to_quotes(p_message, v_quotes, p_judgement, NULL);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_quotes) AS x (id);
 END
@@ -295,7 +297,7 @@ AS $$
         UPDATE quotes AS q SET
             responded_at = coalesce(q.responded_at, fleet_now()),
             next_follow_up_at = NULL,
-            follow_up_hold = CASE WHEN e.ended_for IS NULL THEN 'an answer to the customer' END,
+            follow_up_hold = CASE WHEN coalesce(e.ended_for, q.follow_up_ended_for) IS NULL THEN 'an answer to the customer' END,
             follow_up_ended_at = CASE WHEN e.ended_for IS NULL THEN q.follow_up_ended_at
                                       ELSE coalesce(q.follow_up_ended_at, fleet_now()) END,
             follow_up_ended_for = coalesce(e.ended_for, q.follow_up_ended_for)
