@@ -34,7 +34,7 @@ BEGIN
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
         ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL),
-        ('tenant_templates', NULL), ('forwarded_mail', NULL)
+        ('tenant_templates', NULL), ('forwarded_mail', NULL), ('webhook_endpoints', NULL), ('webhook_deliveries', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -61,10 +61,11 @@ BEGIN
         WITH CHECK (activity_type NOT IN
             ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
-    -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
+    -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
+    -- signs webhooks: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
         'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
-        'fleet_heartbeats', 'fleet_incidents'
+        'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -80,7 +81,7 @@ BEGIN
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
             'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
-            'fleet_decisions', 'fleet_incidents')
+            'fleet_decisions', 'fleet_incidents', 'webhook_deliveries')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;

@@ -95,6 +95,9 @@ BEGIN
         RETURNING d.id
     ), suppressed AS (
         DELETE FROM suppressions AS s WHERE s.tenant_id = p_tenant_id AND folded_mailbox(s.address) = v_mailbox
+    ), events AS (  -- they name nobody, but the contact's id
+        DELETE FROM webhook_deliveries AS w
+        WHERE w.tenant_id = p_tenant_id AND w.data ->> 'contact_id' = ANY (v_contacts::text[])
     )
     SELECT v_counts || jsonb_build_object(
         'actions', (SELECT count(*) FROM actions), 'mails', (SELECT count(*) FROM mails),

@@ -176,6 +176,15 @@ def test_an_answer_that_cannot_be_read_is_neither_happy_nor_neutral(connection: 
     assert crm.rows("SELECT * FROM cases") == []
 
 
+@pytest.mark.parametrize("text", ["1", "…", "?!", "☆"])
+def test_signs_that_tell_nothing_are_neither_happy_nor_neutral(connection: Connection, crm: Crm, text: str) -> None:
+    there = scene(crm, "feedback_request")
+
+    take(connection, text, answers=there.sent)
+    assert crm.row("feedback_requests", there.subject)["sentiment"] is None
+    assert len(tasks(connection, crm)) == 1
+
+
 def test_an_answer_that_is_read_later_says_more(connection: Connection, crm: Crm) -> None:
     there = scene(crm, "feedback_request")
 

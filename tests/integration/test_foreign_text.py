@@ -24,6 +24,7 @@ SHOWN = (
     r"[/] [link=https://evil.example]x[/] \x1b]8;;https://evil.example\x07\x1b[2J\x9b31m\x08\r\nfleet: \u202e\u200b!"
 )
 FILE_NAME = HOSTILE.replace("/", "")
+HOOK = f"https://127.0.0.1:0/{HOSTILE}"
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def hostile(crm: Crm) -> UUID:
     (contact,) = crm.rows("SELECT id FROM contacts")
     crm.update("contacts", contact["id"], first_name=HOSTILE, title=HOSTILE)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', %s)", tenant, HOSTILE)
+    crm.one("SELECT add_webhook(%s, %s, '{quote.expired}', 'whsec_AA==', %s)", tenant, HOOK, HOSTILE)
     crm.action(tenant, status="dead", last_error=HOSTILE, attempts=12, variables={"title": HOSTILE})
     conflict = {"field": "title", "current": HOSTILE, "proposed": HOSTILE + "2", "source": "manual"}
     row = crm.enrichment(tenant, contact_id=contact["id"], source="manual", status="completed")
@@ -105,6 +107,13 @@ CALLS = {
     "tenants": (["tenants"], [SHOWN]),
     "tenants stop": (["tenants", "stop", HOSTILE, "--reason", HOSTILE], [SHOWN]),
     "tenants resume": (["tenants", "resume", HOSTILE], [SHOWN]),
+    "webhooks list": (["webhooks", "list"], [SHOWN, f"https://127.0.0.1:0/{SHOWN}"]),
+    "webhooks add": (["webhooks", "add", HOSTILE, HOOK], []),
+    "webhooks on": (["webhooks", "on", HOOK], [SHOWN]),
+    "webhooks off": (["webhooks", "off", HOOK], [SHOWN]),
+    "webhooks remove": (["webhooks", "remove", HOOK], [SHOWN]),
+    "webhooks retry": (["webhooks", "retry", HOSTILE], []),
+    "webhooks test": (["webhooks", "test", HOOK], [SHOWN]),
     "words list": (["words", "list"], [SHOWN]),
     "words set": (["words", "set", HOSTILE, "deal_stage", HOSTILE, "open"], []),
     "words unknown": (["words", "unknown"], [SHOWN]),

@@ -38,6 +38,8 @@ USERS = {
             "tenant_quotas",
             "tenant_templates",
             "fleet_decisions",
+            "webhook_endpoints",
+            "webhook_deliveries",
             "forwarded_mail",
         ),
         "",
@@ -58,7 +60,7 @@ VIEWS = {
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
-    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays",
+    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

@@ -31,6 +31,7 @@ from workers.cli import (
     tenants,
     up,
     web,
+    webhooks,
     words,
 )
 from workers.cli.common import fail
@@ -58,6 +59,7 @@ app.add_typer(settings.app, name="settings")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(templates.app, name="templates")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(words.app, name="words")
 app.add_typer(db.app, name="db")
 

@@ -13,6 +13,7 @@ from workers.deadline import Deadline, Watched
 from workers.delivery.message import Letter
 from workers.delivery.pipelining import send_letter
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
+from workers.oauth import TokenSource, xoauth2
 from workers.urls import starttls
 
 _PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
@@ -129,9 +130,11 @@ class SmtpChannel:
     _TIMEOUT_SECONDS = 30  # for each answer
     _DEADLINE_SECONDS = 90  # for a message, from opening the connection to the last answer
 
-    def __init__(self, url: str) -> None:
-        self._given = url
+    def __init__(self, url: str, tokens: TokenSource | None = None) -> None:
+        """Take the URL, and what gives a token where it names a user without a password."""
         self._url = urlsplit(url)
+        self._given = url, tokens
+        self._tokens = tokens if self._url.username and not self._url.password else None
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
         self._starttls = starttls(self._url)
         self._connection: smtplib.SMTP | None = None
@@ -156,7 +159,7 @@ class SmtpChannel:
 
     def another(self) -> Self:
         """Return one more connection to the same server."""
-        return type(self)(self._given)
+        return type(self)(*self._given)
 
     def send(self, letter: Letter) -> Outcome:
         """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""
@@ -213,17 +216,32 @@ class SmtpChannel:
 
     def _connected(self) -> smtplib.SMTP:
         if self._connection is None:
-            connection = self._open()
             try:
-                self._secure(connection)
-                if self._url.username:
-                    connection.login(unquote(self._url.username), unquote(self._url.password or ""))
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+                self._connection = self._logged_in()
+            except smtplib.SMTPAuthenticationError:
+                if self._tokens is None:
+                    raise
+                self._tokens.forget()  # it may have been taken back: once, another one is shown
+                self._connection = self._logged_in()
             self._taken = False
         return self._connection
+
+    def _logged_in(self) -> smtplib.SMTP:
+        connection = self._open()
+        try:
+            self._secure(connection)
+            user = unquote(self._url.username or "")
+            if self._tokens is not None:
+                said = xoauth2(user, self._tokens.token())
+                connection.ehlo_or_helo_if_needed()
+                # Asked for more, the server has refused it, and waits for an empty line.
+                connection.auth("XOAUTH2", lambda challenge=None: said if challenge is None else "")
+            elif user:
+                connection.login(user, unquote(self._url.password or ""))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _open(self) -> smtplib.SMTP:
         host = self._url.hostname or "localhost"

@@ -1,4 +1,4 @@
-"""One pass of delivery: recover, file what is internal, then send e-mail tenant by tenant until none is due."""
+"""One pass of delivery: recover, file what is internal, send e-mail tenant by tenant while any is due, tell others."""
 
 import logging
 import os
@@ -22,6 +22,8 @@ from workers.delivery.holidays import keep_holidays
 from workers.delivery.internal import file_all
 from workers.delivery.senders import Senders
 from workers.delivery.settlement import Settlement
+from workers.delivery.webhooks import deliver_webhooks
+from workers.oauth import smtp_tokens
 from workers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,9 @@ _BACKLOG_SECONDS: Final = 5
 
 def channel_for(settings: Settings) -> Channel:
     """Return SMTP where SMTP_URL is set, else the Maildir under FLEET_HOME."""
-    return SmtpChannel(settings.smtp_url) if settings.smtp_url else MaildirChannel(settings.fleet_home / "mail")
+    if settings.smtp_url:
+        return SmtpChannel(settings.smtp_url, smtp_tokens(settings))
+    return MaildirChannel(settings.fleet_home / "mail")
 
 
 def deliver(
@@ -60,7 +64,7 @@ def deliver(
 
     Returns:
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
-        again), failed, dead, skipped, cancelled.
+        again), failed, dead, skipped, cancelled; and how many events, see `deliver_webhooks`.
     """
     done: Counter[str] = Counter()
     keep_holidays(connection)
@@ -72,8 +76,9 @@ def deliver(
         with channel:
             done += forward_all(connection, channel, settings)
             done += _send_emails(connection, channel, settings, on_backlog)
+    done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
-        logger.info("delivery: %s", ", ".join(f"{n} {status}" for status, n in sorted(done.items())))
+        logger.info("delivery: %s", ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(done.items())))
     return done
 
 

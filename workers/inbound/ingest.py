@@ -21,7 +21,7 @@ from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
 from workers.insight.bounces import Failure
 from workers.insight.charsets import clean
-from workers.insight.language import UNDERSTOOD, detect_language, language_name
+from workers.insight.language import NO_LANGUAGE, UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
 
@@ -248,6 +248,8 @@ def _mood(text: str, language: str) -> dict[str, Any]:
     """How the writer feels, and about what; None where nobody can tell."""
     if text and language in UNDERSTOOD:
         mood = score_sentiment(text)
+        if language == NO_LANGUAGE and mood.label == "neutral":
+            return {"sentiment": None, "score": None, "recover": False, "issues": []}  # "1", "…": nobody can tell
         return {"sentiment": mood.label, "score": mood.score, "recover": mood.unhappy, "issues": mood.key_issues}
     if outrage(text, language):
         return {"sentiment": "negative", "score": _OUTRAGED, "recover": True, "issues": []}

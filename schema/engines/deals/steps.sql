@@ -180,6 +180,13 @@ BEGIN
     UNION ALL SELECT 'skipped', e.waits_for, count(*) FROM decided AS e WHERE e.waits_for IS NOT NULL GROUP BY e.waits_for
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template
     UNION ALL SELECT 'action', g.template, count(*) FROM digest AS g GROUP BY g.template;
+
+    IF EXISTS (SELECT FROM tenants_told_of('deal.stalled') AS t (id) WHERE t.id = p_tenant_id) THEN
+        PERFORM announce(p_tenant_id, 'deal.stalled', concat_ws(':', d.id, d.follow_up_series), jsonb_build_object(
+            'deal_id', d.id, 'stage', d.stage, 'owner_id', d.owner_id, 'client_id', d.client_id, 'contact_id', d.contact_id,
+            'last_activity_at', d.last_activity_at, 'stalled_at', d.stalled_at))
+        FROM deals AS d WHERE d.id = ANY (p_deals) AND d.stalled_at = v_now;
+    END IF;
 END
 $$;
 

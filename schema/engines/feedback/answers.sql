@@ -36,6 +36,11 @@ BEGIN
         v_error := SQLERRM;
     END;
     UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
+    IF v_case IS NOT NULL THEN
+        PERFORM announce(v_context.tenant_id, 'case.opened', v_case::text, jsonb_build_object(
+            'case_id', v_case, 'category', 'service_recovery', 'feedback_request_id', p_request_id, 'order_id', v_context.order_id,
+            'client_id', v_context.client_id, 'contact_id', v_context.contact_id));
+    END IF;
 
     INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
                                    contact_id, assigned_to, run_at, status, priority, dedupe_key)

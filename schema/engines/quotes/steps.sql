@@ -132,6 +132,13 @@ BEGIN
     UNION ALL SELECT 'acted', e.step_kind, count(*) FROM decided AS e WHERE e.waits_for IS NULL GROUP BY e.step_kind
     UNION ALL SELECT 'skipped', e.waits_for, count(*) FROM decided AS e WHERE e.waits_for IS NOT NULL GROUP BY e.waits_for
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+
+    IF EXISTS (SELECT FROM tenants_told_of('quote.expired') AS t (id) WHERE t.id = p_tenant_id) THEN
+        PERFORM announce(p_tenant_id, 'quote.expired', concat_ws(':', q.id, q.valid_until), jsonb_build_object(
+            'quote_id', q.id, 'quote_number', q.quote_number, 'deal_id', q.deal_id, 'client_id', q.client_id,
+            'contact_id', q.contact_id, 'valid_until', q.valid_until))
+        FROM quotes AS q WHERE q.id = ANY (p_quotes) AND q.status = 'expired';
+    END IF;
 END
 $$;
 
