@@ -19,7 +19,7 @@ from jinja2 import TemplateError
 
 from workers.correspondence import Answered, reply_address
 from workers.delivery.breaker import Breaker
-from workers.delivery.channels import Blocked, Channel, Outcome, Rejected, RetryLater
+from workers.delivery.channels import Blocked, Channel, Outcome, Rejected, RetryLater, Sent
 from workers.delivery.message import Letter, SenderError, compose
 from workers.delivery.mime import UnsendableError
 from workers.delivery.texts import render
@@ -63,6 +63,7 @@ class Senders:
         self._results: queue.Queue[Result | BaseException] = queue.Queue(_MOST_WAITING)
         self._threads: list[threading.Thread] = []
         self._stopped = False
+        self._has_sent = False  # before that, a second login would be refused as the first one is
 
     def __enter__(self) -> Self:
         """Begin with one thread."""
@@ -93,13 +94,14 @@ class Senders:
         try:
             result = self._results.get(timeout=_SLOW_SECONDS)
         except queue.Empty:
-            if not self._rows.empty() and len(self._threads) < self._most:
+            if self._has_sent and not self._rows.empty() and len(self._threads) < self._most:
                 self._begin(self._channel.another())
             return None
         self.in_hand -= 1
         if isinstance(result, BaseException):
             self.failure = result
             return None
+        self._has_sent = self._has_sent or isinstance(result.outcome, Sent)
         return result
 
     def stop(self) -> None:
