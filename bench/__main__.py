@@ -44,9 +44,12 @@ def main() -> None:
         cost = f"{row['ms_without']} -> {row['ms_with']} ms, {row['wal_without']} -> {row['wal_with']} bytes of WAL"
         name = f"(d) the CRM's {row['write']}, {row['rows_per_transaction']:,} in a transaction"
         table.add_row(name, cost, row["asked"], _mark(row))
-    per_second = delivered["messages_per_second"]
-    table.add_row("(e) e-mail, one process, one connection", f"{per_second['fleet']:,} messages/s", "")
-    table.add_row("(e) a bare loop over one connection", f"{per_second['bare_loop']:,} messages/s", "")
+    for row in delivered:
+        speeds, who = row["messages_per_second"], f"{row['processes']} process{'es' if row['processes'] > 1 else ''}"
+        compared = f"{speeds['fleet']:,} messages/s: {row['fleet_of_bare_loop']:.0%} of a bare loop"
+        table.add_row(f"(e) e-mail, {who}", compared, "80 %", _mark(row))
+        loops = f"{speeds['bare_loop']:,} messages/s, {speeds['ready_bytes']:,} of ready bytes"
+        table.add_row(f"(e) bare loops over one connection, {who}", loops, "")
     for row in served["reads"]:
         times = f"p95 {row['http_ms']['p95']} ms, in SQL {row['sql_ms']['p95']} ms"
         table.add_row(f"(f) {row['read']} over HTTP", times, "+3 ms", _mark(row))

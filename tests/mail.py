@@ -5,7 +5,7 @@ import base64
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -15,7 +15,7 @@ from typing import Any, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-Answer = Callable[[str, EmailMessage], str | None]
+Answer = Callable[[str, EmailMessage], str | Awaitable[str | None] | None]
 
 
 def free_port() -> int:
@@ -28,11 +28,13 @@ def free_port() -> int:
 
 @dataclass
 class MailServer:
-    """Keeps what it accepts; `answer(address, message)` may return another reply than "250"."""
+    """Keeps what it accepts; `answer(address, message)` may return another reply than "250", and may be awaited."""
 
     port: int = field(default_factory=free_port)
     answer: Answer = lambda _address, _message: None
     answer_recipient: Callable[[str], str | None] = lambda _address: None
+    most_connections: int | None = None
+    pipelining: bool = True
     password: str | None = None
     takes_token: Callable[[str], bool] | None = None  # XOAUTH2, and no password
     tls: ssl.SSLContext | None = None
@@ -40,6 +42,7 @@ class MailServer:
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
     logins: list[bytes] = field(default_factory=list)
     tokens: list[tuple[str, str]] = field(default_factory=list)
+    _greeted: int = 0
     _controller: Controller | None = None
 
     @property
@@ -74,6 +77,15 @@ class MailServer:
         right = isinstance(data, LoginPassword) and data.password.decode() == self.password
         return AuthResult(success=right, handled=right)
 
+    async def handle_EHLO(  # noqa: N802  # the library's name
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        if self._greeted == self.most_connections:
+            return ["421 4.7.0 Too many connections"]
+        self._greeted += 1
+        session.host_name = hostname
+        return ["250-PIPELINING", *responses] if self.pipelining else responses
+
     async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802  # the library's name
         """As Microsoft and Google describe it: refused, the client is asked once more, and has nothing to say."""
         user, bearer, *_ = base64.b64decode(args[1], validate=True).decode().split("\x01")
@@ -98,6 +110,8 @@ class MailServer:
         message = message_from_bytes(envelope.content, policy=policy.default)
         (address,) = envelope.rcpt_tos
         reply = self.answer(address, message)
+        if isinstance(reply, Awaitable):
+            reply = await reply
         if reply is None:
             self.received.append((address, message))
         return reply or "250 OK"

@@ -60,7 +60,7 @@ RETURNS TABLE (
     own_texts jsonb, thread_message_id text, thread_subject text, subjects jsonb,
     own_versions jsonb
 )
-LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 50
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 50
 AS $$
     SELECT a.id, a.subject_id,
            CASE WHEN a.kind = 'email' THEN coalesce(

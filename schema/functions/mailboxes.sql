@@ -70,7 +70,7 @@ BEGIN
         RETURN;
     END IF;
     v_zone := tenant_zone(p_tenant_id);
-    v_today := tenant_today(p_tenant_id);
+    v_today := (fleet_now() AT TIME ZONE v_zone)::date;
     SELECT coalesce(max(y.mails_per_day), 1), coalesce(max(y.mails_per_week), 2) INTO v_a_day, v_a_week
     FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id;
     SELECT (array_agg(m.day ORDER BY m.day DESC) FILTER (WHERE m.day IS NOT NULL))[:greatest(v_a_day, v_a_week)],
@@ -82,10 +82,16 @@ BEGIN
             AND (a.sent_at IS NULL AND a.status IN ('suggested', 'scheduled', 'sending')
                  OR a.sent_at > fleet_now() - interval '9 days' AND a.status = 'sent')) AS m;
     v_free := greatest(v_today, v_days[v_a_day] + 1, v_days[v_a_week] + 7);
-    room := CASE WHEN v_free > v_today THEN 0 ELSE least(
-        v_a_day - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day >= v_today),
-        v_a_week - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day > v_today - 7)) END;
     free_at := v_free::timestamp AT TIME ZONE v_zone;
+    IF v_free > v_today THEN
+        room := 0;
+    ELSIF v_days IS NULL THEN
+        room := least(v_a_day, v_a_week);
+    ELSE
+        room := least(
+            v_a_day - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day >= v_today),
+            v_a_week - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day > v_today - 7));
+    END IF;
     RETURN NEXT;
 END
 $$;

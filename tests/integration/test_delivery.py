@@ -280,7 +280,7 @@ def test_a_tenant_with_thousands_of_mails_does_not_delay_anothers_three(
                 operator.execute("UPDATE scheduled_actions SET status = 'cancelled' WHERE status = 'scheduled'")
 
         server.answer = stop_after_sixty
-        run(connection, server.url)
+        run(connection, server.url, fleet_smtp_connections=1)
 
     bulk = {message_id(Answered(row["id"], loud), "fleet.example") for row in crm.actions(tenant_id=loud)}
     of_others = [number for number, sent in enumerate(server.message_ids) if sent not in bulk]

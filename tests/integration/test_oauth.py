@@ -51,7 +51,7 @@ def url_of(mail: MailServer) -> str:
 
 
 def send(connection: Connection, mail: MailServer, tokens: TokenServer, at: Any = NOW, **more: str) -> Counter[str]:
-    return run(connection, url_of(mail), at, **tokens.settings("smtp", **more))
+    return run(connection, url_of(mail), at, fleet_smtp_connections=1, **tokens.settings("smtp", **more))
 
 
 def source(tokens: TokenServer, **more: str) -> TokenSource:

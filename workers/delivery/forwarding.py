@@ -21,7 +21,8 @@ from workers.correspondence import Answered, message_id
 from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Channel, Outcome, Rejected, RetryLater
-from workers.delivery.message import SenderError, UnsendableError, address_of, header_text, parties
+from workers.delivery.message import Letter, SenderError, address_of, header_text, parties
+from workers.delivery.mime import UnsendableError
 from workers.delivery.settlement import Settlement
 from workers.delivery.texts import Text, render, without_control_characters
 from workers.settings import Settings
@@ -63,8 +64,8 @@ def _forward_claimed(
 ) -> bool:
     """Send claimed forwards and settle them; returns whether the channel is down, and the rest waits."""
     for place, row in enumerate(claimed, start=1):
-        outcome, message = _send(channel, row, settings)
-        settlement.add(row, outcome, message)
+        outcome, letter = _send(channel, row, settings)
+        settlement.add(row, outcome, letter)
         if isinstance(outcome, RetryLater) and outcome.channel_down:
             settlement.give_back(claimed[place:])
             settlement.close()
@@ -73,12 +74,12 @@ def _forward_claimed(
     return False
 
 
-def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, EmailMessage | None]:
-    message = None
+def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Outcome, Letter | None]:
+    letter = None
     try:
         text = _text(row)
         row["text_version"] = text.version
-        message = _compose(
+        letter = _compose(
             text,
             row["raw"],
             action=row["action_id"],
@@ -88,7 +89,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
             from_address=row["from_address"] or settings.fleet_mail_from,
             answer_to=row["variables"]["answer_to"],
         )
-        return channel.send(message, message["To"].addresses[0].addr_spec), message
+        return channel.send(letter), letter
     except (SenderError, TemplateError) as error:
         return RetryLater(str(error)), None
     except UnsendableError as error:
@@ -96,7 +97,7 @@ def _send(channel: Channel, row: dict[str, Any], settings: Settings) -> tuple[Ou
     except Exception as error:
         # One mail's trouble, whatever it is, is not the others'.
         logger.exception("mail cannot be forwarded by action %s", row["action_id"])
-        return RetryLater(f"it cannot be forwarded: {type(error).__name__}: {error}"), message
+        return RetryLater(f"it cannot be forwarded: {type(error).__name__}: {error}"), letter
 
 
 def _compose(
@@ -109,7 +110,7 @@ def _compose(
     from_name: str | None,
     from_address: str,
     answer_to: str,
-) -> EmailMessage:
+) -> Letter:
     """Build the message that hands somebody's mail on to the tenant's own people, whole and as an attachment.
 
     Whoever answers it answers the writer, and no machine answers it at all.
@@ -131,7 +132,7 @@ def _compose(
     message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
     message.set_content(without_control_characters(text.body))
     _attach(message, original)
-    return message
+    return Letter.of(message)
 
 
 def _attach(message: EmailMessage, original: bytes) -> None:

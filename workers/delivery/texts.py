@@ -246,6 +246,8 @@ def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
 def _language_for(template: str, wording: Wording) -> str:
     """The language of the wording if there is such a text in it, else English."""
     language = wording.language.partition("-")[0].lower()
+    if language == ENGLISH:
+        return ENGLISH
     translated = language in LANGUAGES and (
         language in wording.own_texts
         or any((folder / language / f"{template}{_ENDING}").is_file() for folder in template_folders())
@@ -284,6 +286,7 @@ def _environment(language: str = ENGLISH) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=FileSystemLoader([*own, *folders]),
         undefined=StrictUndefined,
+        auto_reload=False,  # a restart reads them anew, not each letter
         autoescape=False,  # plain text, not HTML
         trim_blocks=True,
         lstrip_blocks=True,

@@ -271,11 +271,13 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     WITH settled AS MATERIALIZED (
-        SELECT a.*, coalesce(d.follow_up_count, 0) AS counted, d.title, d.stage, coalesce(c.follow_up_interval_days, 3) AS interval_days,
+        SELECT a.*, coalesce(d.follow_up_count, 0) AS counted, d.title, d.stage,
+               -- Asked for each: joined, the limits of all tenants' stages would be worked out.
+               coalesce((SELECT c.follow_up_interval_days FROM deal_stage_limits AS c
+                         WHERE c.tenant_id = a.tenant_id AND c.stage = folded_word(d.stage::text)), 3) AS interval_days,
                tenant_zone(a.tenant_id) AS zone
         FROM scheduled_actions AS a
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id AND d.follow_up_series = a.series
-        LEFT JOIN deal_stage_limits AS c ON c.tenant_id = a.tenant_id AND c.stage = folded_word(d.stage::text)
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal' AND a.kind = 'email'
     ), updated AS (
         UPDATE deals AS d SET
