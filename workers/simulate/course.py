@@ -88,7 +88,8 @@ class _Course:
 
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection, self._plan = connection, plan
-        self._settings = settings()
+        # One way out, or which of two letters is taken first would be chance.
+        self._settings = settings().model_copy(update={"fleet_smtp_connections": 1})
         self._slots = deque(slots_of(plan))
         self._expected: list[_Expected] = []  # a heap
         self._delivery: datetime | None = plan.since  # the next pass that has something to do

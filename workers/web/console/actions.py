@@ -1,6 +1,7 @@
 """Actions: the list with its filter, and one of them as its reader sees it."""
 
 from datetime import date, datetime, timedelta
+from email import message_from_bytes, policy
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,7 +14,8 @@ from starlette.responses import HTMLResponse, Response
 
 from workers.correspondence import opt_out_token
 from workers.delivery.facts import facts_of
-from workers.delivery.message import SenderError, UnsendableError, compose
+from workers.delivery.message import SenderError, compose
+from workers.delivery.mime import UnsendableError
 from workers.delivery.shown import STATUSES, sent_text_of
 from workers.engines.registry import all_engines
 from workers.settings import settings
@@ -75,7 +77,7 @@ def letter(visit: Visit) -> Response:
     row = one(visit, visit.request.path_params["action"])
     number = row["action_id"]
     try:
-        message = compose(
+        letter = compose(
             row["text"],
             action=number,
             tenant=UUID(row["tenant_id"]),
@@ -88,7 +90,7 @@ def letter(visit: Visit) -> Response:
         )
     except (TemplateError, SenderError, UnsendableError) as error:
         raise HTTPException(404, f"This cannot be written as a letter: {error}") from None
-    part = message.get_body(("html",))
+    part = message_from_bytes(letter.raw, policy=policy.default).get_body(("html",))
     html = part.get_content() if part is not None else ""
     return HTMLResponse(html.replace(opt_out_token(number), "…"), headers=_LETTER_HEADERS)
 

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from workers.db.session import connect
 from workers.delivery.channels import Sent
 from workers.delivery.deliver import channel_for
+from workers.delivery.message import Letter
 from workers.runtime.console_links import local_address, new_link, new_token, token_hash
 from workers.settings import database_url, settings
 from workers.web.api.users import users
@@ -118,7 +119,7 @@ def _mail_links(address: str, origin: str | None) -> None:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_LETTER.format(links="\n" + "\n".join(links)))
     with channel_for(settings()) as channel:
-        outcome = channel.send(message, people[0]["address"])
+        outcome = channel.send(Letter.of(message))
     if not isinstance(outcome, Sent):
         logger.warning("a link to sign in could not be mailed: %s", outcome.error)
 
