@@ -10,8 +10,8 @@ from workers.db.migrate import migrate
 from workers.db.session import Connection, connect
 from workers.runtime.console_links import new_link
 
-DEALS: Final = 200_000
-ACTIONS: Final = 1_000_000
+DEALS: Final = 1_000_000
+ACTIONS: Final = 5_000_000  # they take minutes to be written
 _MOST_MS: Final = 100
 _CALLS: Final = 40
 _PAGES: Final = {

@@ -208,6 +208,11 @@ def test_settings_are_set_whole_or_not_at_all_and_who_set_them_is_shown(
     assert "deals.mode=off" in shown
     assert "olive@northwind.example: summer" in manager.get("/console/settings").text
 
+    lines = {"postal_address": "1 Quay Street\r\nBristol", "mails_per_day": "4"}
+    assert manager.post("/console/settings", data=lines).headers["Location"].endswith("done=changed&n=1")
+    assert "1 Quay Street\nBristol</textarea>" in manager.get("/console/settings").text
+    assert manager.post("/console/settings", data=lines).headers["Location"].endswith("done=nothing&n=1"), "as it is"
+
 
 def test_words_suppressions_and_contradictions_are_decided_here_as_by_command(
     manager: httpx.Client, crm: Crm, tenant: UUID, database_url: str

@@ -22,11 +22,8 @@ def save(visit: Visit) -> Response:
     if visit.person.tenant is None:
         return _page(visit, {})
     known = {row["name"]: row for row in visit.called("console_settings") if row["settable"]}
-    wanted = {
-        name: visit.said(name)
-        for name, row in known.items()
-        if name in visit.form and visit.said(name) != (row["value"] or "")
-    }
+    said = {name: visit.said(name).replace("\r\n", "\n") for name in known if name in visit.form}
+    wanted = {name: value for name, value in said.items() if value != (known[name]["value"] or "").strip()}
     if not wanted:
         return visit.go("/console/settings", "nothing", what="")
     try:
