@@ -95,6 +95,8 @@ CALLS = {
     "runs show": (["runs", "show", "RUN"], [SHOWN]),
     "settings show": (["settings", "show", "--tenant", HOSTILE], [SHOWN]),
     "settings set": (["settings", "set", "--tenant", HOSTILE, f"from_name={HOSTILE}"], []),
+    "forget": (["forget", "ann@acme.example", "--why", HOSTILE, "--tenant", HOSTILE], [SHOWN]),
+    "doctor": (["doctor"], []),
     "settings history": (["settings", "history", "--tenant", HOSTILE], [SHOWN]),
     "simulate": (["simulate", "--from", AT, "--to", "2026-03-04"], [SHOWN]),
     "status": (["status"], [SHOWN]),

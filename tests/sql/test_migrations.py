@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from alembic import command
 
-from tests.crm import NOW, Crm, wait_until
+from tests.crm import NOW, Crm, supports_nobody, wait_until
 from tests.sql.test_rls import acting
 from workers.db import check
 from workers.db import migrate as module
@@ -268,10 +268,7 @@ def test_workers_of_the_last_release_go_on_beside_a_newer_schema_that_supports_t
         text = (shipped("schema") / "functions" / "core.sql").read_text()
         [supported] = re.findall(r"FUNCTION supported_from\(\).*?SELECT '(\w+)'", text, re.DOTALL)
         assert supported in KNOWN
-        connection.execute(
-            "CREATE OR REPLACE FUNCTION supported_from() RETURNS text LANGUAGE sql IMMUTABLE"
-            " SET search_path = public, pg_temp AS $$ SELECT '9999_tomorrow' $$"
-        )
+        supports_nobody(connection, "9999_tomorrow")
         with pytest.raises(SchemaMismatchError, match="9999_tomorrow"):
             require_current_schema(connection)
 

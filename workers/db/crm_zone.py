@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 
+from workers.db.revisions import VERSION_TABLE
 from workers.db.session import Connection
 from workers.errors import FleetError
 from workers.resources import shipped
@@ -15,8 +16,13 @@ def crm_zone(connection: Connection) -> str | None:
 
 
 def kept_zone(connection: Connection) -> str | None:
-    """Return the zone that a migration was told; None if it was told none."""
-    if connection.execute("SELECT WHERE to_regprocedure('public.crm_zone()') IS NULL").fetchone() is not None:
+    """Return the zone that a migration was told; None if it was told none. A CRM may have a function of that name."""
+    ours = connection.execute(
+        "SELECT FROM pg_proc WHERE oid = to_regprocedure('public.crm_zone()') AND prorettype = 'text'::regtype"
+        " AND to_regclass(%s) IS NOT NULL",
+        [f"public.{VERSION_TABLE}"],
+    ).fetchone()
+    if ours is None:
         return None
     row = connection.execute("SELECT public.crm_zone() AS zone").fetchone()
     return row["zone"] if row else None
