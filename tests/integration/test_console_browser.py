@@ -242,7 +242,8 @@ def test_the_first_page_keeps_itself_fresh_and_says_when_it_cannot(
         stale = page.get_by_text("The connection was lost")
         expect(stale).to_be_hidden()
         crm.execute("UPDATE scheduled_actions SET last_error = 'the printer burns' WHERE status = 'suggested'")
-        wait_until(lambda: refreshed(page).get_by_text("the printer burns").first.is_visible(), "the news")
+        news = page.get_by_text("the printer burns").first
+        wait_until(lambda: refreshed(page) and news.is_visible(), "the news")
         context.set_offline(True)
         wait_until(lambda: refreshed(page) and stale.is_visible(), "the warning")
         context.set_offline(False)

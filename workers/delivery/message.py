@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from email.headerregistry import Address
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final, Self
@@ -70,6 +71,10 @@ class Letter:
             text=plain.get_content() if plain else "",
             raw=raw,
         )
+
+    def parsed(self) -> EmailMessage:
+        """Return it as the standard library reads it."""
+        return message_from_bytes(self.raw, policy=policy.default)
 
 
 def compose(

@@ -1,7 +1,6 @@
 """The channel of a simulation: it takes every message, carries none, and lets some be answered."""
 
 from collections.abc import Callable
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Self
@@ -31,5 +30,5 @@ class NullChannel:
 
     def send(self, letter: Letter) -> Outcome:
         """Take one message."""
-        self._taken(message_from_bytes(letter.raw, policy=policy.default))
+        self._taken(letter.parsed())
         return Sent()

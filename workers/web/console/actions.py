@@ -1,7 +1,6 @@
 """Actions: the list with its filter, and one of them as its reader sees it."""
 
 from datetime import date, datetime, timedelta
-from email import message_from_bytes, policy
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -90,7 +89,7 @@ def letter(visit: Visit) -> Response:
         )
     except (TemplateError, SenderError, UnsendableError) as error:
         raise HTTPException(404, f"This cannot be written as a letter: {error}") from None
-    part = message_from_bytes(letter.raw, policy=policy.default).get_body(("html",))
+    part = letter.parsed().get_body(("html",))
     html = part.get_content() if part is not None else ""
     return HTMLResponse(html.replace(opt_out_token(number), "…"), headers=_LETTER_HEADERS)
 
