@@ -2,8 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from email.headerregistry import Address
 from email import message_from_bytes, policy
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final, Self
