@@ -41,7 +41,7 @@ def measure(server: str) -> dict[str, Any]:
 
     Each call asks for 20 rows of a random tenant. SQL is asked as the workers ask, over HTTP a user of that tenant.
     """
-    with filled_database(server, "reads") as (url, connection), _served(url) as port:
+    with filled_database(server, "reads") as (url, connection), served(url) as port:
         connection.execute("INSERT INTO profiles (tenant_id, full_name) SELECT id, 'Olive Owner' FROM tenants")
         users = {
             row["tenant_id"]: _token(row["id"]) for row in connection.execute("SELECT id, tenant_id FROM profiles")
@@ -62,9 +62,9 @@ def _read(url: str, port: int, name: str, users: dict[UUID, Token]) -> dict[str,
         statement = f"SELECT * FROM {name}(%s, 20)"  # noqa: S608  # a name from above
         for tenant in tenants:  # every tenant once, so that no call waits for the disk
             connection.execute(statement, [tenant])
-        in_sql = _times(lambda: connection.execute(statement, [dice.choice(tenants)]).fetchall())
+        in_sql = timed(lambda: connection.execute(statement, [dice.choice(tenants)]).fetchall())
     caller = http.client.HTTPConnection("127.0.0.1", port)
-    over_http = _times(lambda: _call(caller, _ROUTES[name], users[dice.choice(tenants)]))
+    over_http = timed(lambda: _call(caller, _ROUTES[name], users[dice.choice(tenants)]))
     caller.close()
     return {
         "read": name,
@@ -74,9 +74,10 @@ def _read(url: str, port: int, name: str, users: dict[UUID, Token]) -> dict[str,
     }
 
 
-def _times(call: Callable[[], object]) -> dict[str, float]:
+def timed(call: Callable[[], object], calls: int = _CALLS) -> dict[str, float]:
+    """Return p50 and p95 in milliseconds of so many calls."""
     times = []
-    for _ in range(_CALLS):
+    for _ in range(calls):
         started = time.perf_counter()
         call()
         times.append((time.perf_counter() - started) * 1000)
@@ -113,7 +114,7 @@ def _token(user: UUID) -> Token:
 
 
 @contextmanager
-def _served(url: str) -> Iterator[int]:
+def served(url: str) -> Iterator[int]:
     """One process of `fleet web`, as soon as it answers."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port: int = free.getsockname()[1]

@@ -1,6 +1,7 @@
 """(d) What the fleet costs the CRM's own writes: time, WAL and HOT updates, with and without it.
 
-At 500,000 quotes and signals; `python -m bench.crm_writes ROWS` measures it alone, at as many as one has patience for.
+Both as a CRM writes all day, one row in each transaction, and as it imports, many rows in one statement. At 500,000
+quotes and signals; `python -m bench.crm_writes ROWS` measures it alone, at as many as one has patience for.
 """
 
 import re
@@ -22,8 +23,8 @@ from workers.db.session import Connection, connect
 
 _ROWS = 500_000
 _ROUNDS = 7
-_BATCH = 2000  # rows of an insert or an update
-_DELETES = 200  # each in a transaction of its own
+_BATCH = 2000  # rows of a statement
+_SINGLES = 200  # rows of a round, each in a transaction of its own
 _MOST_SLOWER = 1.3
 _MOST_MS_PER_DELETE = 5.0
 
@@ -40,10 +41,14 @@ class _Write:
     def table(self) -> str:
         return self.name.split()[1]
 
+    @property
+    def deletes(self) -> bool:
+        return self.name.startswith("delete")
 
-def _writes() -> list[_Write]:
-    """Read bench/sql/crm_writes.sql: a line "-- name, many" or "-- name, one" stands over each statement."""
-    text = (SQL / "crm_writes.sql").read_text()
+
+def _writes(file: str) -> list[_Write]:
+    """Read a file of bench/sql: a line "-- name, many" or "-- name, one" stands over each statement."""
+    text = (SQL / file).read_text()
     blocks = re.findall(r"^-- ([\w ]+), (many|one)\n(.*?);$", text, re.MULTILINE | re.DOTALL)
     return [_Write(name, statement, many == "many") for name, many, statement in blocks]
 
@@ -51,7 +56,8 @@ def _writes() -> list[_Write]:
 def measure(server: str, rows: int = _ROWS) -> list[dict[str, Any]]:
     """Return milliseconds, WAL bytes per row and the share of HOT updates of each write, without and with the fleet.
 
-    Medians of several rounds over rows that no round before has touched.
+    Medians of several rounds, in turns, each over other rows. Deals that were there before the fleet are written to for
+    the first time in between: that happens once to each, so it is measured apart.
     """
     text = (SQL / "crm.sql").read_text().replace("{rows}", str(rows))
     with (
@@ -65,7 +71,10 @@ def measure(server: str, rows: int = _ROWS) -> list[dict[str, Any]]:
             connection.execute("SET synchronous_commit = off")  # the work, not the disk's answer to each commit
         migrate(fleet)
         run_statements(beside, (SQL / "crm_fleet_rows.sql").read_text())
-        return [_compare(write, without, beside) for write in _writes()]
+        first = [_compare(write, without, beside) for write in _writes("crm_first_writes.sql")]
+        for connection in (without, beside):
+            run_statements(connection, (SQL / "crm_edited.sql").read_text())
+        return first + [_compare(write, without, beside) for write in _writes("crm_writes.sql")]
 
 
 def _compare(write: _Write, without: Connection, beside: Connection) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def _compare(write: _Write, without: Connection, beside: Connection) -> dict[str
     slower = after[0] / before[0]
     return {
         "write": write.name,
-        "many": write.many,
+        "rows_per_transaction": _BATCH if write.many else 1,
         "ms_without": round(before[0], 4),
         "ms_with": round(after[0], 4),
         "times": round(slower, 2),
@@ -87,13 +96,14 @@ def _compare(write: _Write, without: Connection, beside: Connection) -> dict[str
         "wal_with": round(after[1]),
         "hot_without": hot[without](),
         "hot_with": hot[beside](),
-        "holds": slower <= _MOST_SLOWER if write.many else after[0] <= _MOST_MS_PER_DELETE,
+        "asked": f"{_MOST_MS_PER_DELETE:.0f} ms" if write.deletes else f"+{_MOST_SLOWER - 1:.0%}",
+        "holds": after[0] <= _MOST_MS_PER_DELETE if write.deletes else slower <= _MOST_SLOWER,
     }
 
 
 def _cost(connection: Connection, write: _Write, number: int) -> tuple[float, float]:
     """Return milliseconds and WAL bytes per row of one round."""
-    size = _BATCH if write.many else _DELETES
+    size = _BATCH if write.many else _SINGLES
     first = 1 + number * size
     steps = [(first, first + size - 1)] if write.many else [(n, n) for n in range(first, first + size)]
     wal = _wal(connection)

@@ -1,13 +1,14 @@
 -- What in this database stands in the way of the fleet, one row per finding; empty: nothing. Reads catalogues only,
--- never a row. Expects core_column (migrations/core_columns.sql), and in fleet.names what the fleet will make:
--- {"relations": [...], "functions": [...], "triggers": ["name on table", ...]}; empty once the fleet is installed.
+-- never a row. Expects core_column (migrations/core_columns.sql), in fleet.names what the fleet will make:
+-- {"relations": [...], "functions": [...], "triggers": ["name on table", ...]}; empty once the fleet is installed; and in
+-- fleet.naive_zone the zone in which the CRM writes timestamps that name none, if somebody said so.
 
 WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     SELECT t.oid, t.oid AS base FROM pg_type AS t WHERE t.typtype <> 'd'
     UNION ALL
     SELECT d.oid, p.base FROM pg_type AS d JOIN plain_type AS p ON p.oid = d.typbasetype WHERE d.typtype = 'd'
 ), crm_table AS (
-    SELECT w.table_name, c.oid, c.relkind, c.relowner
+    SELECT w.table_name, c.oid, c.relkind, c.relowner, c.relpersistence
     FROM (SELECT DISTINCT k.table_name FROM core_column AS k) AS w
     JOIN pg_class AS c ON c.relname = w.table_name AND c.relnamespace = 'public'::regnamespace
 ), present AS (
@@ -32,6 +33,10 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     UNION ALL
     SELECT 'database', NULL, 'encoding ' || current_setting('server_encoding'), 'UTF8', 'restore the CRM into a database of that encoding'
     WHERE current_setting('server_encoding') <> 'UTF8'
+    UNION ALL
+    SELECT 'database', NULL, 'standard_conforming_strings is off', 'on, as everywhere since 2010',
+           format('ALTER DATABASE %I SET standard_conforming_strings = on', current_database())
+    WHERE NOT current_setting('standard_conforming_strings')::boolean
     UNION ALL
     SELECT 'database', NULL, format('%s may not create in schema public', current_user), 'that right',
            format('GRANT CREATE ON SCHEMA public TO %I', current_user)
@@ -66,6 +71,9 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
            format('migrate as %s, or GRANT %1$I TO %I', pg_get_userbyid(t.relowner), current_user)
     FROM crm_table AS t WHERE t.relkind = 'r' AND NOT pg_has_role(t.relowner, 'USAGE')
     UNION ALL
+    SELECT t.table_name, NULL, 'an unlogged table', 'a table that survives a crash', format('ALTER TABLE %I SET LOGGED', t.table_name)
+    FROM crm_table AS t WHERE t.relkind = 'r' AND t.relpersistence = 'u'
+    UNION ALL
     SELECT w.table_name, NULL, format('a type named %s', w.table_name), 'a table, or nothing of that name', 'rename the type'
     FROM (SELECT DISTINCT k.table_name FROM core_column AS k) AS w
     JOIN pg_type AS t ON t.typname = w.table_name AND t.typnamespace = 'public'::regnamespace AND t.typrelid = 0
@@ -83,23 +91,25 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     UNION ALL
     SELECT w.table_name, w.column_name, 'no such column', CASE w.type WHEN 'word' THEN 'text, varchar or an enum' ELSE w.type END,
            'it tells what a row means, so nobody can make it up: let the CRM keep it, '
-           'by renaming the column that tells it or by a plain column with a trigger of the CRM''s own'
+           'by renaming the column that tells it or by a plain column with a trigger of the CRM''s own: docs/how-to/mapping.md'
     FROM wanted AS w JOIN crm_table AS t ON t.table_name = w.table_name AND t.relkind = 'r'
     WHERE w.use = 'decisive'
       AND NOT EXISTS (SELECT FROM present AS p WHERE p.table_name = w.table_name AND p.column_name = w.column_name)
     UNION ALL
     SELECT p.table_name, p.column_name, p.shown,
            CASE w.type WHEN 'word' THEN 'text, varchar or an enum' WHEN 'text' THEN 'text or varchar' ELSE w.type END,
-           CASE WHEN p.category = 'D' THEN format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %2$I AT TIME ZONE ''UTC'' '
+           CASE WHEN p.base = 'timestamp'
+                THEN 'set FLEET_NAIVE_ZONE to the zone in which the CRM writes it, such as UTC or Europe/Berlin, and migrate again'
+                WHEN p.category = 'D' THEN format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %2$I AT TIME ZONE ''UTC'' '
                                                   '(or the zone it is written in)', p.table_name, p.column_name)
                 WHEN w.use = 'read' THEN 'change its type, or rename it: the fleet then adds a column of its own'
-                ELSE 'change its type, or rename it and let the CRM keep the value in a column of that type' END
+                ELSE 'change its type, or let the database keep the value in a column of that type: docs/how-to/mapping.md' END
     FROM wanted AS w JOIN present AS p ON p.table_name = w.table_name AND p.column_name = w.column_name
     WHERE NOT CASE w.type
         WHEN 'word' THEN p.category IN ('S', 'E')
         WHEN 'text' THEN p.category = 'S'
         WHEN 'uuid' THEN p.base = 'uuid'
-        WHEN 'timestamptz' THEN p.base = 'timestamptz'
+        WHEN 'timestamptz' THEN p.base = 'timestamptz' OR p.base = 'timestamp' AND current_setting('fleet.naive_zone') <> ''
         WHEN 'date' THEN p.category = 'D'
         WHEN 'boolean' THEN p.base = 'bool'
         WHEN 'jsonb' THEN p.base = 'jsonb'

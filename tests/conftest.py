@@ -23,7 +23,8 @@ from workers.db.session import Connection, connect
 from workers.settings import settings
 
 # Nothing the developer's shell points to may be touched by a test.
-for variable in [name for name in os.environ if name.startswith(("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL"))]:
+OURS = ("FLEET_", "DATABASE_URL", "DIRECT_DATABASE_URL", "SMTP_OAUTH_", "IMAP_OAUTH_")
+for variable in [name for name in os.environ if name.startswith(OURS)]:
     if variable not in ("FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"):
         del os.environ[variable]
 for variable in (

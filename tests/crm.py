@@ -43,6 +43,17 @@ def wait_until(happened: Callable[[], T], what: str = "it", seconds: float = 40)
     return value
 
 
+def supports_nobody(connection: Connection, revision: str) -> None:
+    """Let the database be of a later release, with a schema that no worker of this one can live with."""
+    connection.execute("UPDATE fleet_schema_version SET version_num = %s", [revision])
+    connection.execute(
+        sql.SQL(
+            "CREATE OR REPLACE FUNCTION supported_from() RETURNS text LANGUAGE sql IMMUTABLE"
+            " SET search_path = public, pg_temp AS {}"
+        ).format(sql.Literal(f"SELECT '{revision}'"))
+    )
+
+
 class Crm:
     """Inserts rows with believable defaults and reads them back; every method returns ids or dicts."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from tests.letters import part_of
+from tests.letters import as_read, part_of
 from workers.delivery.facts import Facts, Thread
 from workers.delivery.message import compose
 from workers.delivery.samples import SAMPLES
@@ -89,10 +89,10 @@ def _message(text: Text, wording: Wording, values: dict[str, Any], template: str
         postal_address="1 Quay Street\nBristol BS1 4AA",
         thread=Thread("<first@northwind.example>", first) if values.get("step", 1) > 1 else None,
     )
-    return compose(
+    return as_read(compose(
         text, action=1, tenant=UUID(int=1), tenant_name="Northwind", address="ada@acme.example", from_name="Northwind",
         from_address="care@northwind.example", facts=facts, public_url="https://mail.northwind.example",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +19,13 @@ import pytest
 from tests.mail import free_port
 
 _PASSWORD = "p@ss/word"  # noqa: S105  # characters that a URL must escape
+_OAUTH2 = """\
+introspection_url = http://127.0.0.1:{port}/introspect
+introspection_mode = post
+active_attribute = active
+active_value = true
+username_attribute = username
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,13 @@ class ImapServer:
     """Every account exists and has the same password."""
 
     port: int
+    tokens_port: int = field(
+        default_factory=free_port
+    )  # where it asks whether a token is good (RFC 7662), if it is shown one
+
+    def token_url(self, account: str) -> str:
+        """The URL of a folder in which nobody has a password."""
+        return f"imap://{quote(account, safe='')}@127.0.0.1:{self.port}/INBOX?starttls=off"
 
     def url(self, account: str, folder: str = "INBOX", password: str = _PASSWORD) -> str:
         user, secret = quote(account, safe=""), quote(password, safe="")
@@ -60,6 +74,7 @@ def running_dovecot() -> Iterator[ImapServer]:
     server = ImapServer(free_port())
     (home / "mail").mkdir()
     (home / "dovecot.conf").write_text(_configuration(home, server.port))
+    (home / "oauth2.conf").write_text(_OAUTH2.format(port=server.tokens_port))
     process = subprocess.Popen([program, "-F", "-c", str(home / "dovecot.conf")])
     try:
         _wait(process, server.port, home / "log")
@@ -92,6 +107,12 @@ disable_plaintext_auth = no
 mail_location = maildir:{home}/mail/%u
 first_valid_uid = 1
 first_valid_gid = 1
+auth_mechanisms = plain xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {home}/oauth2.conf
+}}
 passdb {{
   driver = static
   args = password={_PASSWORD}

@@ -1,9 +1,12 @@
 """Mail as customers and their servers write it."""
 
 from collections.abc import Sequence
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
 from typing import Final
+
+from workers.delivery.message import Letter
 
 _NUMBER: Final = count(1)
 OURS: Final = "care@northwind.example"
@@ -12,6 +15,11 @@ UNHAPPY: Final = (
     "The delivery was two weeks late, half of the parts were broken, and nobody answered my calls. Very disappointed."
 )
 HAPPY: Final = "Everything arrived on time and works perfectly. Great service, thank you very much!"
+
+
+def as_read(letter: Letter) -> EmailMessage:
+    """A letter of ours as its reader's program understands it."""
+    return message_from_bytes(letter.raw.replace(b"\r\n", b"\n"), policy=policy.default.clone(refold_source="none"))
 
 
 def letter(

@@ -1,12 +1,14 @@
-"""A provider on the loopback: real HTTP, told in advance what to answer to each call."""
+"""A provider on the loopback: real HTTP or HTTPS, told in advance what to answer to each call."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 
 @dataclass
@@ -15,7 +17,8 @@ class Call:
 
     path: str
     headers: dict[str, str]
-    payload: dict[str, Any]
+    payload: dict[str, Any]  # of JSON, or of a form
+    raw: bytes
 
 
 @dataclass
@@ -33,6 +36,8 @@ class ProviderServer:
     """Answers every call with `answer(call)`, unless something was put into `script` for it; keeps the calls."""
 
     answer: Callable[[Call], Said]
+    tls: ssl.SSLContext | None = None
+    port: int = 0
     script: list[Said] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
@@ -41,7 +46,7 @@ class ProviderServer:
     @property
     def url(self) -> str:
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         provider = self
@@ -53,9 +58,10 @@ class ProviderServer:
                 self.do_POST()
 
             def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                payload = json.loads(self.rfile.read(length) or b"{}")
-                call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, payload)
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+                payload = dict(parse_qsl(raw.decode())) if form else json.loads(raw or b"{}")
+                call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, payload, raw)
                 said = provider.say(call)
                 time.sleep(said.seconds)
                 body = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
@@ -71,8 +77,12 @@ class ProviderServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
                 """Keep quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 

@@ -141,8 +141,7 @@ class Features:
                 if text in self.index:
                     sums[int(negated)] += self.vectors[self.index[text]] * weight / root
             for pair in tokens.pairs:
-                key = " ".join(pair)
-                counts[key] = counts.get(key, 0.0) + PAIR_WEIGHT / root
+                counts[pair] = counts.get(pair, 0.0) + PAIR_WEIGHT / root
             sparse.append(counts)
             dense.append(np.concatenate([sums[0], sums[1], figures(tokens, self.values)]))
         return sparse, np.array(dense)

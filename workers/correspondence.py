@@ -22,7 +22,10 @@ from uuid import UUID
 from workers.settings import settings, usable_home
 
 _MESSAGE_ID: Final = re.compile(r"action\.(\d{1,18})\.([a-z0-9]{16}(?:[a-f0-9]{16})?)@", re.IGNORECASE)
-_REFERENCE: Final = re.compile(r"\bref:(?:\s|&nbsp;){0,3}([a-z2-7]{20})(?![a-z2-7])", re.IGNORECASE)
+# Between the two a mail program may put spaces, a page's tags or the stars of bold letters.
+_REFERENCE: Final = re.compile(
+    r"\bref\s?[:\uff1a](?:\s|&nbsp;|\*|<[^<>]{1,200}>){0,6}([a-z2-7]{20})(?![a-z2-7])", re.IGNORECASE
+)
 _REPLY_ADDRESS: Final = re.compile(r"reply\+([a-z2-7]{55})@[^@\s]+", re.IGNORECASE)
 _OPT_OUT: Final = re.compile(r"[a-z2-7]{29}", re.IGNORECASE)
 # The local part of an address has 64 characters: "reply+" and the base32 of 8 + 16 + 10 bytes have 61.

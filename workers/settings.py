@@ -20,11 +20,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers import urls
 from workers.errors import ConfigurationError
+from workers.links import places_of
 
 SERVERS_FILE = "servers.json"  # where running embedded servers say how they are reached
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
+_OAUTH = ("token_url", "client_id", "client_secret", "scope", "refresh_token")
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -60,6 +62,27 @@ def _public_url(value: str | None) -> str | None:
             "must be where the fleet's pages begin, such as https://mail.example.com or https://example.com/fleet"
         )
     return value.rstrip("/")
+
+
+def _token_url(value: str | None) -> str | None:
+    """Let through where tokens are asked for: a secret is sent there, in the clear to this machine alone."""
+    if not value:
+        return None
+    parts = urls.read(value, ("https", "http"))
+    urls.require_host(parts)
+    if parts.scheme == "http" and not urls.on_this_machine(parts.hostname or ""):
+        raise ValueError("http:// is for this machine (localhost, 127.0.0.1); a secret is not sent in the clear")
+    return value
+
+
+def _link_template(value: str | None) -> str | None:
+    """Let through where the tenant's own people find what a task is about."""
+    if not value:
+        return None
+    urls.require_host(urls.read(value, ("https", "http")))
+    if "id" not in (places := places_of(value)) or places - {"id", "table", "tenant", "type"}:
+        raise ValueError("must contain {id}, and in braces nothing but id, type, table and tenant")
+    return value
 
 
 def _ping_url(value: str | None) -> str | None:
@@ -148,6 +171,7 @@ SmtpUrl = Annotated[str | None, AfterValidator(_smtp_url), Field(repr=False)]
 ImapUrls = Annotated[str | None, AfterValidator(_imap_urls), Field(repr=False)]
 HttpUrl = Annotated[str | None, _url("http", "https"), Field(repr=False)]
 Key = Annotated[SecretStr, AfterValidator(_header_value)]
+TokenUrl = Annotated[str | None, AfterValidator(_token_url)]
 Jwks = Annotated[str | None, AfterValidator(_jwks), Field(repr=False)]
 
 
@@ -163,7 +187,17 @@ class Settings(BaseSettings):
     direct_database_url: PostgresUrl = None
     redis_url: RedisUrl = None
     smtp_url: SmtpUrl = None
+    smtp_oauth_token_url: TokenUrl = None
+    smtp_oauth_client_id: str | None = None
+    smtp_oauth_client_secret: SecretStr | None = None
+    smtp_oauth_scope: str | None = None
+    smtp_oauth_refresh_token: SecretStr | None = None
     imap_url: ImapUrls = None
+    imap_oauth_token_url: TokenUrl = None
+    imap_oauth_client_id: str | None = None
+    imap_oauth_client_secret: SecretStr | None = None
+    imap_oauth_scope: str | None = None
+    imap_oauth_refresh_token: SecretStr | None = None
     apollo_api_key: Key | None = None
     apollo_url: Annotated[str, _url("http", "https")] = "https://api.apollo.io"
     web_search_url: HttpUrl = None
@@ -171,6 +205,7 @@ class Settings(BaseSettings):
     fleet_home: Path = Path(".fleet")
     fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    fleet_naive_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     fleet_default_mode: Literal["review", "auto", "off"] | None = None
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
     fleet_reply_domain: str | None = Field(default=None, pattern=r"^[^@\s]+\.[^@\s]+$")
@@ -178,9 +213,12 @@ class Settings(BaseSettings):
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
+    fleet_smtp_connections: int = Field(default=3, ge=1, le=50)
     fleet_retention_days: int = Field(default=1095, ge=400, le=36_500)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
+    fleet_webhook_allow_private: bool = False
+    fleet_link_template: Annotated[str | None, AfterValidator(_link_template)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
     cron_secret: Annotated[Key, Field(min_length=16)] | None = None
@@ -209,6 +247,19 @@ class Settings(BaseSettings):
     def _sign_reply_addresses(self) -> Self:
         if self.fleet_reply_domain and not self.fleet_reply_secret:
             raise ValueError("FLEET_REPLY_DOMAIN needs FLEET_REPLY_SECRET, which signs the addresses")
+        return self
+
+    @model_validator(mode="after")
+    def _complete_oauth(self) -> Self:
+        for server, known in (("SMTP", [self.smtp_url] if self.smtp_url else []), ("IMAP", self.imap_urls)):
+            given = {name: getattr(self, f"{server}_oauth_{name}".lower()) for name in _OAUTH}
+            if any(given.values()) and not (given["token_url"] and given["client_id"]):
+                raise ValueError(f"{server}_OAUTH_… needs {server}_OAUTH_TOKEN_URL and {server}_OAUTH_CLIENT_ID")
+            if given["token_url"] and not (given["client_secret"] or given["refresh_token"]):
+                raise ValueError(f"{server}_OAUTH_TOKEN_URL needs {server}_OAUTH_CLIENT_SECRET or …_REFRESH_TOKEN")
+            open_ones = [parts for url in known if (parts := urlsplit(url)).username and not parts.password]
+            if open_ones and not given["token_url"]:
+                raise ValueError(f"{server}_URL names a user without a password: set it, or {server}_OAUTH_TOKEN_URL")
         return self
 
     @property

@@ -21,6 +21,7 @@ from workers.db.session import connect
 from workers.errors import FleetError, first_line
 from workers.load.demo import is_empty, load_demo
 from workers.logs import tell
+from workers.runtime.console_links import new_link, operator_name, web_address
 from workers.settings import database_url, direct_database_url, redis_url, settings, usable_home
 from workers.supervise import supervise
 from workers.urls import masked
@@ -59,7 +60,11 @@ def start(*, demo: bool) -> int:
         fixed = chosen.fleet_public_url is not None
         pages = chosen.fleet_web_port if fixed else _free_port("FLEET_WEB_PORT", chosen.fleet_web_port)
         maildir = f"{chosen.fleet_home / 'mail'} (no SMTP_URL: .eml files)"
+        with connect(database_url()) as connection:
+            link = new_link(connection, web_address(chosen.fleet_web_host, pages), operator=operator_name())
         places = [
+            f"console:  {link}",
+            "          (opens once, within 15 minutes; `fleet console` prints another)",
             f"messages: {masked(chosen.smtp_url) if chosen.smtp_url else maildir}",
             f"flower:   http://127.0.0.1:{flower}",
             f"pages:    {chosen.fleet_public_url or f'http://127.0.0.1:{pages}'}",

@@ -6,6 +6,7 @@ FILE defaults to ``bench/results/insight.json``.
 import importlib
 import importlib.util
 import json
+import random
 import statistics
 import sys
 import time
@@ -20,6 +21,7 @@ from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
 from workers.insight.signals import detect_signals
 from workers.insight.signature import parse_signature
+from workers.insight.tokens import sentences_of
 
 BASELINES = ("mailparser_reply", "quotequail", "vaderSentiment")
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "insight.json"
@@ -35,6 +37,8 @@ REMEMBERING = (
     "signature_pieces",
     "phone_numbers",
 )
+SHORTEST = 20  # characters of a sentence that says something
+SIGNED = "Best regards,\nJane Miller\nOperations Manager\nTel: +1 415 555 0132"
 TEXTS_REMEMBERED = 4_096  # caches up to this size hold lines and texts, larger ones single words
 
 
@@ -71,6 +75,8 @@ def messages_per_second() -> dict[str, float]:
         "mails, quotes and all": [(case["body"], case["sender"]) for case in read("replies_second")],
         "mails with signatures": [(case["text"], case["sender"]) for case in read("signatures_second")],
         "mails with signals": [(case["text"], None) for case in read("signals_second")],
+        "dense mails of 300 characters": dense_mails(300),
+        "dense mails of 2,000 characters": dense_mails(2_000),
     }
     remembered = [
         found
@@ -93,6 +99,22 @@ def messages_per_second() -> dict[str, float]:
             times.append(time.process_time() - start)
         rates[kind] = len(mails) / statistics.median(times[1:])
     return rates
+
+
+def dense_mails(size: int) -> list[tuple[str, str | None]]:
+    """Signed mails of about so many characters, made of the second sets' sentences, none of them twice."""
+    written = [case["text"] for name in ("sentiment_second", "signals_second") for case in read(name)]
+    sentences = list(dict.fromkeys(part for text in written for part in sentences_of(text) if len(part) > SHORTEST))
+    random.Random(11).shuffle(sentences)  # the same mails each time
+    mails: list[tuple[str, str | None]] = []
+    body: list[str] = []
+    for sentence in sentences:
+        body.append(sentence)
+        if sum(map(len, body)) + len(body) >= size - len(SIGNED):
+            text = "\n\n".join(" ".join(body[start : start + 4]) for start in range(0, len(body), 4))
+            mails.append((f"Hi,\n\n{text}\n\n{SIGNED}", "Jane Miller <jane.miller@acme.example>"))
+            body = []
+    return mails
 
 
 def _table(evaluations: list[Evaluation]) -> Table:

@@ -1,10 +1,35 @@
--- What every other file stands on: the clock, the caller's tenant, a tenant's wish for an engine, and whom to write to.
+-- What every other file stands on: the clock, what is gone, the caller's tenant, a tenant's wish for an engine, and whom to
+-- write to.
 
--- The fleet's clock: the session's fleet.now if it has one, else the transaction's time.
+-- The fleet's clock: the session's fleet.now if it has one, else the transaction's time. It pins no search_path so that
+-- PostgreSQL inlines it: the CRM's every write asks for the time.
 CREATE OR REPLACE FUNCTION fleet_now() RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
+LANGUAGE sql STABLE
 AS $$
-    SELECT coalesce(nullif(current_setting('fleet.now', true), '')::timestamptz, now())
+    SELECT coalesce(nullif(pg_catalog.current_setting('fleet.now', true), '')::pg_catalog.timestamptz, pg_catalog.now())
+$$;
+
+-- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it, in snake_case or as
+-- the mappers of other languages write it. Most CRMs have none of them, which is asked first.
+CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT CASE WHEN p_row ?| '{deleted_at,deletedAt,DeletedAt,deleted_on,deletedOn,deleted_date,date_deleted,archived_at,archivedAt,
+                                ArchivedAt,archived_on,archivedOn,removed_at,removedAt,trashed_at,is_deleted,isDeleted,IsDeleted,
+                                is_archived,isArchived,IsArchived,is_removed,deleted,archived,removed,trashed,inactive,is_inactive,
+                                disabled,is_disabled,active,is_active,isActive,IsActive}'::text[]
+    THEN EXISTS (
+        SELECT FROM jsonb_each_text(p_row) AS f
+        CROSS JOIN LATERAL (SELECT replace(lower(f.key), '_', '') AS name, lower(btrim(f.value)) AS value) AS c
+        WHERE CASE
+            WHEN c.name IN ('deletedat', 'deletedon', 'deleteddate', 'datedeleted', 'archivedat', 'archivedon', 'removedat', 'trashedat')
+                THEN c.value NOT IN ('', '0', 'infinity')
+            WHEN c.name IN ('isdeleted', 'isarchived', 'isremoved', 'deleted', 'archived', 'removed', 'trashed',
+                            'inactive', 'isinactive', 'disabled', 'isdisabled')
+                THEN c.value IN ('true', 't', 'yes', 'y', '1')
+            WHEN c.name IN ('active', 'isactive') THEN c.value IN ('false', 'f', 'no', 'n', '0')
+        END)
+    ELSE false END
 $$;
 
 -- The user named by the request's claim; NULL without one. A claim that cannot be read names nobody: it must open
@@ -26,12 +51,14 @@ AS $$
     SELECT p.tenant_id FROM profiles AS p WHERE p.id = claimed_user()
 $$;
 
--- Whether the operator has stopped a tenant's engine, or all of the tenant (p_engine NULL asks for that alone).
+-- Whether the operator has stopped a tenant's engine, or all of the tenant (p_engine NULL asks for that alone); or the CRM
+-- has: by deleting or archiving it.
 CREATE OR REPLACE FUNCTION is_stopped(p_tenant_id uuid, p_engine text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT EXISTS (SELECT FROM operator_stops AS s
                    WHERE s.tenant_id = p_tenant_id AND (s.engine IS NULL OR s.engine = p_engine))
+        OR EXISTS (SELECT FROM tenants AS t WHERE t.id = p_tenant_id AND is_gone(to_jsonb(t)))
 $$;
 
 -- How an engine works for a tenant: as somebody decided, else as this installation begins. Where even that is lost, a person
@@ -113,25 +140,12 @@ AS $$
     ORDER BY f.source, f.sqlstate, f.noted_at DESC
 $$;
 
--- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it.
-CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
-AS $$
-    SELECT coalesce(p_row ->> 'deleted_at', p_row ->> 'archived_at') IS NOT NULL
-        OR coalesce(p_row ->> 'is_deleted', 'false') IN ('true', '1')
-        OR coalesce(p_row ->> 'is_archived', 'false') IN ('true', '1')
-        OR coalesce(p_row ->> 'deleted', 'false') IN ('true', '1')
-        OR coalesce(p_row ->> 'archived', 'false') IN ('true', '1')
-        OR coalesce(p_row ->> 'active', 'true') IN ('false', '0')
-        OR coalesce(p_row ->> 'is_active', 'true') IN ('false', '0')
-$$;
-
 -- The oldest revision whose workers can still work with this schema: while a release is rolled out, those of the last one
 -- go on. Raised with a change that they cannot live with.
 CREATE OR REPLACE FUNCTION supported_from() RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
-    SELECT '0023_watch'
+    SELECT '0027_console_indexes'
 $$;
 
 -- Whom to write to: the named contact if it has an address and did not move to another client, else a primary contact of
@@ -158,7 +172,7 @@ CREATE OR REPLACE FUNCTION responsible_profile(p_tenant_id uuid, p_role text) RE
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT p.id FROM profiles AS p
-    WHERE p.tenant_id = p_tenant_id
+    WHERE p.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(p))
     ORDER BY array_position(ARRAY[p_role, 'owner', 'admin', 'manager'], p.role::text) NULLS LAST, p.created_at, p.id
     LIMIT 1
 $$;

@@ -69,15 +69,15 @@ AS $$
          WHERE lower(btrim(y.from_address)) = ANY (p_recipients) HAVING count(*) = 1))
 $$;
 
--- Contacts whose address, case and plus-tag folded, is p_folded, the surest first: who bears it as it is
--- written, then primary contacts, then the eldest.
+-- Contacts whose address, case and plus-tag folded, is p_folded, the surest first: who was not deleted, who bears it as it
+-- is written, then primary contacts, then the eldest.
 CREATE OR REPLACE FUNCTION contacts_with_address(p_tenant_id uuid, p_folded text, p_written text)
 RETURNS TABLE (contact_id uuid, client_id uuid, email text)
 LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
 AS $$
     SELECT c.id, c.client_id, c.email FROM contacts AS c
     WHERE c.tenant_id = p_tenant_id AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') = p_folded
-    ORDER BY lower(c.email) = lower(p_written) DESC, c.is_primary DESC, c.created_at, c.id
+    ORDER BY is_gone(to_jsonb(c)), lower(c.email) = lower(p_written) DESC, c.is_primary DESC, c.created_at, c.id
 $$;
 
 -- An address for comparing: case, plus-tag and display name do not matter.

@@ -21,9 +21,11 @@ AS $$
     WHERE p_tenant_id IS NULL OR t.id = p_tenant_id
 $$;
 
--- The ids of the actions that a filter lets through. Written out for each filter, so that each gets a plan of its own.
+-- The ids of the actions that a filter lets through. Written out for each filter, so that each gets a plan of its own; the
+-- statuses as an array that the planner can read, or it would know of no partial index.
 -- p_filter: any of {"ids": [], "tenant", "engine", "status": [], "template", "contact": an address or a contact's id,
---           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then}
+--           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then,
+--           "subject": the id of what it is about, "before": only older ones than this id, "newest": so many at most, "most": so many, whichever}
 CREATE OR REPLACE FUNCTION find_actions(p_filter jsonb) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -35,7 +37,9 @@ BEGIN
         ('ids',      'a.id IN (SELECT jsonb_array_elements_text($1 -> ''ids'')::bigint)'),
         ('tenant',   'a.tenant_id = ($1 ->> ''tenant'')::uuid'),
         ('engine',   'a.engine = $1 ->> ''engine'''),
-        ('status',   'a.status = ANY (ARRAY(SELECT jsonb_array_elements_text($1 -> ''status'')))'),
+        ('status',   'a.status = ANY (string_to_array(translate($1 ->> ''status'', ''[]" '', ''''), '',''))'),
+        ('subject',  'a.subject_id = ($1 ->> ''subject'')::uuid'),
+        ('before',   'a.id < ($1 ->> ''before'')::bigint'),
         ('template', 'a.template = $1 ->> ''template'''),
         ('contact',  CASE WHEN p_filter ->> 'contact' LIKE '%@%'
                           THEN 'a.id IN (SELECT actions_to(($1 ->> ''tenant'')::uuid, $1 ->> ''contact''))'
@@ -45,17 +49,22 @@ BEGIN
         ('until',    'coalesce(a.sent_at, a.run_at) < ($1 ->> ''until'')::timestamptz')
     ) AS c (key, condition)
     WHERE p_filter ? c.key;
-    RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true') USING p_filter;
+    RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true')
+        || CASE WHEN p_filter ? 'newest' THEN ' ORDER BY a.id DESC LIMIT ($1 ->> ''newest'')::integer'
+                WHEN p_filter ? 'most' THEN ' LIMIT ($1 ->> ''most'')::integer' ELSE '' END
+    USING p_filter;
 END
 $$;
 
 -- The newest actions of a filter (see find_actions); total counts all of them. address is where it went or would go; refused
--- is why one that has not left would not leave now.
+-- is why one that has not left would not leave now; is_as_sent: whether the text that was kept still has the hash that it was
+-- sent with.
 CREATE OR REPLACE FUNCTION list_actions(p_filter jsonb, p_limit integer) RETURNS TABLE (
     action_id bigint, tenant_id uuid, tenant_name text, engine text, kind text, template text, variables jsonb, address text,
     status text, reason text, code text, refused text, attempts integer, last_error text, run_at timestamptz, sent_at timestamptz,
     created_at timestamptz, subject_type text, subject_id uuid, client_id uuid, contact_id uuid, run_id bigint,
-    message_id text, sent_subject text, sent_body text, total bigint
+    message_id text, sent_subject text, sent_body text, text_version text, sent_hash text, is_as_sent boolean, guards jsonb,
+    total bigint
 )
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
@@ -65,7 +74,8 @@ AS $$
     SELECT a.id, a.tenant_id, t.name::text, a.engine, a.kind, a.template, a.variables, coalesce(a.sent_to, g.address),
            a.status, a.reason, a.code, CASE WHEN a.status IN ('suggested', 'scheduled', 'failed', 'dead') THEN g.reason END,
            a.attempts, a.last_error, a.run_at, a.sent_at, a.created_at, a.subject_type, a.subject_id, a.client_id,
-           a.contact_id, a.run_id, a.message_id, a.sent_subject, a.sent_body, f.total
+           a.contact_id, a.run_id, a.message_id, a.sent_subject, a.sent_body, a.text_version, a.sent_hash,
+           a.sent_hash = text_hash(a.sent_subject, a.sent_body), a.guards, f.total
     FROM found AS f
     JOIN scheduled_actions AS a ON a.id = f.id
     JOIN tenants AS t ON t.id = a.tenant_id
@@ -97,7 +107,7 @@ RETURNS TABLE (decidable bigint[], messages bigint, people bigint, internal bigi
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     WITH possible AS MATERIALIZED (
-        SELECT a.id, a.kind, a.tenant_id, a.mailbox, g.waits_until,
+        SELECT a.id, a.kind, a.tenant_id, a.mailbox, a.contact_id, g.waits_until,
                CASE WHEN g.verdict <> 'scheduled' THEN g.reason END AS refusal,
                row_number() OVER (PARTITION BY a.tenant_id, a.mailbox, g.verdict IS NULL ORDER BY e.urgency, a.run_at, a.id) AS place
         FROM scheduled_actions AS a
@@ -109,13 +119,14 @@ AS $$
         FROM (SELECT DISTINCT p.tenant_id, p.mailbox FROM possible AS p WHERE p.kind = 'email') AS w
         CROSS JOIN LATERAL mailbox_room(w.tenant_id, w.mailbox) AS m
     ), leaving AS (
-        SELECT (sending_opens_at(p.tenant_id, greatest(
+        SELECT (sending_opens_in(p.tenant_id, coalesce(contact_zone(to_jsonb(c)), tenant_zone(p.tenant_id)), greatest(
                    fleet_now(), p.waits_until, CASE WHEN p.place > m.room THEN greatest(m.free_at, w.tomorrow) END
                )) AT TIME ZONE tenant_zone(p.tenant_id))::date AS day, tenant_today(p.tenant_id) AS today
         FROM possible AS p
         CROSS JOIN LATERAL (
             SELECT (tenant_today(p.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(p.tenant_id) AS tomorrow) AS w
         LEFT JOIN room AS m ON m.tenant_id = p.tenant_id AND m.mailbox = p.mailbox
+        LEFT JOIN contacts AS c ON c.id = p.contact_id AND c.tenant_id = p.tenant_id
         WHERE p.kind = 'email' AND p.refusal IS NULL
     )
     SELECT coalesce(array_agg(p.id ORDER BY p.id), '{}'), count(*) FILTER (WHERE p.kind = 'email'),
@@ -206,7 +217,7 @@ AS $$
                f.address, concat_ws(': ', f.cause, f.said)
         FROM delivery_failures AS f WHERE f.action_id = a.id
         UNION ALL
-        SELECT a.sent_at, CASE a.kind WHEN 'email' THEN 'sent' ELSE 'filed' END, a.sent_to, NULL
+        SELECT a.sent_at, CASE WHEN a.kind IN ('task', 'case') THEN 'filed' ELSE 'sent' END, a.sent_to, NULL
         WHERE a.sent_at IS NOT NULL
         UNION ALL
         SELECT m.received_at, 'answered', m.from_address, m.subject

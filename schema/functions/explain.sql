@@ -79,8 +79,8 @@ AS $$
     ), guarded AS MATERIALIZED (
         SELECT * FROM action_guards(ARRAY(SELECT s.id FROM shown AS s WHERE s.status IN ('suggested', 'scheduled', 'sending')))
     )
-    SELECT s.sent_at, 'past', CASE s.kind WHEN 'email' THEN format('%s was sent to %s%s', s.label, s.sent_to, ': ' || s.sent_subject)
-                                          ELSE s.label || ' was filed' END
+    SELECT s.sent_at, 'past', CASE WHEN s.kind IN ('task', 'case') THEN s.label || ' was filed'
+                                   ELSE format('%s was sent to %s%s', s.label, s.sent_to, ': ' || s.sent_subject) END
     FROM shown AS s WHERE s.status = 'sent'
     UNION ALL
     SELECT s.run_at, 'past', format('%s was not sent: %s', s.label, coalesce(s.reason, s.status))
@@ -95,7 +95,7 @@ AS $$
     UNION ALL
     SELECT greatest(s.run_at, g.waits_until), 'next',
            CASE WHEN g.verdict <> 'scheduled' THEN format('%s would be refused: %s', s.label, g.reason)
-                ELSE concat_ws(' ', s.label, CASE s.kind WHEN 'email' THEN 'leaves for ' || g.address ELSE 'is filed' END)
+                ELSE concat_ws(' ', s.label, CASE WHEN s.kind IN ('task', 'case') THEN 'is filed' ELSE 'leaves for ' || g.address END)
                      || coalesce('; it waits: ' || coalesce(g.reason, s.reason), '') END
            || coalesce('; so far: ' || s.last_error, '')
     FROM shown AS s JOIN guarded AS g ON g.action_id = s.id WHERE s.status IN ('scheduled', 'sending')

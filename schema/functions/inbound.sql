@@ -108,9 +108,12 @@ BEGIN
         PERFORM apply_bounce(v_id, p_bounce);
     END IF;
     IF v_id IS NOT NULL AND v_kind = 'unplaced' THEN
-        PERFORM file_answer_task('answer_unplaced', m, a, p_judgement || jsonb_build_object('why', v_why))
-        FROM inbound_messages AS m, scheduled_actions AS a
-        WHERE m.id = v_id AND a.id = coalesce(v_action, v_matches[1]);
+        PERFORM forward_answer(t.message, t.action, p_judgement, t.task)
+        FROM (SELECT m AS message, a AS action,
+                     file_answer_task('answer_unplaced', m, a, p_judgement || jsonb_build_object('why', v_why)) AS task
+              FROM inbound_messages AS m, scheduled_actions AS a
+              WHERE m.id = v_id AND a.id = coalesce(v_action, v_matches[1])) AS t
+        WHERE t.task IS NOT NULL;
     END IF;
     RETURN QUERY SELECT CASE WHEN v_id IS NULL THEN 'duplicate' ELSE 'stored' END, v_tenant, v_id, v_kind, v_action;
 END
@@ -154,7 +157,8 @@ $$;
 
 -- A bounce or a complaint: the action keeps why it did not arrive, and what failed is noted, which suppresses what is
 -- dead (see failures.sql). Whoever is named beside the address that we wrote to is its owner's business. A report that
--- names none of our messages is believed only about the tenant's own contacts. A delay is no failure yet.
+-- names none of our messages is believed only about the tenant's own contacts. A delay is no failure yet. Who complains
+-- wants no more mail, as if he had written so.
 -- p_bounce: {"failures": [{"recipient" (folded), "whose", "cause", "status", "said", "delayed"}]}
 CREATE OR REPLACE FUNCTION apply_bounce(p_inbound_id uuid, p_bounce jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -162,6 +166,7 @@ AS $$
 DECLARE
     v_message inbound_messages;
     v_sent_to text;
+    v_address text;
 BEGIN
     SELECT * INTO STRICT v_message FROM inbound_messages WHERE id = p_inbound_id;
     SELECT nullif(lower(btrim(a.sent_to)), '') INTO v_sent_to FROM scheduled_actions AS a
@@ -192,6 +197,12 @@ BEGIN
     SELECT v_message.tenant_id, d.address, v_message.action_id, p_inbound_id, d.whose, d.cause, d.status, d.said,
            v_message.received_at
     FROM addressed AS d;
+    FOR v_address IN
+        SELECT DISTINCT folded_mailbox(f.address) FROM delivery_failures AS f
+        WHERE f.inbound_message_id = p_inbound_id AND v_message.kind = 'complaint'
+    LOOP
+        PERFORM heed_complaint(v_message, v_address);
+    END LOOP;
 END
 $$;
 

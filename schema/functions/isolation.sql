@@ -43,13 +43,15 @@ BEGIN
 END
 $$;
 
+-- These two tables no user can add to. What the fleet's triggers on orders and deals write there names rows of one tenant by
+-- the way it is written, and the CRM does not wait for the same look twice.
 CREATE OR REPLACE TRIGGER request_in_one_tenant
     BEFORE INSERT OR UPDATE OF tenant_id, order_id, client_id, contact_id, case_created_id ON feedback_requests
-    FOR EACH ROW EXECUTE FUNCTION check_same_tenant(
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION check_same_tenant(
         'order_id', 'orders', 'client_id', 'clients', 'contact_id', 'contacts', 'case_created_id', 'cases');
 CREATE OR REPLACE TRIGGER history_in_one_tenant
     BEFORE INSERT OR UPDATE OF tenant_id, deal_id ON deal_stage_history
-    FOR EACH ROW EXECUTE FUNCTION check_same_tenant('deal_id', 'deals');
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION check_same_tenant('deal_id', 'deals');
 CREATE OR REPLACE TRIGGER quote_in_one_tenant
     BEFORE INSERT OR UPDATE OF tenant_id, client_id, contact_id, deal_id ON quotes
     FOR EACH ROW EXECUTE FUNCTION check_same_tenant('client_id', 'clients', 'contact_id', 'contacts', 'deal_id', 'deals');

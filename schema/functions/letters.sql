@@ -50,15 +50,17 @@ $$;
 --   contact_language  as the CRM has it: a tag ("de-AT") or a name ("German")
 --   sender_name       whose name stands below the letter
 --   link_template     where the reader finds what it is about, see tenant_letters.links
---   own_texts         the tenant's own versions of its template: {language: source}
+--   own_texts         the tenant's own versions of its template: {language: source}; own_versions: their numbers
 --   thread_*          the first message about the same subject that the same address got: what follows answers it
+--   subjects          what a task is about, see action_subjects: [{"type", "id", "title", "tenant"}]
 CREATE OR REPLACE FUNCTION letter_facts(p_actions bigint[])
 RETURNS TABLE (
     action_id bigint, subject_id uuid, contact_language text, tenant_language text, locale text, time_zone text, currency text,
     postal_address text, signature text, link_template text, share_deal_titles boolean, sender_name text,
-    own_texts jsonb, thread_message_id text, thread_subject text
+    own_texts jsonb, thread_message_id text, thread_subject text, subjects jsonb,
+    own_versions jsonb
 )
-LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 50
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan ROWS 50
 AS $$
     SELECT a.id, a.subject_id,
            CASE WHEN a.kind = 'email' THEN coalesce(
@@ -67,7 +69,7 @@ AS $$
                nullif(btrim(known.contact -> 'attributes' ->> 'language'), '')) END,
            l.language, k.locale, coalesce(k.time_zone, 'UTC'), l.currency, l.postal_address, l.signature,
            l.links ->> a.subject_type, coalesce(l.share_deal_titles, false), nullif(btrim(a.variables ->> 'owner_name'), ''),
-           own.texts, first.message_id, first.sent_subject
+           own.texts, first.message_id, first.sent_subject, about.subjects, own.versions
     FROM scheduled_actions AS a
     LEFT JOIN tenant_letters AS l ON l.tenant_id = a.tenant_id
     LEFT JOIN tenant_calendar AS k ON k.tenant_id = a.tenant_id
@@ -84,9 +86,14 @@ AS $$
         ORDER BY f.sent_at, f.id LIMIT 1
     ) AS first ON a.kind = 'email'
     LEFT JOIN LATERAL (
-        SELECT jsonb_object_agg(o.language, o.source) AS texts FROM own_templates(a.tenant_id) AS o
+        SELECT jsonb_object_agg(o.language, o.source) AS texts, jsonb_object_agg(o.language, o.version) AS versions
+        FROM own_templates(a.tenant_id) AS o
         WHERE o.template = a.template
     ) AS own ON true
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object('type', s.type, 'id', s.id, 'title', s.title, 'tenant', a.tenant_id) ORDER BY s.n) AS subjects
+        FROM action_subjects(a) AS s
+    ) AS about ON a.kind <> 'email'
     WHERE a.id = ANY (p_actions)
 $$;
 

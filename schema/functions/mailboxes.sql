@@ -70,7 +70,7 @@ BEGIN
         RETURN;
     END IF;
     v_zone := tenant_zone(p_tenant_id);
-    v_today := tenant_today(p_tenant_id);
+    v_today := (fleet_now() AT TIME ZONE v_zone)::date;
     SELECT coalesce(max(y.mails_per_day), 1), coalesce(max(y.mails_per_week), 2) INTO v_a_day, v_a_week
     FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id;
     SELECT (array_agg(m.day ORDER BY m.day DESC) FILTER (WHERE m.day IS NOT NULL))[:greatest(v_a_day, v_a_week)],
@@ -82,10 +82,16 @@ BEGIN
             AND (a.sent_at IS NULL AND a.status IN ('suggested', 'scheduled', 'sending')
                  OR a.sent_at > fleet_now() - interval '9 days' AND a.status = 'sent')) AS m;
     v_free := greatest(v_today, v_days[v_a_day] + 1, v_days[v_a_week] + 7);
-    room := CASE WHEN v_free > v_today THEN 0 ELSE least(
-        v_a_day - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day >= v_today),
-        v_a_week - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day > v_today - 7)) END;
     free_at := v_free::timestamp AT TIME ZONE v_zone;
+    IF v_free > v_today THEN
+        room := 0;
+    ELSIF v_days IS NULL THEN
+        room := least(v_a_day, v_a_week);
+    ELSE
+        room := least(
+            v_a_day - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day >= v_today),
+            v_a_week - (SELECT count(*) FROM unnest(v_days) AS d (day) WHERE d.day > v_today - 7));
+    END IF;
     RETURN NEXT;
 END
 $$;
@@ -102,14 +108,13 @@ AS $$
 $$;
 
 -- The first moment at or after p_from at which the tenant's mail may leave: Monday to Friday from 8 to 18 unless it says
--- otherwise, by its own clocks, and on no public holiday of its country. An hour that the clocks skip begins when they
--- have; one that comes twice is open both times.
-CREATE OR REPLACE FUNCTION sending_opens_at(p_tenant_id uuid, p_from timestamptz) RETURNS timestamptz
+-- otherwise, by the clocks of a zone, and on no public holiday of its country. An hour that the clocks skip begins when they
+-- have, and is left out where the window ends before that; one that comes twice is open both times.
+CREATE OR REPLACE FUNCTION sending_opens_in(p_tenant_id uuid, p_zone text, p_from timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_zone constant text := tenant_zone(p_tenant_id);
-    v_local constant timestamp := p_from AT TIME ZONE v_zone;
+    v_local constant timestamp := p_from AT TIME ZONE p_zone;
     v_set tenant_delivery;
     v_start time := '08:00';
     v_end time := '18:00';
@@ -125,23 +130,68 @@ BEGIN
     END IF;
     LOOP
         IF extract(isodow FROM v_day) = ANY (v_days)
-           AND NOT coalesce(v_day = v_local::date AND v_local::time >= v_end, false)
            AND NOT EXISTS (SELECT FROM public_holidays AS h WHERE h.country = v_set.holidays AND h.day = v_day)
         THEN
-            IF v_day = v_local::date AND v_local::time >= v_start THEN
+            IF v_day = v_local::date AND v_local::time >= v_start AND v_local::time < coalesce(v_end, '24:00') THEN
                 RETURN p_from;
             END IF;
-            v_opens := (v_day + v_start) AT TIME ZONE v_zone;
-            IF (v_opens - interval '1 hour') AT TIME ZONE v_zone = v_day + v_start AND v_opens - interval '1 hour' >= p_from THEN
-                v_opens := v_opens - interval '1 hour';
+            v_opens := (v_day + v_start) AT TIME ZONE p_zone;
+            IF (v_opens - interval '4 hours') AT TIME ZONE p_zone <> v_day + v_start - interval '4 hours'
+               OR v_opens AT TIME ZONE p_zone <> v_day + v_start
+            THEN  -- the clocks are changed shortly before; none ever was by more than three hours
+                SELECT min(m.at) INTO v_opens
+                FROM generate_series(v_opens - interval '4 hours', v_opens + interval '4 hours', interval '1 minute') AS m (at)
+                CROSS JOIN LATERAL (SELECT m.at AT TIME ZONE p_zone AS local) AS l
+                WHERE m.at >= p_from AND l.local::date = v_day AND l.local::time >= v_start
+                  AND l.local::time < coalesce(v_end, '24:00');
             END IF;
-            RETURN v_opens;
+            IF v_opens >= p_from THEN
+                RETURN v_opens;
+            END IF;
         END IF;
         v_day := v_day + 1;
     END LOOP;
 END
 $$;
 
-REVOKE ALL ON FUNCTION folded_mailbox(text), fingerprint_of(text), suppression_of(uuid, text, text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz)
+CREATE OR REPLACE FUNCTION sending_opens_at(p_tenant_id uuid, p_from timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT sending_opens_in(p_tenant_id, tenant_zone(p_tenant_id), p_from)
+$$;
+
+-- The zone that a CRM has for a contact, in a column of a name that CRMs use: an IANA name that PostgreSQL knows, else NULL.
+-- What only looks like one ("UTC+2", "CET", "Central Time") names no zone, or the wrong one.
+-- p_contact: the contact's row.
+CREATE OR REPLACE FUNCTION contact_zone(p_contact jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_zone text;
+BEGIN
+    FOREACH v_zone IN ARRAY ARRAY[p_contact ->> 'timezone', p_contact ->> 'time_zone', p_contact ->> 'tz'] LOOP
+        CONTINUE WHEN v_zone IS NULL OR btrim(v_zone) !~ '^([A-Za-z]+(/[A-Za-z_]+(-[A-Za-z_]+)*)+|Etc/GMT[+-]\d{1,2}|UTC)$';
+        BEGIN
+            PERFORM fleet_now() AT TIME ZONE btrim(v_zone);
+            RETURN btrim(v_zone);
+        EXCEPTION WHEN invalid_parameter_value THEN
+            NULL;  -- there is no such zone
+        END;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- Whether the CRM keeps zones of contacts at all: where it does not, nobody looks for them message by message.
+CREATE OR REPLACE FUNCTION contacts_have_zones() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_attribute AS k WHERE k.attrelid = 'contacts'::regclass
+                   AND k.attname IN ('timezone', 'time_zone', 'tz') AND NOT k.attisdropped)
+$$;
+
+REVOKE ALL ON FUNCTION folded_mailbox(text), fingerprint_of(text), suppression_of(uuid, text, text), keep_mailbox(), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint),
+    sending_opens_in(uuid, text, timestamptz), sending_opens_at(uuid, timestamptz), contact_zone(jsonb), contacts_have_zones()
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION folded_mailbox(text), fingerprint_of(text), suppression_of(uuid, text, text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint), sending_opens_at(uuid, timestamptz) TO service_role;
+GRANT EXECUTE ON FUNCTION folded_mailbox(text), fingerprint_of(text), suppression_of(uuid, text, text), mailbox_room(uuid, text), mailbox_is_full(integer, integer, bigint, bigint),
+    sending_opens_in(uuid, text, timestamptz), sending_opens_at(uuid, timestamptz), contact_zone(jsonb), contacts_have_zones() TO service_role;

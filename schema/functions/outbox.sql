@@ -61,17 +61,28 @@ AS $$
       AND a.status IN ('cancelled', 'skipped', 'failed', 'dead')
 $$;
 
--- Whether the contact, or anybody of the same client, wrote after a moment: an answer, or a mail of its own. What is open is
--- ours to answer then.
+-- Whether what a colleague writes counts for all that is written to the client, as it does unless the tenant says otherwise.
+CREATE OR REPLACE FUNCTION heeds_colleagues(p_tenant_id uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id AND y.wrote_since = 'contact')
+$$;
+
+-- Whether the contact, from whichever row of his address, or (where that counts) anybody of the same client wrote after a
+-- moment: an answer, or a mail of its own. What is open is ours to answer then.
 CREATE OR REPLACE FUNCTION wrote_since(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid, p_since timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
     SELECT EXISTS (SELECT FROM inbound_messages AS m
                    WHERE m.contact_id = p_contact_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
                      AND m.kind IN ('reply', 'message'))
+        OR EXISTS (SELECT FROM contacts AS c
+                   JOIN inbound_messages AS m ON m.tenant_id = p_tenant_id AND m.received_at > p_since
+                       AND regexp_replace(lower(btrim(m.from_address)), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(c.email)
+                   WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND m.kind IN ('reply', 'message'))
         OR EXISTS (SELECT FROM inbound_messages AS m
                    WHERE m.client_id = p_client_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
-                     AND m.kind IN ('reply', 'message'))
+                     AND m.kind IN ('reply', 'message') AND heeds_colleagues(p_tenant_id))
 $$;
 
 -- The moment from which on a contact who is away may be written to again: the day after the one that the last absence note
@@ -88,6 +99,23 @@ AS $$
     CROSS JOIN (SELECT tenant_zone(p_tenant_id) AS zone) AS z
     CROSS JOIN LATERAL (SELECT (m.received_at AT TIME ZONE z.zone)::date AS day) AS d
     WHERE m.kind = 'out_of_office'
+$$;
+
+-- What an action is about, as its reader knows it: what it is (a deal, a quote …) and its id. Of an answer it is the mail, and
+-- what it answers; of a list, whose items say it themselves ("about": {"type", "id", "title"}), each of them with its name.
+CREATE OR REPLACE FUNCTION action_subjects(p_action scheduled_actions) RETURNS TABLE (n bigint, type text, id uuid, title text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+    SELECT row_number() OVER (), s.* FROM (
+        SELECT e.about ->> 'type', (e.about ->> 'id')::uuid, coalesce(e.about ->> 'title', '')
+        FROM jsonb_path_query(p_action.variables, '$.*[*].about') AS e (about)
+        UNION ALL
+        SELECT p_action.subject_type, p_action.subject_id, NULL
+        WHERE NOT jsonb_path_exists(p_action.variables, '$.*[*].about')
+        UNION ALL
+        SELECT replace(p_action.variables ->> 'matter', ' ', '_'), (p_action.variables ->> 'matter_id')::uuid, NULL
+        WHERE p_action.variables ->> 'matter' IS NOT NULL AND p_action.variables ->> 'matter_id' IS NOT NULL
+    ) AS s (type, id, title)
 $$;
 
 -- Tells each engine which of its actions have just reached an end (sent, refused, failed, cancelled) or were revived
@@ -148,17 +176,21 @@ AS $$
     SELECT w.tenant_id FROM waiting AS w WHERE w.tenant_id IS NOT NULL
 $$;
 
--- Suggestions that nobody decided on within two weeks are no longer current; their series waits for a person, and says so.
+-- Suggestions that nobody decided on in time, two weeks unless the tenant says otherwise, are no longer current; their series
+-- waits for a person, and says so.
 CREATE OR REPLACE FUNCTION expire_suggestions() RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
     WITH old AS (
-        SELECT a.id FROM scheduled_actions AS a
-        WHERE a.status = 'suggested' AND a.kind = 'email' AND a.created_at < fleet_now() - interval '14 days'
+        SELECT a.id, coalesce(y.suggestion_days, 14) AS days FROM scheduled_actions AS a
+        LEFT JOIN tenant_delivery AS y ON y.tenant_id = a.tenant_id
+        WHERE a.status = 'suggested' AND a.kind = 'email'
+          AND a.created_at < fleet_now() - make_interval(days => coalesce(y.suggestion_days, 14))
         ORDER BY a.id LIMIT 1000
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF a SKIP LOCKED
     ), updated AS (
-        UPDATE scheduled_actions AS a SET status = 'cancelled', code = 'expired', reason = 'nobody approved its message within 14 days'
+        UPDATE scheduled_actions AS a SET status = 'cancelled', code = 'expired',
+            reason = format('nobody approved its message within %s days', o.days)
         FROM old AS o WHERE a.id = o.id
         RETURNING a.id
     )
@@ -219,6 +251,44 @@ BEGIN
 END
 $$;
 
+-- The columns of the CRM's tasks, beside those that the fleet needs, in which it keeps what a task is about (p_dates false) or
+-- when it is due: of a name that CRMs use and a type that holds it, and without a reference to another table than ours.
+CREATE OR REPLACE FUNCTION task_columns(p_dates boolean) RETURNS TABLE (name text, type text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT k.attname::text, t.type
+    FROM (VALUES ('deal_id', false), ('quote_id', false), ('order_id', false), ('client_id', false), ('contact_id', false),
+                 ('compliance_check_id', false), ('feedback_request_id', false), ('due_date', true), ('due_on', true),
+                 ('deadline', true)) AS w (name, is_date)
+    JOIN pg_attribute AS k ON k.attrelid = 'tasks'::regclass AND k.attname = w.name AND NOT k.attisdropped AND k.attgenerated = ''
+    CROSS JOIN LATERAL (SELECT format_type(k.atttypid, NULL) AS type) AS t
+    WHERE w.is_date = p_dates
+      AND CASE WHEN p_dates THEN t.type IN ('date', 'timestamp with time zone', 'timestamp without time zone')
+               ELSE t.type IN ('uuid', 'text') OR t.type = 'character varying' AND k.atttypmod NOT BETWEEN 0 AND 39 END
+      AND NOT EXISTS (SELECT FROM pg_constraint AS r
+                      WHERE r.conrelid = k.attrelid AND r.contype = 'f' AND k.attnum = ANY (r.conkey)
+                        AND r.confrelid IS DISTINCT FROM to_regclass(replace(w.name, '_id', 's')))
+$$;
+
+-- What an action is about as columns of the kind of deal_id: its subject's own id, and whatever its row refers to. A list is
+-- about none of its items alone.
+CREATE OR REPLACE FUNCTION action_references(p_action scheduled_actions) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_subject record;
+    v_row jsonb;
+BEGIN
+    SELECT s.type, s.id INTO v_subject FROM action_subjects(p_action) AS s WHERE s.title IS NULL ORDER BY s.n DESC LIMIT 1;
+    IF to_regclass(quote_ident(v_subject.type || 's')) IS NULL THEN
+        RETURN '{}';
+    END IF;
+    EXECUTE format('SELECT to_jsonb(x) FROM %I AS x WHERE x.id = $1 AND x.tenant_id = $2', v_subject.type || 's')
+        INTO v_row USING v_subject.id, p_action.tenant_id;
+    RETURN coalesce(v_row || jsonb_build_object(v_subject.type || '_id', v_subject.id), '{}');
+END
+$$;
+
 -- Writes claimed internal actions as tasks and cases of the CRM, settles them and returns how many it
 -- wrote. A CRM has rules of its own: what it refuses fails by itself, with the CRM's words, and the rest is filed.
 -- p_texts: [{"id", "title", "body"}]
@@ -227,34 +297,47 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_names text;
+    v_values text;
     v_filed integer;
     v_error text;
 BEGIN
+    SELECT string_agg(', ' || x.name, ''), string_agg(', ' || x.value, '') INTO v_names, v_values
+    FROM (SELECT k.name, format('(f.about ->> %L)::%s', k.name, k.type) AS value FROM task_columns(false) AS k
+          UNION ALL
+          SELECT k.name, CASE k.type WHEN 'date' THEN '(f.due_at AT TIME ZONE tenant_zone(f.tenant_id))::date'
+                                         ELSE format('f.due_at::%s', k.type) END FROM task_columns(true) AS k) AS x;
     BEGIN
-        WITH filed AS (
-            SELECT a.id, a.tenant_id, a.kind, a.template, a.priority, r.title, r.body,
-                   p.id AS assignee_id, l.id AS client_id, c.id AS contact_id, o.id AS order_id
-            FROM jsonb_to_recordset(p_texts) AS r (id bigint, title text, body text)
-            JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
-            -- Who is gone since the action was written is left out.
-            LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id
-            LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
-            LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
-            LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id
-        ), new_tasks AS (
-            INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at)
-            SELECT f.tenant_id, f.title, f.body, 'open', f.priority, f.assignee_id, v_now + interval '1 day'
-            FROM filed AS f WHERE f.kind = 'task'
-        ), new_cases AS (
-            INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
-            SELECT f.tenant_id, f.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', f.priority, 'fleet', f.template
-            FROM filed AS f WHERE f.kind = 'case'
-        ), settled AS (
-            UPDATE scheduled_actions AS a SET status = 'sent', sent_at = v_now, attempts = a.attempts + 1
-            FROM filed AS f WHERE a.id = f.id
-            RETURNING a.id
-        )
-        SELECT count(*) INTO v_filed FROM settled;
+        EXECUTE format($filing$
+            WITH filed AS (
+                SELECT a.id, a.tenant_id, a.kind, a.template, a.priority, r.title, r.body, l.id AS client_id, c.id AS contact_id,
+                       o.id AS order_id, $2 + interval '1 day' AS due_at,
+                       -- Who is gone since the action was written is left out; somebody it is for, if there is anybody.
+                       coalesce(p.id, w.id, responsible_profile(a.tenant_id, 'service')) AS assignee_id,
+                       action_references(a) || jsonb_strip_nulls(
+                           jsonb_build_object('client_id', l.id, 'contact_id', c.id, 'order_id', o.id)) AS about
+                FROM jsonb_to_recordset($1) AS r (id bigint, title text, body text)
+                JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
+                LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(p))
+                LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
+                LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(w))
+                LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
+                LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id
+            ), new_tasks AS (
+                INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at%1$s)
+                SELECT f.tenant_id, f.title, f.body, 'open', f.priority, f.assignee_id, f.due_at%2$s
+                FROM filed AS f WHERE f.kind = 'task'
+            ), new_cases AS (
+                INSERT INTO cases (tenant_id, order_id, client_id, contact_id, title, description, status, priority, source, category)
+                SELECT f.tenant_id, f.order_id, f.client_id, f.contact_id, f.title, f.body, 'open', f.priority, 'fleet', f.template
+                FROM filed AS f WHERE f.kind = 'case'
+            ), settled AS (
+                UPDATE scheduled_actions AS a SET status = 'sent', sent_at = $2, attempts = a.attempts + 1
+                FROM filed AS f WHERE a.id = f.id
+                RETURNING a.id
+            )
+            SELECT count(*) FROM settled
+        $filing$, v_names, v_values) INTO v_filed USING p_texts, v_now;
         SET CONSTRAINTS ALL IMMEDIATE;  -- rules that wait for the end of the transaction speak now, or would end all of it
         RETURN v_filed;
     EXCEPTION WHEN OTHERS THEN
@@ -274,11 +357,15 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
+REVOKE ALL ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid), wrote_since(uuid, uuid, uuid, timestamptz),
+    contact_away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
+    action_references(scheduled_actions),
     tell_engines(), cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid),
+GRANT EXECUTE ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid), wrote_since(uuid, uuid, uuid, timestamptz),
+    contact_away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
+    action_references(scheduled_actions),
     cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     TO service_role;

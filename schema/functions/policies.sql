@@ -18,9 +18,9 @@ BEGIN
         ('tenant_calendar',          'INSERT, UPDATE'),
         ('tenant_letters',           'INSERT, UPDATE'),
         ('tenant_delivery',          'INSERT (tenant_id, paused, time_zone, window_start, window_end, send_days, holidays,'
-                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region),'
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since, suggestion_days),'
                                      'UPDATE (paused, time_zone, window_start, window_end, send_days, holidays,'
-                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region)'),
+                                     ' mails_per_day, mails_per_week, deal_max_silence_days, phone_region, wrote_since, suggestion_days)'),
         ('suppressions',             'INSERT (tenant_id, address, reason)'),
         ('feedback_requests',        'UPDATE (scheduled_for, contact_id)'),
         ('quote_activities',         'INSERT (tenant_id, quote_id, activity_type, notes, metadata)'),
@@ -34,7 +34,7 @@ BEGIN
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
         ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL),
-        ('tenant_templates', NULL)
+        ('tenant_templates', NULL), ('forwarded_mail', NULL), ('webhook_endpoints', NULL), ('webhook_deliveries', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -61,10 +61,12 @@ BEGIN
         WITH CHECK (activity_type NOT IN
             ('created', 'sent', 'viewed', 'follow_up', 'response', 'outcome', 'expired', 'escalated', 'settled'));
 
-    -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, and how far mailboxes are read: the workers'.
+    -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
+    -- signs webhooks, and who is at the console: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
         'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
-        'fleet_heartbeats', 'fleet_incidents'
+        'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
+        'console_audit'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -73,6 +75,9 @@ BEGIN
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
+    -- What was done at the console is evidence too.
+    REVOKE UPDATE, DELETE ON console_audit FROM service_role;
+
     -- Who may set a sequence can stop whoever counts by it. Identity columns need no right to theirs.
     FOR v_sequence IN
         SELECT s.oid::regclass FROM pg_class AS s
@@ -80,7 +85,7 @@ BEGIN
         JOIN pg_class AS t ON t.oid = d.refobjid
         WHERE s.relkind = 'S' AND t.relnamespace = 'public'::regnamespace AND t.relname IN (
             'engine_runs', 'scheduled_actions', 'merge_decisions', 'operator_stops', 'fleet_migration_history', 'fleet_faults',
-            'fleet_decisions', 'fleet_incidents')
+            'fleet_decisions', 'fleet_incidents', 'webhook_deliveries', 'console_sessions', 'console_audit')
     LOOP
         EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC, anon, authenticated', v_sequence);
     END LOOP;

@@ -18,8 +18,8 @@ BEGIN
 END
 $$;
 
--- How many more messages, new recipients or tasks there may be now. Counted from what was sent, and no further than the
--- quota.
+-- How many more messages, new recipients or tasks there may be now. Counted from what was sent, no further than the quota,
+-- and from what is being sent: several claims are under way at once.
 CREATE OR REPLACE FUNCTION quota_left(p_tenant_id uuid, p_what text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -27,13 +27,16 @@ DECLARE
     v_since constant timestamptz := fleet_now() - interval '24 hours';
     v_quota constant integer := tenant_quota(p_tenant_id, p_what);
 BEGIN
-    RETURN v_quota - (
+    RETURN greatest(0, v_quota - (
         SELECT count(*) FROM (
             SELECT FROM scheduled_actions AS a
             WHERE a.tenant_id = p_tenant_id AND (a.kind = 'email') = (p_what <> 'tasks') AND a.status = 'sent'
               AND a.sent_at > v_since AND (p_what <> 'recipients' OR a.new_recipient)
             LIMIT v_quota
-        ) AS sent);
+        ) AS sent) - (
+        SELECT count(*) FROM scheduled_actions AS a
+        WHERE a.status = 'sending' AND a.tenant_id = p_tenant_id AND p_what <> 'tasks'
+          AND (p_what <> 'recipients' OR is_new_recipient(a.tenant_id, a.mailbox))));
 END
 $$;
 

@@ -43,10 +43,11 @@ BEGIN
     )
     SELECT jsonb_build_object('cancelled', count(*)) INTO v_counts FROM cancelled;
 
+    DELETE FROM forwarded_mail AS f WHERE f.action_id = ANY (v_actions);
     WITH actions AS (
         UPDATE scheduled_actions AS a SET
             variables = jsonb_strip_nulls(jsonb_build_object('step', a.variables -> 'step', 'checks', a.variables -> 'checks')),
-            contact_id = NULL, recipient = NULL, mailbox = NULL, sent_to = NULL, sent_subject = NULL, sent_body = NULL,
+            contact_id = NULL, recipient = NULL, mailbox = NULL, sent_to = NULL, sent_subject = NULL, sent_body = NULL, sent_hash = NULL,
             last_error = NULL,
             reason = CASE WHEN a.reason IS NOT NULL THEN 'the person is forgotten' END,
             dedupe_key = CASE WHEN a.dedupe_key LIKE '%@%' THEN fingerprint_of(a.dedupe_key) ELSE a.dedupe_key END
@@ -92,8 +93,14 @@ BEGIN
           AND (d.about = 'suppression' AND folded_mailbox(d.item) = v_mailbox
                OR d.about = 'action' AND d.item = ANY (v_actions::text[]))
         RETURNING d.id
+    ), audited AS (
+        UPDATE console_audit AS n SET item = fingerprint_of(v_mailbox)
+        WHERE n.tenant_id = p_tenant_id AND folded_mailbox(n.item) = v_mailbox
     ), suppressed AS (
         DELETE FROM suppressions AS s WHERE s.tenant_id = p_tenant_id AND folded_mailbox(s.address) = v_mailbox
+    ), events AS (  -- they name nobody, but the contact's id
+        DELETE FROM webhook_deliveries AS w
+        WHERE w.tenant_id = p_tenant_id AND w.data ->> 'contact_id' = ANY (v_contacts::text[])
     )
     SELECT v_counts || jsonb_build_object(
         'actions', (SELECT count(*) FROM actions), 'mails', (SELECT count(*) FROM mails),
@@ -170,9 +177,15 @@ BEGIN
         DELETE FROM inbound_rejects AS j
         WHERE j.fingerprint IN (SELECT x.fingerprint FROM inbound_rejects AS x WHERE x.received_at < v_before LIMIT p_limit)
         RETURNING j.fingerprint
+    ), notes AS (
+        DELETE FROM console_audit AS n
+        WHERE n.id IN (SELECT x.id FROM (SELECT o.* FROM console_audit AS o ORDER BY o.id LIMIT p_limit) AS x
+                       WHERE x.at < v_before)
+        RETURNING n.id
     )
     SELECT (SELECT count(*) FROM actions) + (SELECT count(*) FROM mails) + (SELECT count(*) FROM runs)
-         + (SELECT count(*) FROM failures) + (SELECT count(*) FROM faults) + (SELECT count(*) FROM rejects) INTO v_pruned;
+         + (SELECT count(*) FROM failures) + (SELECT count(*) FROM faults) + (SELECT count(*) FROM rejects)
+         + (SELECT count(*) FROM notes) INTO v_pruned;
     RETURN v_pruned;
 END
 $$;

@@ -2,20 +2,22 @@
 
 -- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
 -- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
--- where it stopped. A paused tenant, or one outside its sending window, is passed over and waits. The loop
+-- where it stopped, and noted in guards. A paused tenant, or one outside its sending window, is passed over and waits. The loop
 -- steps from tenant to tenant in the order of their ids, which p_after relies on; one statement with a LIMIT
--- would serve them in whatever order its join yields, and whoever comes late in it could wait for ever.
+-- would serve them in whatever order its join yields, and whoever comes late in it could wait for ever. Planned once a session:
+-- planning anew for each claim takes longer than reading some rows more.
 CREATE OR REPLACE FUNCTION claim_emails(
     p_owner text, p_lease interval, p_limit integer, p_per_tenant integer, p_after uuid
 ) RETURNS TABLE (
     action_id bigint, tenant_id uuid, verdict text, template text, variables jsonb, address text,
     tenant_name text, from_name text, from_address text, attempts integer
 )
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_tenant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
+    v_zones constant boolean := contacts_have_zones();
     v_claimed bigint[] := '{}';
 BEGIN
     WHILE cardinality(v_claimed) < p_limit LOOP
@@ -23,7 +25,7 @@ BEGIN
         WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id > v_tenant
         ORDER BY a.tenant_id LIMIT 1;
         EXIT WHEN v_tenant IS NULL;
-        CONTINUE WHEN is_stopped(v_tenant, NULL) OR sending_opens_at(v_tenant, v_now) > v_now
+        CONTINUE WHEN is_stopped(v_tenant, NULL) OR NOT v_zones AND sending_opens_at(v_tenant, v_now) > v_now
             OR EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = v_tenant AND y.paused);
         v_claimed := v_claimed || ARRAY(
             SELECT a.id FROM scheduled_actions AS a
@@ -40,11 +42,13 @@ BEGIN
     WHERE a.id = ANY (v_claimed) AND c.id = a.contact_id AND c.tenant_id = a.tenant_id AND a.mailbox IS DISTINCT FROM folded_mailbox(c.email);
     PERFORM pg_advisory_xact_lock(l.key) FROM (
         SELECT DISTINCT hashtextextended(a.tenant_id || ' ' || a.mailbox, 0) AS key FROM scheduled_actions AS a
-        WHERE a.id = ANY (v_claimed) AND a.mailbox IS NOT NULL ORDER BY 1) AS l;
+        WHERE a.id = ANY (v_claimed) AND a.mailbox IS NOT NULL
+          -- One transaction is all of a simulation: it meets no other claim, and would keep the lock of every mailbox.
+          AND current_setting('fleet.simulated', true) IS DISTINCT FROM 'yes' ORDER BY 1) AS l;
 
     RETURN QUERY
     WITH guarded AS MATERIALIZED (
-        SELECT g.*, a.tenant_id, a.mailbox, s.stranger,
+        SELECT g.*, a.tenant_id, a.mailbox, a.contact_id, s.stranger,
                row_number() OVER (PARTITION BY a.tenant_id, s.stranger ORDER BY a.run_at, a.id) AS stranger_place,
                row_number() OVER (PARTITION BY a.tenant_id, a.mailbox, g.verdict IS NULL
                                   ORDER BY e.urgency, a.run_at, a.id) AS mailbox_place
@@ -57,11 +61,15 @@ BEGIN
         FROM (SELECT DISTINCT g.tenant_id FROM guarded AS g WHERE g.stranger) AS t
     ), judged AS (
         -- What is over a cap waits, and loses nothing: strangers for the next hour, behind whoever comes meanwhile; a mailbox
-        -- that has had its mails until the day on which it may be sent one again.
+        -- that has had its mails until the day on which it may be sent one again. Where the CRM has zones of its contacts,
+        -- the hours are those of the reader.
         SELECT g.action_id, g.address, o.verdict, o.code, o.reason, o.waits_until
         FROM guarded AS g
         LEFT JOIN tenant_room AS t ON t.tenant_id = g.tenant_id
         LEFT JOIN LATERAL mailbox_room(g.tenant_id, g.mailbox) AS m ON g.verdict IS NULL
+        LEFT JOIN contacts AS c ON v_zones AND c.id = g.contact_id AND c.tenant_id = g.tenant_id
+        LEFT JOIN LATERAL sending_opens_in(g.tenant_id, coalesce(contact_zone(to_jsonb(c)), tenant_zone(g.tenant_id)), v_now)
+            AS h (opens_at) ON v_zones AND g.verdict IS NULL
         CROSS JOIN LATERAL (
             SELECT v.* FROM (VALUES
                 (1, g.verdict, g.code, g.reason, g.waits_until, g.verdict IS NOT NULL),
@@ -70,7 +78,8 @@ BEGIN
                     g.mailbox_place > m.room),
                 (3, 'scheduled', 'tenant_cap', 'the day''s quota of new recipients is used up', v_now + interval '1 hour',
                     g.stranger AND g.stranger_place > t.strangers),
-                (4, NULL, NULL, NULL, NULL, true)
+                (4, 'scheduled', 'window', 'outside the hours in which its reader gets mail', h.opens_at, h.opens_at > v_now),
+                (5, NULL, NULL, NULL, NULL, true)
             ) AS v (rank, verdict, code, reason, waits_until, holds)
             WHERE v.holds ORDER BY v.rank LIMIT 1
         ) AS o
@@ -79,27 +88,36 @@ BEGIN
             status = coalesce(g.verdict, 'sending'),
             reason = g.reason,
             code = g.code,
+            guards = coalesce(a.guards, '{}') || jsonb_build_object(coalesce(g.code, 'passed'), jsonb_strip_nulls(
+                jsonb_build_object('at', v_now, 'reason', g.reason, 'until', g.waits_until))),
             run_at = coalesce(g.waits_until, a.run_at),
             attempts = a.attempts + CASE WHEN g.verdict IS NULL THEN 1 ELSE 0 END,
             lease_owner = CASE WHEN g.verdict IS NULL THEN p_owner END,
             lease_until = CASE WHEN g.verdict IS NULL THEN clock_timestamp() + p_lease END
         FROM judged AS g
         WHERE a.id = ANY (v_claimed) AND g.action_id = a.id
-        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts
+        RETURNING a.id, a.tenant_id, g.verdict, a.template, a.variables, g.address, a.attempts, a.run_at
     )
     SELECT u.id, u.tenant_id, u.verdict, u.template, u.variables, u.address, t.name::text, y.from_name, y.from_address, u.attempts
     FROM updated AS u
     JOIN tenants AS t ON t.id = u.tenant_id
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = u.tenant_id
-    ORDER BY u.tenant_id, u.id;
+    ORDER BY u.tenant_id, u.run_at, u.id;
 END
+$$;
+
+-- What tells later whether the text that was kept is the one that was sent: SHA-256 of its subject, an empty line, and it.
+CREATE OR REPLACE FUNCTION text_hash(p_subject text, p_body text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT encode(sha256(convert_to(p_subject || E'\n\n' || p_body, 'UTF8')), 'hex')
 $$;
 
 -- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
 -- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
 -- suppresses a dead address (see failures.sql).
--- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "body", "run_at",
---              "unsent", "failure": {"whose", "cause", "status"}}]
+-- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "body", "text_version",
+--              "run_at", "unsent", "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -113,10 +131,12 @@ AS $$
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
             message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
             sent_body = CASE WHEN r.status = 'sent' THEN r.body END,
+            sent_hash = CASE WHEN r.status = 'sent' THEN text_hash(r.subject, r.body) END,
+            text_version = coalesce(r.text_version, a.text_version),
             lease_owner = NULL, lease_until = NULL
         FROM jsonb_to_recordset(p_results) AS r (
-            id bigint, status text, error text, address text, message_id text, subject text, body text, run_at timestamptz,
-            unsent boolean, failure jsonb)
+            id bigint, status text, error text, address text, message_id text, subject text, body text, text_version text,
+            run_at timestamptz, unsent boolean, failure jsonb)
         WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
         RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
     ), noted AS (
@@ -128,6 +148,8 @@ AS $$
     SELECT count(*)::integer FROM updated
 $$;
 
-REVOKE ALL ON FUNCTION claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb)
+REVOKE ALL ON FUNCTION claim_emails(text, interval, integer, integer, uuid), text_hash(text, text),
+    settle_emails(text, jsonb)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION claim_emails(text, interval, integer, integer, uuid), settle_emails(text, jsonb) TO service_role;
+GRANT EXECUTE ON FUNCTION claim_emails(text, interval, integer, integer, uuid), text_hash(text, text),
+    settle_emails(text, jsonb) TO service_role;

@@ -42,8 +42,10 @@ AS $$
     SELECT min(h.applied_at) FROM fleet_migration_history AS h
 $$;
 
--- What engines cannot do until a person mends it: whose it is, what it is, and the reason.
-CREATE OR REPLACE FUNCTION fleet_refused() RETURNS TABLE (engine text, tenant_name text, what text, error text)
+-- What engines cannot do until a person mends it, of a tenant or (NULL) of all: whose it is, what it is, since when, if that
+-- is known, and the reason.
+CREATE OR REPLACE FUNCTION refused_work(p_tenant_id uuid)
+RETURNS TABLE (engine text, tenant_id uuid, tenant_name text, what text, error text, since timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 BEGIN
@@ -51,13 +53,22 @@ BEGIN
         SELECT e.name FROM engines AS e WHERE to_regprocedure(e.name || '_refused()') IS NOT NULL ORDER BY e.name
     LOOP
         RETURN QUERY EXECUTE format(
-            'SELECT $1, t.name::text, r.what, r.error FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id',
-            engine || '_refused') USING engine;
+            'SELECT $1, t.id, t.name::text, r.what, r.error, NULL::timestamptz FROM %I() AS r JOIN tenants AS t ON t.id = r.tenant_id'
+            ' WHERE $2 IS NULL OR t.id = $2', engine || '_refused') USING engine, p_tenant_id;
     END LOOP;
     RETURN QUERY
-    SELECT x.engine, t.name::text, x.item_id::text, x.error FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
+    SELECT x.engine, t.id, t.name::text, x.item_id::text, x.error, x.aside_at
+    FROM items_aside AS x JOIN tenants AS t ON t.id = x.tenant_id
+    WHERE p_tenant_id IS NULL OR x.tenant_id = p_tenant_id
     ORDER BY x.aside_at DESC LIMIT 100;
 END
+$$;
+
+-- The same of all tenants, as `fleet status` shows it.
+CREATE OR REPLACE FUNCTION fleet_refused() RETURNS TABLE (engine text, tenant_name text, what text, error text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT r.engine, r.tenant_name, r.what, r.error FROM refused_work(NULL) AS r
 $$;
 
 CREATE OR REPLACE FUNCTION fleet_action_counts() RETURNS TABLE (status text, n bigint)
@@ -94,7 +105,7 @@ AS $$
     ORDER BY t.name, t.id
 $$;
 
-REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
+REVOKE ALL ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), refused_work(uuid), fleet_refused(),
     actions_of_run(bigint), list_tenants() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), fleet_refused(),
+GRANT EXECUTE ON FUNCTION fleet_engine_status(), fleet_action_counts(), fleet_installed_at(), engine_next_due(text), refused_work(uuid), fleet_refused(),
     actions_of_run(bigint), list_tenants() TO service_role;

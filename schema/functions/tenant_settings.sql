@@ -23,6 +23,19 @@ AS $$
     ('from_name', 'tenant_delivery', 'from_name', NULL, '\S', 'a name', 'who its mail comes from; empty: the tenant''s name'),
     ('from_address', 'tenant_delivery', 'from_address', NULL, '^([^<>@]*<)?[^<>@\s]+@[^<>@\s]+>?$', 'an e-mail address',
      'where its mail comes from; empty: FLEET_MAIL_FROM'),
+    ('language', 'tenant_letters', 'language', NULL, '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$', 'a language, such as de',
+     'of letters to contacts for whom the CRM names none; empty: that of the locale'),
+    ('currency', 'tenant_letters', 'currency', NULL, '^[A-Z]{3}$', 'a currency, such as EUR', 'of amounts that name none'),
+    ('postal_address', 'tenant_letters', 'postal_address', NULL, '\S', 'lines', 'stands below each letter'),
+    ('signature', 'tenant_letters', 'signature', NULL, '\S', 'lines', 'stands below the names of a letter'),
+    ('links', 'tenant_letters', 'links', NULL, '^\{.*\}$', 'JSON such as {"quote": "https://crm.example/quotes/{id}"}',
+     'where a customer finds what a letter is about'),
+    ('share_deal_titles', 'tenant_letters', 'share_deal_titles', NULL, '^(yes|no|true|false)$', 'yes or no', 'customers read a deal''s title'),
+    ('suggestion_days', 'tenant_delivery', 'suggestion_days', NULL, '^\d{1,3}$', 'days', 'a suggestion that nobody approved for so long is dropped'),
+    ('wrote_since', 'tenant_delivery', 'wrote_since', NULL, '^(contact|client)$', 'contact or client',
+     'whose mail holds what is being written to a contact: the own, or anybody''s of the same client'),
+    ('forward_replies_to', 'tenant_delivery', 'forward_replies_to', NULL, '^(owner|[^<>@\s,;]+@[^<>@\s,;]+)$', 'an e-mail address, or owner',
+     'who gets the answers themselves, beside the task: that address, or whoever is responsible; empty: nobody'),
     ('phone_region', 'tenant_delivery', 'phone_region', NULL, '^[A-Z]{2}$', 'a country code, such as DE',
      'the country of telephone numbers that name none'),
     ('ENGINE.mode', 'engine_settings', 'mode', 'engine', '^(automatic|review|off)$', 'automatic, review or off',
@@ -112,6 +125,8 @@ CREATE OR REPLACE TRIGGER calendar_setting_noted
     AFTER INSERT OR UPDATE OR DELETE ON tenant_calendar FOR EACH ROW EXECUTE FUNCTION note_setting();
 CREATE OR REPLACE TRIGGER delivery_setting_noted
     AFTER INSERT OR UPDATE OR DELETE ON tenant_delivery FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE OR REPLACE TRIGGER letters_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON tenant_letters FOR EACH ROW EXECUTE FUNCTION note_setting();
 CREATE OR REPLACE TRIGGER engine_setting_noted
     AFTER INSERT OR UPDATE OR DELETE ON engine_settings FOR EACH ROW EXECUTE FUNCTION note_setting();
 CREATE OR REPLACE TRIGGER stage_setting_noted
@@ -210,13 +225,13 @@ BEGIN
     -- One statement for each row: what must go together, as the ends of a window, is judged together.
     FOR v_row IN
         SELECT c.table_name, c.key_column, c.key, bool_and(c.value = '') AS emptied,
-               jsonb_object_agg(c.column_name, CASE
-                   WHEN c.value = '' THEN column_default(c.table_name, c.column_name)
-                   WHEN k.attndims > 0 THEN '{' || c.value || '}'
-                   ELSE c.value END)
+               jsonb_object_agg(c.column_name, CASE WHEN k.atttypid = 'jsonb'::regtype THEN v.value::jsonb ELSE to_jsonb(v.value) END)
                || CASE WHEN c.key_column IS NULL THEN '{}' ELSE jsonb_build_object(c.key_column, c.key) END AS fields
         FROM jsonb_to_recordset(v_changes) AS c (table_name text, column_name text, key_column text, key text, value text)
         JOIN pg_attribute AS k ON k.attrelid = c.table_name::regclass AND k.attname = c.column_name
+        CROSS JOIN LATERAL (SELECT CASE WHEN c.value = '' THEN column_default(c.table_name, c.column_name)
+                                        WHEN k.attndims > 0 THEN '{' || c.value || '}'
+                                        ELSE c.value END AS value) AS v
         GROUP BY c.table_name, c.key_column, c.key
     LOOP
         IF v_row.table_name = 'engine_settings' AND v_row.emptied THEN

@@ -23,16 +23,25 @@ AS $$
                      AND (q.outcome IN ('won', 'lost') OR q.status IN ('accepted', 'rejected')))
 $$;
 
--- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A status that nobody
--- knows is not closed.
+-- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A case that names no
+-- client is that of its order, or of its contact. A status that nobody knows is not closed.
 CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    v_client constant uuid := coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
+                                                     WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id));
 BEGIN
     RETURN EXISTS (SELECT FROM cases AS k
-                   WHERE k.client_id = coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
-                                                              WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id))
-                     AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                   WHERE k.client_id = v_client AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
+                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed')
+        OR EXISTS (SELECT FROM cases AS k
+                   WHERE k.tenant_id = p_tenant_id AND k.client_id IS NULL
+                     -- Each by its key, whatever the sizes were when this was planned.
+                     AND coalesce(
+                         (SELECT o.client_id FROM orders AS o WHERE o.id = k.order_id AND o.tenant_id = p_tenant_id),
+                         (SELECT c.client_id FROM contacts AS c WHERE c.id = k.contact_id AND c.tenant_id = p_tenant_id)) = v_client
+                     AND NOT is_gone(to_jsonb(k))
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
 END
 $$;
@@ -77,25 +86,28 @@ AS $$
     ORDER BY t.name, w.kind, w.word
 $$;
 
--- Words that nobody knows and that keep rows from being worked, with how many: stages of deals, statuses of orders.
-CREATE OR REPLACE FUNCTION unknown_words()
+-- Words that nobody knows and that keep rows of a tenant or (NULL) of any from being worked, with how many: stages of deals,
+-- statuses of orders and cases.
+CREATE OR REPLACE FUNCTION unknown_words_of(p_tenant_id uuid)
 RETURNS TABLE (tenant_id uuid, tenant_name text, kind text, word text, n bigint)
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT u.tenant_id, t.name, u.kind, u.word, u.n FROM (
         SELECT s.tenant_id, 'deal_stage' AS kind, s.stage AS word, s.n FROM (
             SELECT d.tenant_id, d.stage::text AS stage, count(*) AS n FROM deals AS d
-            WHERE NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL
+            WHERE d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL
+              AND (p_tenant_id IS NULL OR d.tenant_id = p_tenant_id)
             GROUP BY d.tenant_id, d.stage) AS s
+        WHERE NOT is_closed_stage(s.stage)    -- asked once for each stage, not for each deal
         UNION ALL
         SELECT o.tenant_id, 'order_status', o.status::text, count(*) FROM feedback_requests AS r
         JOIN orders AS o ON o.id = r.order_id AND o.tenant_id = r.tenant_id
-        WHERE r.status = 'pending' AND o.status IS NOT NULL
+        WHERE r.status = 'pending' AND o.status IS NOT NULL AND (p_tenant_id IS NULL OR r.tenant_id = p_tenant_id)
         GROUP BY o.tenant_id, o.status
         UNION ALL
         SELECT k.tenant_id, 'case_status', k.status::text, count(*) FROM feedback_requests AS r
         JOIN cases AS k ON k.order_id = r.order_id AND k.tenant_id = r.tenant_id
-        WHERE r.status = 'pending' AND k.status IS NOT NULL
+        WHERE r.status = 'pending' AND k.status IS NOT NULL AND (p_tenant_id IS NULL OR r.tenant_id = p_tenant_id)
         GROUP BY k.tenant_id, k.status
     ) AS u
     JOIN tenants AS t ON t.id = u.tenant_id
@@ -103,9 +115,17 @@ AS $$
     ORDER BY t.name, u.kind, u.n DESC, u.word
 $$;
 
+CREATE OR REPLACE FUNCTION unknown_words()
+RETURNS TABLE (tenant_id uuid, tenant_name text, kind text, word text, n bigint)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT * FROM unknown_words_of(NULL)
+$$;
+
 REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), has_open_case(uuid, uuid, uuid),
     set_word(uuid, text, text, text, text),
-    list_words(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
+    list_words(uuid), unknown_words_of(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid), has_open_case(uuid, uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words() TO service_role;
+GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words_of(uuid),
+    unknown_words() TO service_role;

@@ -1,5 +1,5 @@
 -- Each statement runs on its own, outside a transaction: CONCURRENTLY keeps a busy CRM writable.
--- The three of deals are built by 0011, by what a stage means: a stage need not be a text.
+-- The three of deals are built by 0026, by what a stage means: a stage need not be a text.
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_contacts_primary ON contacts (client_id)
     WHERE is_primary AND email IS NOT NULL;

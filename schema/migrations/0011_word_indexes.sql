@@ -1,21 +1,4 @@
--- The indexes of open deals again, by what a stage means instead of how it is spelled. A deal that somebody touched is
--- due by its follow-up or its stall; one that nobody touched since the fleet came, a day after its last change.
-
+-- The indexes of open deals that go by how a stage is spelled: 0026 builds them again, by what it means.
 DROP INDEX CONCURRENTLY IF EXISTS idx_deals_stall_detection;
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_stall_detection ON deals
-    (tenant_id, stage, (coalesce(last_activity_at, updated_at, created_at)))
-    INCLUDE (id, last_activity_at, updated_at, created_at)
-    WHERE NOT is_closed_stage(stage) AND auto_follow_up_enabled AND follow_up_ended_at IS NULL AND next_follow_up_at IS NULL;
-
 DROP INDEX CONCURRENTLY IF EXISTS idx_deals_follow_up;
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_follow_up ON deals
-    (tenant_id, (date_trunc('hour', next_follow_up_at AT TIME ZONE 'UTC')),
-     (coalesce(last_activity_at, updated_at, created_at)))
-    INCLUDE (id, next_follow_up_at, stalls_at, last_activity_at, updated_at, created_at)
-    WHERE NOT is_closed_stage(stage) AND auto_follow_up_enabled AND follow_up_ended_at IS NULL AND next_follow_up_at IS NOT NULL;
-
 DROP INDEX CONCURRENTLY IF EXISTS idx_deals_due;
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deals_due ON deals
-    ((coalesce(next_follow_up_at, stalls_at,
-        ((coalesce(updated_at, created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC')), tenant_id)
-    WHERE NOT is_closed_stage(stage) AND auto_follow_up_enabled AND follow_up_ended_at IS NULL;

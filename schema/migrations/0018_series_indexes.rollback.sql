@@ -1,1 +1,1 @@
-DROP INDEX IF EXISTS idx_deals_stall_detection, idx_deals_follow_up, idx_deals_due, idx_fleet_cases_client;
+DROP INDEX IF EXISTS idx_fleet_cases_client;

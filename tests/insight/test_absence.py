@@ -56,6 +56,18 @@ def note(text: str, **headers: str) -> Message:
         ("3月14日まで休暇をいただいております。", date(2026, 3, 14)),
         ("我将于3月16日回到办公室。", date(2026, 3, 16)),
         ("3월 14일까지 휴가입니다.", date(2026, 3, 14)),
+        ("Jeg er tilbage d. 16. marts.", date(2026, 3, 16)),
+        ("Sunt în concediu până pe 13 martie.", date(2026, 3, 13)),
+        ("Θα επιστρέψω στις 16 Μαρτίου.", date(2026, 3, 16)),
+        ("Vrátim sa 16. marca.", date(2026, 3, 16)),
+        ("Vrnem se 16. marca.", date(2026, 3, 16)),
+        ("В отпуск съм до 13 март.", date(2026, 3, 13)),
+        ("Olen puhkusel kuni 13. märts.", date(2026, 3, 13)),
+        ("Atostogauju iki kovo 13 d.", date(2026, 3, 13)),
+        ("أنا في إجازة حتى 13 مارس.", date(2026, 3, 13)),
+        ("אני בחופשה עד 13 במרץ.", date(2026, 3, 13)),
+        ("Tôi nghỉ phép đến hết ngày 13/3.", date(2026, 3, 13)),
+        ("Saya cuti sampai 13 April.", date(2026, 4, 13)),
     ],
 )
 def test_the_day_of_return_is_read_in_many_languages(text: str, day: date) -> None:
@@ -97,6 +109,28 @@ def test_a_day_that_is_none_is_not_invented(text: str) -> None:
 def test_an_absence_note_is_known_with_its_day_of_return(message: Message) -> None:
     judgement = classify_message(message)
     assert (judgement.kind, judgement.returns_on) == ("out_of_office", date(2026, 3, 6))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Automatski odgovor: ponuda",
+        "Автоматичен отговор: оферта",
+        "Automatická odpoveď: ponuka",
+        "Samodejni odgovor: ponudba",
+        "Automaatvastus: pakkumine",
+        "Automātiskā atbilde: piedāvājums",
+        "Automatinis atsakymas: pasiūlymas",
+        "رد تلقائي: عرض",
+        "תשובה אוטומטית: הצעה",
+        "Trả lời tự động: báo giá",
+        "ตอบกลับอัตโนมัติ: ใบเสนอราคา",
+        "Balasan otomatis: penawaran",
+        "自動応答: 見積",
+    ],
+)
+def test_the_subject_that_a_program_gives_a_note_is_known_in_any_language(subject: str) -> None:
+    assert classify_message(note("…", Subject=subject)).kind == "out_of_office"
 
 
 def test_a_note_without_date_header_has_no_day() -> None:

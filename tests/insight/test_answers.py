@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.answers import Answer, kind_of_answer, outrage
+from bench.insight.scores import read
+from workers.insight.answers import Answer, _fold, _phrases, kind_of_answer, outrage
 from workers.insight.language import detect_language
+from workers.insight.tokens import sentences_of
 
 OURS = "Re: Your offer"
 
@@ -255,6 +257,15 @@ def test_outrage_is_heard_in_languages_that_are_not_read(text: str) -> None:
 )  # fmt: skip
 def test_the_content_are_not_called_outraged(text: str) -> None:
     assert outrage(text, detect_language(text)) is None
+
+
+def test_no_shortcut_hides_an_answer() -> None:
+    texts = [case["text"] for name in ("answers", "answers_second") for case in read(name)]
+    for sentence in {_fold(sentence) for text in texts for sentence in sentences_of(text)}:
+        for groups in _phrases().groups.values():
+            for language, group in groups.items():
+                said = {number for number, phrase in enumerate(group.phrases) if phrase.search(sentence)}
+                assert said <= set(group.needs.possible(sentence)), (language, sentence)
 
 
 @given(st.text(max_size=3_000), st.text(max_size=200), st.sampled_from(["en", "de", "fr", "xx", "und", "zxx"]))

@@ -1,6 +1,6 @@
 """If these fail, mail goes on to dead addresses, or a mail server's report is taken for a customer's answer."""
 
-from email import message_from_string, policy
+from email import message_from_bytes, message_from_string, policy
 from email.message import Message
 
 import pytest
@@ -54,6 +54,32 @@ Diagnostic-Code: {diagnostic}
 @pytest.mark.parametrize("name", names("dead"))
 def test_a_dead_address_is_found_in_every_kind_of_report(name: str) -> None:
     judgement = classify_message(read("dead", name))
+    assert (judgement.kind, given_up(judgement)) == ("bounce", [ANN])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "抱歉，您的邮件被退回来了。\n收件人：{}\n退信原因：对方邮箱不存在",
+        "您发往{}的邮件被退回来了。\n退信原因：收件人邮件地址（{}）不存在，邮件无法送达。",
+        "次のあて先へのメッセージは送信できませんでした。\n送信先メールアドレスが見つかりませんでした。\n宛先：{}",
+        "{}님에게 메일을 보낼 수 없습니다.\n존재하지 않는 사용자입니다.",
+        "A sua mensagem não pôde ser entregue.\n<{}>: caixa postal inexistente",
+        "Il messaggio non è stato consegnato.\n<{}>: casella inesistente",
+        "Votre message n'a pas pu être remis.\n<{}> : boîte inexistante",
+        "No se pudo entregar el mensaje.\n<{}>: la cuenta no existe",
+        "Zprávu nebylo možné doručit.\n<{}>: uživatel neexistuje",
+        "Meddelandet kunde inte levereras.\n<{}>: mottagaren finns inte",
+        "İletiniz teslim edilemedi.\n<{}>: kullanıcı bulunamadı",
+        "We could not deliver your message to <{}>: 605 Not delivering to previously bounced address",
+    ],
+)
+def test_a_dead_address_is_found_whatever_the_language_of_the_server(said: str) -> None:
+    subject = "Undelivered Mail Returned to Sender"
+    text = f"From: MAILER-DAEMON@mx.example\nSubject: {subject}\n\n{said.format(ANN, ANN)}\n"
+    message = message_from_bytes(text.encode(), policy=policy.compat32)
+    message.set_payload(said.format(ANN, ANN), "utf-8")
+    judgement = classify_message(message)
     assert (judgement.kind, given_up(judgement)) == ("bounce", [ANN])
 
 

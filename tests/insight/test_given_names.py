@@ -31,6 +31,17 @@ from workers.insight.given_names import greeted_as, is_given_name
         "J.",
         "A B",
         "IBM",
+        "¼",
+        "Ⅳ",
+        "Deceased",
+        "Retired",
+        "Left",
+        "Old",
+        "Vacant",
+        "Archived",
+        "Unsubscribed",
+        "Verstorben",
+        "Mobile",
     ],
 )
 def test_what_is_no_name_is_not_greeted(value: str | None) -> None:

@@ -74,6 +74,44 @@ def test_machines_are_recognised_by_their_headers(headers: dict[str, str], kind:
 
 
 @pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        ({"Subject": "Ticket received"}, "We received your request.\nThis is an automated message."),
+        ({"From": "Acme <no-reply@acme.example>"}, "Diese E-Mail wurde automatisch erstellt."),
+        ({"Subject": "Re: Angebot [Vorgang 4711]"}, "Bitte antworten Sie nicht auf diese E-Mail."),
+        ({}, "Votre demande 12 est enregistrée. Ceci est un message automatique."),
+        ({}, "Uw aanvraag is ontvangen.\n\nDit is een automatisch bericht."),
+        ({}, "Su solicitud ha sido recibida. Este es un mensaje automático, por favor no responda."),
+        ({"From": "donotreply@acme.example"}, "Please do not reply to this e-mail."),
+        ({"Subject": "お問い合わせ", "From": "noreply@acme.example"}, "このメールは自動送信されています。"),
+        ({"Subject": "Absence du bureau : Re: offre"}, "Je suis absente jusqu'au 16 mars 2026."),
+        ({"Subject": "Out of Office: Re: Your order"}, "I am away."),
+    ],
+)
+def test_a_desk_without_headers_is_known_by_its_own_words(headers: dict[str, str], text: str) -> None:
+    message = mail(**headers)
+    message.set_content(text)
+    assert classify_message(message).kind in {"auto_reply", "out_of_office"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        ({}, "We accept.\n\nOn Monday Acme wrote:\n> Your ticket 12 was created.\n> This is an automated message."),
+        ({"Subject": "Re: [Ticket 12]"}, "Yes, please go ahead with the request."),
+        ({}, "Is this an automated message? I have a request of my own."),
+        ({"From": "no-reply@portal.example"}, "Ann commented on your quote: looks good, send the contract."),
+        ({}, "Please do not reply to Bob about this request, write to me."),
+        ({"Subject": "Re: Out of office: chairs"}, "We take twelve of them."),
+    ],
+)
+def test_who_quotes_a_desk_or_speaks_of_one_is_a_person(headers: dict[str, str], text: str) -> None:
+    message = mail(**headers)
+    message.set_content(text)
+    assert classify_message(message).kind == "reply"
+
+
+@pytest.mark.parametrize(
     ("written", "folded"),
     [
         ("Jane@Example.COM", "jane@example.com"),

@@ -164,6 +164,13 @@ def test_answers_marked_with_initials_are_kept() -> None:
     assert reply.text.split("\n") == ["Answers in [BM].", "[BM] In May,", "or June.", "[BM] Forty."]
 
 
+def test_what_the_bat_marks_with_initials_is_quoted() -> None:
+    reply = split_reply(
+        "Hello Ann,\n\nMonday, February 3, 2025, 9:01:00 AM, you wrote:\n\nAL> When?\nAL> And how?\n\nIn May."
+    )
+    assert reply.text.split() == ["Hello", "Ann,", "In", "May."]
+
+
 def test_everything_below_a_groupwise_attribution_is_quoted() -> None:
     attribution = '>>> "Ann Lee" <ann@shop.example> 2/3/2025 9:01 AM >>>'
     reply = split_reply(f"Not yet.\n\n{attribution}\nBo,\n\ndid everything arrive?\n\nAnn")

@@ -103,6 +103,8 @@ def test_a_farewell_is_no_text(farewell: str) -> None:
         "Von meinem iPhone gesendet",
         "Envoyé de mon iPhone",
         "Get Outlook for Android",
+        "\u2063Get BlueMail for Android \u200b",
+        "Ann Lee reacted via Gmail <https://mail.example/reactions>",
         "发自我的iPhone",
     ],
 )

@@ -158,7 +158,7 @@ def test_no_shortcut_hides_a_signal() -> None:
     for line in data.read_text(encoding="utf-8").splitlines():
         sentence = line.partition("|")[2][:300]
         awake = wake(f"{sentence} {every}")
-        hidden = [one.pattern for one, kind in index.table if one.pattern not in awake.get(kind, ())]
+        hidden = [pattern for pattern, kind in index.table if pattern not in awake.get(kind, ())]
         assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
 
 

@@ -176,6 +176,15 @@ def test_an_answer_that_cannot_be_read_is_neither_happy_nor_neutral(connection: 
     assert crm.rows("SELECT * FROM cases") == []
 
 
+@pytest.mark.parametrize("text", ["1", "…", "?!", "☆"])
+def test_signs_that_tell_nothing_are_neither_happy_nor_neutral(connection: Connection, crm: Crm, text: str) -> None:
+    there = scene(crm, "feedback_request")
+
+    take(connection, text, answers=there.sent)
+    assert crm.row("feedback_requests", there.subject)["sentiment"] is None
+    assert len(tasks(connection, crm)) == 1
+
+
 def test_an_answer_that_is_read_later_says_more(connection: Connection, crm: Crm) -> None:
     there = scene(crm, "feedback_request")
 
@@ -252,3 +261,19 @@ def test_a_customer_who_waits_is_told_of_in_every_mode(connection: Connection, c
 
     take(connection, CZECH, answers=there.sent)
     assert [row["status"] for row in crm.actions(template="answer_unread")] == ["scheduled"]
+
+
+@pytest.mark.parametrize(
+    ("text", "signals"),
+    [
+        ("Yes, we accept the renewal offer, please go ahead.", []),
+        ("Our contract is up for renewal in May. Can we talk about the terms?", ["renewal"]),
+    ],
+)
+def test_who_accepts_an_offer_of_renewal_is_not_offered_one_again(
+    connection: Connection, crm: Crm, text: str, signals: list[str]
+) -> None:
+    there = scene(crm, "quote")
+    take(connection, text, answers=there.sent)
+    crm.run("enrichment", at=NOW + days(1))
+    assert [row["signal_type"] for row in crm.rows("SELECT * FROM opportunity_signals")] == signals

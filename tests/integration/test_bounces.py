@@ -9,7 +9,7 @@ import pytest
 from tests.crm import NOW, Crm, days
 from tests.inbound import Asked, northwind, stored, written
 from tests.letters import OURS, bounce, letter
-from tests.outbox import suppressed
+from tests.outbox import run, suppressed
 from workers import clock
 from workers.db.session import Connection
 from workers.inbound.ingest import Stored, ingest
@@ -141,7 +141,28 @@ def test_who_reports_our_mail_as_spam_gets_no_more(
 
     assert (message.kind, message.action) == ("complaint", ask.action)
     assert suppressed(crm) == {"ann@acme.example": "reported as spam"}
-    assert [row["reason"] for row in crm.actions()] == ["reported as spam"]
+    assert [row["reason"] for row in crm.actions(id=ask.action)] == ["reported as spam"]
+
+
+def test_a_complaint_ends_what_is_being_written_to_that_mailbox_at_once_and_a_person_hears_of_it(
+    connection: Connection, crm: Crm, tenant: UUID
+) -> None:
+    crm.profile(tenant)
+    ask = sent(crm, tenant)
+    contact = crm.row("deals", ask.subject)["contact_id"]
+    quote = crm.quote(tenant, contact_id=contact)
+    others = crm.quote(tenant, contact_id=crm.contact(tenant, email="ben@acme.example"))
+    waiting = crm.action(tenant, contact_id=contact, recipient=None, run_at=NOW + days(1))
+    stored(connection, complaint(ask.message_id))
+    for table, subject in (("deals", ask.subject), ("quotes", quote)):
+        assert crm.row(table, subject)["follow_up_ended_for"] == "opted out"
+    assert crm.row("quotes", others)["follow_up_ended_for"] is None
+    assert crm.actions(id=waiting)[0]["status"] == "cancelled"
+    stored(connection, complaint(ask.message_id).replace(b"<complaint@", b"<again@"))
+    assert run(connection, None) == {"filed": 1}
+    [task] = crm.rows("SELECT * FROM tasks")
+    assert task["title"] == "ann@acme.example wants no more e-mail"
+    assert "reported our e-mail as spam" in task["description"]
 
 
 def test_a_complaint_about_a_mail_that_is_not_ours_is_believed_of_our_contacts_alone(

@@ -165,7 +165,7 @@ def test_the_version_is_told_without_a_database() -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("fleet con", "conflicts"),
+        ("fleet conf", "conflicts"),
         ("fleet run de", "deals"),
         ("fleet run comp", "compliance"),
         ("fleet actions list --status su", "suggested"),

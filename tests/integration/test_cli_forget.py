@@ -37,6 +37,7 @@ def street(crm: Crm, connection: Connection) -> tuple[UUID, UUID]:
     """A tenant whose Ann was written to, answered, bounced, and is to be written to again; and Bob beside her."""
     tenant = northwind(crm)
     crm.open_always(tenant, mails=100)
+    crm.execute("UPDATE tenant_delivery SET forward_replies_to = 'owner'")
     crm.profile(tenant)
     client = crm.client(tenant)
     ann = crm.contact(tenant, client, first_name="Annabel", last_name="Leeuw", email="Ann+work@acme.example")
@@ -84,6 +85,8 @@ def test_who_is_forgotten_is_in_no_table_of_the_fleet_and_everybody_else_is_unto
 ) -> None:
     _, ann = street
     counted = "SELECT engine, template, step, sent_count, answered_count FROM outreach_effect ORDER BY 1, 2, 3"
+    mails = "SELECT FROM forwarded_mail WHERE position('Annabel'::bytea IN raw) > 0"
+    assert crm.rows(mails) != []
     before, about_bob = crm.rows(counted), kept(crm, "bob")
     assert {name for name, _ in kept(crm, "ann@", "ann+", "annabel", "forty")} >= {
         "scheduled_actions", "inbound_messages", "feedback_requests", "contact_enrichment_queue", "suppressions",
@@ -97,6 +100,7 @@ def test_who_is_forgotten_is_in_no_table_of_the_fleet_and_everybody_else_is_unto
     assert kept(crm, "ann@", "ann+", "annabel", "leeuw", "broken", "forty") == []
     # What refers to the CRM's own row ends with that row.
     assert not {name for name, _ in kept(crm, str(ann))} & {"scheduled_actions", "inbound_messages"}
+    assert crm.rows(mails) == []
     assert kept(crm, "bob") == about_bob
     assert crm.rows(counted) == before
     (decision,) = crm.rows("SELECT * FROM fleet_decisions WHERE decision = 'forget'")

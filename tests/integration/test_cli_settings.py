@@ -35,7 +35,14 @@ def test_every_column_that_holds_a_wish_of_a_tenant_can_be_set(crm: Crm) -> None
     listed = {(row["table_name"], row["column_name"]) for row in crm.rows("SELECT * FROM tenant_setting_list()")}
     columns = crm.rows(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_name = ANY (%s)",
-        ["tenant_calendar", "tenant_delivery", "engine_settings", "deal_stage_config", "tenant_quotas"],
+        [
+            "tenant_calendar",
+            "tenant_delivery",
+            "tenant_letters",
+            "engine_settings",
+            "deal_stage_config",
+            "tenant_quotas",
+        ],
     )
     # Keys, marks of when and who; and the zone's other name.
     kept = {"tenant_id", "engine", "stage", "id", "created_at", "live_by", "live_at"}
@@ -48,7 +55,9 @@ def test_a_new_tenant_shows_what_holds_for_it(crm: Crm, northwind: UUID, databas
     assert {name: row["value"] for name, row in settings.items() if not name.startswith(("deals.", "quota."))} == {
         "time_zone": "UTC", "locale": None, "paused": "no", "window_start": "08:00", "window_end": "18:00",
         "send_days": "1,2,3,4,5", "holidays": None, "mails_per_day": "1", "mails_per_week": "2",
-        "from_name": None, "from_address": None, "phone_region": None, "compliance.mode": "automatic",
+        "from_name": None, "from_address": None, "language": None, "currency": None, "postal_address": None,
+        "signature": None, "links": "{}", "share_deal_titles": "no", "suggestion_days": "14", "wrote_since": "client",
+        "forward_replies_to": None, "phone_region": None, "compliance.mode": "automatic",
         "enrichment.mode": "automatic", "feedback.mode": "automatic", "quotes.mode": "automatic",
     }  # fmt: skip
     assert settings["deals.proposal.max_follow_ups"]["value"] == "7"
@@ -81,6 +90,25 @@ def test_what_is_set_holds_and_who_set_it_is_kept(crm: Crm, northwind: UUID, dat
     again = fleet(database_url, "settings", "set", "--tenant", "Northwind", "paused=yes")
     assert again.stdout == "nothing was changed: that is how it is\n"
     assert "5 of 5" in fleet(database_url, "settings", "history", "--tenant", "Northwind").stdout
+
+
+def test_what_stands_in_all_letters_is_set_like_everything_else(crm: Crm, northwind: UUID, database_url: str) -> None:
+    links = '{"quote": "https://crm.example/quotes/{id}"}'
+    command = ["settings", "set", "--tenant", "Northwind"]
+    result = fleet(
+        database_url, *command, "postal_address=Kai 1\n20457 Hamburg", f"links={links}", "share_deal_titles=yes",
+        "language=de",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    row = crm.one("SELECT * FROM tenant_letters WHERE tenant_id = %s", northwind)
+    assert (row["postal_address"], row["language"], row["share_deal_titles"]) == ("Kai 1\n20457 Hamburg", "de", True)
+    assert row["links"] == json.loads(links)
+    assert json.loads(shown(database_url)["links"]["value"]) == json.loads(links)
+    assert fleet(database_url, *command, "links={nothing}").returncode != 0
+    fleet(database_url, *command, "links=", "language=", "share_deal_titles=")
+    row = crm.one("SELECT * FROM tenant_letters WHERE tenant_id = %s", northwind)
+    assert (row["language"], row["share_deal_titles"], row["links"]) == (None, False, {})
+    assert row["postal_address"] is not None
 
 
 def test_an_empty_value_sets_back_to_the_default(crm: Crm, northwind: UUID, database_url: str) -> None:

@@ -100,6 +100,58 @@ def test_a_second_mail_of_the_day_is_a_task_of_its_own_once_the_first_ones_is_fi
     ]
 
 
+@pytest.mark.parametrize("ended_for", ["answered", "handed over", "refused", "unreachable"])
+@pytest.mark.parametrize("about", ["quote", "deal"])
+def test_who_writes_after_the_follow_ups_have_ended_reaches_a_person_all_the_same(
+    street: Street, about: str, ended_for: str
+) -> None:
+    over = {"follow_up_ended_at": NOW - days(1), "follow_up_ended_for": ended_for}
+    subject = street.quote(**over) if about == "quote" else street.deal(**over)
+    street.hear("Sorry for the silence: we would like to order.")
+    assert street.crm.templates() == {"answer_received": 1}
+    row = street.crm.row(f"{about}s", subject)
+    assert (row["follow_up_ended_for"], row["follow_up_hold"]) == (ended_for, None)
+
+
+def test_who_writes_about_a_check_that_is_overdue_reaches_a_person(street: Street) -> None:
+    check = street.crm.check(street.tenant, street.client, due_at=NOW + days(30), notification_days_before=30)
+    street.crm.run("compliance")
+    street.crm.send()
+    street.crm.update("compliance_checks", check, status="overdue")
+    street.hear("Here is the declaration, with apologies.", days(40))
+    assert len(street.crm.actions(template="answer_received")) == 1
+
+
+def test_a_colleagues_mail_holds_nothing_where_only_the_contacts_own_counts(street: Street) -> None:
+    street.crm.open_always(street.tenant)
+    street.crm.execute("UPDATE tenant_delivery SET wrote_since = 'contact'")
+    ben = street.crm.contact(street.tenant, street.client, email="ben@acme.example", is_primary=False)
+    deal = street.deal()
+    street.crm.run("deals")
+    street.hear("Please send your catalogue.", timedelta(minutes=1), who="Ben <ben@acme.example>")
+    assert street.crm.row("deals", deal)["follow_up_hold"] == "its message"
+    assert street.crm.send(NOW + timedelta(minutes=2)) == 1
+    quote = street.quote(contact_id=ben)
+    street.hear("And your prices?", timedelta(minutes=3), who="Ben <ben@acme.example>")
+    assert street.crm.row("quotes", quote)["follow_up_hold"] == "an answer to the customer"
+
+
+def test_an_address_that_two_contacts_bear_is_one_person_who_wrote(street: Street) -> None:
+    elsewhere = street.crm.client(street.tenant, company_name="Borealis")
+    again = street.crm.contact(street.tenant, elsewhere, email="Ann+borealis@acme.example", is_primary=False)
+    street.crm.run("deals")
+    street.crm.deal(street.tenant, client_id=elsewhere, contact_id=again)
+    street.crm.run("deals")
+    [action] = street.crm.actions()
+    street.crm.insert(
+        "inbound_messages", tenant_id=street.tenant, message_id="<1@acme.example>", kind="message", raw_size=1,
+        contact_id=street.ann, client_id=street.client, from_address="ann@acme.example",
+        received_at=NOW + timedelta(minutes=1),
+    )  # fmt: skip
+    assert street.crm.send(NOW + timedelta(minutes=2)) == 0
+    assert street.crm.actions(id=action["id"])[0]["code"] == "wrote_since"
+
+
 def test_that_a_customer_looks_at_his_quote_lifts_no_debt(street: Street) -> None:
     deal = street.deal()
     quote = street.quote(deal_id=deal)

@@ -79,6 +79,19 @@ def test_what_is_refused_for_our_own_sake_waits_unharmed_and_goes_out_later(
     assert run(connection, server.url, LATER) == {"sent": 5}
 
 
+def test_one_message_that_is_always_refused_as_if_for_our_sake_does_not_hold_the_rest_for_ever(
+    connection: Connection, crm: Crm, server: MailServer
+) -> None:
+    tenant = crm.tenant()
+    written(crm, tenant, "ann@acme.example", "bob@acme.example", "cy@acme.example")
+    server.answer = lambda address, _message: "550 5.7.1 Blocked by our policy" if address.startswith("ann") else None
+
+    assert run(connection, server.url) == {"scheduled": 3}
+    for number in range(1, 4):
+        assert run(connection, server.url, NOW + number * timedelta(minutes=20))["scheduled"] == 1
+    assert sorted(address for address, _ in server.received) == ["bob@acme.example", "cy@acme.example"]
+
+
 def test_a_tenant_that_may_not_send_does_not_stop_the_others(
     connection: Connection, crm: Crm, server: MailServer
 ) -> None:
@@ -92,7 +105,7 @@ def test_a_tenant_that_may_not_send_does_not_stop_the_others(
         return None if address.startswith("free") else "550 5.7.60 not permitted to send as this sender"
 
     server.answer_recipient = answer
-    assert run(connection, server.url) == {"scheduled": 25, "sent": 25}
+    assert run(connection, server.url, fleet_smtp_connections=1) == {"scheduled": 25, "sent": 25}
     assert sum(address.startswith("u") for address in tried) == 1
 
 
@@ -106,7 +119,7 @@ def test_what_two_tenants_are_refused_for_stops_the_pass(connection: Connection,
         return "550 5.7.1 Client host is listed by bl.blocklist.example"
 
     server.answer_recipient = answer
-    assert run(connection, server.url) == {"scheduled": 9}
+    assert run(connection, server.url, fleet_smtp_connections=1) == {"scheduled": 9}
     assert len(tried) == 2
 
 
@@ -123,7 +136,7 @@ def test_a_relay_that_refuses_everybody_costs_no_message_and_is_left_alone(
         return "550 not here"  # in words that nobody knows
 
     server.answer_recipient = answer
-    assert run(connection, server.url) == {"scheduled": 20}
+    assert run(connection, server.url, fleet_smtp_connections=1) == {"scheduled": 20}
     assert len(tried) == 5
     assert suppressed(crm) == {}
     assert crm.rows("SELECT * FROM delivery_failures") == []
@@ -139,7 +152,7 @@ def test_a_server_that_hangs_up_on_each_message_is_not_stormed(
         written(crm, crm.tenant(), *(f"u{number}@acme.example" for number in range(5)))
     server.answer = lambda _address, _message: "421 4.7.0 try again later"
 
-    assert run(connection, server.url) == {"scheduled": 15}
+    assert run(connection, server.url, fleet_smtp_connections=1) == {"scheduled": 15}
     assert Counter(row["attempts"] for row in crm.actions()) == {0: 14, 1: 1}  # the one that met it comes later
 
 

@@ -24,6 +24,7 @@ SHOWN = (
     r"[/] [link=https://evil.example]x[/] \x1b]8;;https://evil.example\x07\x1b[2J\x9b31m\x08\r\nfleet: \u202e\u200b!"
 )
 FILE_NAME = HOSTILE.replace("/", "")
+HOOK = f"https://127.0.0.1:0/{HOSTILE}"
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def hostile(crm: Crm) -> UUID:
     (contact,) = crm.rows("SELECT id FROM contacts")
     crm.update("contacts", contact["id"], first_name=HOSTILE, title=HOSTILE)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', %s)", tenant, HOSTILE)
+    crm.one("SELECT add_webhook(%s, %s, '{quote.expired}', 'whsec_AA==', %s)", tenant, HOOK, HOSTILE)
     crm.action(tenant, status="dead", last_error=HOSTILE, attempts=12, variables={"title": HOSTILE})
     conflict = {"field": "title", "current": HOSTILE, "proposed": HOSTILE + "2", "source": "manual"}
     row = crm.enrichment(tenant, contact_id=contact["id"], source="manual", status="completed")
@@ -73,6 +75,7 @@ CALLS = {
     "conflicts list": (["conflicts", "list"], [SHOWN, SHOWN + "2"]),
     "conflicts accept": (["conflicts", "accept", HOSTILE], []),
     "conflicts reject": (["conflicts", "reject", HOSTILE], []),
+    "console": (["console"], []),
     "db check": (["db", "check"], []),
     "db migrate": (["db", "migrate"], []),
     "db rollback": (["db", "rollback", "--yes"], []),
@@ -92,7 +95,10 @@ CALLS = {
     "runs show": (["runs", "show", "RUN"], [SHOWN]),
     "settings show": (["settings", "show", "--tenant", HOSTILE], [SHOWN]),
     "settings set": (["settings", "set", "--tenant", HOSTILE, f"from_name={HOSTILE}"], []),
+    "forget": (["forget", "ann@acme.example", "--why", HOSTILE, "--tenant", HOSTILE], [SHOWN]),
+    "doctor": (["doctor"], []),
     "settings history": (["settings", "history", "--tenant", HOSTILE], [SHOWN]),
+    "simulate": (["simulate", "--from", AT, "--to", "2026-03-04"], [SHOWN]),
     "status": (["status"], [SHOWN]),
     "suppressions list": (["suppressions", "list"], [SHOWN]),
     "suppressions add": (["suppressions", "add", HOSTILE, "ann@acme.example", "--why", HOSTILE], [SHOWN]),
@@ -105,6 +111,13 @@ CALLS = {
     "tenants": (["tenants"], [SHOWN]),
     "tenants stop": (["tenants", "stop", HOSTILE, "--reason", HOSTILE], [SHOWN]),
     "tenants resume": (["tenants", "resume", HOSTILE], [SHOWN]),
+    "webhooks list": (["webhooks", "list"], [SHOWN, f"https://127.0.0.1:0/{SHOWN}"]),
+    "webhooks add": (["webhooks", "add", HOSTILE, HOOK], []),
+    "webhooks on": (["webhooks", "on", HOOK], [SHOWN]),
+    "webhooks off": (["webhooks", "off", HOOK], [SHOWN]),
+    "webhooks remove": (["webhooks", "remove", HOOK], [SHOWN]),
+    "webhooks retry": (["webhooks", "retry", HOSTILE], []),
+    "webhooks test": (["webhooks", "test", HOOK], [SHOWN]),
     "words list": (["words", "list"], [SHOWN]),
     "words set": (["words", "set", HOSTILE, "deal_stage", HOSTILE, "open"], []),
     "words unknown": (["words", "unknown"], [SHOWN]),

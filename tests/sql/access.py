@@ -10,9 +10,9 @@ USERS = {
     "tenant_calendar": "INSERT|UPDATE",
     "tenant_letters": "INSERT|UPDATE",
     "tenant_delivery": "INSERT(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region"
-    " send_days tenant_id time_zone window_end window_start)"
-    " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days time_zone"
-    " window_end window_start)",
+    " send_days suggestion_days tenant_id time_zone window_end window_start wrote_since)"
+    " UPDATE(deal_max_silence_days holidays mails_per_day mails_per_week paused phone_region send_days suggestion_days"
+    " time_zone window_end window_start wrote_since)",
     "suppressions": "INSERT(address reason tenant_id)",
     "feedback_requests": "UPDATE(contact_id scheduled_for)",
     "quote_activities": "INSERT(activity_type metadata notes quote_id tenant_id)",
@@ -38,6 +38,9 @@ USERS = {
             "tenant_quotas",
             "tenant_templates",
             "fleet_decisions",
+            "webhook_endpoints",
+            "webhook_deliveries",
+            "forwarded_mail",
         ),
         "",
     ),
@@ -57,19 +60,25 @@ VIEWS = {
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
-    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays",
+    "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
+    "console_links", "console_sessions", "console_audit",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {
     "fleet_now", "claimed_user", "current_tenant_id", "may_act_for", "compliance_months", "compliance_date_after",
     "create_compliance_checks", "tenant_zone", "tenant_today", "days_later",
     "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
-    "shipped_meaning", "is_closed_stage", "word_meaning", "is_gone", "generate_quote_number", "send_quote",
-    "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",
+    "shipped_meaning", "is_closed_stage", "crm_instant", "word_meaning", "is_gone", "generate_quote_number",
+    "send_quote", "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",
     "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
     "get_pending_enrichment", "get_unactioned_signals",
+    "console_actions", "console_action_count", "console_action_history", "console_chosen", "console_preview",
+    "console_decide", "console_edit", "console_today", "console_answers", "console_settle_answer", "console_waiting",
+    "console_conflicts", "console_decide_conflict", "console_found", "console_explained", "console_runs",
+    "console_settings", "console_set_settings", "console_setting_history", "console_suppressions", "console_suppress",
+    "console_unsuppress", "console_words", "console_set_word",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}
 # PostgreSQL asks whoever writes a deal for the right to the functions of its indexes.
-FUNCTIONS_OF_INDEXES = {"folded_word", "shipped_meaning", "is_closed_stage"}
+FUNCTIONS_OF_INDEXES = {"folded_word", "shipped_meaning", "is_closed_stage", "crm_instant"}

@@ -47,6 +47,18 @@ EXTRAS = (
     "GRANT SELECT ON deals TO service_role",
     "ALTER TABLE orders RENAME TO purchases; CREATE VIEW orders AS SELECT * FROM purchases",
     "ALTER TABLE deals RENAME stage TO phase",
+    "ALTER TABLE deals SET UNLOGGED",
+    "ALTER TABLE tasks ALTER title TYPE varchar(20)",
+    "ALTER TABLE deals ADD follow_up_count bigint, ADD auto_follow_up_enabled boolean",
+    "ALTER TABLE deals ADD next_follow_up_at timestamp, ADD stalled_at timestamptz",
+    'ALTER TABLE contacts ADD "deletedAt" timestamptz',
+    "CREATE FUNCTION crm_zone() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "CREATE FUNCTION crm_instant(timestamp) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "CREATE RULE keep AS ON DELETE TO deals DO INSTEAD NOTHING",
+    "CREATE TABLE base (note text); ALTER TABLE orders ADD note text; ALTER TABLE orders INHERIT base",
+    "CREATE SCHEMA crm; CREATE VIEW crm.deals AS SELECT * FROM deals",
+    "COMMENT ON TABLE deals IS 'the pipeline'; ALTER TABLE deals REPLICA IDENTITY FULL",
+    "ALTER TABLE deals ALTER id SET STATISTICS 500; ALTER TABLE orders SET (fillfactor = 70)",
     "ALTER TABLE clients DROP CONSTRAINT IF EXISTS clients_pkey CASCADE",
 )
 PRELUDE = """
@@ -58,9 +70,10 @@ PRELUDE = """
 
 @dataclass(frozen=True)
 class RandomCrm:
-    """Statements that make a CRM; one that the CRM itself would refuse is passed over."""
+    """Statements that make a CRM (one that the CRM itself would refuse is passed over), and FLEET_NAIVE_ZONE."""
 
     statements: tuple[str, ...]
+    zone: str
 
 
 @st.composite
@@ -90,4 +103,4 @@ def random_crms(draw: st.DrawFn) -> RandomCrm:
             parts.append(f"{column} {type_}{rest}")
         statements.append(f"CREATE TABLE {table} ({', '.join(parts)})")
     statements += draw(st.lists(st.sampled_from(EXTRAS), max_size=2, unique=True))
-    return RandomCrm(tuple(statements))
+    return RandomCrm(tuple(statements), draw(st.sampled_from(("", "UTC", "Asia/Kathmandu"))))

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.crm import NOW, Crm
+from tests.crm import NOW, Crm, days
 from tests.sql.access import FUNCTIONS_FOR_ANYONE, FUNCTIONS_OF_INDEXES
 from tests.sql.test_migrations import CRM, NORTHWIND, OLIVE, dump, relations, row_versions, schema, upgrade_to
 from tests.sql.test_rls import acting
@@ -77,6 +77,17 @@ def test_a_step_that_fails_says_where_the_database_stands_and_the_next_call_goes
         assert check.missing(connection) == []
 
 
+def test_a_new_owner_of_a_deal_that_came_with_the_crm_does_not_end_its_silence(supabase: str) -> None:
+    with connect(supabase) as connection:
+        crm = Crm(connection)
+        deal = crm.insert("deals", tenant_id=NORTHWIND, title="Old", stage="lead", updated_at=NOW - days(60))
+        migrate(supabase)
+        crm.update("deals", deal, owner_id=OLIVE)
+        row = crm.row("deals", deal)
+        assert (row["last_activity_at"], row["stalls_at"]) == (NOW - days(60), NOW - days(57))
+        assert row["updated_at"] > NOW - days(60), "the CRM's own trigger moves it with every edit"
+
+
 def test_a_column_the_crm_had_already_survives_the_rollback(supabase: str) -> None:
     with connect(supabase) as connection:
         connection.execute("ALTER TABLE deals ADD COLUMN last_activity_at timestamptz DEFAULT '2026-01-01'")
@@ -140,6 +151,16 @@ def test_deals_from_before_the_fleet_are_found_stalled_and_followed_up_to_the_en
         [touched] = crm.rows("SELECT updated_at, follow_up_count FROM deals WHERE title = 'lead 100'")
         assert touched["updated_at"] > NOW
         assert touched["follow_up_count"] == 5
+        assert crm.templates() == {"deal_follow_up": 30, "deal_handover": 6}
+
+
+def test_a_counter_of_the_crms_own_that_is_empty_begins_at_nothing(supabase: str) -> None:
+    with connect(supabase) as connection:
+        connection.execute("ALTER TABLE deals ADD follow_up_count bigint")
+        migrate(supabase)
+        crm = Crm(connection)
+        crm.read("go_live", NORTHWIND, None, "olive")
+        crm.run_daily("deals", 60)
         assert crm.templates() == {"deal_follow_up": 30, "deal_handover": 6}
 
 

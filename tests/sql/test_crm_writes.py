@@ -168,6 +168,19 @@ def test_deleting_what_much_refers_to_reads_no_table_of_the_fleets_from_end_to_e
     assert searched == []
 
 
+def test_an_edit_of_what_the_fleet_does_not_read_is_written_to_no_index(crm: Crm) -> None:
+    tenant = crm.tenant()
+    deal, order = crm.deal(tenant), crm.order(tenant)
+    for table, id_ in (("deals", deal), ("orders", order)):
+        crm.execute(
+            sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS updated_at timestamptz").format(sql.Identifier(table))
+        )
+        with crm.connection.transaction():
+            crm.update(table, id_, updated_at=NOW + days(1))
+            row = crm.one("SELECT pg_stat_get_xact_tuples_hot_updated(%s::regclass) AS hot", table)
+        assert row == {"hot": 1}, table
+
+
 def test_a_tenant_with_everything_can_be_deleted(crm: Crm) -> None:
     tenant = crm.tenant()
     owner = crm.profile(tenant)

@@ -64,3 +64,33 @@ def test_one_mailbox_is_asked_once_whatever_contacts_bear_its_address(crm: Crm) 
     late = crm.contact(tenant, crm.client(tenant), email="ANN@acme.example")
     crm.order(tenant, order_number="O-9", contact_id=late, delivered_at=NOW - days(1))
     assert crm.run("feedback", at=NOW + days(7)).tally.acted == {}
+
+
+@pytest.mark.parametrize("about", ["order", "colleague"])
+def test_an_open_case_that_names_no_client_silences_the_client_of_its_order_or_contact(crm: Crm, about: str) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    colleague = crm.contact(tenant, client, email="ben@acme.example", is_primary=False)
+    crm.deal(tenant, client_id=client, contact_id=crm.contact(tenant, client))
+    order = crm.order(tenant, client_id=client)
+    named = {"order_id": order} if about == "order" else {"contact_id": colleague}
+    case = crm.insert("cases", tenant_id=tenant, title="Broken", status="open", **named)
+    crm.insert("cases", tenant_id=tenant, title="Nobody's", status="open")
+    crm.run("deals")
+    assert crm.send() == 0
+    crm.update("cases", case, status="closed")
+    crm.run("deals", at=NOW + days(1))
+    assert crm.send(at=NOW + days(1)) == 1
+
+
+def test_an_order_that_moves_to_another_client_while_its_question_waits_is_asked_there(crm: Crm) -> None:
+    tenant = crm.tenant()
+    before, after = crm.client(tenant), crm.client(tenant, company_name="Borealis")
+    order = crm.order(tenant, client_id=before, contact_id=crm.contact(tenant, before), delivered_at=NOW - days(8))
+    crm.contact(tenant, after, email="bo@borealis.example")
+    crm.run("feedback")
+    crm.update("orders", order, client_id=after, contact_id=None)
+    assert crm.send() == 0
+    crm.run("feedback", at=NOW + days(1))
+    assert crm.send(at=NOW + days(1)) == 1
+    assert [action["sent_to"] for action in crm.actions(status="sent")] == ["bo@borealis.example"]

@@ -9,6 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, days
+from tests.outbox import write
 from workers import clock
 
 MINUTE = timedelta(minutes=1)
@@ -318,8 +319,23 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
             crm.read("file_internal", Jsonb(texts))
     tasks = crm.rows("SELECT tenant_id, assigned_to, title, status FROM tasks ORDER BY assigned_to NULLS LAST")
     assert tasks == [
-        {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"} for assignee in (owner, None)
+        {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"} for assignee in (owner, owner)
     ]
     [filed] = crm.rows("SELECT tenant_id, order_id, priority FROM cases")
     assert filed == {"tenant_id": tenant, "order_id": order, "priority": "high"}
     assert [action(crm, mail)["status"] for mail in (task, strange, case, unwanted)] == ["sent"] * 3 + ["cancelled"]
+
+
+def test_what_a_message_costs_does_not_grow_with_the_number_of_tenants(crm: Crm) -> None:
+    crm.execute(
+        "INSERT INTO tenants (id, name) SELECT gen_random_uuid(), 'Tenant ' || n FROM generate_series(1, 500) AS n"
+    )
+    crm.execute("ANALYZE deal_stage_config")
+    [action] = write(crm, crm.tenant(), status="sent", sent_at=NOW)
+
+    with crm.connection.transaction():
+        crm.execute("SELECT deals_settled(ARRAY[%s]::bigint[])", action)
+        read = crm.one(
+            "SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'deal_stage_config'"
+        )
+    assert read["n"] < 20  # of 2,000 stages in all

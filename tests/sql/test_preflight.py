@@ -14,6 +14,7 @@ from workers.db.session import connect
 from workers.delivery.channels import MaildirChannel
 from workers.delivery.deliver import deliver
 from workers.errors import UnfitDatabaseError
+from workers.load import load_directory
 from workers.runtime.status import fleet_status
 from workers.settings import settings
 
@@ -59,6 +60,7 @@ def small_crm(empty_database: str) -> str:
         ("ALTER TABLE tasks ADD priority integer", "tasks.priority", "integer"),
         ("ALTER TABLE tasks RENAME TO todos; CREATE VIEW tasks AS SELECT * FROM todos", "tasks", "a view"),
         ("DROP TABLE cases; CREATE TABLE cases (id uuid) PARTITION BY LIST (id)", "cases", "a partitioned table"),
+        ("ALTER TABLE deals SET UNLOGGED", "deals", "an unlogged table"),
         ("CREATE TYPE vendors AS ENUM ('a')", "vendors", "a type named vendors"),
         ("CREATE TABLE quotes (id uuid PRIMARY KEY)", "quotes", "a relation of the CRM's own"),
         ("CREATE VIEW quote_win_rates AS SELECT 1", "quote_win_rates", "a relation of the CRM's own"),
@@ -139,6 +141,21 @@ def test_beside_varchars_an_enum_and_domains_every_engine_works(small_crm: str, 
         assert crm.rows("SELECT from_stage, to_stage FROM deal_stage_history") == [
             {"from_stage": "lead", "to_stage": "proposal"}
         ]
+
+
+def test_files_are_loaded_into_a_crm_whose_words_are_enums(small_crm: str, tmp_path: Path) -> None:
+    migrate(small_crm)
+    (tmp_path / "tenants.csv").write_text("tenant\nAcme Sales\n")
+    (tmp_path / "orders.csv").write_text(
+        "tenant,order_number,status\nAcme Sales,O-1,delivered\nAcme Sales,O-2,in the attic\n"
+    )
+    (tmp_path / "deals.csv").write_text("tenant,external_id,title,stage\nAcme Sales,d1,Ten licences,proposal\n")
+    with connect(small_crm) as connection:
+        report = load_directory(connection, tmp_path)
+        assert [problem.line for problem in report.problems] == [3]
+        assert "in the attic" in report.problems[0].reason
+        assert connection.execute("SELECT status FROM orders").fetchall() == [{"status": "delivered"}]
+        assert connection.execute("SELECT stage FROM deals").fetchall() == [{"stage": "proposal"}]
 
 
 def test_a_column_added_beside_a_crm_is_empty_and_says_nothing_about_its_rows(small_crm: str) -> None:

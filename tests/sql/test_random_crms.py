@@ -4,7 +4,9 @@ import uuid
 from contextlib import suppress
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from tests.conftest import Servers
@@ -14,13 +16,16 @@ from workers.db import check
 from workers.db.migrate import migrate, rollback
 from workers.db.session import connect
 from workers.errors import UnfitDatabaseError
+from workers.settings import settings
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(crm=random_crms())
 def test_beside_any_crm_it_works_or_refuses_and_leaves_what_it_found(servers: Servers, crm: RandomCrm) -> None:
     name = f"random_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.postgres, autocommit=True) as admin:
+    with pytest.MonkeyPatch.context() as monkeypatch, psycopg.connect(servers.postgres, autocommit=True) as admin:
+        monkeypatch.setenv("FLEET_NAIVE_ZONE", crm.zone)
+        settings.cache_clear()
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         url = servers.postgres.replace("/postgres?", f"/{name}?")
         try:

@@ -70,6 +70,17 @@ def test_a_backlog_of_suggestions_is_one_suggestion_and_expires(crm: Crm) -> Non
     assert crm.run("deals", at=NOW + days(20)).tally.due == 0
 
 
+def test_a_tenant_says_how_long_a_suggestion_waits(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.open_always(tenant)
+    crm.execute("UPDATE tenant_delivery SET suggestion_days = 3")
+    action = crm.action(tenant, status="suggested")
+    crm.read("expire_suggestions", at=NOW + days(2.9))
+    assert crm.actions(id=action)[0]["status"] == "suggested"
+    crm.read("expire_suggestions", at=NOW + days(3.1))
+    assert crm.actions(id=action)[0]["reason"] == "nobody approved its message within 3 days"
+
+
 def test_an_address_that_is_suppressed_is_its_owners_business_at_once(crm: Crm) -> None:
     tenant = crm.tenant()
     owner = crm.profile(tenant)

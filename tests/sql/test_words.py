@@ -1,6 +1,8 @@
 """If these fail, the fleet reads the CRM's spelling and not its meaning: won deals are chased."""
 
-from typing import Any
+import re
+import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -35,27 +37,6 @@ def test_a_stage_that_nobody_knows_is_never_acted_on_until_somebody_says_what_it
     [verdict] = crm.rows("SELECT reason FROM action_guards(ARRAY[%s::bigint])", action["id"])
     assert verdict["reason"] == "the deal is closed"
     assert crm.run("deals", at=NOW + days(9)).tally.due == 1
-
-
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("deleted_at timestamptz", "2026-02-01"), ("archived_at timestamptz", "2026-02-01"),
-        ("is_deleted boolean", True), ("is_archived boolean", True), ("active boolean", False), ("deleted smallint", 1),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("table", ["deals", "clients", "contacts"])
-def test_what_a_crm_deleted_or_archived_is_gone(crm: Crm, table: str, column: str, value: Any) -> None:
-    tenant = crm.tenant()
-    crm.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-    client = crm.client(tenant)
-    ids = {"clients": client, "contacts": crm.contact(tenant, client)}
-    ids["deals"] = crm.deal(tenant, client_id=client)
-    crm.update(table, ids[table], **{column.split(maxsplit=1)[0]: value})
-    crm.run("deals")
-    assert crm.actions(kind="email") == []
-    assert len(crm.actions(template="deal_no_contact")) == (table == "contacts")
-    assert crm.run("deals", at=NOW + days(30)).tally.due == 0
 
 
 @pytest.mark.parametrize(
@@ -99,3 +80,26 @@ def test_a_status_that_nobody_knows_makes_its_request_wait_and_says_for_what(crm
     crm.read("set_word", tenant, kind, "zebra", "delivered" if kind[0] == "o" else "closed", "olive")
     crm.run("feedback")
     assert request_of(crm, order)["status"] == "sent"
+
+
+def test_what_crms_ship_is_understood_in_seven_languages(crm: Crm) -> None:
+    for line in Path(__file__).with_name("crm_words.txt").read_text().splitlines()[1:]:
+        kind, meaning, words = re.split(r":? ", line, maxsplit=2)
+        for word in words.split(" | "):
+            for spelled in (word, word.upper(), unicodedata.normalize("NFD", word)):
+                found = crm.one("SELECT shipped_meaning(%s, %s::text) AS meaning", kind, spelled)["meaning"]
+                assert found == meaning, spelled
+
+
+@pytest.mark.parametrize("word", ["Im Sack", "10", "", "Won back?", "Not won", "Wonderful", "Lost and found"])
+def test_a_word_that_only_resembles_a_known_one_means_nothing(crm: Crm, word: str) -> None:
+    assert crm.one("SELECT shipped_meaning('deal_stage', %s::text) AS meaning", word)["meaning"] is None
+
+
+def test_the_same_number_in_front_of_two_stages_does_not_make_them_one(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.read("set_word", tenant, "deal_stage", "1. Call", "open", "olive")
+    assert [
+        crm.one("SELECT word_meaning(%s, 'deal_stage', %s) AS meaning", tenant, word)["meaning"]
+        for word in ("1 call", "2. Call")
+    ] == ["open", None]

@@ -61,7 +61,7 @@ def test_a_broken_byte_in_an_encoded_text_costs_no_more_than_its_surroundings() 
     assert read(by_hand("Content-Transfer-Encoding: base64", body=body)).text == SAID * 30
 
 
-@pytest.mark.parametrize("said", ["Ja!", "Yes, that suits us.", "<p>Yes</p>"])
+@pytest.mark.parametrize("said", ["Ja!", "Yes, that suits us.", "<ok>"])
 def test_a_text_that_somebody_forgot_to_encode_is_itself(said: str) -> None:
     assert read(by_hand("Content-Transfer-Encoding: base64", body=f"{said}\n")).text == f"{said}\n"
 
@@ -158,6 +158,25 @@ def test_a_paragraph_is_put_together_again(parameters: str, body: str, text: str
 def test_a_text_is_unpacked_whatever_its_wrapping(encoding: str, body: bytes) -> None:
     lines = ("Content-Type: text/plain; charset=utf-8", f"Content-Transfer-Encoding: {encoding}")
     assert read(by_hand(*lines, body=body)).text.strip() == "Grüße aus Zürich"
+
+
+@pytest.mark.parametrize("kind", ["Content-Type: text/plain", "Content-Type: text/plain; format=flowed", "X-Any: 1"])
+def test_a_page_that_is_labelled_as_plain_text_is_a_page(kind: str) -> None:
+    mail = read(by_hand(kind, body=f"<!DOCTYPE html>\n{PAGE}\n"))
+    assert (mail.text, mail.html) == ("", f"<!DOCTYPE html>\n{PAGE}\n")
+    assert read(by_hand(kind, body="<table 4> is free\n")).text == "<table 4> is free\n"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "begin 644 photo.jpg\nM_]C_X``02D9)1@`!`0$`8`!@``#_X0!:17AI9@``34T`*@````@`!0,!``4`\n`\nend",
+        "-----BEGIN PGP MESSAGE-----\n\nhQEMA5vUIl0bTHoPAQf/\n=xyz1\n-----END PGP MESSAGE-----",
+    ],
+)
+def test_what_a_program_wrote_into_the_text_is_nobodys_words(block: str) -> None:
+    assert read(by_hand(body=f"{SAID}\n\n{block}\n")).text.strip() == SAID
+    assert read(by_hand(body=f"{block}\n")).text.strip() == ""
 
 
 def test_a_page_says_its_charset_itself() -> None:

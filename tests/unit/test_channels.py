@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
 
@@ -18,23 +17,23 @@ from tests.mail import MailServer, dripping, free_port
 from workers import deadline
 from workers.correspondence import Answered, message_id, reference
 from workers.delivery.channels import Blocked, MaildirChannel, Outcome, Rejected, RetryLater, Sent, SmtpChannel
-from workers.delivery.message import compose
+from workers.delivery.message import Letter, compose
 from workers.delivery.texts import Text
 
 TENANT = UUID(int=7)
 PEM = Path(__file__).parent / "self_signed.pem"
 
 
-def letter(action: int = 1, subject: str = "Grüße aus Łódź", body: str = "Guten Tag, 你好\n") -> EmailMessage:
+def letter(action: int = 1, subject: str = "Grüße aus Łódź", body: str = "Guten Tag, 你好\n") -> Letter:
     return compose(
         Text(subject, body), action=action, tenant=TENANT, tenant_name="Northwind", address="ann@acme.example",
         from_name="Zoë & Café Łódź", from_address="care@fleet.example",
     )  # fmt: skip
 
 
-def send(url: str, *messages: EmailMessage) -> list[Outcome]:
+def send(url: str, *letters: Letter) -> list[Outcome]:
     with SmtpChannel(url) as channel:
-        return [channel.send(message, "ann@acme.example") for message in messages]
+        return [channel.send(one) for one in letters]
 
 
 def own_certificate() -> ssl.SSLContext:
@@ -66,20 +65,20 @@ def greeter(line: bytes) -> Iterator[str]:
 
 def test_an_eml_file_lands_in_new_and_any_mail_program_can_read_it(tmp_path: Path) -> None:
     with MaildirChannel(tmp_path / "mail") as channel:
-        assert channel.send(letter(), "ann@acme.example") == Sent()
+        assert channel.send(letter()) == Sent()
 
     (file,) = (tmp_path / "mail" / "new").iterdir()
     assert file.suffix == ".eml"
     assert not list((tmp_path / "mail" / "tmp").iterdir())
     (read,) = mailbox.Maildir(tmp_path / "mail", create=False, factory=None)
     assert read["To"] == "ann@acme.example"
-    assert read["Message-ID"] == letter()["Message-ID"]
+    assert read["Message-ID"] == letter().message_id
 
 
 def test_a_repeated_send_is_one_file_and_two_messages_are_two(tmp_path: Path) -> None:
     with MaildirChannel(tmp_path) as channel:
         for action in (1, 1, 2):
-            assert channel.send(letter(action), "ann@acme.example") == Sent()
+            assert channel.send(letter(action)) == Sent()
 
     assert len(mailbox.Maildir(tmp_path, create=False)) == 2
 
@@ -87,7 +86,7 @@ def test_a_repeated_send_is_one_file_and_two_messages_are_two(tmp_path: Path) ->
 def test_a_full_or_missing_maildir_is_a_channel_that_is_down(tmp_path: Path) -> None:
     with MaildirChannel(tmp_path / "mail") as channel:
         (tmp_path / "mail" / "tmp").rmdir()
-        outcome = channel.send(letter(), "ann@acme.example")
+        outcome = channel.send(letter())
 
     assert isinstance(outcome, RetryLater)
     assert outcome.channel_down
@@ -101,7 +100,7 @@ def test_a_tenants_endless_domain_fits_into_a_file_name(tmp_path: Path) -> None:
     )  # fmt: skip
 
     with MaildirChannel(tmp_path) as channel:
-        assert channel.send(message, "ann@acme.example") == Sent()
+        assert channel.send(message) == Sent()
 
 
 def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_text() -> None:
@@ -119,16 +118,24 @@ def test_an_accepted_message_arrives_with_every_letter_of_subject_sender_and_tex
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
-    """What becomes of two messages if the first is refused, and which of them arrived."""
+def _refuse_once(server: MailServer, where: str, reply: str) -> None:
     refusals = iter([reply])
-    server = MailServer()
     if where == "RCPT":
         server.answer_recipient = lambda _address: next(refusals, None)
     else:
         server.answer = lambda _address, _message: next(refusals, None)
-    with server:
-        return send(server.url, letter(1), letter(2)), server.message_ids
+
+
+def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
+    """What becomes of two messages if the first is refused, and which of them arrived; PIPELINING changes nothing."""
+    seen = []
+    for pipelining in (True, False):
+        server = MailServer(pipelining=pipelining)
+        _refuse_once(server, where, reply)
+        with server:
+            seen.append((send(server.url, letter(1), letter(2)), server.message_ids))
+    assert seen[0] == seen[1]
+    return seen[0]
 
 
 @pytest.mark.parametrize("where", ["RCPT", "DATA"])
@@ -140,7 +147,7 @@ def test_what_may_pass_is_tried_again_and_the_next_message_goes_out(where: str, 
 
     assert isinstance(first, RetryLater)
     assert (first.error, first.channel_down, first.fault and first.fault.whose) == (reply, False, "moment")
-    assert (second, arrived) == (Sent(), [letter(2)["Message-ID"]])
+    assert (second, arrived) == (Sent(), [letter(2).message_id])
 
 
 @pytest.mark.parametrize(
@@ -159,7 +166,7 @@ def test_what_is_refused_for_good_fails_with_whose_fault_it_is(where: str, reply
 
     assert isinstance(first, Rejected)
     assert (first.error, first.fault and first.fault.whose) == (reply, whose)
-    assert (second, arrived) == (Sent(), [letter(2)["Message-ID"]])
+    assert (second, arrived) == (Sent(), [letter(2).message_id])
 
 
 @pytest.mark.parametrize("where", ["RCPT", "DATA"])
@@ -178,6 +185,46 @@ def test_what_is_wrong_with_the_sender_fails_no_message(where: str, reply: str) 
     (first, _), _ = answered(where, reply)
 
     assert first == Blocked(reply)
+
+
+@contextmanager
+def careless() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that lets each text begin, whoever is to get it; yields its URL, and the texts that it was sent."""
+    texts: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            recipients = iter([b"550 5.1.1 no such user", b"250 yes"])
+            with connection, connection.makefile("rwb", buffering=0) as talk:
+                talk.write(b"220 hello\r\n")
+                for line in talk:
+                    match line[:4]:
+                        case b"ehlo":
+                            talk.write(b"250-hello\r\n250 PIPELINING\r\n")
+                        case b"RCPT":
+                            talk.write(next(recipients) + b"\r\n")
+                        case b"DATA":
+                            talk.write(b"354 go on\r\n")
+                            texts.append(b"".join(iter(talk.readline, b".\r\n")))
+                            talk.write(b"250 taken\r\n")
+                        case _:
+                            talk.write(b"250 yes\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}", texts
+        thread.join()
+
+
+def test_a_server_that_asks_for_the_text_of_what_it_refused_gets_an_empty_one() -> None:
+    with careless() as (url, texts):
+        dotted = letter(2, body=".\n..\n.a\n")
+        first, second = send(url, letter(1), dotted)
+
+    assert isinstance(first, Rejected)
+    assert (first.error, second) == ("550 5.1.1 no such user", Sent())
+    assert texts == [b"", dotted.raw.replace(b"\r\n.", b"\r\n..")]
 
 
 def test_a_connection_that_may_carry_no_more_is_replaced_by_a_new_one() -> None:
@@ -244,18 +291,18 @@ def test_a_server_that_refuses_to_talk_says_nothing_about_the_message(greeting: 
 
 def test_a_server_that_dies_in_the_middle_of_a_batch_and_comes_back() -> None:
     with MailServer() as server, SmtpChannel(server.url) as channel:
-        assert channel.send(letter(1), "ann@acme.example") == Sent()
+        assert channel.send(letter(1)) == Sent()
         server.stop()
-        lost = channel.send(letter(2), "ann@acme.example")
-        away = channel.send(letter(2), "ann@acme.example")
+        lost = channel.send(letter(2))
+        away = channel.send(letter(2))
         with server:
-            assert channel.send(letter(2), "ann@acme.example") == Sent()
-            assert channel.send(letter(3), "ann@acme.example") == Sent()
+            assert channel.send(letter(2)) == Sent()
+            assert channel.send(letter(3)) == Sent()
 
     assert isinstance(lost, RetryLater)
     assert isinstance(away, RetryLater)
     assert away.channel_down
-    assert server.message_ids == [letter(number)["Message-ID"] for number in (1, 2, 3)]
+    assert server.message_ids == [letter(number).message_id for number in (1, 2, 3)]
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
@@ -268,7 +315,7 @@ def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> Non
     assert isinstance(wrong, RetryLater)
     assert wrong.channel_down
     assert "login refused" in wrong.error
-    assert server.message_ids == [letter(2)["Message-ID"]]
+    assert server.message_ids == [letter(2).message_id]
 
 
 def test_a_login_where_the_server_knows_none_is_no_fault_of_the_message() -> None:

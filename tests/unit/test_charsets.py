@@ -63,6 +63,29 @@ def test_a_text_that_was_encoded_twice_is_decoded_twice() -> None:
         assert decode(once.encode()).text == once
 
 
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("iso-8859-5", "Спасибо большое"),
+        ("ibm866", "Спасибо большое"),
+        ("x-mac-cyrillic", "Спасибо большое"),
+        ("iso-8859-7", "Ευχαριστώ πολύ"),
+        ("iso-8859-8-i", "תודה רבה"),
+        ("iso-8859-6", "شكرا جزيلا"),
+    ],
+)
+def test_a_few_words_in_a_rare_charset_are_read_as_their_label_says(label: str, text: str) -> None:
+    codec = {"x-mac-cyrillic": "mac_cyrillic", "iso-8859-8-i": "iso-8859-8"}.get(label, label)
+    assert decode(text.encode(codec), label) == (text, None)
+
+
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "utf-32", "unicode"])
+def test_a_text_that_says_it_has_two_bytes_a_letter_and_has_one_is_read(label: str) -> None:
+    for text in ("Thanks, all fine.", "Zoë – Zürich"):
+        assert decode(text.encode(), label) == (text, None)
+    assert decode("您好，货物已收到。".encode("utf-16-le"), "utf-16le") == ("您好，货物已收到。", None)
+
+
 def test_japanese_of_a_vendor_is_read_in_extended_unix_code_too() -> None:
     assert decode(b"\xad\xa1" + JAPANESE.encode("euc_jp"), "euc-jp") == (f"①{JAPANESE}", None)
 

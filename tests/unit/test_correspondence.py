@@ -44,6 +44,14 @@ def test_a_reference_is_read_back_and_no_other_letter_does(action: int) -> None:
         assert read_references(f"Ref: {ours[:place]}{letter}{ours[place + 1 :]}") == []
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["Ref: <b>{}</b>", "<span>Ref:</span>&nbsp;<span>{}</span>", "*Ref: {}*", "Ref: *{}*", "Ref : {}", "Ref：{}"],
+)
+def test_a_reference_is_read_back_however_a_mail_program_lays_it_out(written: str) -> None:
+    assert read_references(written.format(reference(7))) == [7]
+
+
 @pytest.mark.fuzz
 @given(st.text(max_size=200), st.text(alphabet="action.0123456789abcdef@<> \nRef:", max_size=200))
 def test_no_text_trips_the_reader(one: str, other: str) -> None:

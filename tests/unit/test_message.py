@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import customer_letters
-from tests.letters import part_of
+from tests.letters import as_read, part_of
 from tests.unit.test_render import FULL, NAMES, OPTIONAL, SHARING, STEPS
 from workers.correspondence import Answered, message_id, read_opt_out_token, reference
+from workers.delivery import mime
 from workers.delivery.facts import Facts, Thread
-from workers.delivery.message import SenderError, UnsendableError, _require_own_headers, compose
+from workers.delivery.message import SenderError, compose
+from workers.delivery.mime import UnsendableError
 from workers.delivery.texts import Text, footer, render
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.insight.answers import kind_of_answer
@@ -29,15 +31,12 @@ LONG = "https://" + "a" * 60 + ".northwind.example/fleet"
 
 
 def letter(**changes: Any) -> EmailMessage:
+    """A message as its reader's program understands it."""
     values: dict[str, Any] = {
         "text": Text("Hello", "Hello\n"), "action": 1, "tenant": TENANT, "tenant_name": "Northwind",
         "address": "ann@acme.example", "from_name": "Northwind", "from_address": "Customer Care <care@fleet.example>",
     }  # fmt: skip
-    return compose(**values | changes)
-
-
-def reread(message: EmailMessage) -> EmailMessage:
-    return message_from_bytes(bytes(message), policy=policy.default)
+    return as_read(compose(**values | changes))
 
 
 # Titles and names that Python before 3.12.5 turns into headers, and a body, of their own (CVE-2024-6923).
@@ -54,19 +53,41 @@ SMUGGLED = [
 def test_a_title_writes_no_header_of_its_own(title: str) -> None:
     message = letter(text=render("deal_follow_up", FULL | {"deal": title}, title, SHARING), from_name=title)
 
-    assert reread(message).keys() == letter().keys()
+    assert message.keys() == letter().keys()
     assert message["From"].addresses[0].addr_spec == "care@fleet.example"
-    assert [part.get_content_type() for part in reread(message).iter_parts()] == ["text/plain", "text/html"]
-    assert title.rpartition("?")[0][2:] in reread(message)["Subject"].replace("= ?", "=?") + reread(message)["From"]
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    assert title.rpartition("?")[0][2:] in message["Subject"].replace("= ?", "=?") + message["From"]
 
 
-def test_a_message_with_headers_that_nobody_set_is_refused() -> None:
-    message = letter()
+@pytest.mark.parametrize("hidden", ["\nBcc: all@acme.example", "\rBcc: all@acme.example", "\r\n\r\n<h1>Pay</h1>", "\n"])
+def test_a_message_with_headers_that_nobody_set_is_refused(hidden: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As older Pythons keep what an encoded word hides; which ones do differs from release to release.
-    message._headers.append(("X-Title", "Hello\nBcc: all@acme.example"))  # type: ignore[attr-defined]
+    monkeypatch.setattr(mime, "_encoded", lambda name, _value: f"{name}: Hello{hidden}\n".encode())
 
     with pytest.raises(UnsendableError):
-        _require_own_headers(message)
+        letter(text=Text("Grüße", "Hello\n"))
+
+
+@pytest.mark.fuzz
+@given(
+    st.text(st.characters(), max_size=200), st.text(st.characters(), max_size=2000),
+    st.sampled_from(["", "ü" * 40, "x" * 90]),
+)  # fmt: skip
+def test_a_message_is_written_as_the_standard_library_reads_and_writes_it(subject: str, body: str, name: str) -> None:
+    sent = compose(
+        Text(" ".join(subject.split()), body), action=1, tenant=TENANT, tenant_name="Northwind",
+        address="ann@acme.example", from_name=name, from_address="care@fleet.example",
+    )  # fmt: skip
+    read = message_from_bytes(sent.raw, policy=policy.SMTP.clone(refold_source="none"))
+
+    assert read.as_bytes() == sent.raw
+    read = as_read(sent)
+    assert [part.defects for part in read.walk()] == [[], [], []]
+    assert [value.defects for value in read.values()] == [()] * len(read)
+    assert (read["Message-ID"], part_of(read)) == (sent.message_id, sent.text)
+    assert " ".join(read["Subject"].split()) == " ".join(sent.subject.split())
+    assert max(map(len, sent.raw.split(b"\r\n"))) < 998
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", sent.raw)
 
 
 @pytest.mark.parametrize("address", ["=?utf-8?q?a=0ABcc:=20x?=@acme.example", "=?utf-8?q?a=0Ab?=@acme.example"])
@@ -88,7 +109,7 @@ def test_whatever_a_value_is_the_message_has_its_own_headers_and_lines(
     hostile = harmless | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}Z") | {"summary": "Late again."}
 
     text = render(template, hostile, f"A{name}Z")
-    message = reread(letter(text=text, from_name=name))
+    message = letter(text=text, from_name=name)
 
     assert message.keys() == letter().keys()
     assert len(message["From"].addresses) == 1
@@ -110,7 +131,7 @@ def test_whatever_an_address_is_it_is_used_or_refused(piece: str, times: int) ->
         assert message["To"].addresses[0].addr_spec == changes["address"]
     for sender in (piece * times, f"{piece} <{piece * times}>", f"{piece * times} <care@fleet.example>"):
         with suppress(SenderError):
-            assert reread(letter(from_address=sender)).keys() == letter().keys()
+            assert letter(from_address=sender).keys() == letter().keys()
 
 
 @pytest.mark.fuzz
@@ -118,7 +139,7 @@ def test_whatever_an_address_is_it_is_used_or_refused(piece: str, times: int) ->
 def test_no_value_breaks_out_of_the_subject(value: str, name: str, step: int) -> None:
     values = FULL | dict.fromkeys([*OPTIONAL, "quote_number"], f"A{value}\r\nBcc: all@acme.example") | {"step": step}
     text = render(name, values, f"North{value}\nwind")
-    message = reread(letter(text=text, from_name=f"North{value}\r\nBcc: all@acme.example"))
+    message = letter(text=text, from_name=f"North{value}\r\nBcc: all@acme.example")
     assert len(text.subject.splitlines()) == 1
     assert message["Bcc"] is None
     assert sorted(message.keys()) == sorted(letter().keys())
@@ -126,10 +147,17 @@ def test_no_value_breaks_out_of_the_subject(value: str, name: str, step: int) ->
 
 
 def test_a_tenants_name_with_a_line_break_is_still_a_sender() -> None:
-    message = reread(letter(from_name="North\r\nwind"))
+    message = letter(from_name="North\r\nwind")
 
     assert message["From"].addresses[0].display_name == "North wind"
     assert message["From"].addresses[0].addr_spec == "care@fleet.example"
+
+
+def test_a_long_name_with_a_comma_is_still_one_sender() -> None:
+    name = "Northwind, Southwind & Partners (International Consulting and Trading) Ltd., Amsterdam"
+    message = letter(from_name=name)
+
+    assert [(one.display_name, one.addr_spec) for one in message["From"].addresses] == [(name, "care@fleet.example")]
 
 
 def test_the_message_id_depends_on_the_action_alone() -> None:
@@ -142,8 +170,8 @@ def test_the_message_id_depends_on_the_action_alone() -> None:
 def test_a_message_id_fits_on_one_line_and_its_reference_stands_below_the_text() -> None:
     message = letter(action=412_345_678, from_address="care@northwind.example")
 
-    assert f"\nMessage-ID: {message['Message-ID']}\n".encode() in bytes(message)
-    assert part_of(reread(message)).endswith(f'answer with "stop".\nRef: {reference(412_345_678)}\n')
+    assert f"\nMessage-ID: {message['Message-ID']}\n" in message.as_string()
+    assert part_of(message).endswith(f'answer with "stop".\nRef: {reference(412_345_678)}\n')
 
 
 @pytest.mark.parametrize(
@@ -172,7 +200,6 @@ def test_any_text_is_an_address_or_a_value_error(local: str, rest: str) -> None:
         except ValueError:
             continue
         assert len(message["To"].addresses) == 1
-        bytes(message)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +223,7 @@ def test_a_sender_without_an_address_is_the_settings_fault(sender: str) -> None:
 
 def test_a_follow_up_answers_the_first_message_under_its_subject() -> None:
     thread = Thread(f"<action.1.abcdefghijklmnop@{'a' * 60}.northwind.example>", "A question about our offer")
-    message = reread(letter(text=Text("Who looks after our offer?", "Hello\n"), facts=Facts(thread=thread)))
+    message = letter(text=Text("Who looks after our offer?", "Hello\n"), facts=Facts(thread=thread))
 
     assert message["Subject"] == "Re: A question about our offer"
     assert message["In-Reply-To"] == message["References"] == thread.message_id
@@ -216,7 +243,7 @@ def test_who_signs_a_letter_sends_it_from_the_tenants_address() -> None:
 def test_a_mail_program_finds_the_way_out_whole_and_with_its_proof(url: str) -> None:
     message = letter(action=412, public_url=url, reply_to=f"reply+{'a' * 55}@reply.northwind.example")
     raw = bytes(message).decode()
-    [link, mail] = re.findall(r"<(.*?)>", reread(message)["List-Unsubscribe"])
+    [link, mail] = re.findall(r"<(.*?)>", message["List-Unsubscribe"])
 
     assert link in raw
     assert "=?utf-8" not in raw.partition("\n\n")[0]
@@ -224,8 +251,8 @@ def test_a_mail_program_finds_the_way_out_whole_and_with_its_proof(url: str) -> 
     assert read_opt_out_token(link.rpartition("/")[2]) == 412
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail.startswith("mailto:reply+")
-    assert link in part_of(reread(message))
-    assert f'<a href="{link}">' in part_of(reread(message), "html")
+    assert link in part_of(message)
+    assert f'<a href="{link}">' in part_of(message, "html")
 
 
 def test_without_a_public_address_a_letter_to_us_is_the_way_out() -> None:
@@ -252,7 +279,7 @@ def test_the_word_that_a_letter_asks_for_is_understood(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_whoever_answers_above_our_letter_has_not_asked_for_no_more(language: str, url: str | None) -> None:
     message = letter(text=render("deal_follow_up", FULL, "Northwind", Wording(language)), public_url=url)
-    ours = part_of(reread(message))
+    ours = part_of(message)
     quoted = "".join(f"> {line}\n" for line in ours.splitlines())
     header = "From: Northwind <care@fleet.example>\nSent: Monday, March 2, 2026 9:00 AM\nTo: Ann\nSubject: Hello"
     for above in (
@@ -291,22 +318,22 @@ def test_the_page_says_what_the_text_says_and_loads_nothing() -> None:
     text = render("compliance_reminder", FULL, "Northwind & Söhne", wording)
     message = letter(text=text, facts=Facts(wording=wording), public_url="https://mail.example")
     tags = _Tags()
-    tags.feed(part_of(reread(message), "html"))
+    tags.feed(part_of(message, "html"))
     tags.close()
 
     assert tags.seen == {"html", "head", "meta", "title", "body", "div", "p", "br", "ul", "li", "a"}
     assert [name for name, _ in tags.loads] == ["href"]
-    assert '<html lang="de">' in part_of(reread(message), "html")
-    assert "<li>Steuernummer</li>" in part_of(reread(message), "html")
-    assert "Northwind &amp; Söhne" in part_of(reread(message), "html")
+    assert '<html lang="de">' in part_of(message, "html")
+    assert "<li>Steuernummer</li>" in part_of(message, "html")
+    assert "Northwind &amp; Söhne" in part_of(message, "html")
     quote = render("quote_follow_up", FULL, "Northwind", wording)
-    shown = part_of(reread(letter(text=quote, facts=Facts(wording=wording))), "html")
+    shown = part_of(letter(text=quote, facts=Facts(wording=wording)), "html")
     assert '<a href="https://northwind.example/q/7?a=1&amp;b=2">' in shown
 
 
 def test_a_title_is_no_mark_up_and_no_link() -> None:
     title = '<img src=x onerror=alert(1)> </p><a href="https://evil.example">x</a> https://evil.example {title}'
-    shown = part_of(reread(letter(text=render("quote_follow_up", FULL | {"title": title}, title))), "html")
+    shown = part_of(letter(text=render("quote_follow_up", FULL | {"title": title}, title)), "html")
 
     assert "<img" not in shown
     assert "<a" not in shown

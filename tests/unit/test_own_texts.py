@@ -9,7 +9,7 @@ from jinja2 import TemplateError
 from tests.unit.test_render import FULL, TEMPLATES
 from workers.delivery.own_texts import check_own_text, unknown_names
 from workers.delivery.texts import _environment, render
-from workers.delivery.wording import LANGUAGES, Wording
+from workers.delivery.wording import LANGUAGES, OwnText, Wording
 from workers.engines.registry import all_engines
 
 LETTERS = sorted(
@@ -32,10 +32,12 @@ def test_every_shipped_letter_can_be_taken_as_a_beginning(name: str, language: s
 
 
 def test_a_text_of_a_tenants_own_goes_out_instead_of_the_shipped_one() -> None:
-    own = {"en": 'Your "{{ deal }}"\n{% include "greeting.txt.j2" %}\n\nShall we go on?\n', "de": "Hallo\nNur so."}
+    english = 'Your "{{ deal }}"\n{% include "greeting.txt.j2" %}\n\nShall we go on?\n'
+    own = {"en": OwnText(english, 3), "de": OwnText("Hallo\nNur so.", 1)}
     text = render("deal_follow_up", FULL, "Northwind", Wording("en", own_texts=own))
 
     assert (text.subject, text.body) == ('Your "Ten licences"', "Hello Zoë,\n\nShall we go on?\n")
+    assert text.version == "own 3"
     assert render("deal_follow_up", FULL, "Northwind", Wording("fr", own_texts=own)).body.startswith("Bonjour")
     assert render("quote_handover", FULL, "Northwind", Wording("de", own_texts=own)).body == "Nur so.\n"
 
@@ -52,7 +54,7 @@ def test_where_it_cannot_be_used_the_shipped_one_goes_out_and_somebody_can_read_
 ) -> None:
     values = FULL | {"missing": ["x"] * 1000, "text": "long " * 1000}
     with caplog.at_level(logging.WARNING):
-        text = render("deal_follow_up", values, "Northwind", Wording(own_texts={"en": own}))
+        text = render("deal_follow_up", values, "Northwind", Wording(own_texts={"en": OwnText(own, 1)}))
 
     assert text == render("deal_follow_up", values, "Northwind")
     assert "Northwind's own text deal_follow_up (en) cannot be used" in caplog.text

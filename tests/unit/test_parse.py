@@ -120,10 +120,23 @@ def test_an_id_may_lack_its_brackets_or_be_folded() -> None:
         ("'ann@acme.example'", "ann@acme.example", None),
         ("ann@grüße.example", "ann@grüße.example", None),
         ("ann@acme.example, bob@acme.example", "ann@acme.example", None),
+        ("Ann via groups.io <ann=acme.example@groups.io>", "ann@acme.example", "Ann via groups.io"),
     ],
 )
 def test_a_sender_is_read_however_he_is_written(value: str, address: str, name: str | None) -> None:
     assert read(f"From: {value}\nSubject: Hello\n\nHello\n".encode()).senders[0] == (address, name)
+
+
+def test_the_writer_behind_a_list_is_known_by_what_the_list_keeps_of_him() -> None:
+    listed = (
+        b"From: Ann via Buyers <buyers@lists.acme.example>\nX-MailFrom: ann@acme.example\nSubject: Hello\n\nHello\n"
+    )
+    assert [sender.address for sender in read(listed).senders] == ["buyers@lists.acme.example", "ann@acme.example"]
+
+
+def test_a_mailbox_that_forwards_to_another_is_a_recipient() -> None:
+    forwarded = b"X-Forwarded-For: care@northwind.example team@northwind.example\n\nHello"
+    assert read(HEAD + forwarded).delivered_to == ("care@northwind.example", "team@northwind.example")
 
 
 def test_an_address_inside_a_quoted_name_is_no_recipient() -> None:

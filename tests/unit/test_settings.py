@@ -56,6 +56,7 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("FLEET_BATCH_SIZE", "many"),
         ("FLEET_MAX_ATTEMPTS", "-1"),
         ("FLEET_HELPERS", "65"),
+        ("FLEET_SMTP_CONNECTIONS", "0"),
         ("FLEET_FLOWER_PORT", "70000"),
         ("FLEET_FLOWER_LOGIN", "fleet"),
         ("FLEET_LOG", "xml"),

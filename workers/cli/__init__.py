@@ -14,6 +14,7 @@ from workers import logs
 from workers.cli import (
     actions,
     conflicts,
+    console,
     db,
     doctor,
     explain,
@@ -25,12 +26,14 @@ from workers.cli import (
     run,
     runs,
     settings,
+    simulate,
     status,
     suppressions,
     templates,
     tenants,
     up,
     web,
+    webhooks,
     words,
 )
 from workers.cli.common import fail
@@ -40,7 +43,9 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 for command in (
     up.up,
     web.web,
+    console.console,
     preview.preview,
+    simulate.simulate,
     go_live.go_live,
     run.run,
     status.status,
@@ -58,6 +63,7 @@ app.add_typer(settings.app, name="settings")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(templates.app, name="templates")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(words.app, name="words")
 app.add_typer(db.app, name="db")
 

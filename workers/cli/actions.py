@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Final, NoReturn
 
 import click
@@ -24,10 +24,10 @@ from workers.cli.common import (
     minute,
     moment,
     say_total,
-    text_of,
 )
 from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
+from workers.delivery.shown import edited_text, sent_text_of
 from workers.delivery.texts import Text
 from workers.errors import UnknownNameError
 from workers.terminal import lines, out, print_json, say, table_of
@@ -65,7 +65,7 @@ def show(
     if as_json:
         print_json(_as_json(row) | {"history": history})
         return
-    text = _text_of(row)
+    text = sent_text_of(row)
     facts = {
         "to": _addressee(row),
         "subject": text.subject,
@@ -76,6 +76,8 @@ def show(
         "tenant": row["tenant_name"],
         "engine": f"{row['engine']}, {row['kind']} {row['template']}",
         "about": f"{row['subject_type']} {row['subject_id']}",
+        "text": _origin(row),
+        "guards": _verdicts(row["guards"]),
         "Message-ID": row["message_id"],
     }
     for name, value in facts.items():
@@ -88,6 +90,20 @@ def show(
     for event in history:
         who = f" {_TOWARDS.get(event['what'], 'by')} {event['who']}" if event["who"] else ""
         say(f"{moment(event['at'])}  {event['what']}{who}{': ' + event['why'] if event['why'] else ''}")
+
+
+def _origin(row: dict[str, Any]) -> str | None:
+    """Say of which version of its template a text was made, and whether what was kept is what was sent."""
+    kept = f"SHA-256 {row['sent_hash']}" if row["sent_hash"] else None
+    changed = "what is kept was changed since" if row["is_as_sent"] is False else None
+    return ", ".join(word for word in (row["text_version"], kept, changed) if word) or None
+
+
+def _verdicts(guards: dict[str, Any] | None) -> str | None:
+    """Say what the guards said of a message until it left, each the last time, in the order of these times."""
+    said = sorted((guards or {}).values(), key=lambda verdict: verdict["at"])
+    words = (f"{moment(datetime.fromisoformat(one['at']))}: {one.get('reason', 'all guards passed')}" for one in said)
+    return "; ".join(words) or None
 
 
 def _decision(name: str, explanation: str) -> None:
@@ -146,7 +162,7 @@ def edit(
         if run_at is None or subject is not None or body is not None:
             if len(asked) != 1:
                 raise UnknownNameError(f"a text is edited one at a time, these are {len(asked):,} (--at moves many)")
-            edited = _edited(_text_of(_one(connection, asked[0])), subject, body)
+            edited = _edited(sent_text_of(_one(connection, asked[0])), subject, body)
             if edited is None:
                 say("nothing was changed")
                 return
@@ -179,14 +195,8 @@ def _one(connection: Connection, action: int) -> dict[str, Any]:
     return rows[0]
 
 
-def _text_of(row: dict[str, Any]) -> Text:
-    """Return the text of an action; the subject of one that left is the one it had then."""
-    text = text_of(row)
-    return Text(row["sent_subject"] or text.subject, row["sent_body"] or text.body)
-
-
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
-    text = _text_of(row)
+    text = sent_text_of(row)
     kept = {name: value for name, value in row.items() if name not in ("total", "sent_subject", "facts")}
     return kept | {"subject": text.subject, "body": text.body}
 
@@ -204,7 +214,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 lines(
                     _addressee(row),
                     row["tenant_name"] if several else None,
-                    _text_of(row).subject,
+                    sent_text_of(row).subject,
                     row["reason"] or row["last_error"] or row["refused"],
                 ),
             ]
@@ -215,7 +225,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _addressee(row: dict[str, Any]) -> str:
     """Say to whom an action goes: a mailbox, or the tenant's own people by a task or a case."""
-    return (row["address"] or "nobody") if row["kind"] == "email" else f"a {row['kind']}"
+    return f"a {row['kind']}" if row["kind"] in ("task", "case") else row["address"] or "nobody"
 
 
 def _outlook(row: dict[str, Any]) -> str | None:
@@ -237,10 +247,10 @@ def _edited(text: Text, subject: str | None, body: str | None) -> Text | None:
         if written is None:
             return None
         subject, _, body = written.strip().partition("\n")
-    edited = Text((text.subject if subject is None else subject).strip(), (text.body if body is None else body).strip())
-    if not edited.subject or not edited.body:
-        raise UnknownNameError("a message needs a subject and a text")
-    return None if edited == Text(text.subject, text.body.strip()) else edited
+    try:
+        return edited_text(text, text.subject if subject is None else subject, text.body if body is None else body)
+    except ValueError as error:
+        raise UnknownNameError(str(error)) from None
 
 
 def _preview(connection: Connection, ids: list[int], decision: str) -> dict[str, Any]:

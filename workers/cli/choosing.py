@@ -11,9 +11,8 @@ from psycopg.types.json import Jsonb
 
 from workers.cli.common import OneEngine, OneTenant, chosen_engine, chosen_tenant, completing, instant_of
 from workers.db.session import Connection, transaction
+from workers.delivery.shown import STATUSES
 from workers.errors import UnknownNameError
-
-STATUSES: Final = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
 
 Ids = Annotated[
     list[int] | None,

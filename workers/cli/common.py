@@ -1,26 +1,22 @@
 """What the commands share: options, the connection, and how tenants, instants and texts are written and read."""
 
-import getpass
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from jinja2 import TemplateError
 
 from workers import logs
 from workers.db.session import Connection, connect, require_current_schema
-from workers.delivery.facts import Facts, with_facts
-from workers.delivery.message import subject_of
-from workers.delivery.texts import Text, render
+from workers.delivery.facts import with_facts
+from workers.delivery.shown import text_of
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import ConfigurationError, UnknownNameError
+from workers.runtime.console_links import operator_name
 from workers.runtime.dispatch import Report, run_engine
 from workers.settings import database_url, settings
 from workers.terminal import err, say, visible
@@ -117,10 +113,7 @@ def say_trouble(report: Report) -> None:
 
 def decider(by: str | None) -> str:
     """Return who decides: whom --by names, else the user of this shell."""
-    try:
-        return by or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.geteuid()}"
+    return by or operator_name()
 
 
 def reason_of(why: str) -> str:
@@ -168,16 +161,6 @@ def moment(instant: datetime) -> str:
 def minute(instant: datetime) -> str:
     """Return an instant for a narrow column, in the timetable's zone: `2026-03-02 09:00`."""
     return f"{instant.astimezone(settings().time_zone):%Y-%m-%d %H:%M}"
-
-
-def text_of(action: Mapping[str, Any]) -> Text:
-    """Return subject and body of an action, which has its "facts", as it would leave; an error's words if it cannot."""
-    facts: Facts = action["facts"]
-    try:
-        text = render(action["template"], action["variables"], action["tenant_name"], facts.wording)
-        return replace(text, subject=subject_of(text, facts)) if action["kind"] == "email" else text
-    except TemplateError as error:  # the rest of the list must still be seen
-        return Text(f"template {action['template']} cannot be rendered: {error}", "")
 
 
 def planned_actions(connection: Connection, run: int) -> list[dict[str, Any]]:

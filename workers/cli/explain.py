@@ -8,12 +8,11 @@ from workers import clock
 from workers.cli.common import Json, Now, OneTenant, chosen_tenant, database, instant_of, minute
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
-from workers.runtime.slots import next_slot
+from workers.runtime.explanation import HEADINGS, parts_of
 from workers.settings import settings
 from workers.terminal import print_json, say
 
 _MOST_NAMED: Final = 20
-_HEADINGS: Final = {"now": "How it stands", "next": "What comes next", "past": "What happened, the newest first"}
 
 
 def explain(
@@ -48,14 +47,8 @@ def _say(item: dict[str, Any], sentences: list[dict[str, Any]]) -> None:
     named = "" if item["kind"] == "address" else f" ({item['item']})"
     present, zone = clock.now(), settings().time_zone
     say(f"{item['kind']} {item['name'] or ''} of {item['tenant_name']}{named}; times are {zone.key}")
-    parts: dict[str, list[dict[str, Any]]] = {tense: [] for tense in _HEADINGS}
-    for sentence in sentences:
-        parts[sentence["tense"]].append(sentence)
-    if parts["next"] and item["engine"]:
-        run = next_slot(item["engine"], present, zone)
-        parts["next"].append({"at": run, "what": f"{item['engine']} runs next"})
-        parts["next"].sort(key=lambda sentence: max(sentence["at"], present))
-    for tense, heading in _HEADINGS.items():
+    parts = parts_of(sentences, item["engine"])
+    for tense, heading in HEADINGS.items():
         say("")
         say(f"{heading}:")
         for sentence in parts[tense]:

@@ -1,7 +1,7 @@
 """`fleet runs`: what ran when, what it did, and for whom it failed."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -19,11 +19,10 @@ from workers.cli.common import (
 )
 from workers.db.session import Connection, transaction
 from workers.errors import UnknownNameError
+from workers.runtime.ledger import RUN_STATUSES
 from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="See what ran when, what it did, and for whom it failed.")
-
-_STATUSES: Final = ("running", "succeeded", "partly", "failed")
 
 
 @app.command("list")
@@ -33,8 +32,8 @@ def list_runs(
         str | None,
         typer.Option(
             metavar="STATUS",
-            help=f"Only these: {', '.join(_STATUSES)}.",
-            autocompletion=lambda incomplete: completing(incomplete, _STATUSES),
+            help=f"Only these: {', '.join(RUN_STATUSES)}.",
+            autocompletion=lambda incomplete: completing(incomplete, RUN_STATUSES),
         ),
     ] = None,
     since: Annotated[str | None, typer.Option(metavar="ISO8601", help="Only started from then on.")] = None,
@@ -44,8 +43,8 @@ def list_runs(
     as_json: Json = False,
 ) -> None:
     """List the engines' runs, the newest first."""
-    if status is not None and status not in _STATUSES:
-        raise UnknownNameError(f"no status {status!r}: a run is {', '.join(_STATUSES)}")
+    if status is not None and status not in RUN_STATUSES:
+        raise UnknownNameError(f"no status {status!r}: a run is {', '.join(RUN_STATUSES)}")
     with database() as connection:
         rows = _runs(
             connection, limit, engine=chosen_engine(engine), status=status, since=instant_of(since, "--since"),

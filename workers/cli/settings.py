@@ -1,11 +1,9 @@
 """`fleet settings`: everything that is set per tenant, shown, set, and who set it."""
 
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated
 
-import psycopg
 import typer
-from psycopg.types.json import Jsonb
 
 from workers.cli.common import (
     By,
@@ -19,7 +17,7 @@ from workers.cli.common import (
     tenant_named,
 )
 from workers.db.session import transaction
-from workers.errors import UnknownNameError
+from workers.db.tenant_settings import read_settings, set_settings
 from workers.terminal import out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="Show and set what holds for a tenant, and see who set it.")
@@ -45,7 +43,7 @@ def show(tenant: _Whose, as_json: Json = False) -> None:
 
 
 @app.command("set")
-def set_settings(
+def set_some(
     values: Annotated[
         list[str], typer.Argument(metavar="NAME=VALUE...", help="an empty value sets back to the default")
     ],
@@ -55,21 +53,9 @@ def set_settings(
     why: WhyIfAny = None,
 ) -> None:
     """Set one or more settings of a tenant, all of them or none; who did it and what was there before is kept."""
-    chosen: dict[str, Any] = {}
-    for text in values:
-        name, equals, value = text.partition("=")
-        if not equals or name in chosen:
-            raise UnknownNameError(f"{text!r} is not NAME=VALUE, said once")
-        chosen[name] = value
+    chosen = read_settings(values)
     with database() as connection:
-        whose = tenant_named(connection, tenant)
-        try:
-            with transaction(connection):
-                changed = connection.execute(
-                    "SELECT * FROM set_tenant_settings(%s, %s, %s, %s)", [whose, Jsonb(chosen), decider(by), why]
-                ).fetchall()
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise UnknownNameError(f"{error.diag.message_primary}") from None
+        changed = set_settings(connection, tenant_named(connection, tenant), chosen, decider(by), why)
     for row in changed:
         say(f"{row['name']}: {row['before'] or 'nothing'} -> {row['after'] or 'nothing'}")
     if not changed:

@@ -1,6 +1,6 @@
 """`fleet words`: what the stages and statuses of a CRM mean, however they are spelled."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import psycopg
 import typer
@@ -18,21 +18,16 @@ from workers.cli.common import (
 )
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
+from workers.runtime.words import MEANINGS
 from workers.terminal import out, print_json, say, table_of
 
 app = typer.Typer(
     no_args_is_help=True, help="Say what the CRM's stages and statuses mean; unknown ones are not acted on."
 )
 
-_MEANINGS: Final = {
-    "deal_stage": ("open", "won", "lost"),
-    "order_status": ("open", "delivered", "cancelled", "returned"),
-    "case_status": ("open", "closed"),
-}
-
 _Kind = Annotated[
     str,
-    typer.Argument(help=", ".join(_MEANINGS), autocompletion=lambda incomplete: completing(incomplete, _MEANINGS)),
+    typer.Argument(help=", ".join(MEANINGS), autocompletion=lambda incomplete: completing(incomplete, MEANINGS)),
 ]
 _Word = Annotated[str, typer.Argument(help="as the CRM spells it; case, spaces and punctuation do not count")]
 
@@ -89,9 +84,9 @@ def unset(tenant: TenantName, kind: _Kind, word: _Word, by: By = None) -> None:
 
 def _meanings(kind: str) -> tuple[str, ...]:
     try:
-        return _MEANINGS[kind]
+        return MEANINGS[kind]
     except KeyError:
-        raise UnknownNameError(f"no kind of words {kind!r}: there are {', '.join(_MEANINGS)}") from None
+        raise UnknownNameError(f"no kind of words {kind!r}: there are {', '.join(MEANINGS)}") from None
 
 
 def _decide(tenant: str, kind: str, word: str, meaning: str | None, by: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from workers.db.session import Connection
+from workers.db.session import PLAIN_SETTINGS, Connection
 from workers.resources import shipped
 
 # The CRM's own tables; what they are made of is the CRM's business where it brought them along.
@@ -14,7 +14,11 @@ CRM_TABLES: Final = frozenset(
 def catalog(connection: Connection) -> list[str]:
     """Return every table, column, index, function, trigger, view, policy and grant of the public schema, sorted."""
     statement = (shipped("schema") / "catalog.sql").read_bytes()
-    return sorted(row["line"] for row in connection.execute(statement))
+    with connection.transaction():
+        # In which names and constants are shown in the snapshot.
+        connection.execute(f"SELECT {PLAIN_SETTINGS}, set_config('timezone', 'UTC', true)")
+        connection.execute("SET LOCAL quote_all_identifiers = off")
+        return sorted(row["line"] for row in connection.execute(statement))
 
 
 def missing(connection: Connection) -> list[str]:
@@ -46,7 +50,9 @@ def faults(connection: Connection) -> list[str]:
         is not None
     ):
         return []
-    rows = connection.execute("SELECT * FROM recent_faults()")
+    with connection.transaction():
+        connection.execute(f"SELECT {PLAIN_SETTINGS}")
+        rows = connection.execute("SELECT * FROM recent_faults()").fetchall()
     return [
         f"{row['source']} on {row['table_name']} {row['row_id']}, {row['noted_at']:%d %b %H:%M}: {row['message']}"
         for row in rows

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,14 @@ import psycopg
 from alembic import command, op
 from alembic.config import Config
 from psycopg import sql
-from psycopg.errors import LockNotAvailable, ObjectInUse
+from psycopg.errors import DeadlockDetected, LockNotAvailable, ObjectInUse
 from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from workers.db.check import missing
+from workers.db.crm_zone import forget_zone, keep_zone, work_in_zone
+from workers.db.gently import adopt_orders, run_one_by_one, run_patiently
 from workers.db.preflight import findings
 from workers.db.revisions import HISTORY_TABLE, KNOWN, VERSION_TABLE
 from workers.db.session import Connection, connect
@@ -35,10 +37,12 @@ from workers.settings import settings
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
 _BEFORE_ENGINES: Final = (
     "core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "mailboxes", "outbox", "sending",
+    "webhooks",
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
-    "status", "correspondence", "inbound", "answers", "letters", "failures", "suppressions", "decisions", "explain",
-    "records", "runs", "watch", "tenant_settings", "analytics", "policies",
+    "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
+    "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
+    "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
@@ -78,31 +82,17 @@ def run_migration_sql(name: str, *, transactional: bool = True) -> None:
     """
     text = _migrations().joinpath(name).read_text()
     if transactional:
-        op.get_bind().connection.driver_connection.execute(text)  # type: ignore[union-attr]
+        run_patiently(_driver(), text)
         return
     with op.get_context().autocommit_block():
-        driver = op.get_bind().connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101  # for the type checker
-        _run_one_by_one(driver, text)
+        run_one_by_one(_driver(), text)
 
 
-def _run_one_by_one(driver: psycopg.Connection[Any], text: str) -> None:
-    _drop_invalid_indexes(driver, text)
-    for statement in re.split(r";\s*\n", text):
-        if statement.strip():
-            driver.execute(statement.encode())
-
-
-def _drop_invalid_indexes(driver: psycopg.Connection[Any], text: str) -> None:
-    """Drop what an interrupted CONCURRENTLY left: IF NOT EXISTS would take the ruin for the index."""
-    names = re.findall(r"IF NOT EXISTS (\w+)", text)
-    invalid = driver.execute(
-        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "WHERE NOT i.indisvalid AND c.relname = ANY (%s)",
-        [names],
-    ).fetchall()
-    for (name,) in invalid:
-        driver.execute(f'DROP INDEX CONCURRENTLY "{name}"')
+def _driver() -> psycopg.Connection[Any]:
+    """Return the connection of the revision that Alembic is applying."""
+    driver = op.get_bind().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101  # for the type checker
+    return driver
 
 
 def migrate(url: str) -> Migration:
@@ -118,7 +108,8 @@ def migrate(url: str) -> Migration:
     Raises:
         SchemaMismatchError: the database is ahead of this code, or tables of the fleet are gone.
         UnfitDatabaseError: the CRM is not as the fleet needs it; nothing was changed.
-        FleetError: a step failed, on a lock for instance; nothing of it remains, and the next call goes on with it.
+        FleetError: a step failed, on a lock for instance; nothing of it remains, and the next call goes on with it. Or
+            FLEET_NAIVE_ZONE is another zone than the database was migrated with.
     """
     done = Migration()
     started = time.monotonic()
@@ -126,13 +117,13 @@ def migrate(url: str) -> Migration:
         current = _known_revision(connection)
         if unfit := findings(connection, installed=current is not None):
             raise UnfitDatabaseError("the fleet cannot be installed, nothing was changed:", unfit)
-        _ensure_history(connection)
+        _lay_ground(connection)
         try:
             with _alembic(url, done.revisions) as config:
                 command.upgrade(config, "head")
         finally:
             if _current_revision(connection) is None:  # the first step failed, and with it goes what prepared it
-                _drop_history(connection)
+                _clear_ground(connection)
         lacking = [] if done.revisions else missing(connection)
         if gone := [line.split()[1] for line in lacking if line.startswith("table ")]:
             raise SchemaMismatchError(
@@ -143,15 +134,17 @@ def migrate(url: str) -> Migration:
         if damaged:
             for path in sorted(_migrations().glob("*.sql")):
                 if "CONCURRENTLY" in path.read_text() and "rollback" not in path.name:
-                    _run_one_by_one(connection, path.read_text())
+                    run_one_by_one(connection, path.read_text())
         for name, path in function_files().items():
             # Policies name every table, so a new revision brings them up to date too.
             stale = damaged or (name == "functions/policies" and bool(done.revisions))
             if _apply_functions(connection, name, path, force=stale):
                 done.functions.append(name)
+        work_in_zone(connection, _functions_of(function_files().values()))  # also where the zone was told only now
         with connection.transaction():
             connection.execute((shipped("schema") / "functions" / "adopt.sql").read_bytes())
             _set_default_mode(connection)
+        adopt_orders(connection)
     done.seconds = time.monotonic() - started
     return done
 
@@ -205,19 +198,25 @@ def rollback(url: str) -> None:
         if row is None:
             for function in _ASKED_BY_POLICIES:
                 connection.execute(f"DROP FUNCTION IF EXISTS {function}()")
-        _drop_history(connection)
+        _clear_ground(connection)
 
 
 def _drop_functions(connection: Connection) -> None:
     """Drop the triggers, views and functions that the function files define, last defined first."""
     text = "".join(path.read_text() for path in function_files().values())
-    for trigger, target in re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE):
-        connection.execute(f"DROP TRIGGER IF EXISTS {trigger} ON {target}")
-    for view in re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE):
-        connection.execute(f"DROP VIEW IF EXISTS {view}")
-    for function in reversed(re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)):
-        if function not in _ASKED_BY_POLICIES:
-            connection.execute(f"DROP FUNCTION IF EXISTS {function}")
+    triggers = re.findall(r"^CREATE OR REPLACE TRIGGER (\w+)\s[^;]*?\bON (\w+)\s", text, re.MULTILINE)
+    views = re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE)
+    functions = reversed(_functions_of(function_files().values()))
+    drops = [f"DROP TRIGGER IF EXISTS {trigger} ON {target}" for trigger, target in triggers]
+    drops += [f"DROP VIEW IF EXISTS {view}" for view in views]
+    drops += [f"DROP FUNCTION IF EXISTS {function}" for function in functions if function not in _ASKED_BY_POLICIES]
+    run_patiently(connection, ";\n".join(drops))
+
+
+def _functions_of(paths: Iterable[Path]) -> list[str]:
+    """Return the names of the functions that these files define, in order."""
+    text = "".join(path.read_text() for path in paths)
+    return re.findall(r"^CREATE OR REPLACE FUNCTION (\w+)", text, re.MULTILINE)
 
 
 @contextmanager
@@ -250,9 +249,9 @@ def _plainly(cause: BaseException, connection: Connection) -> FleetError:
         return DatabaseUnavailableError(f"the database says: {words}")
     current = _current_revision(connection)
     stands = f"the database stands at {current}" if current else "the database is as it was"
-    if isinstance(cause, (LockNotAvailable, ObjectInUse)):
+    if isinstance(cause, (LockNotAvailable, DeadlockDetected, ObjectInUse)):
         return FleetError(
-            f"a table stayed locked for five seconds, nothing of this step was applied, {stands}: "
+            f"a table stayed locked, nothing of this step was applied, {stands}: "
             f"try again when the long transaction is over, it goes on from there ({words})"
         )
     return FleetError(
@@ -265,7 +264,12 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
     """Give up on a lock soon, and on nothing else: a host's limits are for its users, not for building an index."""
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET lock_timeout = '5s'")
+    # Who may, has an autovacuum make room at once, and gives way where the CRM and the migration wait for each other.
+    connection.execute(
+        "SELECT set_config('deadlock_timeout', '200ms', false) WHERE has_parameter_privilege('deadlock_timeout', 'SET')"
+    )
     connection.execute("SET search_path = public")
+    connection.execute("SET quote_all_identifiers = off")  # the catalogue is compared as text
     connection.execute("SET client_min_messages = warning")
     connection.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY (%s)", [_NO_LIMIT])
 
@@ -303,17 +307,21 @@ def _apply_functions(connection: Connection, name: str, path: Path, *, force: bo
     if not force and _applied_checksums(connection).get(name) == checksum:
         return False
     with connection.transaction():
-        connection.execute(path.read_bytes())
+        run_patiently(connection, path.read_text())
+        work_in_zone(connection, _functions_of([path]))
         statement = sql.SQL("INSERT INTO {} (name, checksum) VALUES (%s, %s)")
         connection.execute(statement.format(sql.Identifier(HISTORY_TABLE)), [name, checksum])
     return True
 
 
-def _ensure_history(connection: Connection) -> None:
+def _lay_ground(connection: Connection) -> None:
+    """Make what must stand before the first revision: the history, and how the CRM's moments are read."""
+    keep_zone(connection)
     connection.execute((shipped("schema") / "history.sql").read_bytes())
 
 
-def _drop_history(connection: Connection) -> None:
+def _clear_ground(connection: Connection) -> None:
+    forget_zone(connection)
     connection.execute((shipped("schema") / "history.rollback.sql").read_bytes())
 
 

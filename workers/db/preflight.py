@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workers.db.check import CRM_TABLES
+from workers.db.crm_zone import crm_zone
 from workers.db.session import Connection
 from workers.resources import shipped
 
@@ -38,6 +39,7 @@ def findings(connection: Connection, *, installed: bool) -> list[Finding]:
     with connection.transaction(force_rollback=True):
         connection.execute((shipped("schema") / "migrations" / "core_columns.sql").read_bytes())
         connection.execute("SELECT set_config('fleet.names', %s, true)", [json.dumps(names)])
+        connection.execute("SELECT set_config('fleet.naive_zone', %s, true)", [crm_zone(connection) or ""])
         connection.execute("SET TRANSACTION READ ONLY")
         rows = connection.execute((shipped("schema") / "preflight.sql").read_bytes()).fetchall()
     return [Finding(row["table_name"], row["column_name"], row["found"], row["needed"], row["mend"]) for row in rows]
@@ -45,7 +47,7 @@ def findings(connection: Connection, *, installed: bool) -> list[Finding]:
 
 def _names_to_be_taken() -> dict[str, list[str]]:
     """Return the names of what the snapshot lists and a CRM cannot have beside the fleet."""
-    names: dict[str, list[str]] = {"relations": ["fleet_schema_version"], "functions": [], "triggers": []}
+    names: dict[str, list[str]] = {"relations": ["fleet_schema_version"], "functions": ["crm_zone"], "triggers": []}
     for line in (shipped("schema") / "snapshot.txt").read_text().splitlines():
         kind, name, *rest = line.split()
         if kind == "trigger":

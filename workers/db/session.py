@@ -40,6 +40,11 @@ _LIVENESS: Final[dict[str, Any]] = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+# What a host may have set otherwise for its database or roles: names would mean others' tables, dates be unreadable.
+PLAIN_SETTINGS: Final = (
+    "set_config('search_path', 'public, pg_temp', true), set_config('datestyle', 'ISO', true),"
+    " set_config('intervalstyle', 'postgres', true)"
+)
 # Nobody waits longer for a lock: whoever holds it must not stop the work that does not need it.
 LOCK_TIMEOUT: Final = "5s"
 
@@ -85,14 +90,14 @@ def connect(url: str) -> Iterator[Connection]:
 def transaction(connection: Connection, *, force_rollback: bool = False) -> Iterator[None]:
     """Run a block as one transaction (a savepoint inside another) as service_role, at the fleet's clock.
 
-    A lock that is not to be had within five seconds raises LockNotAvailable. Role, clock and that limit are local to
-    the transaction: a pooled connection goes back as it came.
+    A lock that is not to be had within five seconds raises LockNotAvailable. Role, clock, that limit and the other
+    settings are local to the transaction: a pooled connection goes back as it came.
     """
     instant = clock.override()
     with connection.transaction(force_rollback=force_rollback):
         connection.execute(
             "SELECT set_config('role', 'service_role', true), set_config('fleet.now', %s, true),"
-            " set_config('lock_timeout', %s, true)",
+            f" set_config('lock_timeout', %s, true), {PLAIN_SETTINGS}",
             [instant.isoformat() if instant else "", LOCK_TIMEOUT],
         )
         yield

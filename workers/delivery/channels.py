@@ -4,14 +4,16 @@ import os
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from workers.deadline import Deadline, Watched
+from workers.delivery.message import Letter
+from workers.delivery.pipelining import send_letter
 from workers.insight.failures import Command, Fault, read_codes, whose_fault
+from workers.oauth import TokenSource, xoauth2
 from workers.urls import starttls
 
 _PERMANENT: Final = 5  # the first digit of an SMTP reply that will never change (RFC 5321, 4.2.1)
@@ -64,8 +66,11 @@ class Channel(Protocol):
     ) -> None:
         """Close it."""
 
-    def send(self, message: EmailMessage, address: str) -> Outcome:
-        """Send one message to one address."""
+    def another(self) -> Self:
+        """Return one more way out of the same kind, not yet opened: each thread has its own."""
+
+    def send(self, letter: Letter) -> Outcome:
+        """Send one message."""
 
 
 class MaildirChannel:
@@ -86,16 +91,20 @@ class MaildirChannel:
     ) -> None:
         """Nothing is held open."""
 
-    def send(self, message: EmailMessage, address: str) -> Outcome:  # noqa: ARG002  # the message names it too
+    def another(self) -> Self:
+        """Return one for the same folder."""
+        return type(self)(self._folder)
+
+    def send(self, letter: Letter) -> Outcome:
         """Write the message; its file is named after its Message-ID, so a repeated send is the same file.
 
         The ID's left half is unique by itself, and safe in a file name, which a tenant's own domain may not be.
         """
-        name = message["Message-ID"].strip("<>").partition("@")[0].replace("/", "_") + ".eml"
+        name = letter.message_id.strip("<>").partition("@")[0].replace("/", "_") + ".eml"
         draft = self._folder / "tmp" / f"{os.getpid()}-{name}"
         try:
             with draft.open("wb") as file:
-                file.write(bytes(message))
+                file.write(letter.raw.replace(b"\r\n", b"\n"))
                 file.flush()
                 os.fsync(file.fileno())
             draft.rename(self._folder / "new" / name)
@@ -121,8 +130,11 @@ class SmtpChannel:
     _TIMEOUT_SECONDS = 30  # for each answer
     _DEADLINE_SECONDS = 90  # for a message, from opening the connection to the last answer
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tokens: TokenSource | None = None) -> None:
+        """Take the URL, and what gives a token where it names a user without a password."""
         self._url = urlsplit(url)
+        self._given = url, tokens
+        self._tokens = tokens if self._url.username and not self._url.password else None
         self._place = f"{self._url.scheme}://{self._url.hostname or 'localhost'}:{self._url.port or ''}".rstrip(":")
         self._starttls = starttls(self._url)
         self._connection: smtplib.SMTP | None = None
@@ -145,7 +157,11 @@ class SmtpChannel:
             self._connection = None
         self._deadline.__exit__(kind, error, trace)
 
-    def send(self, message: EmailMessage, address: str) -> Outcome:
+    def another(self) -> Self:
+        """Return one more connection to the same server."""
+        return type(self)(*self._given)
+
+    def send(self, letter: Letter) -> Outcome:
         """Send one message; whose fault a refusal is decides what becomes of it, see `whose_fault`."""
         self._deadline.restart(self._DEADLINE_SECONDS)
         try:
@@ -160,14 +176,14 @@ class SmtpChannel:
             # Whatever keeps the connection from coming about, even a 5xx greeting, says nothing of the message.
             return RetryLater(f"cannot use {self._place}: {error}", channel_down=True)
         try:
-            return self._hand_over(connection, message, address)
+            return self._hand_over(connection, letter)
         except BaseException:  # the dialogue broke off somewhere: the next message needs a new one
             self._lost()
             raise
 
-    def _hand_over(self, connection: smtplib.SMTP, message: EmailMessage, address: str) -> Outcome:
+    def _hand_over(self, connection: smtplib.SMTP, letter: Letter) -> Outcome:
         try:
-            connection.send_message(message, to_addrs=[address])
+            send_letter(connection, letter)
         except smtplib.SMTPRecipientsRefused as refused:
             code, text = next(iter(refused.recipients.values()))
             return self._refused(code, text, "RCPT")
@@ -200,17 +216,32 @@ class SmtpChannel:
 
     def _connected(self) -> smtplib.SMTP:
         if self._connection is None:
-            connection = self._open()
             try:
-                self._secure(connection)
-                if self._url.username:
-                    connection.login(unquote(self._url.username), unquote(self._url.password or ""))
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+                self._connection = self._logged_in()
+            except smtplib.SMTPAuthenticationError:
+                if self._tokens is None:
+                    raise
+                self._tokens.forget()  # it may have been taken back: once, another one is shown
+                self._connection = self._logged_in()
             self._taken = False
         return self._connection
+
+    def _logged_in(self) -> smtplib.SMTP:
+        connection = self._open()
+        try:
+            self._secure(connection)
+            user = unquote(self._url.username or "")
+            if self._tokens is not None:
+                said = xoauth2(user, self._tokens.token())
+                connection.ehlo_or_helo_if_needed()
+                # Asked for more, the server has refused it, and waits for an empty line.
+                connection.auth("XOAUTH2", lambda challenge=None: said if challenge is None else "")
+            elif user:
+                connection.login(user, unquote(self._url.password or ""))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _open(self) -> smtplib.SMTP:
         host = self._url.hostname or "localhost"

@@ -1,16 +1,13 @@
 """What delivery knows of a letter beside its action: one call for a claimed batch."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 from uuid import UUID
 
 from workers.db.session import Connection
-from workers.delivery.wording import Wording, language_of
-
-_PLACE: Final = re.compile(r"\{(\w+)\}")
+from workers.delivery.wording import OwnText, Wording, language_of
+from workers.links import filled_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,14 @@ class Facts:
         sender_name: Who signs it, if not the tenant as such.
         postal_address: The tenant's, in lines.
         thread: What it follows up, if anything was sent before.
+        subjects: What a task is about: {"type", "id", "title", "tenant"} each.
     """
 
     wording: Wording = field(default_factory=Wording)
     sender_name: str | None = None
     postal_address: str | None = None
     thread: Thread | None = None
+    subjects: Sequence[Mapping[str, str | None]] = ()
 
 
 def with_facts(connection: Connection, actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -43,10 +42,11 @@ def with_facts(connection: Connection, actions: Sequence[Mapping[str, Any]]) -> 
     numbers = [action["action_id"] for action in actions]
     rows = connection.execute("SELECT * FROM letter_facts(%s)", [numbers]) if numbers else ()
     known = {row["action_id"]: row for row in rows}
-    return [{**action, "facts": _facts(known[action["action_id"]], action["variables"])} for action in actions]
+    return [{**action, "facts": facts_of(known[action["action_id"]], action["variables"])} for action in actions]
 
 
-def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
+def facts_of(row: Mapping[str, Any], variables: Any) -> Facts:
+    """Return what a row of letter_facts says of an action with these variables."""
     first, subject = row["thread_message_id"], row["thread_subject"]
     return Facts(
         wording=Wording(
@@ -57,19 +57,20 @@ def _facts(row: Mapping[str, Any], variables: Any) -> Facts:
             link=_link(row["link_template"], row["subject_id"], variables),
             signature=row["signature"],
             share_deal_titles=row["share_deal_titles"],
-            own_texts=row["own_texts"] or {},
+            own_texts={
+                language: OwnText(source, row["own_versions"][language])
+                for language, source in (row["own_texts"] or {}).items()
+            },
         ),
         sender_name=row["sender_name"],
         postal_address=row["postal_address"],
         thread=Thread(first, subject) if first and subject else None,
+        subjects=row["subjects"] or (),
     )
 
 
-def _link(template: str | None, subject: UUID, variables: Any) -> str | None:
-    """Fill a link's template; None where it is no web address, or a value is missing."""
+def _link(template: str | None, subject: UUID | str, variables: Any) -> str | None:
+    """Where a customer finds what a letter is about; None where that is no web address, or a value is missing."""
     if template is None or not template.startswith("https://") or not isinstance(variables, Mapping):
         return None
-    values = {**variables, "id": subject}
-    if any(values.get(name) is None for name in _PLACE.findall(template)):
-        return None
-    return _PLACE.sub(lambda place: quote(str(values[place[1]]), safe=""), template)
+    return filled_link(template, {**variables, "id": subject})

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any, Final
 
 import psycopg
@@ -17,6 +16,7 @@ from workers.backoff import next_attempt
 from workers.db.session import LOCKED_OUT, REFUSALS, Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Outcome, Rejected, RetryLater, Sent
+from workers.delivery.message import Letter
 from workers.delivery.texts import without_control_characters
 from workers.insight.failures import Fault, read_codes
 
@@ -25,44 +25,48 @@ logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]  # of claim_emails
 
 # A crash repeats what was sent and not yet recorded: at most so many, sent within so many seconds.
-_GROUP: Final = 10
+_GROUP: Final = 20
 _GROUP_SECONDS: Final = 0.1
+# So many refusals in a row, and the breaker is still closed: they are one domain's.
+_MOST_REFUSED: Final = 50
 # While somebody holds the outbox, what was sent waits to be recorded: five seconds each time.
 _TRIES: Final = 12
 # A tenant whose mail is refused for its own sake is not tried again before that.
 _HOLD: Final = timedelta(minutes=15)
+_BEHIND: Final = timedelta(minutes=1)
 _LONGEST_REASON: Final = 1000
 
 
 class Settlement:
-    """Collects the outcomes of one claim and records them in groups.
+    """Collects the outcomes of a pass and records them in groups.
 
-    A refusal waits until the next message is taken, or the claim is through: if the breaker opens first, it spoke of
+    A refusal waits until a message is taken, or the pass is through: if the breaker opens first, it spoke of
     the channel, and the message is tried again.
     """
 
     def __init__(self, connection: Connection, owner: str, most_attempts: int, breaker: Breaker) -> None:
-        """Take the outside of a transaction, the holder of the lease, and what all claims of a pass have in common."""
+        """Take the outside of a transaction, the holder of the lease, and what knows of all refusals."""
         self.done: Counter[str] = Counter()
         self.connection, self.breaker = connection, breaker
         self._owner = owner
         self._most_attempts = most_attempts
         self._group: list[dict[str, Any]] = []
         self._began = time.monotonic()
-        self._refused: list[tuple[Row, Rejected, EmailMessage | None]] = []
+        self._refused: list[tuple[Row, Rejected, Letter | None]] = []
         self._waiting: Counter[str] = Counter()
 
-    def add(self, row: Row, outcome: Outcome, message: EmailMessage | None) -> None:
+    def add(self, row: Row, outcome: Outcome, letter: Letter | None) -> None:
         """Take what became of one message; records the group if it is full or has waited long enough."""
-        self.breaker.note(outcome, row["address"] or "")
         if isinstance(outcome, Rejected):
-            self._refused.append((row, outcome, message))
+            self._refused.append((row, outcome, letter))
+            if len(self._refused) >= _MOST_REFUSED:
+                self._believe()
         else:
             if isinstance(outcome, Sent):
                 self._believe()
-            self._put(row, outcome, message)
+            self._put(row, outcome, letter)
         if len(self._group) >= _GROUP or time.monotonic() - self._began > _GROUP_SECONDS:
-            self._record()
+            self.record()
 
     def give_back(self, rows: Sequence[Row]) -> None:
         """Let what was never tried be as it was, at no cost of an attempt."""
@@ -71,22 +75,22 @@ class Settlement:
     def close(self) -> None:
         """Record all that is left."""
         if self.breaker.is_open:
-            for row, refusal, message in self._refused:
+            for row, refusal, letter in self._refused:
                 again = RetryLater(f"everybody is refused at present: {refusal.error}", fault=refusal.fault)
-                self._put(row, again, message)
+                self._put(row, again, letter)
             self._refused.clear()
         self._believe()
-        self._record()
+        self.record()
         for reason, number in self._waiting.items():  # one line for all that a broken template keeps
             logger.warning("%d messages are tried again: %s", number, reason)
 
     def _believe(self) -> None:
-        for row, refusal, message in self._refused:
-            self._put(row, refusal, message)
+        for row, refusal, letter in self._refused:
+            self._put(row, refusal, letter)
         self._refused.clear()
 
-    def _put(self, row: Row, outcome: Outcome, message: EmailMessage | None) -> None:
-        result = _result(row, outcome, message, self._most_attempts)
+    def _put(self, row: Row, outcome: Outcome, letter: Letter | None) -> None:
+        result = _result(row, outcome, letter, self._most_attempts)
         if isinstance(outcome, RetryLater) and not outcome.channel_down and outcome.fault is None:
             self._waiting[outcome.error] += 1
         if result["status"] in ("failed", "dead"):
@@ -96,7 +100,8 @@ class Settlement:
             self._began = time.monotonic()
         self._group.append(result)
 
-    def _record(self) -> None:
+    def record(self) -> None:
+        """Record what waits, but for refusals."""
         if self._group:
             self.done += _settle(self.connection, self._owner, self._group)
             self._group = []
@@ -137,16 +142,19 @@ def _settle_refused(connection: Connection, owner: str, result: dict[str, Any], 
     return _settle(connection, owner, [{"id": result["id"], "status": "failed", "error": reason, "unrecorded": True}])
 
 
-def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attempts: int) -> dict[str, Any]:
+def _result(row: Row, outcome: Outcome, letter: Letter | None, most_attempts: int) -> dict[str, Any]:
     """Return what `settle_emails` is told of one message."""
     result = {"id": row["action_id"], "address": row["address"]}
-    if message is not None:
-        result |= {"message_id": message["Message-ID"], "subject": message["Subject"]}
+    if letter is not None:
+        result |= {"message_id": letter.message_id, "subject": letter.subject}
+        result["text_version"] = row["text_version"]
     match outcome:
         case Sent():
-            return result | {"status": "sent", "body": _words_of(message)}
+            return result | {"status": "sent", "body": letter and letter.text}
         case Blocked(error):
-            return unsent(row) | {"error": _storable(error), "run_at": (clock.now() + _HOLD).isoformat()}
+            # What was refused is tried after what only waited for it: if the fault is its own, the rest goes out.
+            again = clock.now() + (_HOLD if letter is None else _HOLD + _BEHIND)
+            return unsent(row) | {"error": _storable(error), "run_at": again.isoformat()}
         case Rejected(error, fault):
             return result | {"status": "failed", "error": _storable(error), "failure": _failure(error, fault)}
         case RetryLater(error, channel_down=True, fault=None):
@@ -157,12 +165,6 @@ def _result(row: Row, outcome: Outcome, message: EmailMessage | None, most_attem
         case RetryLater(error):
             again = next_attempt(clock.now(), row["attempts"], random.random())  # noqa: S311  # jitter, no secret
             return result | {"status": "scheduled", "error": _storable(error), "run_at": again.isoformat()}
-
-
-def _words_of(message: EmailMessage | None) -> str | None:
-    """Return the text of a message as its reader got it, whatever becomes of the templates later."""
-    part = message and message.get_body(("plain",))
-    return without_control_characters(part.get_content()) if part else None
 
 
 def _failure(error: str, fault: Fault | None) -> dict[str, Any] | None:

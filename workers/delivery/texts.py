@@ -1,5 +1,6 @@
 """From an action's template and variables to the text a person reads, in the reader's language."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +35,8 @@ _LOCALE: Final = "_locale"  # what the filters find in a template's context; its
 _TIME_ZONE: Final = "_time_zone"
 _ENDING: Final = ".txt.j2"
 PIECES: Final = frozenset({"fields", "footer", "greeting", "quote_details", "signature", "wanted"})  # of other texts
+_EDITED: Final = "edited"  # by hand
+_VERSION_DIGITS: Final = 12
 _LONGEST_TEXT: Final = 100_000  # characters; nobody reads a longer letter
 
 logger = logging.getLogger(__name__)
@@ -41,12 +44,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A rendered action, the language that it is in, and whether a person edited it."""
+    """A rendered action.
+
+    Attributes:
+        subject: One line.
+        body: The rest.
+        language: What it is in.
+        version: Of which text it was made: `own 3` is the tenant's third version, `shipped 0f3a…` one by its content,
+            `edited` a person's own words.
+    """
 
     subject: str
     body: str
     language: str = ENGLISH
-    edited: bool = False
+    version: str | None = None
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person wrote it."""
+        return self.version == _EDITED
 
 
 def render(template: str, variables: Mapping[str, Any], tenant_name: str, wording: Wording | None = None) -> Text:
@@ -69,14 +85,14 @@ def render(template: str, variables: Mapping[str, Any], tenant_name: str, wordin
     language = _language_for(template, chosen)
     with _template_errors():
         if (edited := variables.get("edited")) is not None:
-            return Text(" ".join(edited["subject"].split()), edited["body"].strip() + "\n", language, edited=True)
+            return Text(" ".join(edited["subject"].split()), edited["body"].strip() + "\n", language, _EDITED)
         values = _values(variables, tenant_name, chosen, language)
     if own := chosen.own_texts.get(language):
         try:
-            return _text(_filled(_own(own, language), values), language)
+            return _text(_filled(_own(own.source, language), values), language, f"own {own.version}")
         except TemplateError as error:
             logger.warning("%s's own text %s (%s) cannot be used: %s", tenant_name, template, language, error)
-    return _text(_filled(_shipped(template, language), values), language)
+    return _text(_filled(_shipped(template, language), values), language, _shipped_version(template, language))
 
 
 def check_text(source: str, template: str, language: str, known: Iterable[str]) -> None:
@@ -159,13 +175,28 @@ def _values(variables: Mapping[str, Any], tenant_name: str, wording: Wording, la
     return values | {_LOCALE: locale_of(language, wording), _TIME_ZONE: wording.time_zone}
 
 
-def _text(filled: str, language: str) -> Text:
+def _text(filled: str, language: str, version: str | None = None) -> Text:
     subject, _, body = filled.strip("\n").partition("\n")
-    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language)
+    return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language, version)
 
 
 def _shipped(template: str, language: str) -> Template:
     return _environment(language).get_template(f"{template}{_ENDING}")
+
+
+@cache
+def _shipped_version(template: str, language: str) -> str:
+    """Name a shipped text by what it consists of: a change of it, or of a piece in it, makes another version."""
+    environment = _environment(language)
+    assert environment.loader is not None  # noqa: S101  # it is made with one
+    digest = hashlib.sha256()
+    names = [f"{template}{_ENDING}"]
+    for name in names:  # pieces of pieces are found on the way
+        source = environment.loader.get_source(environment, name)[0]
+        digest.update(source.encode())
+        pieces = meta.find_referenced_templates(environment.parse(source))
+        names += [piece for piece in pieces if piece is not None and piece not in names]
+    return f"shipped {digest.hexdigest()[:_VERSION_DIGITS]}"
 
 
 @lru_cache(maxsize=512)
@@ -215,6 +246,8 @@ def _tamed(value: Any) -> Any:  # JSON's own values, whatever they are
 def _language_for(template: str, wording: Wording) -> str:
     """The language of the wording if there is such a text in it, else English."""
     language = wording.language.partition("-")[0].lower()
+    if language == ENGLISH:
+        return ENGLISH
     translated = language in LANGUAGES and (
         language in wording.own_texts
         or any((folder / language / f"{template}{_ENDING}").is_file() for folder in template_folders())
@@ -253,6 +286,7 @@ def _environment(language: str = ENGLISH) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=FileSystemLoader([*own, *folders]),
         undefined=StrictUndefined,
+        auto_reload=False,  # a restart reads them anew, not each letter
         autoescape=False,  # plain text, not HTML
         trim_blocks=True,
         lstrip_blocks=True,

@@ -27,6 +27,14 @@ _LEAP_YEAR: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class OwnText:
+    """A text of a tenant's own, and which version of it that is."""
+
+    source: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """How a text is worded, and what its tenant says in all of them.
 
@@ -48,7 +56,7 @@ class Wording:
     link: str | None = None
     signature: str | None = None
     share_deal_titles: bool = False
-    own_texts: Mapping[str, str] = field(default_factory=dict)
+    own_texts: Mapping[str, OwnText] = field(default_factory=dict)
 
 
 def language_of(*wishes: str | None) -> str:

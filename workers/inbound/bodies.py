@@ -24,6 +24,10 @@ _META_CHARSET: Final = re.compile(rb"<meta[^>]{1,200}?charset=[\"']?([\w.:-]{1,4
 _ANSWERED: Final = re.compile(r"^METHOD:(?:REPLY|COUNTER)[ \t\r]*+$", re.IGNORECASE | re.MULTILINE)
 _CALENDAR: Final = re.compile(r"^(SUMMARY|COMMENT|ATTENDEE)([;:][^\n]*+)$", re.IGNORECASE | re.MULTILINE)
 _CHOICE: Final = re.compile(r"PARTSTAT=(ACCEPTED|DECLINED|TENTATIVE|DELEGATED)", re.IGNORECASE)
+# A file that an old program wrote into the text, in uuencode.
+_WRITTEN_IN: Final = re.compile(r"^begin [0-7]{3,4} [^\n]{1,200}\n(?:[!-`]{1,62}\n)++end[ \t]*$", re.MULTILINE)
+_ENCRYPTED: Final = "-----BEGIN PGP MESSAGE-----\n"
+_ENCRYPTED_END: Final = "-----END PGP MESSAGE-----"
 _SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----\n"
 _SIGNATURE: Final = "\n-----BEGIN PGP SIGNATURE-----\n"
 _SIGNATURE_END: Final = "-----END PGP SIGNATURE-----"
@@ -72,7 +76,7 @@ def read_bodies(message: Message) -> Bodies:
             notes[note] = None
         if kind.value == "text/calendar":
             replies.append(_calendar_reply(body))
-        elif kind.value in _TAGGED or (kind.value.startswith("multipart/") and _HTML.match(body)):
+        elif kind.value in _TAGGED or (_HTML.match(body) and "</" in body):  # whatever its label says
             pages.append(body)
         else:
             texts.append(body)
@@ -133,7 +137,7 @@ def _body(content: bytes, kind: Parameters, *, unfold: bool) -> tuple[str, str |
     if kind.value not in _TAGGED:
         if unfold and kind.given.get("format", "").lower() == "flowed":
             text = _unfold_paragraphs(text, delsp=kind.given.get("delsp", "").lower() == "yes")
-        text = _without_signature_block(text)
+        text = _WRITTEN_IN.sub("", _without_signature_block(_without_encrypted_block(text)))
     return text, note
 
 
@@ -155,6 +159,13 @@ def _unfold_paragraphs(text: str, *, delsp: bool) -> str:
         if open_depth >= 0 and delsp:
             lines[-1][-1] = content[:-1]
     return "\n".join([*("".join(pieces) for pieces in lines), rest])
+
+
+def _without_encrypted_block(text: str) -> str:
+    """The text without what is encrypted in it with OpenPGP: nobody here can read that."""
+    start = text.find(_ENCRYPTED)
+    end = text.find(_ENCRYPTED_END, start)
+    return text if -1 in (start, end) else text[:start] + text[end + len(_ENCRYPTED_END) :]
 
 
 def _without_signature_block(text: str) -> str:

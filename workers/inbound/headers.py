@@ -25,6 +25,7 @@ _QUOTED_ADDRESS: Final = re.compile(r'"(?:[^"\\]|\\.){1,64}"@[\w.-]{1,255}')
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+(")?')
 _COMMENT: Final = re.compile(r"\(([^()]*+)\)")
 _ANGLES: Final = re.compile(r"<([^<>]*+)>")
+_REWRITTEN: Final = re.compile(r"([\w.%-]{1,64})=((?:[\w-]{1,63}\.){1,4}[a-z]{2,24})@groups\.io", re.IGNORECASE)
 _BARE_ID: Final = re.compile(r"[^\s<>()\",;]{1,900}+")
 _RECEIVED_FOR: Final = re.compile(r"\bfor\s{1,3}(<?[^\s<>;]{1,320}+>?)")
 
@@ -152,7 +153,13 @@ def _mailbox(value: str) -> Mailbox | None:
         return None
     name = value[: angles.start()] if angles else comment[1] if comment else ""
     name = decoded_text(name[:_LONGEST_NAME].strip().strip('"').replace('\\"', '"'))
-    return Mailbox(address, name or None)
+    return Mailbox(_original(address), name or None)
+
+
+def _original(address: str) -> str:
+    """Whose address a list has put into its own: groups.io makes "ida=acme.example@groups.io" of a member's."""
+    found = _REWRITTEN.fullmatch(address)
+    return f"{found[1]}@{found[2]}" if found else address
 
 
 def _ids_in(value: str) -> list[str]:

@@ -17,6 +17,7 @@ from workers.db.session import Connection, transaction
 from workers.deadline import Deadline, Watched
 from workers.inbound.ingest import Outcome, ingest_batch, set_aside
 from workers.inbound.parse import SetAside, too_large
+from workers.oauth import TokenSource, xoauth2
 from workers.urls import starttls
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class ImapError(Exception):
     """The server cannot be used now; the message names the folder and the server's words."""
 
 
-def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[str]:
+def poll(connection: Connection, url: str, tokens: TokenSource | None = None, *, budget_seconds: float) -> Counter[str]:
     """Take in what is new in one folder; what the budget leaves is the next visit's.
 
     The position moves on after each group of messages, whatever became of them. A crash in between repeats that group,
@@ -51,6 +52,7 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
     Args:
         connection: outside any transaction.
         url: imaps://user:password@host:993/FOLDER, or imap:// with STARTTLS (?starttls=off on this machine).
+        tokens: what gives a token where the URL names no password.
         budget_seconds: no message is begun after that time; half a minute later the connection is cut.
 
     Returns:
@@ -64,7 +66,7 @@ def poll(connection: Connection, url: str, *, budget_seconds: float) -> Counter[
     place = urlsplit(url)
     name = f"{unquote(place.username or '')}@{place.hostname}/{_folder(place)}"
     try:
-        with _open(place, budget_seconds + _TIMEOUT_SECONDS) as server:
+        with _open(place, None if place.password else tokens, budget_seconds + _TIMEOUT_SECONDS) as server:
             validity = _select(server, _folder(place))
             with transaction(connection):
                 row = connection.execute("SELECT imap_position(%s, %s) AS uid", [name, validity]).fetchone()
@@ -92,27 +94,59 @@ class _EncryptedDialogue(Watched, imaplib.IMAP4_SSL):
     """Is encrypted from the start."""
 
 
+class _RefusedTokenError(imaplib.IMAP4.error):
+    """The server does not take the token."""
+
+
 @contextmanager
-def _open(place: SplitResult, seconds: float) -> Iterator[imaplib.IMAP4]:
-    host = place.hostname or "localhost"
+def _open(place: SplitResult, tokens: TokenSource | None, seconds: float) -> Iterator[imaplib.IMAP4]:
     with Deadline() as deadline:
         deadline.restart(seconds)
-        server: imaplib.IMAP4
-        if place.scheme == "imaps":
-            context = ssl.create_default_context()
-            server = _EncryptedDialogue(
-                deadline, host, place.port or 993, ssl_context=context, timeout=_TIMEOUT_SECONDS
-            )
-        else:
-            server = _Dialogue(deadline, host, place.port or 143, timeout=_TIMEOUT_SECONDS)
         try:
-            if place.scheme == "imap" and starttls(place) != "off":
-                _secure(server)
-            server.login(unquote(place.username or ""), unquote(place.password or ""))
+            server = _logged_in(place, tokens, deadline)
+        except _RefusedTokenError:
+            assert tokens is not None  # noqa: S101  # nothing else is refused so
+            tokens.forget()  # it may have been taken back: once, another one is shown
+            server = _logged_in(place, tokens, deadline)
+        try:
             yield server
         finally:
-            with suppress(OSError, imaplib.IMAP4.error):
-                server.logout()
+            _leave(server)
+
+
+def _logged_in(place: SplitResult, tokens: TokenSource | None, deadline: Deadline) -> imaplib.IMAP4:
+    host = place.hostname or "localhost"
+    server: imaplib.IMAP4
+    if place.scheme == "imaps":
+        context = ssl.create_default_context()
+        server = _EncryptedDialogue(deadline, host, place.port or 993, ssl_context=context, timeout=_TIMEOUT_SECONDS)
+    else:
+        server = _Dialogue(deadline, host, place.port or 143, timeout=_TIMEOUT_SECONDS)
+    try:
+        if place.scheme == "imap" and starttls(place) != "off":
+            _secure(server)
+        user = unquote(place.username or "")
+        if tokens is not None:
+            _show(server, xoauth2(user, tokens.token()).encode())
+        else:
+            server.login(user, unquote(place.password or ""))
+    except BaseException:
+        _leave(server)
+        raise
+    return server
+
+
+def _show(server: imaplib.IMAP4, said: bytes) -> None:
+    """Log in with a token; asked for more, the server has refused it, and waits for an empty line."""
+    try:
+        server.authenticate("XOAUTH2", lambda challenge: b"" if challenge else said)
+    except imaplib.IMAP4.error as error:
+        raise _RefusedTokenError(f"the token is refused: {error}") from error
+
+
+def _leave(server: imaplib.IMAP4) -> None:
+    with suppress(OSError, imaplib.IMAP4.error):
+        server.logout()
 
 
 def _secure(server: imaplib.IMAP4) -> None:

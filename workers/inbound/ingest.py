@@ -21,13 +21,14 @@ from workers.insight.addresses import fold_address
 from workers.insight.answers import kind_of_answer, outrage
 from workers.insight.bounces import Failure
 from workers.insight.charsets import clean
-from workers.insight.language import UNDERSTOOD, detect_language, language_name
+from workers.insight.language import NO_LANGUAGE, UNDERSTOOD, detect_language, language_name
 from workers.insight.reply import split_reply
 from workers.insight.sentiment import score_sentiment
 
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 5
+_PERSONS: Final = ("reply", "message", "unplaced")  # kinds of mail that somebody wrote
 _SUMMARY: Final = 300
 _FIRST_LINES, _LONGEST_SHOWN = 12, 1_000  # of an answer, for the person who is asked to read it
 _OUTRAGED: Final = -0.8  # the score of who is strongly unhappy in a language of which no more is understood
@@ -135,6 +136,7 @@ def set_aside(connection: Connection, source: str, message: SetAside) -> Aside:
 class _Read:
     """What the database is told of a message."""
 
+    raw: bytes
     parsed: Parsed
     message: Jsonb
     answered: Jsonb
@@ -145,20 +147,21 @@ class _Read:
 def _read(raw: bytes, mailbox: str | None) -> _Read | SetAside:
     try:
         parsed = parse(raw)
-        return parsed if isinstance(parsed, SetAside) else _told(parsed, mailbox)
+        return parsed if isinstance(parsed, SetAside) else _told(raw, parsed, mailbox)
     except Exception as problem:
         # One mail must not keep the others from being read; that it was this one is listed.
         logger.exception("a message cannot be read")
         return SetAside(f"broken: {type(problem).__name__}", hashlib.sha256(raw).hexdigest(), None, len(raw))
 
 
-def _told(parsed: Parsed, mailbox: str | None) -> _Read:
+def _told(raw: bytes, parsed: Parsed, mailbox: str | None) -> _Read:
     judged = parsed.judgement
     addresses = (*([mailbox] if mailbox else []), *parsed.delivered_to, *parsed.to)
     answered = candidates(parsed)
     subject = answered_subject(parsed, answered)
     may_be_a_persons = judged.kind == "reply" or bool(judged.kind == "bulk" and parsed.lists)
     return _Read(
+        raw,
         parsed,
         message=Jsonb(
             {
@@ -245,6 +248,8 @@ def _mood(text: str, language: str) -> dict[str, Any]:
     """How the writer feels, and about what; None where nobody can tell."""
     if text and language in UNDERSTOOD:
         mood = score_sentiment(text)
+        if language == NO_LANGUAGE and mood.label == "neutral":
+            return {"sentiment": None, "score": None, "recover": False, "issues": []}  # "1", "…": nobody can tell
         return {"sentiment": mood.label, "score": mood.score, "recover": mood.unhappy, "issues": mood.key_issues}
     if outrage(text, language):
         return {"sentiment": "negative", "score": _OUTRAGED, "recover": True, "issues": []}
@@ -272,10 +277,19 @@ def _store(connection: Connection, source: str, message: _Read | SetAside, tenan
     match row["outcome"]:
         case "stored":
             _warn(parsed, row["tenant_id"])
+            if row["kind"] in _PERSONS:
+                _keep_to_forward(connection, row["inbound_id"], message.raw)
             return Stored(row["tenant_id"], row["inbound_id"], row["kind"], row["action_id"])
         case "duplicate":
             return Duplicate(row["tenant_id"], parsed.message_id)
     return set_aside(connection, source, _refused(parsed, "unknown tenant: no mailbox is listed for its recipients"))
+
+
+def _keep_to_forward(connection: Connection, inbound: UUID, raw: bytes) -> None:
+    """Keep a mail as it came where its tenant wants it forwarded."""
+    row = connection.execute("SELECT forward_of(%s) AS action", [inbound]).fetchone()
+    if row is not None and row["action"] is not None:
+        connection.execute("SELECT keep_raw_mail(%s, %s)", [row["action"], raw])
 
 
 def _warn(parsed: Parsed, tenant: UUID) -> None:

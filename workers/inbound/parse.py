@@ -26,11 +26,11 @@ _MAIL_FIELDS: Final = ("From", "To", "Subject", "Date", "Message-ID", "Received"
 _ENVELOPE: Final = (
     "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Real-To",
     "X-Apparently-To", "X-Envelope-Recipient", "X-Original-Recipient", "X-Original-Delivered-To", "X-Gm-Original-To",
-    "X-Forwarded-To", "Original-Recipient", "X-MS-Exchange-Organization-OriginalEnvelopeRecipients",
+    "X-Forwarded-To", "X-Forwarded-For", "Original-Recipient", "X-MS-Exchange-Organization-OriginalEnvelopeRecipients",
 )  # fmt: skip
 _ADDRESSED: Final = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
-_BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To")
+_BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To", "X-MailFrom")
 _KEPT: Final = (
     "Auto-Submitted", "Cc", "Delivered-To", "From", "Importance", "List-Id", "List-Unsubscribe", "Message-ID",
     "Organization", "Precedence", "Reply-To", "Return-Path", "Sender", "User-Agent", "X-Autoreply", "X-Autorespond",

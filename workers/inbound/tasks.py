@@ -9,6 +9,7 @@ from celery import Celery
 from workers.db.heartbeats import note_heartbeat
 from workers.db.session import connect, require_current_schema
 from workers.inbound.imap import ImapError, poll
+from workers.oauth import imap_tokens
 from workers.settings import database_url, settings
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,14 @@ def poll_folders() -> dict[str, int]:
     urls = settings().imap_urls
     if not urls:
         return {}
+    tokens = imap_tokens(settings())
     done: Counter[str] = Counter()
     with connect(database_url()) as connection:
         require_current_schema(connection)
         note_heartbeat(connection, "inbound")
         for url in urls:
             try:
-                done += poll(connection, url, budget_seconds=_BUDGET_SECONDS / len(urls))
+                done += poll(connection, url, tokens, budget_seconds=_BUDGET_SECONDS / len(urls))
             except ImapError as error:
                 logger.warning("cannot poll %s", error)
                 done["unreachable"] += 1

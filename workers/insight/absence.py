@@ -33,7 +33,7 @@ _LONGEST_ABSENCE: Final = timedelta(days=400)
 _SOON: Final = timedelta(days=90)
 _STALE: Final = timedelta(days=7)
 _APPLE_END: Final = re.compile(r"endDate=(\d{4})-(\d\d)-(\d\d)")
-_SENTENCE_END: Final = re.compile(r"[.!?]\s|\n")
+_SENTENCE_END: Final = re.compile(r"(?<!\b\w)[.!?]\s|\n")  # "tilbage d. 7. december" goes on
 _FIGURES: Final = re.compile(
     r"(?<![\d.:/-])(?:"
     r"(?P<iso>\d{4})[-/.](?P<iso_month>\d\d?)[-/.](?P<iso_day>\d\d?)"
@@ -184,8 +184,8 @@ def _names() -> _Names:
         months,
         days,
         re.compile(
-            # 14 March 2026, 14. März, 1er mars, 14 de marzo de 2026
-            rf"(?<![\w.])(?P<day>\d\d?){ordinal}\s?(?:of |de |d')?(?P<month>{month})\.?(?!\w)"
+            # 14 March 2026, 14. März, 1er mars, 14 de marzo de 2026, 14 במרץ
+            rf"(?<![\w.])(?P<day>\d\d?){ordinal}\s?(?:of |de |d'|ב)?(?P<month>{month})\.?(?!\w)"
             rf"(?:,?\s(?:de |del )?(?P<year>\d{{4}}))?"
             # March 14th, 2026; March 10-14
             rf"|(?<!\w)(?P<month_first>{month})\.?\s"

@@ -5,9 +5,16 @@ import re
 from email.utils import parseaddr
 from typing import Final
 
-__all__ = ["ADDRESS", "addresses_in", "fold_address"]
+__all__ = ["ADDRESS", "ADDRESS_ENDS", "addresses_in", "fold_address"]
 
-ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[^\s<>()\[\]\",;:@]{1,255}")
+ADDRESS_ENDS: Final = r"\s<>()\[\]\",;:@\u3000-\u303f\uff00-\uff65"
+"""The signs that stand in no address unless they are quoted, those of Chinese and Japanese texts among them."""
+# Scripts without spaces around an address: "您发往ann@acme.example的邮件". Theirs is one whose domain is, too.
+_UNPARTED: Final = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+ADDRESS: Final = re.compile(
+    rf"[^{ADDRESS_ENDS}{_UNPARTED}]{{1,64}}@[^{ADDRESS_ENDS}{_UNPARTED}]{{1,255}}"
+    rf"|[^{ADDRESS_ENDS}]{{1,64}}@[{_UNPARTED}][^{ADDRESS_ENDS}]{{0,254}}"
+)
 _PLAIN: Final = re.compile(r"[^\s<>@\",;:()]+@[^\s<>@\",;:()]+")
 _LONGEST: Final = 1_000  # RFC 5321 allows 320 characters; the rest is room for a display name
 

@@ -12,11 +12,12 @@ from functools import cache, lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from workers.insight.language import UNDERSTOOD
+from workers.insight.needs import Needs
 from workers.insight.phrases import load
 from workers.insight.subjects import unmarked
 from workers.insight.tokens import sentences_of
 
-__all__ = ["Answer", "kind_of_answer", "outrage"]
+__all__ = ["Answer", "kind_of_answer", "outrage", "written_out"]
 
 AnswerKind = Literal["opt_out", "refusal", "acceptance", "question", "other", "unreadable"]
 
@@ -56,11 +57,13 @@ class Answer:
 class _Group(NamedTuple):
     """What makes a sentence one kind of answer in one language, and what takes it out again."""
 
-    phrases: re.Pattern[str]
+    phrases: Sequence[re.Pattern[str]]
+    needs: Needs  # of the phrases: few sentences meet any, and the phrases are slow
     veto: re.Pattern[str]
 
     def matches(self, sentence: str) -> bool:
-        return bool(self.phrases.search(sentence)) and not self.veto.search(sentence)
+        found = any(self.phrases[number].search(sentence) for number in self.needs.possible(sentence))
+        return found and not self.veto.search(sentence)
 
 
 class _Phrases(NamedTuple):
@@ -86,19 +89,21 @@ def _phrases() -> _Phrases:
     data = load("answers")
     languages: Mapping[str, Any] = data["languages"]
 
-    def either(patterns: Sequence[str], parts: Mapping[str, str]) -> re.Pattern[str]:
-        text = "|".join(patterns)
-        while _PART.search(text):
-            text = _PART.sub(lambda found: parts[found[1]], text)
-        return re.compile(rf"\b(?:{_without_accents(text)})")
+    needs: Mapping[str, Mapping[str, Sequence[str]]] = load("answer_needs")["needs"]
 
-    def group(rules: Mapping[str, Any], kind: str) -> _Group:
-        parts = rules.get("parts", {})
-        return _Group(either(rules[kind]["phrases"], parts), either(rules[kind]["vetoes"], parts))
+    def group(language: str, kind: str) -> _Group:
+        rules, parts = languages[language][kind], languages[language].get("parts", {})
+        whole = [written_out(phrase, parts) for phrase in rules["phrases"]]
+        veto = written_out("|".join(rules["vetoes"]), parts)
+        return _Group(
+            phrases=[re.compile(rf"\b(?:{phrase})") for phrase in whole],
+            needs=Needs([needs[language].get(phrase, ()) for phrase in rules["phrases"]]),
+            veto=re.compile(rf"\b(?:{veto})"),
+        )
 
     return _Phrases(
         groups={
-            kind: {language: group(rules, kind) for language, rules in languages.items() if kind in rules}
+            kind: {language: group(language, kind) for language, rules in languages.items() if kind in rules}
             for kind in _DECIDED
         },
         bare={" ".join(_words_of(text)): kind for kind in _DECIDED for text in data["bare"][kind]},
@@ -113,6 +118,13 @@ def _phrases() -> _Phrases:
             if "mood" in rules
         },
     )
+
+
+def written_out(pattern: str, parts: Mapping[str, str]) -> str:
+    """A pattern of ``data/answers.json`` with its parts in their places, and without accents as what it is tried on."""
+    while _PART.search(pattern):
+        pattern = _PART.sub(lambda found: parts[found[1]], pattern)
+    return _without_accents(pattern)
 
 
 def kind_of_answer(text: str, subject: str, language: str) -> Answer:

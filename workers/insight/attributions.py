@@ -26,7 +26,10 @@ __all__ = [
 _LONGEST: Final = 400  # characters; longer is prose
 ATTRIBUTION_LINES: Final = 6
 
-DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월")
+# Looking ahead for a digit first spares trying each form at each letter.
+DATE: Final = re.compile(
+    r"(?=\d)(?:\b(?:19|20)\d\d\b|\b\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2,4}\b|\b\d{1,2}[:.h]\d{2}\b|\d年|\d월)"
+)
 _STARTS_WITH_DATE: Final = re.compile(
     r"(?:\w{2,10}[.,]{0,2} )?(?:\d{4}[./年-]|\d{4}년|\d{1,2}[./-] ?\d{1,2}|\d{1,2}[., ]{1,2}\w{3,})"
 )
@@ -43,9 +46,11 @@ _END: Final = re.compile(r"[:\uff1a][*_ ]{0,3}$|(?:wrote|writes)[ \t]*-{2,}$|\bs
 _BROKEN_ADDRESS: Final = re.compile(r">[^>]{0,40}:$")  # the end of "<name@example.com\n> wrote:"
 _LETTER: Final = re.compile(r"[^\W_]")
 QUOTED: Final = re.compile(r"[ \t\ufeff]{0,3}>")
-BARRED: Final = re.compile(r"[ \t]{0,3}[>|]")  # a bar marks a quote only below its attribution
+# A bar marks a quote only below its attribution, and so do The Bat's initials of whom it quotes: "AL> ".
+BARRED: Final = re.compile(r"[ \t]{0,3}(?:[>|]|[A-ZÀ-ÖØ-ÞА-Я]{1,3}>)")
 # Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
-_SENTENCE_END: Final = re.compile(r"(?P<word>[^\W\d_]{2,})[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
+_SENTENCE_END: Final = re.compile(r"[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
+_LAST_WORD: Final = re.compile(r"[^\W\d_]{2,}$")
 _NAME: Final = re.compile(r"[^\W\d_][^\s,;:()\[\]]*")
 _BETWEEN: Final = frozenset(
     {"from", "by", "via", "von", "di", "da", "av", "af", "of", "van", "od", "przez", "per", "um", "kl"}
@@ -75,7 +80,7 @@ def attribution_ends(lines: Sequence[str]) -> set[int]:
 
 def ends_in_verb(line: str) -> bool:
     """Whether a line, marked as a quote or not, ends like an attribution: "> Ann Lee wrote:"."""
-    return _END.search(line.strip()) is not None and _has_verb(line.casefold())
+    return _ends(line.strip()) and _has_verb(line.casefold())
 
 
 def attribution_length(lines: Sequence[str], at: int, *, answered: bool = True) -> int:
@@ -94,10 +99,10 @@ def attribution_length(lines: Sequence[str], at: int, *, answered: bool = True) 
         # Behind an open bracket, "> wrote:" is its end and no quote.
         quote_follows = not _is_open(joined) and is_quote_next(lines, at + length)
         if _is_attribution(joined, quote_follows=quote_follows):
-            if not answered and not (_END.search(joined) or _ADDRESS.search(joined) or _has_verb(joined.casefold())):
+            if not answered and not (_ends(joined) or _ADDRESS.search(joined) or _has_verb(joined.casefold())):
                 return 0
             return 0 if _begins_later(lines, at, length, quote_follows=quote_follows) else length
-        if _END.search(joined):
+        if _ends(joined):
             return 0
         if "@" in joined and joined[:3].casefold() == "on " and joined.casefold().find("wrote:") > 0:
             # Yahoo on a telephone puts the quoted text on the attribution's own line.
@@ -130,7 +135,9 @@ def without_inline_attributions(lines: Sequence[str]) -> list[str]:
         return list(lines)
     broken: list[str] = []
     for at, line in enumerate(lines):
-        start = 0 if BARRED.match(line) else _inline_start(line, lines[at + 1 : at + ATTRIBUTION_LINES])
+        below = lines[at + 1 : at + ATTRIBUTION_LINES]
+        may_hold = "@" in line or any("@" in each for each in below)
+        start = _inline_start(line, below) if may_hold and not BARRED.match(line) else 0
         broken.extend([line[:start], line[start:].lstrip()] if start else [line])
     return broken
 
@@ -147,6 +154,11 @@ def _inline_start(line: str, below: Sequence[str]) -> int:
     return 0
 
 
+def _ends(joined: str) -> bool:
+    """Whether a text without spaces around it ends like an attribution."""
+    return joined.endswith((*_LAST_SIGNS, "...")) and _END.search(joined) is not None
+
+
 def _has_verb(folded: str) -> bool:
     return not _VERBS.isdisjoint(_WORD.findall(folded)) or any(phrase in folded for phrase in _VERB_PHRASES)
 
@@ -157,10 +169,13 @@ def _is_open(joined: str) -> bool:
 
 def _is_finished(joined: str, line: str) -> bool:
     """Whether a sentence ends in what was joined so far, before the line that would be next."""
-    return any(
-        found.end() <= len(joined) + 1 and found["word"].casefold() not in ABBREVIATIONS
-        for found in _SENTENCE_END.finditer(f"{joined} {line[:1]}")
-    )
+    text = f"{joined} {line[:1]}"
+    for found in _SENTENCE_END.finditer(text):
+        end = found.start()
+        word = _LAST_WORD.search(text, text.rfind(" ", 0, end) + 1, end)
+        if word and found.end() <= len(joined) + 1 and word[0].casefold() not in ABBREVIATIONS:
+            return True
+    return False
 
 
 def _begins_later(lines: Sequence[str], at: int, length: int, *, quote_follows: bool) -> bool:
@@ -187,7 +202,7 @@ def is_quote_next(lines: Sequence[str], at: int) -> bool:
 
 
 def _is_attribution(joined: str, *, quote_follows: bool) -> bool:
-    ends = _END.search(joined) is not None
+    ends = _ends(joined)
     text = joined.casefold().lstrip("-*>_ \t\u200e\u202a")
     may_be = quote_follows or ((ends or text.endswith(WROTE)) and ("@" in joined or any(map(str.isdigit, joined))))
     if not text or not may_be:

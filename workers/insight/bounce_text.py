@@ -4,7 +4,7 @@ import re
 from itertools import islice, pairwise
 from typing import Final
 
-from workers.insight.addresses import ADDRESS, fold_address
+from workers.insight.addresses import ADDRESS, ADDRESS_ENDS, fold_address
 from workers.insight.failures import Command
 from workers.insight.phrases import load
 from workers.insight.wording import Phrases, fold_words
@@ -24,7 +24,7 @@ _HEADERS: Final = 3  # lines that look like headers, one below the other, are he
 _MOST_ENTRIES: Final = 100
 _MOST_NAMED: Final = 100
 
-_LISTED: Final = r"<?(?P<address>[^\s<>()\[\]\",;:@]{1,64}@[\w.-]{1,255})>?"
+_LISTED: Final = rf"<?(?P<address>[^{ADDRESS_ENDS}]{{1,64}}@[\w.-]{{1,255}})>?"
 # A line that begins with an address: "<ann@acme.example>: host …", "  * ann@acme.example", "ann@acme.example on …".
 _ENTRY: Final = re.compile(
     rf"^[ \t]{{0,20}}(?:[*>-]{{1,3}}[ \t]+)?(?:[\w.+-]{{1,64}}:\d{{1,10}}:)?{_LISTED}[ \t]*(?:$|[:(;<]|\.\.\.|on |--)",

@@ -55,6 +55,22 @@ _FREQUENT: Final = {
     "cp1256": "اليمنو",
     "cp874": "าอนรก",
 }
+# Others with the letters of one of those: too rare to be guessed, but a label may name them.
+_SAME_LETTERS: Final = {
+    "koi8-u": "koi8_u",
+    "iso8859-5": "cp1251",
+    "mac-cyrillic": "cp1251",
+    "cp855": "cp1251",
+    "cp866": "cp1251",
+    "iso8859-6": "cp1256",
+    "cp720": "cp1256",
+    "iso8859-7": "cp1253",
+    "mac-greek": "cp1253",
+    "cp737": "cp1253",
+    "cp869": "cp1253",
+    "iso8859-8": "cp1255",
+    "cp862": "cp1255",
+}
 _LEAST_FREQUENT: Final = 0.05
 # Four letters beyond ASCII in a row are not Latin; a Western text has them one by one.
 _NOT_LATIN: Final = re.compile(rb"[\x80-\xff]{4}")
@@ -116,6 +132,8 @@ def _codec(label: str | None) -> str | None:
 
 
 def _decoded(content: bytes, codec: str | None) -> Decoded:
+    if codec and codec.startswith(("utf-16", "utf-32")) and b"\0" not in content and _strict(content, "utf-8"):
+        codec = None  # a page that says what it was before it was sent
     if unicode := _marked_unicode(content, codec):
         return unicode
     if (codec and codec.startswith("iso2022_jp")) or (content.isascii() and _JIS_MODE.search(content)):
@@ -226,7 +244,7 @@ def _not_latin(content: bytes) -> str | None:
 def _frequent(text: str, codec: str) -> float:
     """The share of a charset's frequent letters among those beyond ASCII."""
     sample = text[:_SAMPLE].lower()
-    frequent = _FREQUENT.get(codec.replace("koi8-", "koi8_"), "")
+    frequent = _FREQUENT.get(_SAME_LETTERS.get(codec, codec), "")
     return sum(map(sample.count, frequent)) / max(_beyond_ascii(sample), 1)
 
 

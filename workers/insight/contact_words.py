@@ -55,7 +55,8 @@ _SPLIT_FORMS: Final = tuple(_DATA["split_forms"])
 _CYRILLIC_FORMS: Final = frozenset(_DATA["cyrillic_forms"])
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
-_WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*\.?")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*")
+_ASCII_WORD: Final = re.compile(r"[a-z]+(?:[.'-][a-z]+)*")  # the same, and twice as fast
 _NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+。、！？…]")
 _BETWEEN_NAMES: Final = re.compile(r"[\s,]+")
 _DIGIT: Final = re.compile(r"\d")
@@ -77,11 +78,12 @@ _POST_FORMS: Final = (
     r"\b\d{3} \d{2} [^\W\d_]{3}",  # CZ, SE
     r"\b\d{2}-\d{3} [^\W\d_]{3}",  # PL
     r"〒\d{3}",
-    r"\b\d{3}-\d{4},? Japan\b|[a-z]-(?:ku|cho|machi|shi)\b",  # JP
+    r"\b\d{3}-\d{4},? Japan\b|-(?<=[a-z]-)(?:ku|cho|machi|shi)\b",  # JP
     r"\b[A-Z]\d[A-Z] \d[A-Z]\d\b",  # CA
     r"\b(?:NSW|VIC|QLD|ACT|TAS|WA|SA|NT) \d{4}\b",  # AU
 )
-_POST: Final = re.compile("|".join(_POST_FORMS))
+# Looking ahead for what they begin with first spares trying each form at each letter.
+_POST: Final = re.compile(rf"(?=[A-Z\d,·|〒–-])(?:{'|'.join(_POST_FORMS)})")
 _POST_WORDS: Final = tuple(_DATA["post_words"])
 _POST_BOX: Final = re.compile(
     rf"(?:^|[ ,(])(?:{'|'.join(map(re.escape, _POST_WORDS))}) ?(?:[A-Z]{{1,4}} ?)?\d", re.IGNORECASE
@@ -96,7 +98,7 @@ def word_set(name: str) -> frozenset[str]:
 @lru_cache(maxsize=2_048)
 def words_of(line: str) -> tuple[str, ...]:
     """The words of a line in lower case, without numbers and punctuation around them."""
-    return tuple(word.casefold().rstrip(".") for word in _WORD.findall(line))
+    return tuple(_ASCII_WORD.findall(line.lower()) if line.isascii() else map(str.casefold, _WORD.findall(line)))
 
 
 @lru_cache(maxsize=1_024)
@@ -123,6 +125,7 @@ _FIRST_WORD: Final = re.compile(r"\w+")
 _CLOSING_STARTS: Final = frozenset(_FIRST_WORD.findall(phrase)[0] for phrase in (*CLOSINGS, *WISH_BEGINS))
 
 
+@lru_cache(maxsize=2_048)
 def closing_rest(line: str) -> str | None:
     """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")
@@ -258,10 +261,12 @@ def is_street_like(text: str) -> bool:
     text = " ".join(text.split())  # "Austin, TX  78701"
     if _POST.search(text):
         return True
-    for raw in text.casefold().split():
-        word = raw.strip(",;()")
-        if word in _STREETS or word.rstrip(".") in _STREETS:
-            return True
-        if len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS):
-            return True
-    return is_post_box(text)
+    return any(map(_is_street_word, text.casefold().split())) or is_post_box(text)
+
+
+@lru_cache(maxsize=8_192)
+def _is_street_word(raw: str) -> bool:
+    word = raw.strip(",;()")
+    if word in _STREETS or word.rstrip(".") in _STREETS:
+        return True
+    return len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS)

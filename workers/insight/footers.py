@@ -24,11 +24,12 @@ _LONGEST_LINE: Final = 400
 _LONGEST_PARAGRAPH: Final = 18  # lines
 _LAST_LINES: Final = 60
 # What trackers leave behind: Streak's dot, characters without width, and their pictures.
-_TRACES: Final = re.compile(r"[\s\u1427\u200b-\u200f\u2060\ufeff\u00ad\u034f\u180e]+")
+_UNSEEN: Final = "\u1427\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\u180e"
+_TRACES: Final = re.compile(rf"[\s{_UNSEEN}]+")
 _PICTURE: Final = re.compile(
     r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
 )
-_NO_BRACKETS: Final = str.maketrans(dict.fromkeys("[]<>()"))
+_NO_BRACKETS: Final = str.maketrans(dict.fromkeys(f"[]<>(){_UNSEEN}"))
 
 
 def footer_start(lines: Sequence[str]) -> int:

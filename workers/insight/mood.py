@@ -53,25 +53,25 @@ class Mood(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """Log-odds of negative and of positive against neutral.
+    """Log-odds against neutral: negative in the real part and positive in the imaginary one, to add up both at once.
 
     Attributes:
         bias: of any text.
         figures: of each figure.
-        said: of a name or a pair; negative in the real part and positive in the imaginary one, to add up both at once.
+        said: of a name or a pair.
         values: polarity of single words.
     """
 
-    bias: tuple[float, float]
-    figures: tuple[tuple[float, ...], tuple[float, ...]]
-    said: Mapping[object, complex]
+    bias: complex
+    figures: tuple[complex, ...]
+    said: Mapping[str, complex]
     values: Mapping[str, float]
 
 
 @cache
 def _head() -> _Head:
     data = load("sentiment_weights")
-    said: dict[object, complex] = {}
+    said: dict[str, complex] = {}
     for word, written in data["words"].items():
         bad, good, denied_bad, denied_good = (int(value) / 10 for value in written.split())
         said[word] = complex(bad, good)
@@ -79,10 +79,10 @@ def _head() -> _Head:
     for first, written in data["pairs"].items():
         listed = iter(written.split())
         for second, bad, good in zip(listed, listed, listed, strict=True):
-            said[first, second] = complex(int(bad) / 10, int(good) / 10)
+            said[f"{first} {second}"] = complex(int(bad) / 10, int(good) / 10)
     return _Head(
-        bias=tuple(data["bias"]),
-        figures=(tuple(data["figures"][0]), tuple(data["figures"][1])),
+        bias=complex(*data["bias"]),
+        figures=tuple(map(complex, *data["figures"])),
         said=said,
         values=polarity(data["prior"]),
     )
@@ -91,24 +91,21 @@ def _head() -> _Head:
 @cache
 def known_words() -> frozenset[str]:
     """The words that the head has learned something of, each as it is and not as a denied one."""
-    return frozenset(name for name in _head().said if isinstance(name, str) and not name.startswith("~"))
+    return frozenset(name for name in _head().said if " " not in name and not name.startswith("~"))
 
 
 @lru_cache(maxsize=1_024)
 def mood_of(text: str) -> Mood | None:
     """Judge a piece of text that is said in one breath, a sentence or a short message; None if it holds nothing."""
     tokens = tokenize(text)
-    if not tokens:
+    if not tokens.texts:
         return None
     head = _head()
     of = head.said.get
     total = sum(map(mul, map(of, tokens.names, repeat(0)), tokens.weights)) + sum(map(of, tokens.pairs, repeat(0)))
-    total /= len(tokens) ** 0.5
-    negative, positive = total.real + head.bias[0], total.imag + head.bias[1]
     seen = figures(tokens, head.values)
-    negative += sum(map(mul, seen, head.figures[0]))
-    positive += sum(map(mul, seen, head.figures[1]))
-    return Mood(chances(negative, positive, tokens), seen)
+    total = total / len(tokens.texts) ** 0.5 + head.bias + sum(map(mul, seen, head.figures))
+    return Mood(chances(total.real, total.imag, tokens), seen)
 
 
 def chances(negative: float, positive: float, tokens: Tokens) -> Chances:

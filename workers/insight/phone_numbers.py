@@ -19,6 +19,7 @@ from workers.insight.contact_words import (
 __all__ = ["Phone", "find_phones"]
 
 _MOST: Final = 12  # candidates looked at: parsing a number is what costs time
+_DIGIT: Final = re.compile(r"\d")
 _CANDIDATE: Final = re.compile(
     r"(?<![\w.,:/\\$€£¥#-])(?:\+|\(\+?)?\d(?:[\d \u00a0().\u2010-\u2015·/-]{4,26})\d(?![\w%€$£]|[,.]\d|:\d)"
 )
@@ -86,7 +87,7 @@ def find_phones(lines: Sequence[str], region: str | None, country: str | None = 
 
 def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
     """Each number that could be a telephone: as written, its label's kind, whether no words precede it."""
-    for line in map(_unglued, lines):
+    for line in map(_unglued, filter(_DIGIT.search, lines)):
         last = 0
         for match in _CANDIDATE.finditer(line):
             written = match[0].strip(" .-–/(\u00a0")

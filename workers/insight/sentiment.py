@@ -7,11 +7,12 @@ stars are taken as such.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, Literal, NamedTuple
 
 from workers.insight.mood import Chances, mood_of
 from workers.insight.phrases import load
+from workers.insight.remembered import Remembered
 from workers.insight.tokens import MAX_CHARS, sentences_of, tokenize
 
 __all__ = ["KEY_ISSUES", "UNHAPPY_AT", "Label", "Sentiment", "score_sentiment"]
@@ -230,27 +231,29 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
     found: set[str] = set()
     least = _UNHAPPY if label == "negative" else _SURELY_UNHAPPY
     for sentence in sentences:
-        whole = mood_of(sentence)
-        if whole is None or whole.chances.negative < _CONTENT or not _named(sentence) - found:
+        mood = mood_of(sentence)
+        if mood is None or mood.chances.negative < _CONTENT:
             continue
-        for clause in _CLAUSE.split(sentence):
-            named = _named(clause) - found
-            if not named:
-                continue
-            mood = mood_of(clause)
-            if mood and mood.chances.negative > max(mood.chances.positive, least):
+        named = _named(sentence) - found
+        clauses = _CLAUSE.split(sentence) if named else []
+        for clause in clauses:
+            if len(clauses) > 1:
+                named, mood = _named(clause) - found, mood_of(clause)
+            if named and mood and mood.chances.negative > max(mood.chances.positive, least):
                 found |= named
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
 def _named(clause: str) -> frozenset[str]:
     """The issues that a clause names."""
-    found = [*filter(None, map(_issues_of, tokenize(clause).texts))]
-    if not found:
-        return frozenset()
-    named = frozenset[str]().union(*(issues.sure for issues in found))
-    hinted = frozenset[str]().union(*(issues.hinted for issues in found)) - named
-    return named | {issue for issue in hinted if _issue_words()[issue].phrases.search(clause)}
+    named = hinted = _NOTHING
+    for issues in filter(None, map(_ISSUES.__getitem__, tokenize(clause).texts)):
+        named |= issues.sure
+        hinted |= issues.hinted
+    return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class _Named(NamedTuple):
@@ -260,7 +263,6 @@ class _Named(NamedTuple):
     hinted: frozenset[str]
 
 
-@lru_cache(maxsize=16_384)
 def _issues_of(word: str) -> _Named | None:
     """What a word says of the issues; None for most."""
     word = word[:_LONGEST_WORD]
@@ -268,3 +270,6 @@ def _issues_of(word: str) -> _Named | None:
     sure = frozenset(name for name, issue in issues if issue.word.fullmatch(word))
     hinted = frozenset(name for name, issue in issues if word.startswith(issue.starts))
     return _Named(sure, hinted) if sure or hinted else None
+
+
+_ISSUES: Final = Remembered(_issues_of, 16_384)

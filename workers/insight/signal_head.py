@@ -5,10 +5,11 @@ sentence say; whether it complains also depends on its mood. Their biases ask fo
 mail carries no signal.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import repeat
 from operator import mul
+from struct import unpack
 from typing import Final, NamedTuple, cast
 
 from workers.insight.mood import mood_of
@@ -17,9 +18,8 @@ from workers.insight.signal_patterns import SignalType
 from workers.insight.tokens import tokenize
 
 # The weights of one row stand in one number, each in bits of its own, so that a sentence is added up in one go.
-_BITS: Final = 24
+_BITS: Final = 32
 _HALF: Final = 1 << (_BITS - 1)  # more than all weights of a text together
-_MASK: Final = (1 << _BITS) - 1
 
 
 class _Head(NamedTuple):
@@ -27,21 +27,18 @@ class _Head(NamedTuple):
     scale: float
     bias: tuple[float, ...]
     mood: tuple[float, ...]
-    rows: Mapping[object, int]  # by name, or by pair; see _packed
+    rows: Mapping[str, int]  # by name, or by pair; see _packed
 
 
 @cache
 def _head() -> _Head:
     data = load("signal_weights")
-    rows: dict[object, int] = {}
-    for name, row in data["rows"].items():
-        rows[tuple(name.split()) if " " in name else name] = _packed(map(int, row.split()))
     return _Head(
         kinds=cast("tuple[SignalType, ...]", tuple(data["kinds"])),
         scale=data["scale"],
         bias=tuple(data["bias"]),
         mood=tuple(data["complaint_mood"]),
-        rows=rows,
+        rows={name: _packed(map(int, row.split())) for name, row in data["rows"].items()},
     )
 
 
@@ -50,11 +47,15 @@ def _packed(weights: Iterable[int]) -> int:
     return sum(weight << (_BITS * place) for place, weight in enumerate(weights))
 
 
-def _unpacked(total: int, count: int) -> Iterator[int]:
-    for _ in range(count):
-        weight = ((total + _HALF) & _MASK) - _HALF
-        yield weight
-        total = (total - weight) >> _BITS
+@cache
+def _halves(count: int) -> int:
+    return _packed(repeat(_HALF, count))
+
+
+def _unpacked(total: int, count: int) -> list[int]:
+    """The weights that :func:`_packed` put into one number; what is less than 0 borrows from the next one's bits."""
+    raised = total + _halves(count)
+    return [weight - _HALF for weight in unpack(f"<{count}I", raised.to_bytes(count * _BITS // 8, "little"))]
 
 
 def signal_margins(sentence: str) -> dict[SignalType, float]:
@@ -69,8 +70,8 @@ def signal_margins(sentence: str) -> dict[SignalType, float]:
     mood = mood_of(sentence)
     if not total or not mood:
         return {}
-    scale = head.scale * len(tokens) ** 0.5
-    sums = _unpacked(total, len(head.kinds))
-    margins = {kind: weight / scale + bias for kind, weight, bias in zip(head.kinds, sums, head.bias, strict=True)}
+    scale = head.scale * len(tokens.texts) ** 0.5
+    sums = [weight / scale + bias for weight, bias in zip(_unpacked(total, len(head.kinds)), head.bias, strict=True)]
+    margins = dict(zip(head.kinds, sums, strict=True))
     margins["complaint"] += sum(map(mul, head.mood, mood.evidence))
     return margins

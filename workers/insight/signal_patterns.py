@@ -6,10 +6,11 @@ The patterns are data (``data/signal_patterns.json``). Every gap in them is boun
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, Literal, NamedTuple, get_args
 
 from workers.insight.phrases import load
+from workers.insight.remembered import Remembered
 
 __all__ = ["SignalType", "matches", "vetoes", "wake"]
 
@@ -30,29 +31,24 @@ _LONGEST_WORD: Final = 20
 _PART: Final = re.compile(r"<([A-Z]+)>")
 
 
-class Expression(NamedTuple):
-    """One pattern, and the bits of the needs without which it cannot match."""
-
-    pattern: re.Pattern[str]
-    needs: int
-
-
 class _Index(NamedTuple):
     """All rules, and the needs that words meet, as bits.
 
     Attributes:
         vetoes: of every type, what says something else.
-        needs: what letters inside a word meet, and the expressions of which this is the rarest need.
+        letters: which needs letters inside a word meet, and the expressions of which this is the rarest need.
         triggers: beginnings of words, or whole words, one of which must occur before any but a type's free
             expressions counts.
         table: every expression with its type, in the usual order.
+        needs: of each of them, without which it cannot match.
         always: the expressions without needs of their own.
     """
 
     vetoes: Mapping[SignalType, re.Pattern[str]]
-    needs: Mapping[str, tuple[int, frozenset[int]]]
+    letters: Mapping[str, tuple[int, frozenset[int]]]
     triggers: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...]
-    table: tuple[tuple[Expression, SignalType], ...]
+    table: tuple[tuple[re.Pattern[str], SignalType], ...]
+    needs: tuple[int, ...]
     always: frozenset[int]
 
 
@@ -63,7 +59,8 @@ def _index() -> _Index:
     bits: dict[str, int] = {}
     vetoes: dict[SignalType, re.Pattern[str]] = {}
     triggers: list[tuple[int, tuple[str, ...], frozenset[str]]] = []
-    table: list[tuple[Expression, SignalType]] = []
+    table: list[tuple[re.Pattern[str], SignalType]] = []
+    needed: list[int] = []
     keyed: dict[str, set[int]] = {}
 
     def expand(pattern: str) -> str:
@@ -78,8 +75,8 @@ def _index() -> _Index:
                 needs |= bits.setdefault(need, 1 << len(bits))
             rarest = entry["needs"][0] if entry["needs"] else ""
             keyed.setdefault(rarest, set()).add(len(table))
-            expression = Expression(re.compile(expand(entry["match"]), re.IGNORECASE), needs)
-            table.append((expression, kind))
+            table.append((re.compile(expand(entry["match"]), re.IGNORECASE), kind))
+            needed.append(needs)
         veto = "|".join(f"(?:{expand(pattern)})" for pattern in rule["veto"])
         vetoes[kind] = re.compile(veto, re.IGNORECASE)
         triggers.append((trigger, tuple(rule["triggers"]), frozenset(rule["words"])))
@@ -88,7 +85,7 @@ def _index() -> _Index:
         for part in need.split():
             known, expressions_of = letters.get(part, (0, frozenset()))
             letters[part] = known | bit, expressions_of | keyed.get(need, set())
-    return _Index(vetoes, letters, tuple(triggers), tuple(table), frozenset(keyed.get("", ())))
+    return _Index(vetoes, letters, tuple(triggers), tuple(table), tuple(needed), frozenset(keyed.get("", ())))
 
 
 def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
@@ -96,7 +93,6 @@ def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
     return _index().vetoes
 
 
-@lru_cache(maxsize=32_768)
 def _wakes(chunk: str) -> tuple[int, frozenset[int]] | None:
     """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying.
 
@@ -109,7 +105,7 @@ def _wakes(chunk: str) -> tuple[int, frozenset[int]] | None:
         word = found[:_LONGEST_WORD]
         for start in range(len(word)):
             for end in range(start + 1, len(word) + 1):
-                met = index.needs.get(word[start:end])
+                met = index.letters.get(word[start:end])
                 if met is not None:
                     bits |= met[0]
                     expressions |= met[1]
@@ -119,19 +115,22 @@ def _wakes(chunk: str) -> tuple[int, frozenset[int]] | None:
     return (bits, frozenset(expressions)) if bits else None
 
 
+_WAKES: Final = Remembered(_wakes, 32_768)
+
+
 def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
     """The patterns worth trying on a sentence, in the usual order; cheap, because for most there are none."""
     index = _index()
+    met = [*filter(None, map(_WAKES.__getitem__, sentence.lower().split()))]
     bits = 0
-    possible = set(index.always)
-    for more, expressions in filter(None, map(_wakes, sentence.lower().split())):
+    for more, _ in met:
         bits |= more
-        possible |= expressions
+    possible = index.always.union(*[expressions for _, expressions in met])
+    needs = index.needs
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}
-    for number in sorted(possible):
-        (pattern, needs), kind = index.table[number]
-        if bits & needs == needs:
-            patterns.setdefault(kind, []).append(pattern)
+    for number in sorted([number for number in possible if bits & needs[number] == needs[number]]):
+        pattern, kind = index.table[number]
+        patterns.setdefault(kind, []).append(pattern)
     return patterns
 
 

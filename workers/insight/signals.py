@@ -111,8 +111,9 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
         length: the logarithm of how many sentences the mail has.
     """
     margins = signal_margins(sentence)
+    surest = max(margins.values(), default=0.0)
     hits: list[tuple[SignalType, str]] = []
-    if margins and max(margins.values()) < _ABSURD:
+    if surest < _ABSURD:
         return hits
     for kind, patterns in wake(sentence).items():
         if margins.get(kind, 0.0) < _ABSURD:
@@ -121,14 +122,14 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
         if found and not vetoes()[kind].search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
     needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
-    if max(margins.values(), default=0.0) > needed:
+    if surest > needed:
         told = {kind for kind, _ in hits}
-        surest, likeliest = max(
+        left, likeliest = max(
             (margin - needed - length * (_COMPLAINT_PER_LENGTH if kind == "complaint" else _PER_LENGTH), kind)
             for kind, margin in margins.items()
             if kind not in told
         )
-        if surest > 0 and not vetoes()[likeliest].search(sentence):
+        if left > 0 and not vetoes()[likeliest].search(sentence):
             hits.append((likeliest, sentence[:_MAX_EVIDENCE]))
     return hits
 

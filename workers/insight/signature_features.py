@@ -1,9 +1,10 @@
 """What a line looks like to who searches a signature: yes/no features of the line and of its neighbours."""
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import (
     COMPANY_WORDS,
@@ -30,7 +31,8 @@ _PARAGRAPH: Final = 3  # lines of prose in a row that no signature holds
 _REMEMBERED: Final = 4_096
 
 NUMBER: Final = re.compile(
-    r"(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱"
+    r"(?=[+(\dx☎📞📱])"  # what a number begins with: asked first, it spares trying each form at each letter
+    r"(?:(?<![\w/.,$€£-])(?:\+|\(?0|\(?\d{3}\)?[ .-])[\d ().\u00a0/-]{5,20}\d\b|\bx-?\d{4,6}\b|☎|📞|📱)"
 )
 STOPWORDS: Final = word_set("stopwords")
 _DIGIT: Final = re.compile(r"\d")
@@ -58,12 +60,12 @@ def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender
     """
     tail = shown[_tail_start(shown) :]
     people = sender_tokens(sender)
-    looks = [_look(line, people) for _, line in tail]
+    looks = [_named(_look(line, people)) for _, line in tail]
     rows: list[tuple[str, ...]] = []
     for index, (number, line) in enumerate(tail):
         look = looks[index]
         from_end = len(tail) - 1 - index
-        row = ["bias", f"from_end={_bucket(from_end, (0, 1, 2, 3, 5, 8, 12))}", *sorted(look)]
+        row = ["bias", f"from_end={_bucket(from_end, (0, 1, 2, 3, 5, 8, 12))}", *look.own]
         blank_before = number > 0 and not lines[number - 1].strip()
         blank_after = number + 1 < len(lines) and not lines[number + 1].strip()
         row.append(f"blank={blank_before:d}{blank_after and from_end > 0:d}")
@@ -71,16 +73,16 @@ def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender
             row.append("first_line")
             if line.rstrip().endswith((",", ":")):
                 row.append("greeting")
-        above = looks[index - 1] if index else frozenset[str]()
-        below = looks[index + 1] if from_end else frozenset[str]()
-        row.extend(f"above:{name}" for name in sorted(above & _NEAR))
-        row.extend(f"below:{name}" for name in sorted(below & _NEAR))
-        if from_end == 0:
-            row.extend(f"last:{name}" for name in sorted(look & _NEAR))
-        if "name" in look and not blank_before and {"name"} <= above and "sender" not in look and from_end == 0:
-            row.append("name_list")
-        if "name" in look and blank_before and from_end == 0:
-            row.append("name_alone")
+        above = looks[index - 1].above if index else ()
+        row += above
+        if from_end:
+            row += looks[index + 1].below
+        else:
+            row += look.last
+            if "name" in look.own and blank_before:
+                row.append("name_alone")
+            elif "name" in look.own and "above:name" in above and "sender" not in look.own:
+                row.append("name_list")
         rows.append(tuple(row))
     return rows
 
@@ -113,8 +115,25 @@ _NEAR: Final = frozenset(
 )
 
 
+class _Named(NamedTuple):
+    """What a line looks like, as features of its own, of the line below it and above it, and as the last line."""
+
+    own: tuple[str, ...]
+    above: tuple[str, ...]
+    below: tuple[str, ...]
+    last: tuple[str, ...]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _named(look: frozenset[str]) -> _Named:
+    near = sorted(look & _NEAR)
+    above, below, last = (tuple(f"{place}:{name}" for name in near) for place in ("above", "below", "last"))
+    return _Named(tuple(sorted(look)), above, below, last)
+
+
 def _bucket(value: int, bounds: tuple[int, ...]) -> int:
-    return max(bound for bound in bounds if bound <= value)
+    """The highest of the ascending bounds that the value reaches."""
+    return bounds[bisect(bounds, value) - 1]
 
 
 def _look(line: str, people: frozenset[str]) -> frozenset[str]:
@@ -125,7 +144,7 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     if line[-1] in _KISS:
         line = _KISSES.sub("", line)
     words = words_of(line)
-    parts = words if "".join(words).isalpha() else [part for word in words for part in _NAME_PARTS.split(word) if part]
+    parts = [part for word in words for part in ((word,) if word.isalpha() else _NAME_PARTS.split(word)) if part]
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
     if len(parts) > brief and people.isdisjoint(parts):
@@ -193,7 +212,7 @@ def is_office(text: str) -> bool:
 
 
 def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
-    stop = sum(word in STOPWORDS for word in words)
+    stop = sum(map(STOPWORDS.__contains__, words))
     if stop:
         yield f"stopwords={min(stop, 3)}"
     few = 4
@@ -224,6 +243,11 @@ def _layout(line: str) -> Iterator[str]:
 
 def _is_signed_line(text: str) -> bool:
     """Whether a line gives a name and, after a bar or a comma, what it is the name of."""
+    if not any(map(text.__contains__, _PARTINGS)):
+        return False
+    first = _PARTS.split(text, maxsplit=1)[0]
+    if first.strip() and not is_name_like(first):
+        return False
     parts = [part for part in _PARTS.split(text, maxsplit=4) if part.strip()]
     return (
         len(parts) > 1
@@ -241,12 +265,13 @@ def _is_signed_line(text: str) -> bool:
 
 
 _PARTS: Final = re.compile(r" *[|•·] *| [–—/-] |, |\t+| {3,}")
+_PARTINGS: Final = ("|", "•", "·", " – ", " — ", " / ", " - ", ", ", "\t", "   ")  # one is in what that matches
 
 
 def _initials(text: str, people: frozenset[str]) -> bool:
-    letters = re.sub(r"[\W\d_]", "", _KISSES.sub("", text))
     longest = 3
+    if len(text) > longest + 3:
+        return False
+    letters = re.sub(r"[\W\d_]", "", _KISSES.sub("", text))
     firsts = {name[0] for name in people}
-    return (
-        0 < len(letters) <= longest and len(text) <= longest + 3 and all(char.casefold() in firsts for char in letters)
-    )
+    return 0 < len(letters) <= longest and all(char.casefold() in firsts for char in letters)

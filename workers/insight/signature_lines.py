@@ -5,6 +5,7 @@ last one, whose scores add up highest. The weights are trained by training/signa
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 from workers.insight.contact_words import (
@@ -80,7 +81,7 @@ def _signed(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str 
     rows = [*[()] * (len(above) - len(features)), *features]
     best, total, start = (_THRESHOLD, 0.0, len(above))
     for index in range(len(above) - 1, len(above) - 1 - len(features), -1):
-        total += sum(_WEIGHTS.get(name, 0.0) for name in rows[index])
+        total += sum(map(_WEIGHTS.get, rows[index], repeat(0.0)))
         if total > best:
             best, start = total, index
     start = _with_head(above, start)

@@ -50,13 +50,19 @@ def find_links(lines: Sequence[str], people: frozenset[str]) -> Links:
         people: The parts of the sender's name, in lower case: of several e-mail addresses the one with such a
             part is his.
     """
+    lines = [line for line in lines if _may_link(line)]
     text = "\n".join(lines)
     return Links(_email(text, people), _linkedin(text), _website(text, lines))
 
 
 def without_links(line: str) -> str:
     """A line with a tab in place of each address."""
-    return URL.sub("\t", EMAIL.sub("\t", _LINKEDIN.sub("\t", line)))
+    return URL.sub("\t", EMAIL.sub("\t", _LINKEDIN.sub("\t", line))) if _may_link(line) else line
+
+
+def _may_link(line: str) -> bool:
+    """Whether to look for addresses in a line: all of them hold one of these signs."""
+    return "." in line or "://" in line
 
 
 def _email(text: str, people: frozenset[str]) -> Field | None:

@@ -73,7 +73,7 @@ def pieces_of(line: str) -> Iterator[str]:
 
 def without_pronouns(text: str) -> str:
     """A text without how its writer wants to be spoken of: "Ida Holt (she/her)"."""
-    return _PRONOUNS.sub("", text)
+    return _PRONOUNS.sub("", text) if "(" in text else text
 
 
 def _parts(line: str) -> Iterator[str]:

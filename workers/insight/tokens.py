@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
+from workers.insight.remembered import Remembered
 
 __all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "Tokens", "sentences_of", "tokenize"]
 
@@ -93,14 +94,14 @@ class Tokens:
         negated: whether a negation stands shortly before it in the same clause.
         weights: how much it counts, above 0: emphasis raises it, what stands before a "but" loses.
         names: the texts, each negated one behind a "~".
-        pairs: each text with the one before it, "^" before the first.
+        pairs: each text behind the one before it and a space, "^" before the first.
     """
 
     texts: tuple[str, ...]
     negated: tuple[bool, ...]
     weights: tuple[float, ...]
     names: tuple[str, ...]
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -137,9 +138,10 @@ def tokenize(text: str) -> Tokens:
     marks: list[tuple[int, _Mark]] = []
     for line in text.split("\n"):
         for chunk in line.split():
-            words, found = _chunk(chunk) if len(chunk) <= _LONGEST_CHUNK else _read_chunk(chunk)
-            for offset, mark in found:
-                marks.append((len(texts) + offset, mark))
+            words, found = _CHUNKS[chunk] if len(chunk) <= _LONGEST_CHUNK else _read_chunk(chunk)
+            if found:
+                at = len(texts)
+                marks += [(at + offset, mark) for offset, mark in found]
             texts += words
         marks.append((len(texts), _LINE_END))
     del texts[MAX_TOKENS:]
@@ -151,8 +153,10 @@ def tokenize(text: str) -> Tokens:
             rows.stop(at, mark)
         elif at < len(texts):
             rows.word(at, mark)
-    names = [f"~{word}" if denied else word for word, denied in zip(texts, rows.negated, strict=True)]
-    pairs = pairwise(("^", *texts))
+    names = texts
+    if True in rows.negated:
+        names = [f"~{word}" if denied else word for word, denied in zip(texts, rows.negated, strict=True)]
+    pairs = [f"{before} {word}" for before, word in pairwise(("^", *texts))]
     return Tokens(tuple(texts), tuple(rows.negated), tuple(rows.weights), tuple(names), tuple(pairs))
 
 
@@ -200,10 +204,11 @@ class _Rows:
     def stop(self, at: int, mark: _Mark) -> None:
         if 0 < at <= OPENER_REACH:
             self._mark_opener(at - 1)
-        if mark.ends_scope:
+        if mark.ends_scope and at < self._denied:
             self._affirm(at)
         if mark.ends_sentence:
-            self._scale(self._contrast, at, _AFTER_CONTRAST)
+            if self._contrast < at:
+                self._scale(self._contrast, at, _AFTER_CONTRAST)
             self._sentence, self._contrast = at, len(self._texts)
 
     def word(self, at: int, mark: _Mark) -> None:
@@ -246,11 +251,6 @@ class _Rows:
             texts[last] = OPENER
 
 
-@lru_cache(maxsize=32_768)
-def _chunk(chunk: str) -> _Chunk:
-    return _read_chunk(chunk)
-
-
 def _read_chunk(chunk: str) -> _Chunk:
     texts: list[str] = []
     marks: list[tuple[int, _Mark]] = []
@@ -278,6 +278,9 @@ def _read_chunk(chunk: str) -> _Chunk:
                 marks.append((len(texts), mark))
             texts.append(word)
     return _Chunk(tuple(texts), tuple(marks))
+
+
+_CHUNKS: Final = Remembered(_read_chunk, 32_768)
 
 
 def _words_of(kind: str | None, raw: str) -> tuple[str, ...]:

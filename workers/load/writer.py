@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from workers.db.crm_zone import kept_zone
 from workers.db.session import REFUSALS, Connection, transaction
 from workers.load.references import References
 from workers.load.report import LoadReport, Problem
@@ -40,6 +41,7 @@ class Writer:
         self._connection = connection
         self._references = references
         self._report = report
+        self._zone = kept_zone(connection)
         self._seen: dict[tuple[str, UUID], tuple[str, int, int]] = {}
 
     def write(self, table: str, file: str, drafts: Sequence[Draft]) -> None:
@@ -65,6 +67,8 @@ class Writer:
         if not new:
             return
         with transaction(self._connection):
+            if self._zone:  # the CRM's columns may name none
+                self._connection.execute("SELECT set_config('timezone', %s, true)", [self._zone])
             inserted = self._insert(table, file, new)
         for draft in new:
             if draft.id in inserted:

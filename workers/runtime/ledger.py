@@ -16,6 +16,8 @@ Status = Literal["succeeded", "partly", "failed"]
 # A run renews its lease with every batch, and a batch takes well under a second; a worker that is silent
 # for this long is gone, and the catch-up may take over its slot.
 LEASE: Final = timedelta(minutes=5)
+# Of a run.
+RUN_STATUSES: Final = ("running", "succeeded", "partly", "failed")
 
 
 @dataclass(frozen=True, slots=True)

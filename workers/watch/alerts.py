@@ -11,6 +11,7 @@ import httpx
 
 from workers.delivery.channels import Sent
 from workers.delivery.deliver import channel_for
+from workers.delivery.message import Letter
 from workers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def _mail(alert: Alert, settings: Settings) -> bool:
         message["Subject"] = f"Over: {alert.what}"[:200]
         message.set_content(f"Since {alert.closed_at:%d %b %Y %H:%M} UTC this is no longer so: {alert.what}.\n")
     with channel_for(settings) as channel:
-        outcome = channel.send(message, settings.fleet_alert_mail)
+        outcome = channel.send(Letter.of(message))
     if not isinstance(outcome, Sent):
         logger.warning("cannot mail the incident %s: %s", alert.key, outcome.error)
         return False

@@ -15,6 +15,7 @@ from workers.web.api import cron, engines
 from workers.web.api.problems import HANDLERS
 from workers.web.api.reference import docs
 from workers.web.api.users import users
+from workers.web.console.routes import ROUTES
 from workers.web.headers import SafeHeaders
 from workers.web.limits import SmallBodies
 from workers.web.unsubscribe import ask, unsubscribe
@@ -53,6 +54,7 @@ service: Final = FastAPI(
         Route("/health", _health),
         Route("/metrics", metrics),
         Route("/robots.txt", _robots),
+        *ROUTES,
     ],
 )
 service.include_router(engines.router)

@@ -1,4 +1,4 @@
-"""What every answer says to the browser: keep nothing, load nothing, tell nobody where you came from."""
+"""What every answer tells the browser, unless it says otherwise: keep nothing, load nothing, tell nobody of it."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _HEADERS: Final = {
 
 
 class SafeHeaders:
-    """Adds the headers to whatever an application answers."""
+    """Adds the headers to whatever an application answers; what it has said itself stays."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,7 +27,9 @@ class SafeHeaders:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_safely)

@@ -8,6 +8,7 @@ import uvicorn
 
 from workers import logs, stopping
 from workers.errors import ConfigurationError
+from workers.runtime.console_links import note_address
 from workers.settings import settings, usable_home
 from workers.web.app import app
 
@@ -21,8 +22,10 @@ def serve() -> None:
     chosen = settings()
     usable_home()  # the secret by which links are known may be there
     with closing(_listening(chosen.fleet_web_host, chosen.fleet_web_port)) as listener:
+        port = listener.getsockname()[1]
         host = f"[{chosen.fleet_web_host}]" if ":" in chosen.fleet_web_host else chosen.fleet_web_host
-        logs.tell(f"web: http://{host}:{listener.getsockname()[1]}")
+        logs.tell(f"web: http://{host}:{port}")
+        note_address(chosen.fleet_web_host, port)
         # No access log: a path is what proves who may unsubscribe.
         config = uvicorn.Config(
             app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=5

@@ -123,7 +123,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH examined AS (
-        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(e.owner_id, responsible_profile(p_tenant_id, 'compliance')) AS responsible_id,
+        SELECT c.*, e.id IS NOT NULL AS entity_exists, e.document, coalesce(w.id, responsible_profile(p_tenant_id, 'compliance')) AS responsible_id,
                f.missing, f.errors, f.absent, f.lapsed, f.unclear
         FROM compliance_checks AS c
         LEFT JOIN LATERAL (  -- with its LIMIT it is asked for each check: every arm of the view is a probe of a primary key
@@ -131,6 +131,7 @@ BEGIN
             WHERE n.entity_type = c.entity_type AND n.id = c.entity_id AND n.tenant_id = p_tenant_id
             LIMIT 1
         ) AS e ON true
+        LEFT JOIN profiles AS w ON w.id = e.owner_id AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(r.field ORDER BY r.field) FILTER (WHERE r.fault IN ('absent', 'unclear')), '{}') AS missing,
                    coalesce(jsonb_agg(r.reason ORDER BY r.field) FILTER (WHERE r.reason IS NOT NULL), '[]') AS errors,
@@ -166,11 +167,11 @@ BEGIN
         ) AS vendor
     ), letters AS (
         -- One letter to one person: what is due first is its subject, the others are listed in it.
-        SELECT d.mailbox, (array_agg(d.id ORDER BY d.due_at, d.id))[1] AS first,
-               array_agg(d.id ORDER BY d.due_at, d.id) AS checks,
+        SELECT d.mailbox, (array_agg(d.id ORDER BY d.due_at, d.entity_id, d.id))[1] AS first,
+               array_agg(d.id ORDER BY d.due_at, d.entity_id, d.id) AS checks,
                jsonb_agg(jsonb_build_object(
                    'compliance_type', d.compliance_type, 'entity', d.entity_name, 'entity_type', d.entity_type, 'missing', d.absent, 'errors', d.lapsed,
-                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.id) AS items
+                   'due_on', to_char(d.due_at AT TIME ZONE v_zone, 'FMDD FMMonth YYYY')) ORDER BY d.due_at, d.entity_id, d.id) AS items
         FROM decided AS d WHERE d.step = 'reminded' GROUP BY d.mailbox
     ), extended AS (
         -- A letter that waits for its turn already takes in what is missing since.
@@ -365,15 +366,18 @@ BEGIN
 END
 $$;
 
--- Somebody wrote by himself who was asked: no reminder until a person has looked; the due dates still count.
+-- Somebody wrote by himself who was asked: no reminder until a person has looked; the due dates still count. Also where no
+-- reminder comes any more, the mail is somebody's to answer.
 CREATE OR REPLACE FUNCTION compliance_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    UPDATE compliance_checks AS c SET reminder_hold = 'an answer to the customer'
+    UPDATE compliance_checks AS c
+    SET reminder_hold = CASE WHEN c.status IN ('pending', 'awaiting_response') THEN 'an answer to the customer' ELSE c.reminder_hold END
     FROM scheduled_actions AS a
     CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(a.variables -> 'checks', jsonb_build_array(a.subject_id))) AS k (id)
     WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
-      AND a.subject_type = 'compliance_check' AND a.kind = 'email' AND c.id = k.id::uuid AND c.tenant_id = a.tenant_id AND c.status IN ('pending', 'awaiting_response')
+      AND a.subject_type = 'compliance_check' AND a.kind = 'email' AND c.id = k.id::uuid AND c.tenant_id = a.tenant_id
+      AND c.status NOT IN ('completed', 'waived')
     RETURNING c.id
 $$;
 REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),

@@ -25,8 +25,8 @@ BEGIN
     WITH deal AS MATERIALIZED (
         -- Each column by its name: a CRM may have one that is called as ours are.
         SELECT d.stage, d.contact_id, d.client_id, d.auto_follow_up_enabled, d.last_activity_at, d.stalls_at, d.stalled_at,
-               d.next_follow_up_at, d.follow_up_count, d.follow_up_ended_at, d.follow_up_hold, d.follow_up_ended_for,
-               is_gone(to_jsonb(d)) AS gone,
+               d.next_follow_up_at, coalesce(d.follow_up_count, 0) AS follow_up_count, d.follow_up_ended_at, d.follow_up_hold,
+               d.follow_up_ended_for, is_gone(to_jsonb(d)) AS gone,
                word_meaning(p_tenant_id, 'deal_stage', d.stage::text) AS meaning, coalesce(c.max_follow_ups, 5) AS most
         FROM deals AS d
         LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(d.stage::text)

@@ -8,19 +8,23 @@ FROM deal_stage_config AS c
 ORDER BY c.tenant_id, folded_word(c.stage), c.created_at DESC, c.id;
 
 -- The deals the fleet may follow up, and since when each is silent: the one definition behind every read
--- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity. An enum stage is read as
--- its word, without the order of the index. The config table is named for no rows: who drops it with CASCADE (P1's own
--- rollback does, before it drops columns of deals) takes the view along instead of being refused by it.
+-- and claim. Until a deal is first touched, the CRM's own updated_at tells its last activity; the indexes know of such a
+-- deal only that it was not before active_from, because updated_at in an index would make every edit of every deal write
+-- to all indexes. A deal with stalls_at is open: its trigger has asked what the stage means. Moments are read as the
+-- indexes keep them, by crm_instant. An enum stage is read as its word, without the order of the index. The config table is
+-- named for no rows: who drops it with CASCADE (P1's own rollback does, before it drops columns of deals) takes the view
+-- along instead of being refused by it.
 CREATE OR REPLACE VIEW deals_in_follow_up WITH (security_invoker = true) AS
 SELECT d.id, d.tenant_id, d.title::text AS title, d.stage::text AS stage, d.value, d.client_id, d.contact_id, d.owner_id,
-       coalesce(d.last_activity_at, d.updated_at, d.created_at) AS active_at,
-       d.stalled_at, d.stalls_at, d.next_follow_up_at, d.follow_up_count,
-       date_trunc('hour', d.next_follow_up_at AT TIME ZONE 'UTC') AS follow_up_hour,
-       coalesce(d.next_follow_up_at, d.stalls_at,
-           ((coalesce(d.updated_at, d.created_at) AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC') AS due_from,
-       d.follow_up_series
+       coalesce(crm_instant(d.last_activity_at), crm_instant(d.updated_at), crm_instant(d.created_at)) AS active_at,
+       crm_instant(d.stalled_at) AS stalled_at, d.stalls_at, crm_instant(d.next_follow_up_at) AS next_follow_up_at,
+       coalesce(d.follow_up_count, 0)::integer AS follow_up_count,
+       date_trunc('hour', crm_instant(d.next_follow_up_at) AT TIME ZONE 'UTC') AS follow_up_hour,
+       coalesce(crm_instant(d.next_follow_up_at), d.stalls_at, crm_instant(d.created_at), '-infinity') AS due_from,
+       d.follow_up_series,
+       coalesce(crm_instant(d.last_activity_at), crm_instant(d.created_at), '-infinity') AS active_from
 FROM deals AS d
-WHERE NOT is_closed_stage(d.stage)
+WHERE (d.stalls_at IS NOT NULL OR NOT is_closed_stage(d.stage))
   AND d.auto_follow_up_enabled
   AND d.follow_up_ended_at IS NULL
   AND d.follow_up_hold IS NULL
@@ -51,33 +55,36 @@ CREATE OR REPLACE TRIGGER tenant_created
     AFTER INSERT ON tenants
     FOR EACH ROW EXECUTE FUNCTION seed_new_tenant();
 
--- When a deal of this stage counts as stalled: after its stage's days, seven where the stage has none.
-CREATE OR REPLACE FUNCTION deal_stalls_at(p_tenant_id uuid, p_stage text, p_active_at timestamptz) RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    RETURN days_later(p_active_at, coalesce(
-        (SELECT c.max_days_before_stale FROM deal_stage_limits AS c
-         WHERE c.tenant_id = p_tenant_id AND c.stage = folded_word(p_stage)), 7), tenant_zone(p_tenant_id));
-END
-$$;
-
--- When it stalls, from its stage and its last activity; and a stage that means won or lost for this tenant ends the series
--- at once: the index knows only the words that every CRM has.
+-- When it stalls: so many days after its last activity as its stage allows, seven where the stage has no limits. A stage
+-- that means won or lost for this tenant ends the series at once: the index knows only the words that every CRM has.
+-- One query for all that is looked up, and by indexes whatever the tables' size when it was planned: it runs in every
+-- write of the CRM's.
 CREATE OR REPLACE FUNCTION plan_deal(p_deal deals) RETURNS deals
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    v_word constant text := folded_word(p_deal.stage::text);
+    v_meaning text;
+    v_days integer;
+    v_zone text;
 BEGIN
-    IF word_meaning(p_deal.tenant_id, 'deal_stage', p_deal.stage::text) IN ('won', 'lost') THEN
+    SELECT (SELECT w.meaning FROM crm_words AS w
+            WHERE w.tenant_id = p_deal.tenant_id AND w.kind = 'deal_stage' AND w.word = v_word),
+           (SELECT l.max_days_before_stale FROM deal_stage_limits AS l WHERE l.tenant_id = p_deal.tenant_id AND l.stage = v_word),
+           (SELECT c.time_zone FROM tenant_calendar AS c WHERE c.tenant_id = p_deal.tenant_id)
+    INTO v_meaning, v_days, v_zone;
+    IF coalesce(v_meaning, shipped_meaning('deal_stage', p_deal.stage)) IN ('won', 'lost') THEN
         p_deal.stalls_at := NULL;
         p_deal.follow_up_ended_for := CASE WHEN p_deal.follow_up_ended_at IS NULL THEN 'closed' ELSE p_deal.follow_up_ended_for END;
         p_deal.follow_up_ended_at := coalesce(p_deal.follow_up_ended_at, fleet_now());
     ELSE
-        p_deal.stalls_at := deal_stalls_at(p_deal.tenant_id, p_deal.stage::text, p_deal.last_activity_at);
+        p_deal.stalls_at := days_later(p_deal.last_activity_at, coalesce(v_days, 7), coalesce(v_zone, 'UTC'));
     END IF;
     RETURN p_deal;
 END
 $$;
+
+DROP FUNCTION IF EXISTS deal_stalls_at(uuid, text, timestamptz);  -- plan_deal asks for all at once
 
 -- A new deal is active now.
 CREATE OR REPLACE FUNCTION note_new_deal() RETURNS trigger
@@ -95,8 +102,8 @@ END
 $$;
 
 -- Real activity (stage, value, probability, close date, description, or another last_activity_at) clears
--- the stall and the series. The fleet's own outreach changes none of these columns; that it writes down the
--- last activity of a deal that came with a CRM (NULL until then) is no activity either.
+-- the stall and the series. The fleet's own outreach changes none of these columns. Whatever is first written to a deal
+-- that came with a CRM, its last activity (NULL until then) is written down with it: that is no activity either.
 CREATE OR REPLACE FUNCTION update_deal_last_activity() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -121,6 +128,8 @@ BEGIN
         NEW.follow_up_hold := NULL;
         NEW.follow_up_ended_at := NULL;
         NEW.follow_up_ended_for := NULL;
+    ELSE
+        NEW.last_activity_at := coalesce(NEW.last_activity_at, OLD.updated_at, OLD.created_at);
     END IF;
     RETURN plan_deal(NEW);
 EXCEPTION WHEN OTHERS THEN
@@ -133,28 +142,33 @@ CREATE OR REPLACE TRIGGER deal_activity_insert
     BEFORE INSERT ON deals
     FOR EACH ROW EXECUTE FUNCTION note_new_deal();
 
+-- What has changed is asked, not which columns the statement names: a CRM's own trigger may set others.
 CREATE OR REPLACE TRIGGER deal_activity_update
-    BEFORE UPDATE OF stage, value, probability, expected_close_date, description, last_activity_at ON deals
-    FOR EACH ROW WHEN (
+    BEFORE UPDATE ON deals
+    FOR EACH ROW WHEN (OLD.last_activity_at IS NULL OR
         (NEW.stage, NEW.value, NEW.probability, NEW.expected_close_date, NEW.description, NEW.last_activity_at)
         IS DISTINCT FROM
         (OLD.stage, OLD.value, OLD.probability, OLD.expected_close_date, OLD.description, OLD.last_activity_at))
     EXECUTE FUNCTION update_deal_last_activity();
 
--- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at
--- moves with every edit and says nothing about stages. By the deal alone and without sequential scans: a plan made while
--- the history was empty, or one that goes back through all of the tenant's, would read more with each deal of a bulk change.
+-- days_in_previous_stage counts from the previous stage change, else from the deal's creation: updated_at moves with
+-- every edit and says nothing about stages. Where neither is known, it is not known. By the deal alone and without
+-- sequential scans: a plan made while the history was empty, or one that goes back through all of the tenant's, would read
+-- more with each deal of a bulk change.
 CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     v_now timestamptz;
+    v_since timestamptz;
 BEGIN
     v_now := fleet_now();  -- in the block: a clock that cannot be read is no reason to refuse the CRM's row
-    INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
-    SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(), greatest(0, extract(day FROM v_now - coalesce(
+    v_since := coalesce(
         (SELECT max(h.changed_at) FILTER (WHERE h.tenant_id = NEW.tenant_id) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
-        NEW.created_at)))
+        NEW.created_at);
+    INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
+    SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(),
+           CASE WHEN v_since IS NOT NULL THEN greatest(0, extract(day FROM v_now - v_since)) END
     FROM tenants AS t WHERE t.id = NEW.tenant_id;
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
@@ -164,7 +178,7 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER deal_stage_change
-    AFTER UPDATE OF stage ON deals
+    AFTER UPDATE ON deals
     FOR EACH ROW WHEN (OLD.stage IS DISTINCT FROM NEW.stage AND NEW.stage IS NOT NULL AND NEW.tenant_id IS NOT NULL)
     EXECUTE FUNCTION log_deal_stage_change();
 
@@ -175,15 +189,14 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_tenant constant uuid := coalesce(NEW.tenant_id, OLD.tenant_id);
+    v_zone constant text := tenant_zone(v_tenant);
     v_stages text[] := '{}';
-    v_tenant uuid;
 BEGIN
     IF TG_OP <> 'DELETE' THEN
-        v_tenant := NEW.tenant_id;
         v_stages := v_stages || folded_word(NEW.stage);
     END IF;
     IF TG_OP <> 'INSERT' THEN
-        v_tenant := OLD.tenant_id;
         v_stages := v_stages || folded_word(OLD.stage);
     END IF;
     UPDATE deals AS d SET
@@ -191,8 +204,10 @@ BEGIN
         stalled_at = CASE WHEN n.stalls_at < v_now THEN d.stalled_at END,
         next_follow_up_at = CASE WHEN n.stalls_at < v_now THEN d.next_follow_up_at END
     FROM (
-        SELECT o.id, deal_stalls_at(o.tenant_id, o.stage::text, coalesce(o.last_activity_at, o.updated_at, o.created_at)) AS stalls_at
+        SELECT o.id, days_later(coalesce(o.last_activity_at, o.updated_at, o.created_at),
+                                coalesce(l.max_days_before_stale, 7), v_zone) AS stalls_at
         FROM deals AS o
+        LEFT JOIN deal_stage_limits AS l ON l.tenant_id = v_tenant AND l.stage = folded_word(o.stage::text)
         WHERE o.tenant_id = v_tenant AND folded_word(o.stage::text) = ANY (v_stages)
     ) AS n
     WHERE d.id = n.id AND d.stalls_at <> n.stalls_at;
@@ -261,19 +276,20 @@ BEGIN
     ), due AS (
         SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
         LEFT JOIN config AS c ON c.stage = folded_word(s.stage)
+        CROSS JOIN LATERAL (SELECT days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone) AS silent_since) AS x
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
-              AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone)
-            ORDER BY d.active_at LIMIT p_limit
+              AND d.active_from < x.silent_since AND d.active_at < x.silent_since
+            ORDER BY d.active_from LIMIT p_limit
         ) AS n
         UNION ALL
         SELECT f.id, f.active_at FROM hours AS h
         CROSS JOIN LATERAL (
-            SELECT d.id, d.active_at FROM deals_in_follow_up AS d
+            SELECT d.id, d.active_from AS active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour = h.hour
-              AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, days_later(d.active_at, 7, v_zone)) < v_now
-            ORDER BY d.active_at LIMIT p_limit
+              AND d.next_follow_up_at <= v_now AND coalesce(d.stalls_at, days_later(d.active_from, 7, v_zone)) < v_now
+            ORDER BY d.active_from LIMIT p_limit
         ) AS f
         WHERE h.hour <= v_hour
     ), first AS (
@@ -289,7 +305,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(), deal_stalls_at(uuid, text, timestamptz),
+REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(),
     plan_deal(deals), note_new_deal(), update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
     get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer), deal_stages_waiting(uuid) TO authenticated, service_role;

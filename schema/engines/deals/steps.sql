@@ -22,7 +22,7 @@ BEGIN
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
                   AND d.follow_up_hour <= v_hour AND d.next_follow_up_at <= v_now
-                  AND coalesce(d.stalls_at, days_later(d.active_at, 7, v_zone)) < v_now
+                  AND coalesce(d.stalls_at, days_later(d.active_from, 7, v_zone)) < v_now
                   AND NOT EXISTS (SELECT FROM items_resting AS x
                                   WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
                 ORDER BY d.follow_up_hour LIMIT p_limit
@@ -31,13 +31,14 @@ BEGIN
             UNION ALL
             SELECT newly.* FROM unnest(v_stages) AS s (stage)
             LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = folded_word(s.stage)
+            CROSS JOIN LATERAL (SELECT days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone) AS silent_since) AS x
             CROSS JOIN LATERAL (
                 SELECT d.id FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
-                  AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone)
-                  AND NOT EXISTS (SELECT FROM items_resting AS x
-                                  WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
-                ORDER BY d.active_at LIMIT p_limit
+                  AND d.active_from < x.silent_since AND d.active_at < x.silent_since
+                  AND NOT EXISTS (SELECT FROM items_resting AS r
+                                  WHERE r.item_id = d.id AND r.engine = 'deals' AND r.tenant_id = p_tenant_id)
+                ORDER BY d.active_from LIMIT p_limit
                 FOR NO KEY UPDATE OF d SKIP LOCKED
             ) AS newly
         ) AS due
@@ -87,7 +88,7 @@ BEGIN
         FROM deals_in_follow_up AS d
         LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = folded_word(d.stage)
         LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'deals') AS u ON true
@@ -155,7 +156,8 @@ BEGIN
     ), listed AS (
         -- One list for each owner, however many batches find something for it before it is filed.
         SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first,
-               jsonb_agg(jsonb_build_object('deal', e.title, 'stage', e.stage, 'company', e.company_name,
+               jsonb_agg(jsonb_build_object('about', jsonb_build_object('type', 'deal', 'id', e.id, 'title', e.title),
+                                            'deal', e.title, 'stage', e.stage, 'company', e.company_name,
                                             'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
         FROM decided AS e WHERE e.template = 'deals_long_silent' GROUP BY e.owner_id
     ), extended AS (
@@ -179,11 +181,18 @@ BEGIN
     UNION ALL SELECT 'skipped', e.waits_for, count(*) FROM decided AS e WHERE e.waits_for IS NOT NULL GROUP BY e.waits_for
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template
     UNION ALL SELECT 'action', g.template, count(*) FROM digest AS g GROUP BY g.template;
+
+    IF EXISTS (SELECT FROM tenants_told_of('deal.stalled') AS t (id) WHERE t.id = p_tenant_id) THEN
+        PERFORM announce(p_tenant_id, 'deal.stalled', concat_ws(':', d.id, d.follow_up_series), jsonb_build_object(
+            'deal_id', d.id, 'stage', d.stage, 'owner_id', d.owner_id, 'client_id', d.client_id, 'contact_id', d.contact_id,
+            'last_activity_at', d.last_activity_at, 'stalled_at', d.stalled_at))
+        FROM deals AS d WHERE d.id = ANY (p_deals) AND d.stalled_at = v_now;
+    END IF;
 END
 $$;
 
--- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's
--- days then decide.
+-- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's days and its updated_at
+-- then decide.
 CREATE OR REPLACE FUNCTION deals_due_tenants() RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -262,15 +271,17 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     WITH settled AS MATERIALIZED (
-        SELECT a.*, d.follow_up_count AS counted, d.title, d.stage, coalesce(c.follow_up_interval_days, 3) AS interval_days,
+        SELECT a.*, coalesce(d.follow_up_count, 0) AS counted, d.title, d.stage,
+               -- Asked for each: joined, the limits of all tenants' stages would be worked out.
+               coalesce((SELECT c.follow_up_interval_days FROM deal_stage_limits AS c
+                         WHERE c.tenant_id = a.tenant_id AND c.stage = folded_word(d.stage::text)), 3) AS interval_days,
                tenant_zone(a.tenant_id) AS zone
         FROM scheduled_actions AS a
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id AND d.follow_up_series = a.series
-        LEFT JOIN deal_stage_limits AS c ON c.tenant_id = a.tenant_id AND c.stage = folded_word(d.stage::text)
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal' AND a.kind = 'email'
     ), updated AS (
         UPDATE deals AS d SET
-            follow_up_count = d.follow_up_count + CASE s.status WHEN 'sent' THEN 1 ELSE 0 END,
+            follow_up_count = coalesce(d.follow_up_count, 0) + CASE s.status WHEN 'sent' THEN 1 ELSE 0 END,
             follow_up_hold = CASE
                 WHEN s.status IN ('scheduled', 'dead') THEN 'its message'
                 WHEN s.status = 'cancelled' AND s.code IN ('operator', 'expired') THEN s.reason
@@ -314,7 +325,8 @@ END
 $$;
 
 -- Somebody wrote by himself: every deal that his mailbox is being followed up about waits until a person has seen to it, as do
--- his own open deals, and those of his client that are being followed up.
+-- his own open deals, and those of his client that are being followed up. Where that is over already, the mail still is
+-- somebody's to answer.
 CREATE OR REPLACE FUNCTION deals_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -326,14 +338,17 @@ BEGIN
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'deal' AND a.kind = 'email' AND a.series = d.follow_up_series AND d.stalled_at IS NOT NULL
-          AND d.follow_up_ended_at IS NULL
+          AND NOT is_closed_stage(d.stage)
         UNION
         SELECT d.id FROM deals AS d
         WHERE d.tenant_id = p_message.tenant_id
           AND (d.contact_id = p_message.contact_id
-               OR d.client_id = p_message.client_id AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL))
-          AND NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled AND d.follow_up_ended_at IS NULL);
-    PERFORM hold_deals(p_message.tenant_id, v_deals, CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
+               OR d.client_id = p_message.client_id
+                  AND (d.contact_id IS NULL OR d.stalled_at IS NOT NULL AND heeds_colleagues(d.tenant_id)))
+          AND NOT is_closed_stage(d.stage) AND d.auto_follow_up_enabled);
+    PERFORM hold_deals(p_message.tenant_id, ARRAY(
+        SELECT d.id FROM deals AS d WHERE d.id = ANY (v_deals) AND d.tenant_id = p_message.tenant_id AND d.follow_up_ended_at IS NULL
+    ), CASE p_judgement ->> 'answer' WHEN 'opt_out' THEN 'opt_out' END);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_deals) AS x (id);
 END
 $$;

@@ -79,6 +79,10 @@ AS $$
         SELECT p_tenant_id, 'email', r.message_id, r.client_id, r.contact_id, s.type,
                calculate_signal_strength(s.type, s.context), s.evidence, s.context
         FROM result AS r CROSS JOIN jsonb_to_recordset(r.signals) AS s (type text, evidence text, context jsonb)
+        -- Who says yes to an offer of renewal has renewed: his answer is somebody's task already.
+        WHERE s.type <> 'renewal' OR NOT EXISTS (
+            SELECT FROM inbound_messages AS m
+            WHERE m.id = r.message_id AND m.tenant_id = p_tenant_id AND m.answer = 'acceptance')
         ON CONFLICT (tenant_id, source_type, source_id, signal_type) DO NOTHING
         RETURNING id
     ), updated AS (

@@ -62,10 +62,11 @@ BEGIN
     ), matched AS (
         SELECT q.id, c.id AS contact_id FROM claimed AS q
         LEFT JOIN LATERAL (  -- two branches, each one probe of an index; a CASE over both would read every contact
-            SELECT x.id FROM contacts AS x WHERE x.id = q.contact_id AND x.tenant_id = p_tenant_id
+            SELECT x.id FROM contacts AS x WHERE x.id = q.contact_id AND x.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(x))
             UNION ALL
             (SELECT x.id FROM contacts AS x
              WHERE q.contact_id IS NULL AND x.tenant_id = p_tenant_id AND lower(x.email) = lower(btrim(q.email_address))
+               AND NOT is_gone(to_jsonb(x))
              ORDER BY x.created_at LIMIT 1)
         ) AS c ON true
     )
@@ -100,6 +101,7 @@ AS $$
                SELECT FROM contacts AS c
                WHERE c.tenant_id = p_tenant_id
                  AND regexp_replace(lower(c.email), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(e.email_address)
+                 AND NOT is_gone(to_jsonb(c))
                LIMIT 2) AS sharing) > 1
 $$;
 

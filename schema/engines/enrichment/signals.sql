@@ -67,7 +67,7 @@ BEGIN
         FROM opportunity_signals AS s
         LEFT JOIN contacts AS c ON c.id = s.contact_id AND c.tenant_id = p_tenant_id
         LEFT JOIN clients AS l ON l.id = coalesce(s.client_id, c.client_id) AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS p ON p.id = l.owner_id AND p.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS p ON p.id = l.owner_id AND p.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(p))
         WHERE s.id = ANY (p_signals)
     ), written AS (
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id,

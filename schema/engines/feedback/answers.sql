@@ -18,7 +18,7 @@ BEGIN
     LEFT JOIN orders AS o ON o.id = f.order_id AND o.tenant_id = f.tenant_id
     LEFT JOIN contacts AS c ON c.id = coalesce(p_message.contact_id, f.contact_id) AND c.tenant_id = f.tenant_id
     LEFT JOIN clients AS l ON l.id = coalesce(f.client_id, p_message.client_id) AND l.tenant_id = f.tenant_id
-    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id
+    LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = f.tenant_id AND NOT is_gone(to_jsonb(w))
     WHERE f.id = p_request_id;
 
     BEGIN
@@ -36,6 +36,11 @@ BEGIN
         v_error := SQLERRM;
     END;
     UPDATE feedback_requests SET service_recovery_triggered = true, case_created_id = v_case WHERE id = p_request_id;
+    IF v_case IS NOT NULL THEN
+        PERFORM announce(v_context.tenant_id, 'case.opened', v_case::text, jsonb_build_object(
+            'case_id', v_case, 'category', 'service_recovery', 'feedback_request_id', p_request_id, 'order_id', v_context.order_id,
+            'client_id', v_context.client_id, 'contact_id', v_context.contact_id));
+    END IF;
 
     INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id,
                                    contact_id, assigned_to, run_at, status, priority, dedupe_key)
@@ -97,9 +102,10 @@ CREATE OR REPLACE FUNCTION feedback_heard(p_message inbound_messages, p_judgemen
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT r.id FROM scheduled_actions AS a
-    JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id AND r.status = 'sent'
+    JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
     WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
       AND a.subject_type = 'feedback_request' AND a.kind = 'email'
+      AND (r.status = 'sent' OR has_open_case(a.tenant_id, a.client_id, a.contact_id))
 $$;
 REVOKE ALL ON FUNCTION recover_service(inbound_messages, uuid, jsonb),
     feedback_answered(inbound_messages, scheduled_actions, jsonb), feedback_heard(inbound_messages, jsonb) FROM PUBLIC, anon, authenticated;

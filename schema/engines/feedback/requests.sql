@@ -28,8 +28,14 @@ END
 $$;
 
 CREATE OR REPLACE TRIGGER order_delivered
-    AFTER INSERT OR UPDATE OF delivered_at, status ON orders
+    AFTER INSERT ON orders
     FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION queue_feedback_request();
+
+-- What has changed is asked, not which columns the statement names: a CRM's own trigger may set others.
+CREATE OR REPLACE TRIGGER order_delivery_changed
+    AFTER UPDATE ON orders
+    FOR EACH ROW WHEN (NEW.delivered_at IS NOT NULL AND (NEW.delivered_at, NEW.status) IS DISTINCT FROM (OLD.delivered_at, OLD.status))
+    EXECUTE FUNCTION queue_feedback_request();
 
 -- Requests whose day has come, longest waiting first.
 CREATE OR REPLACE FUNCTION get_feedback_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
@@ -146,6 +152,8 @@ BEGIN
         WHEN p_order.delivered_at IS NULL OR is_gone(to_jsonb(p_order))
              OR word_meaning(p_tenant_id, 'order_status', p_order.status::text) IN ('cancelled', 'returned')
             THEN 'order is no longer delivered'
+        WHEN EXISTS (SELECT FROM clients AS l WHERE l.id = p_client_id AND l.tenant_id = p_tenant_id AND is_gone(to_jsonb(l)))
+            THEN 'the client is gone'
         WHEN p_order.delivered_at < fleet_now() - interval '60 days' THEN 'delivered more than 60 days ago'
         WHEN has_open_case(p_tenant_id, p_client_id, p_order.contact_id) THEN 'open case of the client'
     END;
@@ -260,6 +268,7 @@ BEGIN
     RETURN QUERY
     SELECT * FROM (
         SELECT a.id, CASE WHEN r.status IS DISTINCT FROM 'sent' THEN 'the request is ' || coalesce(r.status, 'gone')
+                          WHEN o.client_id <> a.client_id THEN 'the order belongs to another client now'
                           ELSE feedback_refusal(a.tenant_id, o, a.client_id) END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN feedback_requests AS r ON r.id = a.subject_id AND r.tenant_id = a.tenant_id
@@ -272,7 +281,7 @@ $$;
 
 -- A request was asked when its message was sent, and waits thirty days from then. One whose message did not get out was not:
 -- it is skipped with the message's reason, and counts neither as asked nor as unanswered. A message that an operator tries
--- again makes it wait again.
+-- again makes it wait again, as does an order that has moved to another client meanwhile: it is asked there.
 CREATE OR REPLACE FUNCTION feedback_settled(p_actions bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -280,11 +289,17 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     UPDATE feedback_requests AS r SET
-        status = CASE WHEN a.status IN ('sent', 'scheduled') THEN 'sent' ELSE 'skipped' END,
-        skip_reason = CASE WHEN a.status NOT IN ('sent', 'scheduled') THEN coalesce(a.reason, a.last_error, a.status) END,
+        status = CASE WHEN a.status IN ('sent', 'scheduled') THEN 'sent' WHEN m.moved THEN 'pending' ELSE 'skipped' END,
+        skip_reason = CASE WHEN a.status NOT IN ('sent', 'scheduled') AND NOT m.moved
+                           THEN coalesce(a.reason, a.last_error, a.status) END,
         sent_at = CASE a.status WHEN 'sent' THEN v_now END,
         expires_at = CASE a.status WHEN 'sent' THEN v_now + interval '30 days' END
     FROM scheduled_actions AS a
+    JOIN feedback_requests AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
+    CROSS JOIN LATERAL (
+        SELECT a.code = 'unwanted' AND EXISTS (SELECT FROM orders AS o WHERE o.id = q.order_id AND o.tenant_id = a.tenant_id
+                                               AND o.client_id <> a.client_id) AS moved
+    ) AS m
     WHERE a.id = ANY (p_actions) AND a.subject_type = 'feedback_request' AND a.kind = 'email'
       AND r.id = a.subject_id AND r.tenant_id = a.tenant_id AND r.sent_at IS NULL
       AND r.status = CASE a.status WHEN 'scheduled' THEN 'skipped' ELSE 'sent' END;

@@ -63,7 +63,7 @@ BEGIN
         LEFT JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
         LEFT JOIN stages AS g ON g.stage = d.stage::text
         LEFT JOIN clients AS l ON l.id = q.client_id AND l.tenant_id = p_tenant_id
-        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id
+        LEFT JOIN profiles AS w ON w.id = coalesce(d.owner_id, l.owner_id) AND w.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(w))
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, q.contact_id, q.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'quotes') AS u ON true
@@ -132,6 +132,13 @@ BEGIN
     UNION ALL SELECT 'acted', e.step_kind, count(*) FROM decided AS e WHERE e.waits_for IS NULL GROUP BY e.step_kind
     UNION ALL SELECT 'skipped', e.waits_for, count(*) FROM decided AS e WHERE e.waits_for IS NOT NULL GROUP BY e.waits_for
     UNION ALL SELECT 'action', w.template, count(*) FROM written AS w GROUP BY w.template;
+
+    IF EXISTS (SELECT FROM tenants_told_of('quote.expired') AS t (id) WHERE t.id = p_tenant_id) THEN
+        PERFORM announce(p_tenant_id, 'quote.expired', concat_ws(':', q.id, q.valid_until), jsonb_build_object(
+            'quote_id', q.id, 'quote_number', q.quote_number, 'deal_id', q.deal_id, 'client_id', q.client_id,
+            'contact_id', q.contact_id, 'valid_until', q.valid_until))
+        FROM quotes AS q WHERE q.id = ANY (p_quotes) AND q.status = 'expired';
+    END IF;
 END
 $$;
 
@@ -261,8 +268,8 @@ BEGIN
 END
 $$;
 
--- Somebody wrote by himself: every quote that his mailbox is being followed up about, and every open one of his client's,
--- waits until a person has seen to it.
+-- Somebody wrote by himself: every quote that his mailbox was followed up about, and every open one of his client's, waits
+-- until a person has seen to it. Where the follow-ups are over already, the mail still is somebody's to answer.
 CREATE OR REPLACE FUNCTION quotes_heard(p_message inbound_messages, p_judgement jsonb) RETURNS TABLE (subject_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -274,11 +281,13 @@ BEGIN
         JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id
         WHERE a.tenant_id = p_message.tenant_id AND a.mailbox = folded_mailbox(p_message.from_address)
           AND a.subject_type = 'quote' AND a.kind = 'email' AND a.series = q.follow_up_series
-          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL
+          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL
         UNION
         SELECT q.id FROM quotes AS q
-        WHERE q.tenant_id = p_message.tenant_id AND (q.contact_id = p_message.contact_id OR q.client_id = p_message.client_id)
-          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL AND q.follow_up_ended_at IS NULL);
+        WHERE q.tenant_id = p_message.tenant_id
+          AND (q.contact_id = p_message.contact_id
+               OR q.client_id = p_message.client_id AND (q.contact_id IS NULL OR heeds_colleagues(q.tenant_id)))
+          AND q.status IN ('sent', 'viewed') AND q.outcome IS NULL);
     PERFORM note_answer_to_quotes(p_message, v_quotes, p_judgement, NULL);
     RETURN QUERY SELECT DISTINCT x.id FROM unnest(v_quotes) AS x (id);
 END
@@ -295,7 +304,7 @@ AS $$
         UPDATE quotes AS q SET
             responded_at = coalesce(q.responded_at, fleet_now()),
             next_follow_up_at = NULL,
-            follow_up_hold = CASE WHEN e.ended_for IS NULL THEN 'an answer to the customer' END,
+            follow_up_hold = CASE WHEN coalesce(e.ended_for, q.follow_up_ended_for) IS NULL THEN 'an answer to the customer' END,
             follow_up_ended_at = CASE WHEN e.ended_for IS NULL THEN q.follow_up_ended_at
                                       ELSE coalesce(q.follow_up_ended_at, fleet_now()) END,
             follow_up_ended_for = coalesce(e.ended_for, q.follow_up_ended_for)

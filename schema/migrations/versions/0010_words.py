@@ -8,6 +8,7 @@ down_revision = "0009_closed_doors"
 
 def upgrade() -> None:
     """Apply 0010_words.sql."""
+    run_migration_sql("shipped_words.sql")
     run_migration_sql("0010_words.sql")
 
 

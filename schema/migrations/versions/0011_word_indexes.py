@@ -1,4 +1,4 @@
-"""The indexes of open deals, by what a stage means."""
+"""Without the indexes of open deals that go by how a stage is spelled."""
 
 from workers.db.migrate import run_migration_sql
 

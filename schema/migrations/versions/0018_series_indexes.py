@@ -1,4 +1,4 @@
-"""The indexes of open deals, without those whose series waits."""
+"""The indexes by which an open case and a word of the customer are found."""
 
 from workers.db.migrate import run_migration_sql
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +19,7 @@ from workers.load.demo.sales import add_deals, add_quotes
 from workers.load.demo.service import add_compliance, add_found_data, add_orders
 from workers.resources import shipped
 
-_PROFILES: Final = (
+PROFILES: Final = (
     Profile(
         "Harbour & Pine Interiors",
         "harbourpine",
@@ -86,20 +87,23 @@ def is_empty(connection: Connection) -> bool:
         return connection.execute("SELECT FROM tenants LIMIT 1").fetchone() is None
 
 
-def load_demo(connection: Connection, *, seed: int = 7, now: datetime | None = None) -> DemoSummary:
+def load_demo(
+    connection: Connection, *, seed: int = 7, now: datetime | None = None, profiles: Sequence[Profile] = PROFILES
+) -> DemoSummary:
     """Load the demo tenants, all or nothing; the same seed and instant give the same rows and ids.
 
     Args:
         connection: to a migrated database; outside any transaction, or inside one that is taken part in.
         seed: what the names, amounts and dates are drawn with.
         now: the instant the cases are arranged around; the fleet's clock if None.
+        profiles: the tenants.
 
     Raises:
         psycopg.errors.UniqueViolation: the same demo is there already.
     """
     instant = (now or clock.now()).astimezone(UTC)
     world = World(Random(seed), instant)  # noqa: S311  # a demo is no secret
-    for profile in _PROFILES:
+    for profile in profiles:
         tenant = Tenant(world, profile)
         written_to = add_deals(tenant)
         add_quotes(tenant)

@@ -77,7 +77,7 @@ router = APIRouter(
 )
 
 
-def _work_slot(engine: str) -> SlotAnswer:
+def work_slot(engine: str) -> SlotAnswer:
     """Work an engine's latest slot, unless somebody has or does."""
     chosen = settings()
     slot = latest_slot(engine, clock.now(), chosen.time_zone)
@@ -117,7 +117,7 @@ def _taken(connection: Connection, engine: str, slot: datetime) -> SlotAnswer:
 
 def _slot_operation(engine: str) -> Callable[[], SlotAnswer]:
     def operation() -> SlotAnswer:
-        return _work_slot(engine)
+        return work_slot(engine)
 
     return operation
 

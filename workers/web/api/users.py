@@ -12,7 +12,8 @@ from psycopg_pool import ConnectionPool
 from starlette.exceptions import HTTPException
 
 from workers import clock
-from workers.db.session import LOCK_TIMEOUT, Connection, connection_options
+from workers.db.session import LOCK_TIMEOUT, PLAIN_SETTINGS, Connection, connection_options
+from workers.db.session import transaction as worker_transaction
 from workers.errors import DatabaseUnavailableError
 from workers.settings import database_url
 from workers.web.api.identity import Claims
@@ -54,6 +55,17 @@ class Users:
             except psycopg.errors.InsufficientPrivilege as error:
                 raise HTTPException(403, "The database does not let this user do that.") from error
 
+    @contextmanager
+    def working(self) -> Iterator[Connection]:
+        """Run a block as one transaction of the workers, for what is no user's: who signs in, and the operator.
+
+        Raises:
+            psycopg.OperationalError: no connection is to be had within five seconds, or the database does not answer.
+        """
+        with self._opened().connection() as connection, worker_transaction(connection):
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
+            yield connection
+
     def close(self) -> None:
         """Close the pool; the next transaction opens another one."""
         with self._lock:
@@ -83,7 +95,7 @@ def _become(connection: Connection, claims: Claims) -> UUID:
         connection.execute(
             "SELECT set_config('request.jwt.claims', %s, true), set_config('fleet.now', %s, true),"
             " set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-            " set_config('role', 'authenticated', true)",
+            f" set_config('role', 'authenticated', true), {PLAIN_SETTINGS}",
             [json.dumps(claims), instant.isoformat() if instant else "", LOCK_TIMEOUT, _STATEMENT_TIMEOUT],
         )
     except psycopg.errors.InsufficientPrivilege as error:

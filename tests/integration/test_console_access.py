@@ -1,0 +1,271 @@
+"""If these fail, somebody sees or does at the console what is not his business, or is kept from what is."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.console import PROFILES, browser, signed_in
+from tests.crm import Crm
+from tests.outbox import write
+from tests.web import served
+from workers import clock
+from workers.db.session import Connection
+from workers.settings import settings
+from workers.web.console.routes import ROUTES
+
+# Every address, and the least role that may: what is not written here fails. The word in braces is one of Things.
+PUBLIC = {("GET", "/"), ("GET", "/console"), ("GET", "/console/assets/{name}"), ("GET", "/console/sign-in"),
+          ("POST", "/console/sign-in"), ("GET", "/console/enter"), ("POST", "/console/enter")}  # fmt: skip
+LEAST = {
+    ("POST", "/console/sign-out"): "reader",
+    ("POST", "/console/tenant"): "operator",
+    ("GET", "/console/"): "reader",
+    ("GET", "/console/actions"): "reader",
+    ("POST", "/console/actions/preview"): "agent",
+    ("POST", "/console/actions/decide"): "agent",
+    ("GET", "/console/actions/{action:int}"): "reader",
+    ("GET", "/console/actions/{action:int}/letter"): "reader",
+    ("GET", "/console/actions/{action:int}/edit"): "agent",
+    ("POST", "/console/actions/{action:int}/edit"): "agent",
+    ("GET", "/console/find"): "reader",
+    ("GET", "/console/timeline/{tenant}/{kind}/{item:path}"): "reader",
+    ("POST", "/console/timeline/{tenant}/{kind}/{item:path}"): "agent",
+    ("GET", "/console/conflicts"): "reader",
+    ("POST", "/console/conflicts"): "agent",
+    ("GET", "/console/runs"): "reader",
+    ("POST", "/console/runs"): "operator",
+    ("GET", "/console/runs/{run:int}"): "reader",
+    ("GET", "/console/settings"): "reader",
+    ("POST", "/console/settings"): "manager",
+    ("GET", "/console/words"): "reader",
+    ("POST", "/console/words"): "manager",
+    ("GET", "/console/suppressions"): "reader",
+    ("POST", "/console/suppressions"): "agent",
+    ("POST", "/console/suppressions/removed"): "manager",
+    ("GET", "/console/insight"): "reader",
+    ("GET", "/console/insight/{view}.csv"): "reader",
+    ("GET", "/console/insight/{view}"): "reader",
+    ("POST", "/console/answers"): "agent",
+}
+RANKS = ["reader", "agent", "manager", "operator"]
+SECRET = "Theirs-and-nobody-elses"  # noqa: S105  # in every text of the other tenant
+
+
+@dataclass(frozen=True)
+class Things:
+    """A tenant, its people by their roles, and one of each thing that has a page."""
+
+    tenant: UUID
+    people: dict[str, UUID]
+    action: int
+    deal: UUID
+    answer: UUID
+    queue: UUID
+    run: int
+
+    def path(self, template: str) -> str:
+        values = {
+            "{action:int}": self.action, "{tenant}": self.tenant, "{kind}": "deal", "{item:path}": self.deal,
+            "{run:int}": self.run, "{view}": "deal_stage_velocity",
+        }  # fmt: skip
+        for name, value in values.items():
+            template = template.replace(name, str(value))
+        return template
+
+    def form(self, path: str) -> dict[str, str]:
+        """What a page of the console would post there."""
+        return {
+            "tenant": str(self.tenant), "ids": str(self.action),
+            "why": "a test", "engine": "none", "message": str(self.answer), "queue": str(self.queue), "field": "title",
+            "address": f"new@{self.tenant}.example", "kind": "deal_stage", "word": "pitched", "meaning": "open",
+            "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "",
+            "decision": "rejected" if "conflict" in path else "cancel",
+        }  # fmt: skip
+
+
+def things(crm: Crm, name: str) -> Things:
+    tenant = crm.tenant(name)
+    people = {
+        role: crm.profile(tenant, email=f"{role}@{tenant}.example", role=known) for role, known in PROFILES.items()
+    }
+    client = crm.client(tenant, company_name=name)
+    contact = crm.contact(tenant, client, first_name=name, email=f"ann@{tenant}.example")
+    deal = crm.deal(tenant, client_id=client, contact_id=contact, title=name)
+    now = clock.now()
+    [action] = write(crm, tenant, contact_id=contact, subject_id=deal, status="suggested", run_at=now)
+    answer = crm.insert(
+        "inbound_messages", tenant_id=tenant, message_id=f"<{uuid4()}@x.example>", raw_size=1, kind="reply",
+        subject=name, text=name, from_address=f"ann@{tenant}.example", received_at=now,
+    )  # fmt: skip
+    queue = crm.enrichment(
+        tenant, contact_id=contact, merged_to_contact_id=contact, status="completed", processed_at=now
+    )
+    crm.execute(
+        "UPDATE contact_enrichment_queue SET merge_conflicts = %s WHERE id = %s",
+        Jsonb([{"field": "title", "current": name, "proposed": f"{name} CTO", "source": "apollo"}]), queue,
+    )  # fmt: skip
+    crm.execute("INSERT INTO suppressions VALUES (%s, %s, %s)", tenant, f"no@{tenant}.example", name)
+    crm.execute("INSERT INTO crm_words VALUES (%s, 'deal_stage', %s, 'open')", tenant, name.lower())
+    crm.deal(tenant, stage=f"{name} unknown", client_id=client)
+    [run] = crm.rows(
+        "INSERT INTO engine_runs (engine, trigger, status, started_at, finished_at, lease_until, failures)"
+        " VALUES ('deals', 'manual', 'partly', now(), now(), now(), %s) RETURNING id",
+        Jsonb([{"tenant_id": str(tenant), "error": name}]),
+    )  # fmt: skip
+    crm.update("deals", deal, stage="qualified")
+    crm.execute("UPDATE deal_stage_history SET to_stage = %s WHERE deal_id = %s", name, deal)
+    return Things(tenant, people, action, deal, answer, queue, run["id"])
+
+
+@pytest.fixture
+def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    settings.cache_clear()
+    with served() as client:
+        yield client
+
+
+@pytest.fixture
+def ours(crm: Crm) -> Things:
+    return things(crm, "Ours")
+
+
+@pytest.fixture
+def theirs(crm: Crm) -> Things:
+    return things(crm, SECRET)
+
+
+def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
+    """Whatever a person could have changed of a tenant."""
+    return {
+        table: crm.rows(f"SELECT t::text FROM {table} AS t WHERE tenant_id = %s ORDER BY 1", tenant)  # noqa: S608
+        for table in (
+            "scheduled_actions", "fleet_decisions", "suppressions", "crm_words", "tenant_delivery", "merge_decisions",
+            "contact_enrichment_queue", "console_audit",
+        )
+    }  # fmt: skip
+
+
+def test_every_address_is_written_down_here() -> None:
+    known = {(method, route.path) for route in ROUTES for method in route.methods or () if method != "HEAD"}
+    assert known == PUBLIC | LEAST.keys()
+
+
+@pytest.mark.parametrize("actor", ["none", "expired", *RANKS])
+def test_each_address_is_open_to_its_role_and_the_higher_ones_alone(
+    client: httpx.Client, connection: Connection, crm: Crm, ours: Things, actor: str
+) -> None:
+    base = str(client.base_url).rstrip("/")
+    before = evidence(crm, ours.tenant)
+    with ExitStack() as stack:
+        for (method, template), least in LEAST.items():
+            if actor == "none":
+                visitor = stack.enter_context(browser(base))
+            else:
+                visitor = stack.enter_context(signed_in(client, connection, ours.people.get(actor)))
+            if actor == "expired":
+                crm.execute("UPDATE console_sessions SET revoked_at = now()")
+            data = ours.form(template) if method == "POST" else None
+            answer = visitor.request(method, ours.path(template), data=data)
+            if actor in ("none", "expired"):
+                assert answer.status_code == (303 if method == "GET" else 401), template
+                assert answer.headers.get("Location", "/console/sign-in") == "/console/sign-in", template
+            elif RANKS.index(actor) < RANKS.index(least):
+                assert answer.status_code == 403, (method, template)
+                assert f"This needs the role {least}" in answer.text
+            else:
+                assert answer.status_code in (200, 303, 400, 404, 409), (method, template, answer.text)
+                if method == "GET":
+                    assert answer.status_code == (303 if template == "/console/find" else 200) or (
+                        template == "/console/find" and answer.status_code == 200
+                    ), template
+    if actor in ("none", "expired", "reader"):
+        after = evidence(crm, ours.tenant)
+        assert {**after, "console_audit": []} == {**before, "console_audit": []}
+
+
+@pytest.mark.parametrize("actor", PROFILES)
+def test_nothing_of_another_tenant_is_seen_or_changed_whatever_id_is_asked_for(
+    client: httpx.Client, crm: Crm, ours: Things, theirs: Things, actor: str
+) -> None:
+    before = evidence(crm, theirs.tenant)
+    with signed_in(client, crm.connection, ours.people[actor]) as visitor:
+        for (method, template), least in LEAST.items():
+            if RANKS.index(actor) < RANKS.index(least) or template == "/console/sign-out":
+                continue
+            data = theirs.form(template) if method == "POST" else None
+            answer = visitor.request(method, theirs.path(template), data=data, follow_redirects=False)
+            assert SECRET not in answer.text, template
+            if method == "GET" and "{" in template and not template.startswith(("/console/runs", "/console/insight")):
+                assert answer.status_code == 404, template
+        for asked in (theirs.deal, SECRET, f"ann@{theirs.tenant}.example", theirs.action, theirs.answer):
+            assert visitor.get("/console/find", params={"q": str(asked)}).status_code == 404, asked
+        for chosen in ({"contact": f"ann@{theirs.tenant}.example"}, {"error": SECRET}):
+            assert "No action is like this" in visitor.get("/console/actions", params=chosen).text
+    assert evidence(crm, theirs.tenant) == before
+
+
+def test_an_operator_sees_all_tenants_or_the_chosen_one(
+    client: httpx.Client, connection: Connection, ours: Things, theirs: Things
+) -> None:
+    with signed_in(client, connection) as operator:
+        assert SECRET in operator.get("/console/actions").text
+        operator.post("/console/tenant", data={"tenant": str(ours.tenant), "next": "/console/"})
+        for path in ("/console/", "/console/actions", "/console/insight", "/console/words", "/console/suppressions"):
+            page = operator.get(path).text
+            assert page.count(SECRET) == 1, path  # in the list of tenants to choose from
+        assert operator.get(f"/console/actions/{theirs.action}").status_code == 404
+        assert operator.post("/console/tenant", data={"tenant": str(uuid4())}).status_code == 404
+        assert operator.post("/console/tenant", data={"tenant": "x"}).status_code == 404
+
+
+def test_a_tenants_people_see_of_a_run_what_failed_for_them_and_nothing_of_others(
+    client: httpx.Client, connection: Connection, ours: Things, theirs: Things
+) -> None:
+    with signed_in(client, connection, ours.people["manager"]) as manager:
+        page = manager.get(f"/console/runs/{theirs.run}").text
+        assert "Nothing failed for you" in page
+        assert SECRET not in page
+        assert "Ours" in manager.get(f"/console/runs/{ours.run}").text
+
+
+def test_nobody_becomes_an_operator_by_what_a_crm_says(client: httpx.Client, connection: Connection, crm: Crm) -> None:
+    tenant = crm.tenant("Ours")
+    for word in ("operator", "superuser", "service_role", "", None):
+        person = crm.profile(tenant, role=word)
+        with signed_in(client, connection, person) as visitor:
+            assert "· reader</span>" in visitor.get("/console/").text, word
+            assert visitor.post("/console/runs", data={"engine": "deals"}).status_code == 403
+
+
+def test_what_identifies_a_tenant_to_the_world_is_the_operators_to_set(
+    client: httpx.Client, connection: Connection, crm: Crm, ours: Things
+) -> None:
+    values = {"from_address": "care@bank.example", "why": "x"}
+    with signed_in(client, connection, ours.people["manager"]) as manager:
+        manager.post("/console/settings", data=values)
+    assert crm.rows("SELECT FROM tenant_delivery WHERE from_address IS NOT NULL") == []
+    with signed_in(client, connection) as operator:
+        operator.post("/console/tenant", data={"tenant": str(ours.tenant)})
+        operator.post("/console/settings", data=values)
+    assert crm.rows("SELECT from_address FROM tenant_delivery") == [{"from_address": "care@bank.example"}]
+
+
+def test_who_did_what_is_kept_with_the_place_it_came_from(
+    client: httpx.Client, connection: Connection, crm: Crm, ours: Things
+) -> None:
+    with signed_in(client, connection, ours.people["agent"]) as agent:
+        agent.post("/console/actions/decide", data=ours.form("") | {"decision": "approve"})
+        agent.post("/console/answers", data=ours.form(""))
+    who = f"agent@{ours.tenant}.example"
+    rows = crm.rows("SELECT who, what, item, origin, tenant_id FROM console_audit WHERE who = %s ORDER BY id", who)
+    assert [(row["what"], row["item"]) for row in rows] == [
+        ("signs in", None), ("approve", str(ours.action)), ("deals with an answer", str(ours.answer)),
+    ]  # fmt: skip
+    assert {(row["origin"], row["tenant_id"]) for row in rows} == {("127.0.0.1", ours.tenant)}

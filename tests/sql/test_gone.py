@@ -1,0 +1,100 @@
+"""If these fail, what a CRM deleted or archived is still worked: people are written to who are not there any more."""
+
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.crm import NOW, Crm, days
+from tests.sql.test_feedback import delivered, request_of
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "gone"),
+    [
+        ("deleted_at timestamptz", "2026-02-01", True), ("archived_at timestamptz", "2026-02-01", True),
+        ("is_deleted boolean", True, True), ("is_archived boolean", True, True), ("active boolean", False, True),
+        ("deleted smallint", 1, True), ('"deletedAt" timestamptz', "2026-02-01", True), ("deleted text", "Y", True),
+        ("is_deleted text", "t", True), ("deleted_on date", "2026-02-01", True), ('"IsDeleted" boolean', True, True),
+        ("is_active char(3)", "No", True), ("inactive boolean", True, True), ("removed_at bigint", 1770000000, True),
+        ("deleted_at text", "", False), ("deleted_at bigint", 0, False), ("deleted_at timestamptz", "infinity", False),
+        ("is_active boolean", None, False), ("deleted text", "N", False), ("archived boolean", False, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("table", ["deals", "clients", "contacts"])
+def test_what_a_crm_deleted_or_archived_is_gone_however_it_says_so(
+    crm: Crm, table: str, column: str, value: Any, gone: bool
+) -> None:
+    tenant = crm.tenant()
+    crm.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    client = crm.client(tenant)
+    ids = {"clients": client, "contacts": crm.contact(tenant, client)}
+    ids["deals"] = crm.deal(tenant, client_id=client)
+    crm.update(table, ids[table], **{column.split(maxsplit=1)[0].strip('"'): value})
+    crm.run("deals")
+    assert len(crm.actions(kind="email")) == (not gone)
+    assert len(crm.actions(template="deal_no_contact")) == (gone and table == "contacts")
+    assert crm.run("deals", at=NOW + days(30)).tally.due == 0
+
+
+def test_nothing_is_done_for_a_tenant_that_the_crm_deleted(crm: Crm) -> None:
+    tenant = crm.tenant()
+    crm.deal(tenant, contact_id=crm.contact(tenant))
+    crm.deal(tenant, contact_id=crm.contact(tenant, email="bob@acme.example"))
+    crm.open_always(tenant)
+    crm.run("deals")
+    crm.execute("ALTER TABLE tenants ADD deleted_at timestamptz")
+    crm.update("tenants", tenant, deleted_at=NOW)
+    assert crm.send() == 0
+    assert crm.run("deals", at=NOW + days(1)).tally.due == 0
+    crm.update("tenants", tenant, deleted_at=None)
+    assert crm.send() == 2
+
+
+def test_nobody_is_asked_whose_company_was_deleted(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = crm.client(tenant)
+    order = delivered(crm, tenant, client_id=client, contact_id=crm.contact(tenant, client))
+    crm.execute("ALTER TABLE clients ADD is_archived boolean")
+    crm.update("clients", client, is_archived=True)
+    crm.run("feedback")
+    assert request_of(crm, order)["skip_reason"] == "the client is gone"
+
+
+def test_what_belongs_to_a_colleague_who_left_goes_to_whoever_answers_for_it(crm: Crm) -> None:
+    tenant = crm.tenant()
+    left = crm.profile(tenant, full_name="Olive Owner", role="sales")
+    here = crm.profile(tenant, full_name="Peter Present", role="admin")
+    client = crm.client(tenant, owner_id=left)
+    crm.contact(tenant, client)
+    crm.deal(tenant, client_id=client, owner_id=left)
+    crm.deal(tenant, title="Nobody to ask", owner_id=left)
+    crm.check(tenant, client, due_at=NOW - days(60))
+    crm.execute("ALTER TABLE profiles ADD is_active boolean DEFAULT true")
+    crm.update("profiles", left, is_active=False)
+    crm.run("deals")
+    crm.run("compliance")
+    assert {action["assigned_to"] for action in crm.actions()} == {here}
+    [letter] = crm.actions(template="deal_follow_up")
+    assert letter["variables"]["owner_name"] == "Peter Present"
+
+
+def test_a_task_of_a_colleague_who_left_meanwhile_is_filed_for_whoever_is_there(crm: Crm) -> None:
+    tenant = crm.tenant()
+    left, here = crm.profile(tenant, role="sales"), crm.profile(tenant, role="admin")
+    task = crm.action(tenant, kind="task", template="deal_handover", assigned_to=left)
+    crm.execute("ALTER TABLE profiles ADD deleted_at timestamptz")
+    crm.update("profiles", left, deleted_at=NOW)
+    crm.read("file_internal", Jsonb([{"id": task, "title": "Call Ann", "body": "She waits."}]))
+    [filed] = crm.rows("SELECT assigned_to FROM tasks")
+    assert filed["assigned_to"] == here
+
+
+def test_what_is_found_about_a_person_is_filled_into_the_contact_that_was_kept(crm: Crm) -> None:
+    tenant = crm.tenant()
+    duplicate, kept = crm.contact(tenant), crm.contact(tenant)
+    crm.execute("ALTER TABLE contacts ADD is_deleted boolean")
+    crm.update("contacts", duplicate, is_deleted=True)
+    crm.enrichment(tenant)
+    crm.run("enrichment")
+    assert (crm.row("contacts", kept)["title"], crm.row("contacts", duplicate)["title"]) == ("CTO", None)

@@ -1,0 +1,157 @@
+"""Actions: the list with its filter, and one of them as its reader sees it."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from jinja2 import TemplateError
+from psycopg.types.json import Jsonb
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+
+from workers.correspondence import opt_out_token
+from workers.delivery.facts import facts_of
+from workers.delivery.message import SenderError, compose
+from workers.delivery.mime import UnsendableError
+from workers.delivery.shown import STATUSES, sent_text_of
+from workers.engines.registry import all_engines
+from workers.settings import settings
+from workers.web.console.door import Visit, Words
+
+_PAGE: Final = 50
+_OTHERS: Final = 10
+MOST_COUNTED: Final = 10_000
+_NO_ACTION: Final = "There is no such action."
+# A letter is shown in a frame of its own that can load nothing, run nothing and lead nowhere.
+_LETTER_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox",
+}
+_FIELDS: Final = ("engine", "template", "contact", "error", "since", "until")
+
+
+def actions(visit: Visit) -> Response:
+    """Show the newest actions of a filter, page by page."""
+    chosen, wrong = filter_of(visit.query, visit.person.time_zone)
+    before = visit.asked("before")
+    rows: list[dict[str, Any]] = []
+    total = 0
+    if not wrong:
+        paged = chosen | ({"before": before} if before.isdecimal() else {})
+        rows = listed(visit, paged, _PAGE + 1)
+        [total] = visit.called("console_action_count", Jsonb(chosen), MOST_COUNTED + 1)
+    shown = rows[:_PAGE]
+    return visit.show(
+        "actions.html.j2",
+        rows=shown,
+        total=total,
+        most=MOST_COUNTED,
+        wrong=wrong,
+        chosen={name: visit.asked(name) for name in _FIELDS} | {"status": visit.query.get("status", [])},
+        filter=query_of(visit.query),
+        older=_with(visit.query, before=shown[-1]["action_id"]) if len(rows) > _PAGE else None,
+        is_later=bool(before),
+        statuses=STATUSES,
+        engines=list(all_engines()),
+    )
+
+
+def action(visit: Visit) -> Response:
+    """Show one action: its text, what speaks against it now, what happened to it, and what else goes to that person."""
+    row = one(visit, visit.request.path_params["action"])
+    others = []
+    if row["address"]:
+        others = listed(visit, {"contact": row["address"], "tenant": row["tenant_id"]}, _OTHERS + 1)
+    return visit.show(
+        "action.html.j2",
+        row=row,
+        history=visit.called("console_action_history", row["action_id"]),
+        others=[other for other in others if other["action_id"] != row["action_id"]][:_OTHERS],
+    )
+
+
+def letter(visit: Visit) -> Response:
+    """Show the HTML page of a letter; its link by which its reader gets no more of them is not given away."""
+    row = one(visit, visit.request.path_params["action"])
+    number = row["action_id"]
+    try:
+        letter = compose(
+            row["text"],
+            action=number,
+            tenant=UUID(row["tenant_id"]),
+            tenant_name=row["tenant_name"],
+            address=row["address"] or "nobody@fleet.invalid",
+            from_name=row["tenant_name"],
+            from_address=settings().fleet_mail_from,
+            facts=row["facts"],
+            public_url=settings().fleet_public_url,
+        )
+    except (TemplateError, SenderError, UnsendableError) as error:
+        raise HTTPException(404, f"This cannot be written as a letter: {error}") from None
+    part = letter.parsed().get_body(("html",))
+    html = part.get_content() if part is not None else ""
+    return HTMLResponse(html.replace(opt_out_token(number), "…"), headers=_LETTER_HEADERS)
+
+
+def listed(visit: Visit, chosen: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """Return the newest actions of a filter, each with its "facts" and its "text"."""
+    rows = visit.called("console_actions", Jsonb(chosen), limit)
+    known = [row | {"facts": facts_of(row["letter"], row["variables"])} for row in rows]
+    return [row | {"text": sent_text_of(row)} for row in known]
+
+
+def one(visit: Visit, number: int) -> dict[str, Any]:
+    """Return an action.
+
+    Raises:
+        HTTPException: 404, the person's tenant has none of that number.
+    """
+    rows = listed(visit, {"ids": [number]}, 1)
+    if not rows:
+        raise HTTPException(404, _NO_ACTION)
+    return rows[0]
+
+
+def filter_of(query: Words, zone: str) -> tuple[dict[str, Any], str]:
+    """Return what a query asks for as find_actions takes it, and what is wrong with it in one sentence, if anything.
+
+    Days are those of the zone; the last one counts.
+    """
+    said = {name: query.get(name, [""])[-1].strip() for name in _FIELDS}
+    chosen: dict[str, Any] = {name: value for name, value in said.items() if value}
+    if statuses := [status for status in query.get("status", []) if status]:
+        chosen["status"] = statuses
+    if unknown := set(statuses) - set(STATUSES):
+        return {}, f"There is no status {unknown.pop()}."
+    if "engine" in chosen and chosen["engine"] not in all_engines():
+        return {}, f"There is no engine {chosen['engine']}."
+    if "contact" in chosen and "@" not in chosen["contact"] and not _is_uuid(chosen["contact"]):
+        return {}, "A person is chosen by an e-mail address or by the id of a contact."
+    for name, later in (("since", 0), ("until", 1)):
+        if name in chosen:
+            try:
+                day = date.fromisoformat(chosen[name]) + timedelta(days=later)
+            except (ValueError, OverflowError):
+                return {}, f"{chosen[name]} is no day such as 2026-03-02."
+            chosen[name] = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).isoformat()
+    return chosen, ""
+
+
+def query_of(query: Words) -> str:
+    """Return the part of a query that is the filter, as it stands behind a question mark."""
+    kept = [(name, value) for name in (*_FIELDS, "status") for value in query.get(name, []) if value]
+    return urlencode(kept)
+
+
+def _with(query: Words, **more: object) -> str:
+    filtered = query_of(query)
+    return f"/console/actions?{filtered}{'&' if filtered else ''}{urlencode(more)}"
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

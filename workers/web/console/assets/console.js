@@ -1,0 +1,48 @@
+// What the pages do beyond reading: keys, choosing all rows, and saying when what is shown is no longer fresh.
+"use strict";
+
+const rows = () => [...document.querySelectorAll("tbody[data-keys] tr")];
+
+// j and k move from row to row, Enter opens one, x chooses it, / goes to the search.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button")) {
+    if (!(event.target.matches && event.target.matches("tbody[data-keys] input[type=checkbox]"))) return;
+  }
+  if (event.key === "/") {
+    const search = document.querySelector("input[type=search]");
+    if (search) { search.focus(); event.preventDefault(); }
+    return;
+  }
+  const all = rows();
+  if (!all.length || !["j", "k", "x"].includes(event.key)) return;
+  let at = all.findIndex((row) => row.classList.contains("at"));
+  if (event.key === "x") {
+    const box = at >= 0 && all[at].querySelector("input[type=checkbox]");
+    if (box) box.click();
+    return;
+  }
+  if (at >= 0) all[at].classList.remove("at");
+  at = Math.min(Math.max(at + (event.key === "j" ? 1 : -1), 0), all.length - 1);
+  all[at].classList.add("at");
+  const link = all[at].querySelector("a");
+  if (link) link.focus();
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("input[data-all]")) {
+    for (const box of document.querySelectorAll("tbody[data-keys] input[type=checkbox]")) box.checked = event.target.checked;
+  }
+});
+
+// Whoever comes back to the page sees how it is now.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") document.body.dispatchEvent(new Event("refresh"));
+});
+
+const stale = (isStale) => {
+  const note = document.querySelector("[data-stale]");
+  if (note) note.hidden = !isStale;
+};
+document.addEventListener("htmx:sendError", () => stale(true));
+document.addEventListener("htmx:responseError", () => stale(true));
+document.addEventListener("htmx:afterSwap", () => stale(false));

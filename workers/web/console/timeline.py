@@ -1,0 +1,70 @@
+"""A person, deal, quote, order or check: how it stands, what comes next and what was; and the way to stop it."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from psycopg.types.json import Jsonb
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from workers import clock
+from workers.runtime.explanation import HEADINGS, parts_of
+from workers.web.console.actions import listed
+from workers.web.console.door import Visit
+
+_OPEN: Final = ("suggested", "scheduled", "failed", "dead")
+_MOST_OPEN: Final = 100
+
+
+def find(visit: Visit) -> Response:
+    """Lead to what a text means, or show what it may mean where that is several things or nothing."""
+    text = visit.asked("q")
+    found = visit.called("console_found", text) if text else []
+    if len(found) == 1:
+        return RedirectResponse(_path_of(found[0]), 303)
+    ways = [one | {"path": _path_of(one)} for one in found]
+    return visit.show("find.html.j2", 200 if found or not text else 404, text=text, found=ways)
+
+
+def timeline(visit: Visit) -> Response:
+    """Show everything that is known of one thing."""
+    item = _item(visit)
+    sentences = visit.called_for(item["tenant_id"], "console_explained", item["engine"], item["item"], item["subject"])
+    return visit.show(
+        "timeline.html.j2", item=item, parts=parts_of(sentences, item["engine"]), headings=HEADINGS, now=clock.now(),
+        waiting=listed(visit, _open_actions(item), _MOST_OPEN), path=_path_of(item),
+    )  # fmt: skip
+
+
+def stop(visit: Visit) -> Response:
+    """Cancel whatever has not left of one thing; its series hold until a person acts."""
+    item, person = _item(visit), visit.person
+    why = visit.said("why")
+    if not why:
+        raise HTTPException(400, "Please say why it is stopped: whoever asks later wants to know.")
+    [ids] = visit.called("console_chosen", Jsonb(_open_actions(item)), "cancel", _MOST_OPEN)
+    done = visit.called("console_decide", ids, "cancel", person.who, why) if ids else []
+    return visit.go(_path_of(item), "cancel", len(done), what="stop", item=item["item"])
+
+
+def _item(visit: Visit) -> dict[str, Any]:
+    """Return what the address of the page names.
+
+    Raises:
+        HTTPException: 404, the person's tenant has no such thing.
+    """
+    wanted = visit.request.path_params
+    for one in visit.called("console_found", wanted["item"]):
+        if (one["tenant_id"], one["kind"], one["item"]) == (wanted["tenant"], wanted["kind"], wanted["item"]):
+            found: dict[str, Any] = one
+            return found
+    raise HTTPException(404, "There is no such person, deal, quote, order or check.")
+
+
+def _open_actions(item: dict[str, Any]) -> dict[str, Any]:
+    about = {"subject": item["subject"]} if item["subject"] else {"contact": item["item"]}
+    return about | {"tenant": item["tenant_id"], "status": list(_OPEN)}
+
+
+def _path_of(item: dict[str, Any]) -> str:
+    return f"/console/timeline/{item['tenant_id']}/{item['kind']}/{quote(item['item'])}"
