@@ -15,7 +15,7 @@ def test_faults_in_the_middle_of_the_work_lose_and_double_nothing(
 ) -> None:
     home: Path = tmp_path_factory.mktemp("c")  # short, for the sockets' sake
     with World(home, items=15) as world:
-        seconds = ill_treat(world, FAULTS, seed=11)
+        seconds = ill_treat(world, FAULTS, seed=11, in_a_hurry=True)
         verdict = world.judge()
     assert seconds.keys() == set(FAULTS)
     assert verdict["items"] == 15 * len(FAULTS)

@@ -16,8 +16,14 @@ from tests.chaos.world import PATIENCE_SECONDS, World
 from tests.crm import wait_until
 
 
-def ill_treat(world: World, names: Sequence[str], seed: int) -> dict[str, list[float]]:
+def ill_treat(world: World, names: Sequence[str], seed: int, *, in_a_hurry: bool = False) -> dict[str, list[float]]:
     """Commit the faults one after the other, and return how many seconds each took the fleet to be through afterwards.
+
+    Args:
+        world: a fleet at work.
+        names: of FAULTS.
+        seed: of what is left to chance: which process, at which moment.
+        in_a_hurry: leases of dead senders end at once.
 
     Raises:
         AssertionError: a round's work was not done in time.
@@ -29,6 +35,8 @@ def ill_treat(world: World, names: Sequence[str], seed: int) -> dict[str, list[f
         world.kick()
         with FAULTS[name](world, chance):
             pass
+        if in_a_hurry:
+            world.end_leases()
         over = time.monotonic()
         wait_until(lambda tenant=tenant: world.is_done(tenant), f"the work after {name}", PATIENCE_SECONDS)  # type: ignore[misc]
         seconds[name].append(time.monotonic() - over)

@@ -4,17 +4,22 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 
+import psycopg
 import pytest
 
 from tests.crm import NOW, Crm
 from tests.mail import MailServer
 from tests.outbox import run, write
-from workers import deadline
+from workers import clock, deadline
 from workers.db.session import Connection, connect
 from workers.delivery import senders
+from workers.delivery.deliver import channel_for, deliver
+from workers.errors import DatabaseUnavailableError
+from workers.settings import Settings
 
 
 def written(crm: Crm, number: int, tenants: int = 1) -> None:
@@ -177,3 +182,35 @@ def test_a_letter_is_dated_by_the_fleets_clock_whichever_thread_writes_it(
     run(connection, server.url, fleet_smtp_connections=3)
 
     assert {message["Date"].datetime for _, message in server.received} == {NOW}
+
+
+def test_what_was_sent_when_the_database_went_away_is_recorded_once_it_is_back(
+    crm: Crm, server: MailServer, database_url: str
+) -> None:
+    written(crm, 12)
+    with connect(database_url) as doomed:
+        pid = doomed.info.backend_pid
+        back = threading.Event()
+
+        async def answer(_address: str, _message: EmailMessage) -> None:
+            if len(server.received) == 4:
+                crm.execute("SELECT pg_terminate_backend(%s)", pid)
+
+        server.answer = answer
+
+        @contextmanager
+        def reconnect() -> Iterator[Connection]:
+            if not back.is_set():  # it does not answer at once
+                back.set()
+                raise DatabaseUnavailableError
+            with connect(database_url) as fresh:
+                yield fresh
+
+        settings = Settings(smtp_url=server.url)
+        with clock.at(NOW), pytest.raises(psycopg.OperationalError):
+            deliver(doomed, channel_for(settings), settings, reconnect=reconnect)
+    statuses = Counter(row["status"] for row in crm.actions())
+    assert statuses["sent"] == len(server.received) >= 5
+    assert statuses["scheduled"] == 12 - statuses["sent"]
+    assert run(crm.connection, server.url)["sent"] == statuses["scheduled"]
+    assert len(set(server.message_ids)) == len(server.message_ids) == 12

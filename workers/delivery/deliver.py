@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -23,8 +24,12 @@ from workers.delivery.internal import file_all
 from workers.delivery.senders import Senders
 from workers.delivery.settlement import Settlement
 from workers.delivery.webhooks import deliver_webhooks
+from workers.errors import DatabaseUnavailableError
 from workers.oauth import smtp_tokens
 from workers.settings import Settings
+from workers.stopping import stopping
+
+Reconnect = Callable[[], AbstractContextManager[Connection]]
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +38,13 @@ _CLAIM: Final = 50
 _MOST: Final = 100
 _AHEAD: Final = timedelta(seconds=0.1)
 _PER_TENANT: Final = 10
-_LEASE: Final = timedelta(minutes=10)
-# What is not sent by half of the lease goes back: nobody else may have taken it over meanwhile.
-_SENDING: Final = _LEASE / 2
+# What is not begun within a minute goes back. With that, a message's own 90 seconds, and a minute in which somebody
+# keeps it from being recorded, a lease is over only if its holder is gone.
+_SENDING: Final = timedelta(minutes=1)
+_LEASE: Final = timedelta(minutes=4)
+# A database that is gone in the middle of a pass is waited for this long: what was sent is to be recorded.
+_RECONNECT: Final = timedelta(minutes=1)
+_RECONNECT_SECONDS: Final = 0.5
 # Then the pass ends, and the next minute's goes on: well under the limit at which Celery kills a task.
 _BUDGET: Final = timedelta(minutes=10)
 # A claim that loses to answers so often leaves the rest to the next minute's pass.
@@ -57,6 +66,7 @@ def deliver(
     settings: Settings,
     *,
     on_backlog: Callable[[], None] | None = None,
+    reconnect: Reconnect | None = None,
     webhooks: bool = True,
 ) -> Counter[str]:
     """Carry out every due action.
@@ -66,6 +76,7 @@ def deliver(
         channel: the way out for e-mail.
         settings: the sender's, and how often a message is tried.
         on_backlog: called once, when sending has lasted five seconds and goes on.
+        reconnect: opens another connection, where the first is lost while messages are on their way.
         webhooks: False tells no endpoint: for a simulation, of which nothing gets out.
 
     Returns:
@@ -81,7 +92,7 @@ def deliver(
     finally:  # whatever the CRM has against a task, the mail still goes out
         with channel:
             done += forward_all(connection, channel, settings)
-            done += _send_emails(connection, channel, settings, on_backlog)
+            done += _send_emails(connection, channel, settings, on_backlog, reconnect)
     if webhooks:
         done += deliver_webhooks(connection, allow_private=settings.fleet_webhook_allow_private)
     if done:
@@ -104,7 +115,11 @@ def _claim(connection: Connection, owner: str, most: int, after: UUID | None) ->
 
 
 def _send_emails(
-    connection: Connection, channel: Channel, settings: Settings, on_backlog: Callable[[], None] | None
+    connection: Connection,
+    channel: Channel,
+    settings: Settings,
+    on_backlog: Callable[[], None] | None,
+    reconnect: Reconnect | None,
 ) -> Counter[str]:
     """Send in rounds over the tenants, a few of each at a time, so that no tenant waits for another's bulk.
 
@@ -121,9 +136,12 @@ def _send_emails(
             senders.stop()
             raise
         finally:
-            if not connection.broken:
-                _settle(senders, settlement, until=0)
-                settlement.close()
+            with ExitStack() as stack:
+                if connection.broken and reconnect is not None:
+                    settlement.connection = _reconnected(connection, reconnect, stack)
+                if not settlement.connection.broken:
+                    _settle(senders, settlement, until=0)
+                    settlement.close()
     if senders.failure is not None:
         raise senders.failure
     if breaker.down is not None:
@@ -155,6 +173,17 @@ def _send_rounds(
             on_backlog()
             on_backlog = None
     return refused
+
+
+def _reconnected(lost: Connection, reconnect: Reconnect, stack: ExitStack) -> Connection:
+    """Return another connection as soon as the database answers; the lost one if it does not within a minute."""
+    end = time.monotonic() + _RECONNECT.total_seconds()
+    while time.monotonic() < end and not stopping():
+        try:
+            return stack.enter_context(reconnect())
+        except DatabaseUnavailableError:
+            time.sleep(_RECONNECT_SECONDS)
+    return lost
 
 
 def _settle(senders: Senders, settlement: Settlement, *, until: int) -> None:

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from celery import Celery
 
 from workers.db.heartbeats import note_heartbeat
-from workers.db.session import LOCKED_OUT, connect, require_current_schema
+from workers.db.session import LOCKED_OUT, Connection, connect, require_current_schema
 from workers.delivery.deliver import channel_for, deliver
 from workers.errors import first_line
 from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
@@ -32,11 +33,15 @@ def _task(send: Sender) -> Callable[..., dict[str, int]]:
             if helpers > 0:
                 send_or_say(send, _NAME, kwargs={"helpers": helpers - 1}, expires=HELPER_EXPIRES_SECONDS)
 
+        def reconnect() -> AbstractContextManager[Connection]:
+            return connect(database_url())
+
         try:
-            with connect(database_url()) as connection:
+            with reconnect() as connection:
                 require_current_schema(connection)
                 note_heartbeat(connection, "delivery")
-                return dict(deliver(connection, channel_for(chosen), chosen, on_backlog=call_helper))
+                channel = channel_for(chosen)
+                return dict(deliver(connection, channel, chosen, on_backlog=call_helper, reconnect=reconnect))
         except LOCKED_OUT as error:  # somebody holds the outbox, or a table of the CRM
             logger.warning("delivery stops for now: %s", first_line(error))
             return {}
