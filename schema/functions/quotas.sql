@@ -19,7 +19,7 @@ END
 $$;
 
 -- How many more messages, new recipients or tasks there may be now. Counted from what was sent, no further than the quota,
--- and from what is being sent: several claims are under way at once.
+-- and from what is being sent, because several claims are under way at once: whoever is written to counts as new.
 CREATE OR REPLACE FUNCTION quota_left(p_tenant_id uuid, p_what text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -35,8 +35,7 @@ BEGIN
             LIMIT v_quota
         ) AS sent) - (
         SELECT count(*) FROM scheduled_actions AS a
-        WHERE a.status = 'sending' AND a.tenant_id = p_tenant_id AND p_what <> 'tasks'
-          AND (p_what <> 'recipients' OR is_new_recipient(a.tenant_id, a.mailbox))));
+        WHERE a.status = 'sending' AND a.tenant_id = p_tenant_id AND p_what <> 'tasks'));
 END
 $$;
 

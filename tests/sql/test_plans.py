@@ -62,43 +62,44 @@ def fill(connection: Connection, file: str, **values: object) -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a call touched: pages of everything, rows and whole scans of the one table that is big, all rows."""
+    """What a call touched: pages of everything, rows of each table, and whole scans of the one that is big."""
 
     returned: int
     pages: int
     rows: int
-    all_rows: int
+    all_rows: dict[str, int]
     scans: int
 
 
 def cost(connection: Connection, call: str, tenant: UUID, table: str) -> Cost:
-    """Return the dearest of several calls in one session.
-
-    The first plans are made for their parameters, the later ones for any.
-    """
+    """Return what a call costs in a session: its first plans are made for their parameters, the later ones for any."""
     values = {"tenant": tenant, "before": UUID(int=tenant.int - 1)}
     statement = f"SELECT * FROM {call}"  # noqa: S608  # a constant of this file
-    read = """SELECT sum(scans) FILTER (WHERE own) AS scans, sum(rows) FILTER (WHERE own) AS rows, sum(rows) AS all_rows
-              FROM (SELECT relname = %s AS own, seq_scan AS scans, seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows
-                    FROM pg_stat_xact_user_tables) AS touched"""
+    read = "SELECT relname, seq_scan, seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_xact_user_tables"
     costs = []
-    for _ in range(7):
+    for _ in range(9):
         with clock.at(NOW), transaction(connection, force_rollback=True):
-            [before] = connection.execute(read, [table]).fetchall()
+            before = {row["relname"]: row for row in connection.execute(read).fetchall()}
             [plan] = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values).fetchall()
-            [after] = connection.execute(read, [table]).fetchall()
+            after = {row["relname"]: row for row in connection.execute(read).fetchall()}
         root = plan["QUERY PLAN"][0]["Plan"]
+        read_of = {name: row["rows"] - before[name]["rows"] for name, row in after.items()}
         costs.append(
             Cost(
                 int(root["Actual Rows"]),
                 root["Shared Hit Blocks"] + root["Shared Read Blocks"],
-                after["rows"] - before["rows"],
-                after["all_rows"] - before["all_rows"],
-                after["scans"] - before["scans"],
+                read_of[table],
+                {name: rows for name, rows in read_of.items() if rows},
+                after[table]["seq_scan"] - before[table]["seq_scan"],
             )
         )
-    # Making a plan reads the catalogue: the first call does, and the sixth, which makes the general one.
-    return max(costs[1:5] + costs[6:], key=lambda c: c.pages + c.rows + 1000 * c.scans)
+
+    # Making a plan reads the catalogue, and dead rows at the ends of indexes: the first call does, the sixth, which
+    # makes the general one, and any before which an autovacuum came by. So the cheapest with either plan counts.
+    def dear(one: Cost) -> int:
+        return one.pages + one.rows + 1000 * one.scans
+
+    return max(min(costs[1:5], key=dear), min(costs[6:], key=dear), key=dear)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_a_call_costs_what_it_returns_not_what_the_tenant_has(
         small, big = (cost(crowded, call, TENANTS[f"{state} {size}"], table) for size in ("small", "big"))
         assert big.pages <= 2 * small.pages + 100, (call, small, big)
         assert big.rows <= 200, (call, big)
-        assert big.all_rows <= 600, (call, big)
+        assert sum(big.all_rows.values()) <= 600, (call, big)
         assert big.scans == 0, (call, big)
         if calls is READS:
             assert big.returned == 20, (call, big)

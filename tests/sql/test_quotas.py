@@ -22,6 +22,7 @@ def test_over_its_quota_a_tenants_mail_and_tasks_wait_and_nothing_is_lost(crm: C
     tasks = [crm.action(tenant, kind="task") for _ in range(2)]
 
     assert len(crm.read("claim_emails", "one", "1 minute", 50, 10, None)) == 2
+    assert crm.read("claim_emails", "two", "1 minute", 50, 10, None) == []  # while those are on their way
     assert len(crm.read("claim_internal", 50, 50)) == 1
     crm.execute("UPDATE scheduled_actions SET status = 'sent', sent_at = %s WHERE status = 'sending'", NOW)
     assert crm.read("claim_emails", "one", "1 minute", 50, 10, None) == []

@@ -44,7 +44,7 @@ def test_claiming_and_sweeping_cost_what_is_due_not_what_was_told(connection: Co
 
 def test_finding_that_nothing_is_due_costs_next_to_nothing(connection: Connection, crm: Crm) -> None:
     found = cost(connection, CLAIM, crm.tenant(), "webhook_deliveries")
-    assert (found.returned, found.all_rows) == (0, 0)
+    assert (found.returned, found.all_rows) == (0, {})
 
 
 def test_a_users_own_tenant_has_endpoints_and_no_secret(connection: Connection, crm: Crm) -> None:
