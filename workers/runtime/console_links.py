@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,6 @@ from workers.settings import settings
 
 # Where the process that serves the pages notes how it is reached from this machine.
 _ADDRESS_FILE: Final = "web.address"
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # read, not listened on
 
 
 def new_token() -> str:
@@ -67,5 +67,8 @@ def local_address() -> str:
 
 def web_address(host: str, port: int) -> str:
     """Return the address of a host, which may be IPv6 or every one of this machine, and a port."""
-    known = _EVERYWHERE.get(host, host)
-    return f"http://{f'[{known}]' if ':' in known else known}:{port}"
+    with suppress(ValueError):  # it is a name
+        address = ip_address(host)
+        if address.is_unspecified:
+            host = "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004  # of the Internet Protocol
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
