@@ -173,6 +173,11 @@ BEGIN
         WHERE t.id IN (SELECT x.id FROM (SELECT o.* FROM fleet_faults AS o ORDER BY o.id LIMIT p_limit) AS x
                        WHERE x.noted_at < v_before)
         RETURNING t.id
+    ), incidents AS (
+        DELETE FROM fleet_incidents AS i
+        WHERE i.id IN (SELECT x.id FROM (SELECT o.* FROM fleet_incidents AS o ORDER BY o.id LIMIT p_limit) AS x
+                       WHERE x.closed_at < v_before)
+        RETURNING i.id
     ), rejects AS (
         DELETE FROM inbound_rejects AS j
         WHERE j.fingerprint IN (SELECT x.fingerprint FROM inbound_rejects AS x WHERE x.received_at < v_before LIMIT p_limit)
@@ -184,7 +189,7 @@ BEGIN
         RETURNING n.id
     )
     SELECT (SELECT count(*) FROM actions) + (SELECT count(*) FROM mails) + (SELECT count(*) FROM runs)
-         + (SELECT count(*) FROM failures) + (SELECT count(*) FROM faults) + (SELECT count(*) FROM rejects)
+         + (SELECT count(*) FROM failures) + (SELECT count(*) FROM faults) + (SELECT count(*) FROM incidents) + (SELECT count(*) FROM rejects)
          + (SELECT count(*) FROM notes) INTO v_pruned;
     RETURN v_pruned;
 END

@@ -115,6 +115,11 @@ def test_an_installation_that_was_just_made_has_missed_nothing(
     assert look(connection, Settings(), servers.valkey) == []
 
 
+def test_what_one_mailbox_refuses_for_now_calls_nobody(well: Connection, crm: Crm, servers: Servers) -> None:
+    crm.action(crm.tenant(), run_at=datetime.now(UTC), attempts=1, last_error="452 4.2.2 mailbox full")
+    assert keys(well, servers) == set()
+
+
 def test_a_run_by_hand_after_a_missed_slot_mends_it(well: Connection, crm: Crm, servers: Servers) -> None:
     crm.execute("UPDATE engine_runs SET status = 'failed' WHERE engine = 'compliance'")
     assert keys(well, servers) == {"slot:compliance"}
