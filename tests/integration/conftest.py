@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.apollo import KEY, apollo_says
@@ -13,6 +14,7 @@ from tests.fleet import Fleet
 from tests.folders import TENANTS, load_folder
 from tests.mail import MailServer
 from tests.provider_server import ProviderServer
+from tests.web import served
 from workers.db.session import Connection
 from workers.load import LoadReport
 from workers.providers import http
@@ -53,3 +55,12 @@ def load_export(connection: Connection, tmp_path: Path) -> Any:
         return load_folder(connection, tmp_path / "export", {"tenants.csv": TENANTS, **files}, **options)
 
     return load
+
+
+@pytest.fixture
+def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """The pages and the API over the fresh database."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    settings.cache_clear()
+    with served() as client:
+        yield client

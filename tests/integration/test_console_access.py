@@ -1,6 +1,5 @@
 """If these fail, somebody sees or does at the console what is not his business, or is kept from what is."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,8 @@ from psycopg.types.json import Jsonb
 from tests.console import PROFILES, browser, signed_in
 from tests.crm import Crm
 from tests.outbox import write
-from tests.web import served
 from workers import clock
 from workers.db.session import Connection
-from workers.settings import settings
 from workers.web.console.routes import ROUTES
 
 # Every address, and the least role that may: what is not written here fails. The word in braces is one of Things.
@@ -121,14 +118,6 @@ def things(crm: Crm, name: str) -> Things:
     crm.update("deals", deal, stage="qualified")
     crm.execute("UPDATE deal_stage_history SET to_stage = %s WHERE deal_id = %s", name, deal)
     return Things(tenant, people, action, deal, answer, queue, run["id"])
-
-
-@pytest.fixture
-def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    settings.cache_clear()
-    with served() as client:
-        yield client
 
 
 @pytest.fixture

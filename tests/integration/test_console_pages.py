@@ -14,21 +14,12 @@ from tests.console import signed_in
 from tests.crm import Crm, days, stalled_deal, wait_until
 from tests.outbox import write
 from tests.shell import fleet
-from tests.web import served
 from workers import clock
 from workers.db.session import Connection
 from workers.settings import settings
 from workers.web.console.insight import VIEWS
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
-
-
-@pytest.fixture
-def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    settings.cache_clear()
-    with served() as client:
-        yield client
 
 
 @pytest.fixture

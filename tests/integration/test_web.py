@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -24,14 +23,6 @@ from workers.settings import settings
 
 PUBLIC = "https://mail.northwind.example"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}  # the body that RFC 8058 wants posted
-
-
-@pytest.fixture
-def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    settings.cache_clear()
-    with served() as client:
-        yield client
 
 
 @pytest.fixture
