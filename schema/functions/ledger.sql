@@ -72,8 +72,8 @@ AS $$
     WHERE r.id = p_run
 $$;
 
--- Ends a run. What is not worked whole is tried again by the catch-up: after a minute, after two, four … an hour. What was
--- worked whole stays so, whatever a worker says that wakes up when another has taken over and ended its run.
+-- Ends a run. What is not worked whole is tried again by the catch-up: after a minute, after two, four … an hour. What
+-- has ended stays so, whatever a worker says that wakes up when another has taken over and ended its run.
 CREATE OR REPLACE FUNCTION close_run(p_run bigint, p_status text, p_tenants integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
@@ -81,7 +81,7 @@ AS $$
         status = p_status, finished_at = fleet_now(), in_hand = NULL, tenants = greatest(tenants, p_tenants),
         retry_at = CASE WHEN p_status <> 'succeeded'
             THEN clock_timestamp() + least(interval '1 minute' * 2 ^ least(attempts - 1, 10), interval '1 hour') END
-    WHERE id = p_run AND status <> 'succeeded'
+    WHERE id = p_run AND status = 'running'
 $$;
 
 -- How many items are due for an engine now, of the tenants that it works for: what a run that is through has left. Not
