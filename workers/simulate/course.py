@@ -134,7 +134,7 @@ class _Course:
             self._plan_delivery(now + _MINUTE, stuck=not done)
 
     def _plan_anew(self) -> None:
-        """Forget plans that were made for much less: the session keeps them, and it may have begun with an empty outbox."""
+        """Forget plans that were made for much less: a session keeps them, and may have begun with an empty outbox."""
         if self._changes > 2 * self._planned_after:
             self._planned_after = self._changes
             self._connection.execute("DISCARD PLANS")
