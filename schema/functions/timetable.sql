@@ -83,8 +83,9 @@ CREATE OR REPLACE FUNCTION timetables_in_use() RETURNS TABLE (engine text, cron 
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     WITH zones AS MATERIALIZED (
-        SELECT c.time_zone, count(*) AS n FROM tenants AS t LEFT JOIN tenant_calendar AS c ON c.tenant_id = t.id
-        GROUP BY c.time_zone
+        SELECT c.time_zone, count(*) AS n FROM tenant_calendar AS c GROUP BY c.time_zone
+        UNION ALL
+        SELECT NULL, (SELECT count(*) FROM tenants) - (SELECT count(*) FROM tenant_calendar)
     ), own AS MATERIALIZED (
         SELECT x.engine, x.cron, x.paused, c.time_zone, count(*) AS n
         FROM tenant_timetable AS x LEFT JOIN tenant_calendar AS c ON c.tenant_id = x.tenant_id

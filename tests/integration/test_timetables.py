@@ -74,7 +74,7 @@ class World:
         while self.queue:
             engine, kwargs = self.queue.popleft()
             self._messages += 1
-            report = self._runs[engine](Message(self._messages), **kwargs)  # type: ignore[arg-type]
+            report = self._runs[engine](Message(self._messages), **kwargs)
             if report is not None:
                 self.reports.append(report)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import redis
 import typer
+from celery import Celery
 from kombu.exceptions import KombuError
 
 from workers import clock
@@ -36,7 +37,7 @@ from workers.runtime import ledger, occurrences
 from workers.runtime.cron import fires_at
 from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.ledger import RUN_STATUSES
-from workers.settings import settings
+from workers.settings import redis_url, settings
 from workers.stopping import heeding_sigterm
 from workers.terminal import lines, out, print_json, say, table_of
 
@@ -141,11 +142,11 @@ def start(
             their = [one for one in occurrences.timetables(connection) if one.engine == chosen.name]
         if not any(fires_at(one.cron, one.zone, at) for one in their):
             raise UnknownNameError(f"{chosen.name} has no slot at {moment(at)} (`fleet schedule show` says when)")
-    from workers.app import app as celery  # noqa: PLC0415  # no other command needs the broker
-
     kwargs = {"trigger": "manual"} | ({"slot": at.isoformat()} if at else {})
+    celery = Celery("fleet", broker=redis_url(), set_as_current=False)
+    celery.conf.broker_transport_options = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": 5}
     try:
-        sent = celery.send_task(f"workers.{chosen.name}.run", kwargs=kwargs, retry=False)
+        sent = celery.send_task(f"workers.{chosen.name}.run", kwargs=kwargs, queue="engines", retry=False)
     except (KombuError, redis.RedisError, OSError) as error:
         raise FleetError(f"the broker cannot be reached: {first_line(error)}") from None
     say(f"sent for a worker: task {sent.id}; `fleet runs list --engine {chosen.name}` shows what it does")
