@@ -287,11 +287,9 @@ def test_a_run_visits_the_tenants_with_due_work_and_no_others(
     assert len(crm.due_tenants(engine)) == 2 * len(due)
 
 
-def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm) -> None:
-    big, small = crm.tenant("Big"), crm.tenant("Small")
-    for tenant, number in ((big, 60), (small, 3)):
-        for _ in range(number):
-            crm.enrichment(tenant, source_id=str(uuid4()))
+@pytest.fixture
+def settled(crm: Crm) -> Callable[[UUID], list[int]]:
+    """When rows of the queue were settled, in the order of all: of a big tenant, and of a small one."""
     crm.execute("CREATE SEQUENCE settled")
     crm.execute("ALTER TABLE contact_enrichment_queue ADD COLUMN settled bigint")
     crm.execute("GRANT USAGE ON SEQUENCE settled TO service_role")
@@ -302,6 +300,30 @@ def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm) -> None:
     crm.execute(
         "CREATE TRIGGER note BEFORE UPDATE ON contact_enrichment_queue FOR EACH ROW EXECUTE FUNCTION note_settled()"
     )
+
+    def of(tenant: UUID) -> list[int]:
+        rows = crm.rows("SELECT settled FROM contact_enrichment_queue WHERE tenant_id = %s ORDER BY settled", tenant)
+        return [row["settled"] for row in rows]
+
+    return of
+
+
+def queue(crm: Crm, rows: int) -> UUID:
+    tenant = crm.tenant()
+    for _ in range(rows):
+        crm.enrichment(tenant, source_id=str(uuid4()))
+    return tenant
+
+
+def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm, settled: Callable[[UUID], list[int]]) -> None:
+    big, small = queue(crm, 60), queue(crm, 3)
     crm.run("enrichment", batch_size=10)
-    last = crm.one("SELECT max(settled) AS n FROM contact_enrichment_queue WHERE tenant_id = %s", small)["n"]
-    assert last <= 13, "the small tenant had its turn after at most one batch of the big one"
+    assert settled(small)[-1] <= 13, "the small tenant had its turn after at most one batch of the big one"
+    assert settled(big)[-1] == 63
+
+
+def test_who_has_little_is_done_before_anybody_takes_much(crm: Crm, settled: Callable[[UUID], list[int]]) -> None:
+    big, *small = queue(crm, 150), queue(crm, 3), queue(crm, 3), queue(crm, 3)
+    crm.run("enrichment", batch_size=1000)
+    assert max(settled(one)[-1] for one in small) <= 59, "at the first turn nobody takes more than fifty"
+    assert settled(big)[-1] == 159
