@@ -90,18 +90,13 @@ def read_bodies(message: Message) -> Bodies:
             pages.append(body)
         else:
             texts.append(body)
-    written = [body for body in texts if body.strip()]
+    text = "\n".join(body for body in texts if body.strip())
     page = next((page for page in pages if page.strip()), None)
     reply = next(filter(None, replies), None)
-    if reply and not written and page is None:
-        written = ["\n\n".join(filter(None, reply))]
-    elif reply and written:
-        if not _says("\n".join(written), reply.comment):
-            written.insert(0, f"{reply.comment}\n")
-    elif reply and page and not _says(html_to_text(page[:_MOST_PAGE]), reply.comment):
-        page = f"<p>{escape(reply.comment)}</p>\n{page}"
+    if reply:
+        text, page = _with_reply(text, page, reply)
     return Bodies(
-        text="\n".join(written)[:_LONGEST_BODY] if filled else None,
+        text=text[:_LONGEST_BODY] if filled else None,
         html=page[:_LONGEST_BODY] if page else None,
         enclosed="\n".join(enclosed)[:_MOST_ENCLOSED],
         is_calendar_reply=reply is not None,
@@ -194,6 +189,16 @@ def _without_signature_block(text: str) -> str:
         return text
     said = re.sub(r"^- ", "", text[begin + 2 : end], flags=re.MULTILINE)
     return text[:start] + said + text[last + len(_SIGNATURE_END) :]
+
+
+def _with_reply(text: str, page: str | None, reply: _CalendarReply) -> tuple[str, str | None]:
+    """The text and the page with what was said with a calendar's answer on top, where they leave it out."""
+    if text:
+        return (text if _says(text, reply.comment) else f"{reply.comment}\n\n{text}"), page
+    if page is None:
+        return "\n\n".join(filter(None, reply)), None
+    told = _says(html_to_text(page[:_MOST_PAGE]), reply.comment)
+    return text, page if told else f"<p>{escape(reply.comment)}</p>\n{page}"
 
 
 def _says(text: str, comment: str) -> bool:
