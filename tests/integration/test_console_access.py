@@ -45,11 +45,18 @@ LEAST = {
     ("GET", "/console/suppressions"): "reader",
     ("POST", "/console/suppressions"): "agent",
     ("POST", "/console/suppressions/removed"): "manager",
+    ("GET", "/console/templates"): "reader",
+    ("GET", "/console/templates/{template}/{language}"): "reader",
+    ("POST", "/console/templates/{template}/{language}"): "manager",
+    ("POST", "/console/templates/{template}/{language}/preview"): "manager",
+    ("POST", "/console/templates/{template}/{language}/shipped"): "manager",
     ("GET", "/console/insight"): "reader",
     ("GET", "/console/insight/{view}.csv"): "reader",
     ("GET", "/console/insight/{view}"): "reader",
     ("POST", "/console/answers"): "agent",
 }
+# Pages of the same name for every tenant, each with its own rows.
+EVERYBODYS = ("/console/runs", "/console/insight", "/console/templates")
 RANKS = ["reader", "agent", "manager", "operator"]
 SECRET = "Theirs-and-nobody-elses"  # noqa: S105  # in every text of the other tenant
 
@@ -69,7 +76,7 @@ class Things:
     def path(self, template: str) -> str:
         values = {
             "{action:int}": self.action, "{tenant}": self.tenant, "{kind}": "deal", "{item:path}": self.deal,
-            "{run:int}": self.run, "{view}": "deal_stage_velocity",
+            "{run:int}": self.run, "{view}": "deal_stage_velocity", "{template}": "deal_follow_up", "{language}": "en",
         }  # fmt: skip
         for name, value in values.items():
             template = template.replace(name, str(value))
@@ -81,7 +88,7 @@ class Things:
             "tenant": str(self.tenant), "ids": str(self.action),
             "why": "a test", "engine": "none", "message": str(self.answer), "queue": str(self.queue), "field": "title",
             "address": f"new@{self.tenant}.example", "kind": "deal_stage", "word": "pitched", "meaning": "open",
-            "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "",
+            "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "", "source": "Hello\n{{ deal }}?",
             "decision": "rejected" if "conflict" in path else "cancel",
         }  # fmt: skip
 
@@ -108,6 +115,7 @@ def things(crm: Crm, name: str) -> Things:
         Jsonb([{"field": "title", "current": name, "proposed": f"{name} CTO", "source": "apollo"}]), queue,
     )  # fmt: skip
     crm.execute("INSERT INTO suppressions VALUES (%s, %s, %s)", tenant, f"no@{tenant}.example", name)
+    crm.execute("SELECT save_template(%s, 'deal_follow_up', 'en', %s, %s)", tenant, f"{name}\nHello", name)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'deal_stage', %s, 'open')", tenant, name.lower())
     crm.deal(tenant, stage=f"{name} unknown", client_id=client)
     [run] = crm.rows(
@@ -136,7 +144,7 @@ def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
         table: crm.rows(f"SELECT t::text FROM {table} AS t WHERE tenant_id = %s ORDER BY 1", tenant)  # noqa: S608
         for table in (
             "scheduled_actions", "fleet_decisions", "suppressions", "crm_words", "tenant_delivery", "merge_decisions",
-            "contact_enrichment_queue", "console_audit",
+            "contact_enrichment_queue", "console_audit", "tenant_templates",
         )
     }  # fmt: skip
 
@@ -191,7 +199,7 @@ def test_nothing_of_another_tenant_is_seen_or_changed_whatever_id_is_asked_for(
             data = theirs.form(template) if method == "POST" else None
             answer = visitor.request(method, theirs.path(template), data=data, follow_redirects=False)
             assert SECRET not in answer.text, template
-            if method == "GET" and "{" in template and not template.startswith(("/console/runs", "/console/insight")):
+            if method == "GET" and "{" in template and not template.startswith(EVERYBODYS):
                 assert answer.status_code == 404, template
         for asked in (theirs.deal, SECRET, f"ann@{theirs.tenant}.example", theirs.action, theirs.answer):
             assert visitor.get("/console/find", params={"q": str(asked)}).status_code == 404, asked

@@ -37,6 +37,8 @@ PAGES = {
     "run": "/console/runs/{run}",
     "settings": "/console/settings",
     "words": "/console/words",
+    "templates": "/console/templates",
+    "template": "/console/templates/quote_follow_up/de",
     "suppressions": "/console/suppressions",
     "insight": "/console/insight",
     "figures": "/console/insight/deal_stage_velocity",

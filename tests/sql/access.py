@@ -77,6 +77,7 @@ FUNCTIONS = {
     "console_conflicts", "console_decide_conflict", "console_found", "console_explained", "console_runs",
     "console_settings", "console_set_settings", "console_setting_history", "console_suppressions", "console_suppress",
     "console_unsuppress", "console_words", "console_set_word",
+    "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}
