@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from workers.web.console import (
     actions,
+    compliance,
     conflicts,
     decisions,
     insight,
@@ -49,6 +50,10 @@ ROUTES: Final = [
     signed_in("/console/find", timeline.find),
     signed_in("/console/timeline/{tenant}/{kind}/{item:path}", timeline.timeline),
     signed_in("/console/timeline/{tenant}/{kind}/{item:path}", timeline.stop, "agent", "POST"),
+    signed_in("/console/compliance", compliance.show),
+    signed_in("/console/compliance.csv", compliance.export),
+    signed_in("/console/compliance/{check}", compliance.check),
+    signed_in("/console/compliance/{check}", compliance.decide, "agent", "POST"),
     signed_in("/console/conflicts", conflicts.conflicts),
     signed_in("/console/conflicts", conflicts.decide, "agent", "POST"),
     signed_in("/console/runs", runs.runs),
@@ -67,7 +72,7 @@ ROUTES: Final = [
     signed_in("/console/templates/{template}/{language}/preview", templates.preview, "manager", "POST"),
     signed_in("/console/templates/{template}/{language}/shipped", templates.reset, "manager", "POST"),
     signed_in("/console/insight", insight.show),
-    signed_in("/console/insight/{view}.csv", insight.csv_file),
+    signed_in("/console/insight/{view}.csv", insight.export),
     signed_in("/console/insight/{view}", insight.part),
     signed_in("/console/answers", today.settle_answer, "agent", "POST"),
 ]
