@@ -78,7 +78,8 @@ FUNCTIONS = {
     "console_settings", "console_set_settings", "console_setting_history", "console_suppressions", "console_suppress",
     "console_unsuppress", "console_words", "console_set_word",
     "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
-    "console_compliance_overview", "console_compliance", "console_check", "console_decide_check", "console_compliance_list",
+    "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
+    "console_compliance_list",
     "complete_compliance_check", "answer_compliance_check",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
