@@ -216,7 +216,7 @@ def _drop_functions(connection: Connection) -> None:
     views = re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE)
     functions = reversed(_functions_of(function_files().values()))
     drops = [f"DROP TRIGGER IF EXISTS {trigger} ON {target}" for trigger, target in triggers]
-    drops += [f"DROP VIEW IF EXISTS {view}" for view in views]
+    drops += [f"DROP VIEW IF EXISTS {view}" for view in reversed(views)]
     drops += [f"DROP FUNCTION IF EXISTS {function}" for function in functions if function not in _ASKED_BY_POLICIES]
     run_patiently(connection, ";\n".join(drops))
 
