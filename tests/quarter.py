@@ -70,7 +70,7 @@ def live_through(crm: Crm, plan: Plan) -> list[UUID]:
         The mails that came in.
     """
     connection, chosen = crm.connection, settings()
-    slots = slots_of(plan)
+    slots = slots_of(connection, plan)
     answers: list[tuple[datetime, bytes]] = []
     came_in, seen = [], set[Path]()
     hours = [plan.since + timedelta(hours=n) for n in range(int((plan.until - plan.since) / timedelta(hours=1)))]

@@ -63,7 +63,8 @@ class Course:
 
     def pass_days(self, since: datetime, until: datetime, on_day: Callable[[datetime], None] = lambda _: None) -> None:
         """Let days pass: what the set tells happens at midnight; then comes the timetable, and mail after each run."""
-        slots = [slot.at for slot in slots_of(Plan(since, until, [])) if slot.engine == ENGINE]
+        tenants = [row["id"] for row in self._connection.execute("SELECT id FROM tenants")]
+        slots = [slot.at for slot in slots_of(self._connection, Plan(since, until, tenants)) if slot.engine == ENGINE]
         for n in range((until - since) // _DAY):
             day = since + n * _DAY
             with clock.at(day):
