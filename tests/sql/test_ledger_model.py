@@ -119,10 +119,10 @@ class Ledger(RuleBasedStateMachine):
                 run.status = "failed"
         for engine in ENGINES:
             for slot in SLOTS:
-                [run] = [one for one in self.runs.values() if (one.engine, one.slot) == (engine, slot)] or [None]
-                state = None if run is None or run.is_lost(self.minute) else run.status
-                known = ledger.slot_state(self.connection, engine, slot)
-                assert known == ("worked" if state == "succeeded" else state)
+                known = [one for one in self.runs.values() if (one.engine, one.slot) == (engine, slot)]
+                states = [None if one.is_lost(self.minute) else one.status for one in known] or [None]
+                state = ledger.slot_state(self.connection, engine, slot)
+                assert ["succeeded" if state == "worked" else state] == states
         for number, run in self.runs.items():
             assert ledger.losses(self.connection, number) == run.lost
 

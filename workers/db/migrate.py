@@ -42,7 +42,7 @@ _BEFORE_ENGINES: Final = (
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
-    "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
+    "explain", "records", "runs", "traces", "watch", "tenant_settings", "analytics", "console", "console_pages",
     "console_templates", "console_compliance", "console_figures",
     "policies",
 )  # fmt: skip

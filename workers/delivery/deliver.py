@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 
+from workers import tracing
 from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Channel, MaildirChannel, SmtpChannel
@@ -108,10 +109,19 @@ def _claim(connection: Connection, owner: str, most: int, after: UUID | None) ->
                 claimed = connection.execute(
                     "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, most, _PER_TENANT, after]
                 ).fetchall()
-                return with_facts(connection, claimed)
+                return _with_traces(connection, with_facts(connection, claimed))
         except psycopg.errors.DeadlockDetected:
             logger.info("the claim met an answer that came in: it is tried again")
     return []
+
+
+def _with_traces(connection: Connection, claimed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let each action have the trace of the run that wrote it, if anybody keeps traces."""
+    known = {}
+    if tracing.are_kept():
+        rows = connection.execute("SELECT * FROM traces_of(%s)", [[row["action_id"] for row in claimed]])
+        known = {row["action_id"]: row["traceparent"] for row in rows}
+    return [row | {"traceparent": known.get(row["action_id"])} for row in claimed]
 
 
 def _send_emails(
