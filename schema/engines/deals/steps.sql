@@ -222,7 +222,7 @@ BEGIN
         SELECT d.tenant_id, d.stage, count(*) AS n FROM deals_in_follow_up AS d
         LEFT JOIN deal_stage_limits AS c ON c.tenant_id = d.tenant_id AND c.stage = folded_word(d.stage)
         LEFT JOIN tenant_calendar AS k ON k.tenant_id = d.tenant_id
-        WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+        WHERE d.due_from <= v_now AND (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
           AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), coalesce(k.time_zone, 'UTC'))
         GROUP BY d.tenant_id, d.stage
     ) AS due
