@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 
 from tests.crm import NOW, Crm, days
-from tests.sql.test_migrations import NORTHWIND, dump, upgrade_to
+from tests.sql.test_migrations import NORTHWIND, dump
 from workers.db import check
 from workers.db.migrate import migrate, rollback
 from workers.db.preflight import findings
 from workers.db.session import connect
-from workers.errors import UnfitDatabaseError
+from workers.errors import FleetError, UnfitDatabaseError
 
 FITS_NOT = {
     "ALTER TABLE deal_stage_history DROP to_stage": "deal_stage_history: a relation of the CRM's own",
@@ -140,10 +140,31 @@ def test_the_crms_programs_go_on_writing_to_what_was_adopted_and_a_rollback_give
     assert dump(earlier) == before
 
 
-@pytest.mark.parametrize("revision", ["0001_core", "0004_indexes"])
-def test_a_rollback_gives_an_earlier_p1_back_wherever_the_migration_stopped(earlier: str, revision: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "table", "stands"),
+    [("CREATE TABLE", "public.compliance_checks", "0001_core"), ("CREATE INDEX", "idx_feedback_due", "0003_fleet")],
+)
+def test_a_step_that_fails_keeps_what_an_earlier_p1_has_at_its_place(
+    earlier: str, command: str, table: str, stands: str
+) -> None:
     before = dump(earlier)
-    upgrade_to(earlier, revision)
+    with connect(earlier) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN"
+            f" IF to_regclass('{table}') IS NOT NULL AND to_regclass('fleet_adopted.steps') IS NOT NULL"
+            " THEN RAISE 'not on a Friday'; END IF; END$$"
+        )
+        connection.execute(
+            f"CREATE EVENT TRIGGER rule ON ddl_command_end WHEN TAG IN ('{command}') EXECUTE FUNCTION refuse()"
+        )
+        with pytest.raises(FleetError, match=f"not on a Friday; .* stands at {stands}"):
+            migrate(earlier)
+        quotes = "SELECT quote_number FROM quotes WHERE status <> 'mislaid' ORDER BY 1"
+        found = [row["quote_number"] for row in connection.execute(quotes)]
+        assert found == ["Q-2026-0007", "Q-2026-0008", "Q-2026-0009"]
+        connection.execute("DROP EVENT TRIGGER rule; DROP FUNCTION refuse()")
+    if stands == "0001_core":
+        assert migrate(earlier).adopted["quotes"] == (3, 1)
     rollback(earlier)
     assert dump(earlier) == before
 
