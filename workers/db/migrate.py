@@ -37,12 +37,13 @@ from workers.settings import settings
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
 _BEFORE_ENGINES: Final = (
-    "core", "calendar", "isolation", "words", "engines", "ledger", "quotas", "mailboxes", "outbox", "sending",
-    "webhooks",
+    "core", "calendar", "isolation", "words", "engines", "ledger", "timetable", "quotas", "mailboxes", "outbox",
+    "sending", "webhooks",
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
     "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
+    "console_templates", "console_compliance", "console_figures",
     "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
@@ -228,7 +229,7 @@ def _drop_functions(connection: Connection) -> None:
     views = re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE)
     functions = reversed(_functions_of(function_files().values()))
     drops = [f"DROP TRIGGER IF EXISTS {trigger} ON {target}" for trigger, target in triggers]
-    drops += [f"DROP VIEW IF EXISTS {view}" for view in views]
+    drops += [f"DROP VIEW IF EXISTS {view}" for view in reversed(views)]
     drops += [f"DROP FUNCTION IF EXISTS {function}" for function in functions if function not in _ASKED_BY_POLICIES]
     run_patiently(connection, ";\n".join(drops))
 
