@@ -47,7 +47,8 @@ def earlier(supabase: str) -> str:
         request = {"tenant_id": NORTHWIND, "client_id": ACME, "delivery_date": NOW - days(20)}
         crm.insert("feedback_requests", **request, order_id=asked, contact_id=ANN, status="sent",
                    scheduled_for=NOW - days(13), sent_at=NOW - days(13), expires_at=NOW + days(17))  # fmt: skip
-        crm.insert("feedback_requests", **request, order_id=waiting, status="pending", scheduled_for=NOW - days(1))
+        crm.insert("feedback_requests", **request, order_id=waiting, status="pending", scheduled_for=NOW - days(1),
+                   response_email_id="<m-7@acme.example>")  # fmt: skip
         crm.insert("deal_stage_config", **northwind, stage="lead", max_days_before_stale=4, max_follow_ups=2)
         silent = {"last_activity_at": NOW - days(30), "stalled_at": NOW - days(20)}
         for title, count in (("begun", 1), ("spent", 2)):
@@ -80,6 +81,7 @@ def earlier(supabase: str) -> str:
         signal = person | {"source_type": "email", "signal_type": "expansion", "signal_strength": 0.95}
         crm.insert("opportunity_signals", **signal, source_id=asked, created_at=NOW - days(400))
         crm.insert("opportunity_signals", **signal, source_id=waiting)
+        crm.insert("opportunity_signals", **signal | {"signal_strength": 0.5}, source_id="<m-7@acme.example>")
         schedule = crm.insert("compliance_schedule", **northwind, compliance_type="Audit", frequency="annual",
                               next_due_at=NOW + days(300), target_entity_type="client")  # fmt: skip
         held = northwind | {"schedule_id": schedule, "entity_type": "client", "entity_id": ACME, "entity_name": "Acme"}
@@ -93,7 +95,8 @@ def earlier(supabase: str) -> str:
 
 def test_an_earlier_p1_goes_on_where_it_stood_and_asks_nobody_twice(earlier: str) -> None:
     done = migrate(earlier)
-    assert (done.adopted["quotes"], done.adopted["deal_stage_history"]) == ((3, 1), (2, 0))
+    taken = [done.adopted[table] for table in ("quotes", "deal_stage_history", "opportunity_signals")]
+    assert taken == [(3, 1), (2, 0), (3, 0)]
     with connect(earlier) as connection:
         assert check.missing(connection) == []
         assert findings(connection, installed=True) == []
