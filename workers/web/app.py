@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from workers.watch.metrics import metrics
-from workers.web.api import cron, engines
+from workers.web.api import cron, inbound, routes
 from workers.web.api.problems import HANDLERS
 from workers.web.api.reference import docs
 from workers.web.api.users import users
@@ -57,7 +57,8 @@ service: Final = FastAPI(
         *ROUTES,
     ],
 )
-service.include_router(engines.router)
+service.include_router(routes.router)
+service.include_router(inbound.router)
 service.include_router(cron.router)
 
 # Outside everything else, so that even an unexpected error's answer bears the headers.
