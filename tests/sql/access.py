@@ -61,7 +61,7 @@ CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
-    "console_links", "console_sessions", "console_audit",
+    "console_links", "console_sessions", "console_audit", "api_tokens", "api_answers",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {
@@ -69,7 +69,7 @@ FUNCTIONS = {
     "create_compliance_checks", "tenant_zone", "tenant_today", "days_later",
     "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
     "shipped_meaning", "is_closed_stage", "crm_instant", "word_meaning", "is_gone", "generate_quote_number",
-    "send_quote", "record_quote_view", "record_quote_outcome", "calculate_signal_strength", "deal_stages_waiting",
+    "send_quote", "record_quote_view", "record_quote_outcome", "calculate_signal_strength",
     "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
     "get_pending_enrichment", "get_unactioned_signals",
     "console_actions", "console_action_count", "console_action_history", "console_chosen", "console_preview",
@@ -77,6 +77,8 @@ FUNCTIONS = {
     "console_conflicts", "console_decide_conflict", "console_found", "console_explained", "console_runs",
     "console_settings", "console_set_settings", "console_setting_history", "console_suppressions", "console_suppress",
     "console_unsuppress", "console_words", "console_set_word",
+    "calling_user", "api_runs", "api_suppressions", "complete_compliance_check", "answer_compliance_check",
+    "follow_up_quote_now", "move_feedback_request",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}

@@ -31,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, help="Let programs call the API: make to
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="which program shows it, such as crm-sync")],
+    *,
     tenant: OneTenant = None,
     role: Annotated[
         str,
