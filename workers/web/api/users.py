@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -56,8 +56,25 @@ class Users:
         Raises:
             psycopg.OperationalError: no connection is to be had within five seconds, or the database does not answer.
         """
-        with self._opened().connection() as connection, connection.transaction():
-            yield connection
+        with ExitStack() as stack:
+            yield self._begin(stack)
+
+    def _begin(self, stack: ExitStack) -> Connection:
+        """Begin a transaction that ends with the stack, on a connection that is still there.
+
+        To ask each connection for a sign of life would cost as much as to begin: one that was lost says so by then.
+        """
+        for _ in range(_MOST_CONNECTIONS):
+            connection = stack.enter_context(self._opened().connection())
+            try:
+                stack.enter_context(connection.transaction())
+            except psycopg.OperationalError:
+                if not connection.broken:
+                    raise
+                stack.pop_all().close()  # the pool makes another one
+            else:
+                return connection
+        raise psycopg.OperationalError("every connection is lost as soon as it is made")
 
     @contextmanager
     def acting(self, claims: Claims) -> Iterator[Acting]:
@@ -102,7 +119,6 @@ class Users:
                     max_size=_MOST_CONNECTIONS,
                     timeout=_WAIT_SECONDS,
                     reconnect_timeout=_WAIT_SECONDS,
-                    check=ConnectionPool.check_connection,
                     open=True,
                 )
             return self._pool
