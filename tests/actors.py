@@ -32,7 +32,8 @@ class Things:
     def path(self, template: str) -> str:
         values = {
             "{action:int}": self.action, "{tenant}": self.tenant, "{kind}": "deal", "{item:path}": self.deal,
-            "{run:int}": self.run, "{view}": "deal_stage_velocity",
+            "{run:int}": self.run, "{view}": "deal_stage_velocity", "{template}": "deal_follow_up", "{language}": "en",
+            "{check}": self.check,
         }  # fmt: skip
         for name, value in values.items():
             template = template.replace(name, str(value))
@@ -44,8 +45,9 @@ class Things:
             "tenant": str(self.tenant), "ids": str(self.action),
             "why": "a test", "engine": "none", "message": str(self.answer), "queue": str(self.queue), "field": "title",
             "address": f"new@{self.tenant}.example", "kind": "deal_stage", "word": "pitched", "meaning": "open",
-            "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "",
-            "decision": "rejected" if "conflict" in path else "cancel",
+            "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "", "source": "Hello\n{{ deal }}?",
+            "decision": {"conflicts": "rejected", "compliance": "waive"}.get(path.split("/")[2], "cancel"),
+            "said": "a test",
         }  # fmt: skip
 
 
@@ -71,6 +73,7 @@ def things(crm: Crm, name: str) -> Things:
         Jsonb([{"field": "title", "current": name, "proposed": f"{name} CTO", "source": "apollo"}]), queue,
     )  # fmt: skip
     crm.execute("INSERT INTO suppressions VALUES (%s, %s, %s)", tenant, f"no@{tenant}.example", name)
+    crm.execute("SELECT save_template(%s, 'deal_follow_up', 'en', %s, %s)", tenant, f"{name}\nHello", name)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'deal_stage', %s, 'open')", tenant, name.lower())
     crm.deal(tenant, stage=f"{name} unknown", client_id=client)
     [run] = crm.rows(
@@ -92,6 +95,6 @@ def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
         table: crm.rows(f"SELECT t::text FROM {table} AS t WHERE tenant_id = %s ORDER BY 1", tenant)  # noqa: S608
         for table in (
             "scheduled_actions", "fleet_decisions", "suppressions", "crm_words", "tenant_delivery", "merge_decisions",
-            "contact_enrichment_queue", "console_audit", "quotes", "compliance_checks", "feedback_requests",
+            "contact_enrichment_queue", "console_audit", "tenant_templates", "quotes", "compliance_checks", "feedback_requests",
         )
     }  # fmt: skip

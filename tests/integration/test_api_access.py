@@ -45,7 +45,7 @@ def body_of(operation: Operation, some: Things) -> Any:
         "/suppressions": {"address": f"new@{some.tenant}.example", "why": "a test"},
         "/suppressions/remove": {"address": f"no@{some.tenant}.example", "why": "a test"},
         "/actions/{action_id}": {"subject": "Other", "body": "Words"},
-        "/templates/{template}": {"source": "Hello\n\nWords"},
+        "/templates/{template}": {"source": "Hello\nWords"},
     }.get(operation.path)
 
 

@@ -77,8 +77,11 @@ FUNCTIONS = {
     "console_conflicts", "console_decide_conflict", "console_found", "console_explained", "console_runs",
     "console_settings", "console_set_settings", "console_setting_history", "console_suppressions", "console_suppress",
     "console_unsuppress", "console_words", "console_set_word",
-    "calling_user", "api_runs", "api_suppressions", "complete_compliance_check", "answer_compliance_check",
-    "follow_up_quote_now", "move_feedback_request",
+    "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
+    "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
+    "console_compliance_list",
+    "complete_compliance_check", "answer_compliance_check",
+    "calling_user", "api_runs", "api_suppressions", "follow_up_quote_now", "move_feedback_request",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}

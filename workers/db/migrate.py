@@ -41,7 +41,8 @@ _BEFORE_ENGINES: Final = (
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
-    "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages", "api",
+    "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
+    "console_templates", "console_compliance", "api",
     "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE

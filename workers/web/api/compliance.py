@@ -55,7 +55,7 @@ def complete_check(call: Call, check_id: UUID, proof: Proof | None = None) -> An
 def answer_check(call: Call, check_id: UUID, proof: Proof | None = None) -> Any:
     """Record that an answer to a check came in, and somebody works on it: reminders stop, its due dates still count."""
     call.connection.execute("SELECT answer_compliance_check(%s, %s)", [check_id, proof.notes if proof else None])
-    return _state(call, check_id, "has an answer to a check")
+    return _state(call, check_id, "answers a check")
 
 
 def _state(call: Call, check: UUID, what: str) -> Any:

@@ -15,6 +15,7 @@ from workers.web.api import (
     runs,
     settings,
     suppressions,
+    templates,
     words,
 )
 from workers.web.api.calls import Operation, add_operation
@@ -62,6 +63,12 @@ OPERATIONS: Final = (
     Operation("PUT", "/settings", settings.replace_settings, settings.Settings, "manager", (412, 428), headers=_ETAG),
     Operation("GET", "/words", words.list_words, Rows[words.Word]),
     Operation("PUT", "/words", words.explain_word, Rows[words.Word], "manager"),
+    Operation("GET", "/templates", templates.list_templates, Rows[templates.Template]),
+    Operation("GET", "/templates/{template}", templates.show_template, templates.TemplateText, "reader", (404,)),
+    Operation("PUT", "/templates/{template}", templates.edit_template, templates.TemplateText, "manager", (404,)),
+    Operation("POST", "/templates/{template}/preview", templates.preview_template, Rows[templates.Reading], "reader",
+        (404,)),
+    Operation("POST", "/templates/{template}/reset", templates.reset_template, templates.TemplateText, "manager", (404,)),
     Operation("GET", "/suppressions", suppressions.list_suppressions, Page[suppressions.Suppression]),
     Operation("POST", "/suppressions", suppressions.add_suppression, Rows[suppressions.Added], "agent"),
     Operation("POST", "/suppressions/remove", suppressions.remove_suppression, suppressions.Removed, "manager", (404,)),

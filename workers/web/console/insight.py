@@ -1,8 +1,5 @@
 """What a tenant learns from its own history: the views of the last 90 days, as tables, pictures and CSV."""
 
-import csv
-import io
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -13,6 +10,7 @@ from starlette.responses import Response
 from workers import clock
 from workers.web.console.charts import bars
 from workers.web.console.door import Visit
+from workers.web.console.spreadsheet import csv_file
 
 _PERCENT: Final = "{} %"
 
@@ -68,8 +66,6 @@ VIEWS: Final = {
 }  # fmt: skip
 _MOST_ROWS: Final = 200
 _TIMEOUT: Final = "20s"  # they look through a quarter of a year
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def show(visit: Visit) -> Response:
@@ -86,16 +82,10 @@ def part(visit: Visit) -> Response:
     return visit.show("insight_part.html.j2", name=name, view=view, rows=rows, chart=drawn)
 
 
-def csv_file(visit: Visit) -> Response:
+def export(visit: Visit) -> Response:
     """Return a view as a file for a spreadsheet."""
     name, _, rows = _asked(visit)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if rows:
-        writer.writerow(rows[0])
-    writer.writerows([_harmless(value) for value in row.values()] for row in rows)
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{clock.now():%Y-%m-%d}.csv"'}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+    return csv_file(name, rows)
 
 
 def _asked(visit: Visit) -> tuple[str, View, list[dict[str, Any]]]:
@@ -138,9 +128,3 @@ def _drawn(view: View, rows: list[dict[str, Any]]) -> list[tuple[str, float, str
         for row in rows
         if row[view.drawn] is not None
     ]
-
-
-def _harmless(value: Any) -> Any:  # whatever a column holds
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -14,8 +14,8 @@ from workers.web.console.assets import address
 from workers.web.pages import environment
 
 _PAGES: Final = (
-    ("/console/", "Today"), ("/console/actions", "Actions"), ("/console/runs", "Runs"), ("/console/insight", "Insight"),
-    ("/console/settings", "Settings"),
+    ("/console/", "Today"), ("/console/actions", "Actions"), ("/console/runs", "Runs"),
+    ("/console/compliance", "Compliance"), ("/console/insight", "Insight"), ("/console/settings", "Settings"),
 )  # fmt: skip
 _NOTHING: Final = "–"  # noqa: RUF001  # the dash that stands for nothing
 _UNITS: Final = (
