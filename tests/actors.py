@@ -95,6 +95,7 @@ def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
         table: crm.rows(f"SELECT t::text FROM {table} AS t WHERE tenant_id = %s ORDER BY 1", tenant)  # noqa: S608
         for table in (
             "scheduled_actions", "fleet_decisions", "suppressions", "crm_words", "tenant_delivery", "merge_decisions",
-            "contact_enrichment_queue", "console_audit", "tenant_templates", "quotes", "compliance_checks", "feedback_requests",
+            "contact_enrichment_queue", "console_audit", "tenant_templates", "quotes", "compliance_checks",
+            "feedback_requests",
         )
     }  # fmt: skip

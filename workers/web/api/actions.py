@@ -15,6 +15,7 @@ from workers.delivery.texts import Text
 from workers.engines.registry import all_engines
 from workers.web.api.calls import Call, as_json
 from workers.web.api.pages import Asked, Paged, page, place
+from workers.web.api.problems import sentence
 
 _MOST: Final = 5_000  # as many ids as a request has room for
 _MOST_ID: Final = 2**63 - 1
@@ -209,7 +210,7 @@ def edit_action(call: Call, action_id: ActionId, edit: Edit) -> Any:
     try:
         edited = edited_text(text, subject, text.body if edit.body is None else edit.body)
     except ValueError as error:
-        raise HTTPException(422, f"{error}.".capitalize()) from None
+        raise HTTPException(422, sentence(str(error))) from None
     if edited or edit.run_at:
         changes = Jsonb({"subject": edited.subject, "body": edited.body}) if edited else None
         if not call.called("console_edit", [action_id], changes, edit.run_at, call.who, edit.why):

@@ -26,6 +26,7 @@ from workers.web.api.problems import described, sentence
 from workers.web.api.users import NOT_ALLOWED, become_user, become_worker, called, users
 
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
+_RAISED: Final = "exec_stmt_raise"  # where PostgreSQL says that an error of PL/pgSQL comes from
 _NO_TENANT: Final = "There is no such tenant."
 
 OfTenant = Annotated[
@@ -141,7 +142,7 @@ class Operation:
 def add_operation(router: APIRouter, operation: Operation) -> None:
     """Let a router serve an operation, and describe it."""
     changes = operation.method in _CHANGES
-    statuses = {401, 403, 422, 429, 503, *operation.problems}
+    statuses = {401, 403, 404, 422, 429, 503, *operation.problems}
     if changes:
         statuses |= {400, 413}
     if operation.method == "POST":
@@ -267,7 +268,8 @@ def _told() -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        raise HTTPException(403, NOT_ALLOWED) from error
+        is_ours = error.diag.source_function == _RAISED  # else it names what a user knows nothing of
+        raise HTTPException(403, _words(error) if is_ours else NOT_ALLOWED) from error
     except psycopg.errors.NoDataFound as error:
         raise HTTPException(404, _words(error)) from None
     except psycopg.errors.ObjectNotInPrerequisiteState as error:

@@ -74,7 +74,8 @@ async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
 def sentence(message: str) -> str:
     """Return what a library or the database says as a sentence."""
     text = message.removeprefix("Value error, ").rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    first = text.partition(" ")[0]
+    return f"{text[:1].upper() if first.isalpha() else text[:1]}{text[1:]}."  # a name stays as it is written
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""`/api/templates…`: the texts that customers and the tenant's own people read, and the tenant's own versions of them."""
+"""`/api/templates…`: the texts that customers and the tenant's own people read, and the tenant's versions of them."""
 
 from typing import Annotated, Any, Final
 
@@ -93,8 +93,8 @@ def reset_template(call: Call, template: str, asked: Asking) -> Any:
 def preview_template(call: Call, template: str, asked: Asking, text: Source | None = None) -> dict[str, Any]:
     """Show a text, or the one in force, filled with what was last written for the tenant, else with a sample.
 
-    At the first step of a series, one between and the last, if there is a series; nothing where there is nothing to show
-    it on. Nothing is kept.
+    At the first step of a series, one between and the last, if there is a series; nothing where there is nothing to
+    show it on. Nothing is kept.
     """
     source = text.source if text else _in_force(call, template, asked.language)["source"]
     readings = _tried(call, template, asked.language, source)
