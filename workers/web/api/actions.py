@@ -50,7 +50,12 @@ class ActionFilter(Asked):
     @field_validator("contact")
     @classmethod
     def _address_or_id(cls, text: str | None) -> str | None:
-        return text if text is None or "@" in text else str(UUID(text))
+        if text is None or "@" in text:
+            return text
+        try:
+            return str(UUID(text))
+        except ValueError:
+            raise ValueError("must be an e-mail address, or the id of a contact") from None
 
 
 class ActionPage(ActionFilter, Paged):
@@ -229,7 +234,7 @@ def _decide(call: Call, ids: list[int], decision: str, why: str | None) -> list[
 def _decide_one(call: Call, action: int, decision: str, reason: Reason | None) -> Any:
     before = _one(call, action)
     if not _decide(call, [action], decision, reason.why if reason else None):
-        raise HTTPException(409, f"The action is {before['status']}: this cannot be decided about it ({decision}).")
+        raise HTTPException(409, f"The action is {before['status']}, so it is not possible to {decision} it.")
     return _whole(call, action)
 
 

@@ -135,5 +135,5 @@ def _require(template: str, language: str) -> None:
     """
     try:
         require_text(template, language)
-    except UnknownNameError as error:
-        raise HTTPException(404, f"There is {error}.") from None
+    except UnknownNameError:
+        raise HTTPException(404, "There is no such template, or not in that language.") from None
