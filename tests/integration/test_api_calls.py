@@ -69,6 +69,8 @@ def test_the_same_request_under_the_same_key_is_carried_out_once_and_answered_th
     assert len(crm.rows("SELECT FROM api_answers")) == 2
     prune_answers(crm.connection)
     assert len(crm.rows("SELECT FROM api_answers")) == 1
+    crm.rows("SELECT * FROM forget_person(%s, %s, 'Bo', 'asked us')", ours.tenant, WISH["address"])
+    assert crm.rows("SELECT FROM api_answers") == [], "an answer may name who is forgotten"
 
 
 def test_while_a_request_is_being_answered_another_one_under_its_key_is_told_so(

@@ -13,7 +13,7 @@ from workers.delivery.facts import facts_of
 from workers.delivery.shown import STATUSES, edited_text, sent_text_of
 from workers.delivery.texts import Text
 from workers.engines.registry import all_engines
-from workers.web.api.calls import Call, as_json
+from workers.web.api.calls import Call
 from workers.web.api.pages import Asked, Paged, page, place
 from workers.web.api.problems import sentence
 
@@ -166,8 +166,7 @@ class Edit(Reason):
 def list_actions(call: Call, asked: Annotated[ActionPage, Query()]) -> dict[str, Any]:
     """List actions, the newest first."""
     [before] = place(asked, Id)
-    chosen = asked.model_dump(mode="json", exclude_none=True, exclude={"limit", "next"})
-    rows = _listed(call, chosen | ({"before": before} if before else {}), asked.limit + 1)
+    rows = _listed(call, _said(asked) | ({"before": before} if before else {}), asked.limit + 1)
     return page(rows, asked.limit, lambda row: [row["action_id"]])
 
 
@@ -180,8 +179,8 @@ def preview_decision(call: Call, choice: Choice) -> Any:
     """Say what a decision about these actions, or about all of a filter, would mean. Nothing is changed."""
     if (choice.ids is None) == (choice.filter is None):
         raise HTTPException(422, "Say which actions: by their ids, or by a filter.")
-    chosen = Jsonb({"ids": choice.ids}) if choice.filter is None else as_json(choice.filter)
-    [ids] = call.called("console_chosen", chosen, choice.decision, _MOST)
+    chosen = {"ids": choice.ids} if choice.filter is None else _said(choice.filter)
+    [ids] = call.called("console_chosen", Jsonb(chosen), choice.decision, _MOST)
     [meaning] = call.called("console_preview", ids, choice.decision) if ids else [None]
     nothing = {"decidable": [], "messages": 0, "people": 0, "internal": 0, "refused": {}, "moved": {}}
     return meaning or nothing
@@ -222,6 +221,11 @@ def edit_action(call: Call, action_id: ActionId, edit: Edit) -> Any:
             raise HTTPException(409, "It has left, or was decided meanwhile: it cannot be edited any more.")
         call.did("edit", action_id)
     return _whole(call, action_id)
+
+
+def _said(chosen: ActionFilter) -> dict[str, Any]:
+    """Return a filter as find_actions of the database takes it; what was not said is absent."""
+    return chosen.model_dump(mode="json", exclude_none=True, include=set(ActionFilter.model_fields))
 
 
 def _decide(call: Call, ids: list[int], decision: str, why: str | None) -> list[int]:

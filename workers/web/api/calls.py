@@ -1,7 +1,6 @@
 """What every operation of the API has in common: who calls, whether that one may, and what is kept of it."""
 
 import hashlib
-import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from uuid import UUID
 import psycopg
 from fastapi import APIRouter, Header
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -280,8 +279,3 @@ def _told() -> Iterator[None]:
 
 def _words(error: psycopg.Error) -> str:
     return sentence(error.diag.message_primary or "There is a value in it that no field takes")
-
-
-def as_json(value: BaseModel) -> Jsonb:
-    """Return what a model says, without what it leaves open, as the database takes it."""
-    return Jsonb(json.loads(value.model_dump_json(exclude_none=True)))
