@@ -66,7 +66,7 @@ BEGIN
     FOREACH v_table IN ARRAY ARRAY[
         'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
         'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
-        'console_audit', 'api_tokens', 'api_answers'
+        'console_audit', 'insight_figures', 'api_tokens', 'api_answers'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -139,7 +139,9 @@ BEGIN
     -- Views look through the caller's own eyes; those of the machinery are for the workers alone.
     FOREACH v_table IN ARRAY ARRAY[
         'deals_in_follow_up', 'deal_stage_limits', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
-        'quote_decision_times', 'signal_action_rates', 'outreach_effect', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
+        'quote_decision_times', 'signal_action_rates', 'outreach_effect', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting',
+        'deal_moves', 'quote_decisions', 'outreach_sent', 'signals_noticed', 'checks_made', 'quote_win_rates_by_amount',
+        'quote_win_rates_by_reason', 'quote_decision_spread'
     ] LOOP
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT ON %I TO service_role', v_table);

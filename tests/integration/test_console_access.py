@@ -53,6 +53,8 @@ LEAST = {
     ("GET", "/console/insight"): "reader",
     ("GET", "/console/insight/{view}.csv"): "reader",
     ("GET", "/console/insight/{view}"): "reader",
+    ("GET", "/console/insight/{view}/rows"): "reader",
+    ("GET", "/console/insight/{view}/rows.csv"): "reader",
     ("POST", "/console/answers"): "agent",
 }
 # Pages of the same name for every tenant, each with its own rows.

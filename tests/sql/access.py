@@ -54,14 +54,15 @@ VIEWS = {
     "deals_in_follow_up", "deal_stage_limits",
     "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
     "quote_decision_times", "signal_action_rates", "outreach_effect", "compliance_completion_rates",
-    "compliance_entities", "enrichment_waiting",
+    "compliance_entities", "enrichment_waiting", "deal_moves", "quote_decisions", "outreach_sent", "signals_noticed",
+    "checks_made", "quote_win_rates_by_amount", "quote_win_rates_by_reason", "quote_decision_spread",
 }  # fmt: skip
 # The machinery: nobody but the workers, or the owner alone.
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
-    "console_links", "console_sessions", "console_audit", "api_tokens", "api_answers",
+    "console_links", "console_sessions", "console_audit", "insight_figures", "api_tokens", "api_answers",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {
@@ -80,6 +81,7 @@ FUNCTIONS = {
     "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
     "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
     "console_compliance_list",
+    "analytics_since", "analytics_until", "likely_share_pct", "console_figures",
     "complete_compliance_check", "answer_compliance_check",
     "calling_user", "api_runs", "api_suppressions", "follow_up_quote_now", "move_feedback_request",
 }  # fmt: skip

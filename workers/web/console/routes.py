@@ -74,5 +74,7 @@ ROUTES: Final = [
     signed_in("/console/insight", insight.show),
     signed_in("/console/insight/{view}.csv", insight.export),
     signed_in("/console/insight/{view}", insight.part),
+    signed_in("/console/insight/{view}/rows", insight.rows),
+    signed_in("/console/insight/{view}/rows.csv", insight.export_rows),
     signed_in("/console/answers", today.settle_answer, "agent", "POST"),
 ]

@@ -46,6 +46,12 @@ def exact(instant: datetime, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b %Y %H:%M %Z}"
 
 
+def heading(column: str) -> str:
+    """Return what a column of figures is called above a table: `won_count` is `won`, `win_rate_pct` is `win rate %`."""
+    words = column.removesuffix("_count").replace("_pct", " %").replace("_", " ")
+    return "when" if words == "at" else words
+
+
 @pass_context
 def _when(context: Context, instant: datetime | None) -> Markup:
     """Write an instant as people speak of it, the exact one on hover."""
@@ -80,6 +86,7 @@ def _pages() -> Environment:
     pages.filters |= {
         "when": _when,
         "exactly": _exactly,
+        "heading": heading,
         "number": _number,
         "words": lambda name: str(name).replace("_", " "),
     }
