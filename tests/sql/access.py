@@ -71,7 +71,7 @@ FUNCTIONS = {
     "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
     "shipped_meaning", "is_closed_stage", "crm_instant", "word_meaning", "is_gone", "generate_quote_number",
     "send_quote", "record_quote_view", "record_quote_outcome", "calculate_signal_strength",
-    "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
+    "first_stalled_deals", "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
     "get_pending_enrichment", "get_unactioned_signals",
     "console_actions", "console_action_count", "console_action_history", "console_chosen", "console_preview",
     "console_decide", "console_edit", "console_today", "console_answers", "console_settle_answer", "console_waiting",
