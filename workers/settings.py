@@ -6,6 +6,7 @@ import re
 import stat
 import tempfile
 from base64 import b64decode
+from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -28,6 +29,7 @@ SERVERS_FILE = "servers.json"  # where running embedded servers say how they are
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
 _SHORTEST_KEY = 24  # bytes, of what signs a webhook
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _OAUTH = ("token_url", "client_id", "client_secret", "scope", "refresh_token")
 
 
@@ -144,6 +146,13 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _windows(value: str) -> str:
+    for word in _words(value):
+        if not re.fullmatch(r"[a-z][a-z_]*=[1-9]\d{0,3}[mhd]", word):
+            raise ValueError("must be such as deals=8h enrichment=45m compliance=5d")
+    return value
+
+
 def _mailbox(value: str) -> str:
     name, address = parseaddr(value)
     try:
@@ -221,6 +230,7 @@ class Settings(BaseSettings):
     fleet_home: Path = Path(".fleet")
     fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    fleet_catch_up: Annotated[str, AfterValidator(_windows)] = ""
     fleet_naive_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     fleet_default_mode: Literal["review", "auto", "off"] | None = None
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
@@ -283,6 +293,12 @@ class Settings(BaseSettings):
     def imap_urls(self) -> list[str]:
         """The folders to poll, one URL each."""
         return _words(self.imap_url)
+
+    @property
+    def catch_up_windows(self) -> dict[str, timedelta]:
+        """For how long a slot of an engine is worth working, where FLEET_CATCH_UP says so."""
+        pairs = [word.split("=") for word in _words(self.fleet_catch_up)]
+        return {engine: int(length[:-1]) * _UNITS[length[-1]] for engine, length in pairs}
 
     @property
     def time_zone(self) -> ZoneInfo:

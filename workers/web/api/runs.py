@@ -15,7 +15,7 @@ from workers.web.api.pages import Paged, page, place
 
 _MOST_ID: Final = 2**63 - 1
 
-RunStatus = Literal["running", "succeeded", "partly", "failed"]
+RunStatus = Literal["expected", "running", "succeeded", "partly", "failed", "missed", "cancelled"]
 
 
 class RunPage(Paged):
@@ -34,17 +34,20 @@ class TenantFailure(BaseModel):
 
 
 class Run(BaseModel):
-    """A run of an engine; how much there was of everybody's is told to operators alone."""
+    """A run of an engine, or a slot that nobody began; how much there was of everybody's is told to operators alone."""
 
     run_id: int
     engine: str
     slot: datetime | None = Field(description="null: outside the timetable")
     trigger: str
     status: RunStatus
-    started_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
     late_seconds: int | None
+    attempts: int
     failures: list[TenantFailure]
+    cancelled_by: str | None = None
+    cancelled_why: str | None = None
     tenants: int | None = None
     due: int | None = None
     acted: int | None = None
