@@ -7,10 +7,12 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from workers import clock
 from workers.runtime.explanation import parts_of
+from workers.runtime.occurrences import next_begins
 from workers.web.api.calls import Call
 from workers.web.api.pages import Asked
-from workers.web.api.users import called
+from workers.web.api.users import become_worker, called
 
 
 class Question(Asked):
@@ -56,4 +58,6 @@ def explain(call: Call, asked: Annotated[Question, Query()]) -> Any:
     sentences = called(call.connection, "console_explained", whose, first["engine"], first["item"], first["subject"])
     for one in sentences:
         one["at"] = one["at"] and datetime.fromisoformat(one["at"])
-    return {"found": found, **parts_of(sentences, first["engine"])}
+    become_worker(call.connection)  # whose the timetable is; nothing else is read from here on
+    begins = next_begins(call.connection, UUID(whose), clock.now())
+    return {"found": found, **parts_of(sentences, first["engine"], begins)}
