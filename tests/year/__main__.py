@@ -7,12 +7,15 @@ import sys
 import tempfile
 import time
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 
 from tests.databases import copy_of
 from tests.year.course import BEGIN, END, Course, prepare
 from workers.db.embedded import EmbeddedServers
 from workers.db.migrate import migrate
+
+MOST_SHOWN = 10
 
 
 def main() -> int:
@@ -35,13 +38,21 @@ def main() -> int:
             expected = whole.outcome()
         with Course(url, random.Random(options.seed)) as cut:  # noqa: S311  # to be repeated
             cut.pass_days(BEGIN, options.until, _say)
-            same = cut.outcome() == expected
+            found = cut.outcome()
+    other = [
+        (one, another)
+        for what in expected
+        for one, another in zip_longest(expected[what], found[what])
+        if one != another
+    ]
+    for one, another in other[:MOST_SHOWN]:
+        sys.stderr.write(f"\n- {one}\n+ {another}\n")
     print(json.dumps({
         "seed": options.seed, "cuts": cut.cuts, "actions": len(expected["actions"]), "letters": whole.letters.total(),
-        "letters_sent_again": cut.letters.total() - len(cut.letters), "same": same,
+        "letters_sent_again": cut.letters.total() - len(cut.letters), "different": len(other),
         "seconds": round(time.monotonic() - begun),
     }))  # fmt: skip
-    return int(not same)
+    return int(bool(other))
 
 
 def _say(day: datetime) -> None:
