@@ -32,6 +32,6 @@ def test_the_fleet_does_the_same_however_often_its_runs_are_cut_and_resumed(data
     with Course(database_url, random.Random("2017")) as cut:  # noqa: S311  # to be repeated
         cut.pass_days(BEGIN, BEGIN + DAYS)
         assert cut.outcome() == expected
-    assert len(expected["actions"]) > 20
+    assert len(whole.letters) > 10
     assert cut.cuts > 10
     assert len(cut.letters) == len(whole.letters) == whole.letters.total() < cut.letters.total()
