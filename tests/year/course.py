@@ -29,7 +29,7 @@ from workers.simulate.plan import Plan
 LOADED = datetime(2017, 12, 31, tzinfo=UTC)
 BEGIN, END = datetime(2017, 1, 1, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC)
 ENGINE = "deals"
-# All that is due: of deals that have been silent for equally long, and want the same mailbox, a smaller batch may take any.
+# All that is due: of deals that were silent for equally long, and want the same mailbox, a smaller batch takes any.
 BATCH = 10_000
 # Over one tenant a run may lose two workers; with the third it leaves the tenant to the next slot.
 MOST_CUTS = 2
