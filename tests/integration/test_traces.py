@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from celery import Celery
+from celery import Celery, current_app
 from celery.contrib.testing.worker import start_worker
+from celery.signals import setup_logging
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -28,8 +29,19 @@ def fleet(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery
     app.conf.beat_schedule = {"deals": {"task": "workers.deals.run", "schedule": 60}}
     register_engines(app)
     register_delivery(app)
-    with start_worker(app, perform_ping_check=False):
-        yield app
+    before = current_app._get_current_object()
+    setup_logging.connect(leave_logging)
+    try:
+        with start_worker(app, perform_ping_check=False):
+            yield app
+    finally:
+        setup_logging.disconnect(leave_logging)
+        before.set_current()
+        before.set_default()
+
+
+def leave_logging(**_: object) -> None:
+    """Keep the worker from setting up the log of this process, which is the other tests' too."""
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) 
 
 def test_a_scrape_of_the_figures_costs_nothing_for_what_was_sent_long_ago(quiet: Connection) -> None:
     with quiet.transaction(force_rollback=True):
-        fill(quiet, "plans_sent.sql", n=SMALL)
+        fill(quiet, "plans_sent.sql", n=BIG)
         quiet.execute("ANALYZE scheduled_actions")
         found = cost(quiet, "watch_figures()", UUID(int=1), "scheduled_actions")
     # A handful of pages for each of the thousands of tenants, and of rows nothing but theirs.
