@@ -76,6 +76,7 @@ AS $$
     LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (
         SELECT to_jsonb(c) AS contact, lower(btrim(coalesce(c.email, a.recipient))) AS address
+        OFFSET 0  -- the row is made JSON once
     ) AS known
     LEFT JOIN LATERAL (
         SELECT f.message_id, f.sent_subject FROM scheduled_actions AS f
@@ -92,8 +93,8 @@ AS $$
     ) AS own ON true
     LEFT JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_object('type', s.type, 'id', s.id, 'title', s.title, 'tenant', a.tenant_id) ORDER BY s.n) AS subjects
-        FROM action_subjects(a) AS s
-    ) AS about ON a.kind <> 'email'
+        FROM action_subjects(a) AS s WHERE a.kind <> 'email'
+    ) AS about ON true
     WHERE a.id = ANY (p_actions)
 $$;
 
