@@ -1,6 +1,7 @@
 """(g) The console: how long the server takes for each page, with a tenant of very many deals and actions."""
 
 import http.client
+import time
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -23,7 +24,14 @@ _PAGES: Final = {
     "an action": "/console/actions/{action}",
     "a person's timeline": "/console/timeline/{tenant}/address/ann7@acme.example",
     "runs": "/console/runs",
+    "compliance": "/console/compliance",
+    "compliance, overdue": "/console/compliance?status=overdue",
+    "insight": "/console/insight",
+    "insight, deals": "/console/insight/deal_stage_velocity",
+    "insight, outreach of a year": "/console/insight/outreach_effect?days=365",
+    "insight, rows": "/console/insight/outreach_effect/rows?template=deal_follow_up&step=1&of=sent_count",
     "settings": "/console/settings",
+    "a text": "/console/templates/deal_follow_up/en",
     "suppressions": "/console/suppressions",
 }
 
@@ -48,13 +56,15 @@ def measure(server: str, deals: int = DEALS, actions: int = ACTIONS) -> list[dic
 def _page(port: int, cookie: str, name: str, path: str) -> dict[str, Any]:
     caller = http.client.HTTPConnection("127.0.0.1", port)
 
-    def call() -> None:
+    def call() -> bytes:
         caller.request("GET", path, headers={"Cookie": cookie})
         answer = caller.getresponse()
         body = answer.read()
         assert answer.status == 200, body
+        return body
 
-    call()
+    while b"being counted" in call():  # what takes long is counted while nobody waits
+        time.sleep(1)
     times = timed(call, _CALLS)
     return {"page": name, "ms": times, "holds": times["p50"] <= _MOST_MS}
 

@@ -26,6 +26,12 @@ INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, change
 SELECT md5('large')::uuid, md5('deal' || n)::uuid, 'lead', (ARRAY['qualified', 'proposal', 'won'])[1 + n % 3],
        now() - make_interval(secs => random() * 9000000), n % 40 FROM generate_series(1, {deals} / 10) AS n;
 
+INSERT INTO compliance_checks (tenant_id, compliance_type, entity_type, entity_id, entity_name, period_start, period_end, due_at, status,
+                               completed_at, required_fields)
+SELECT md5('large')::uuid, 'Duty ' || n % 2, 'contact', md5('contact' || n / 2)::uuid, 'Ann ' || n / 2, '2026-01-01', '2026-12-31',
+       now() + interval '3 days', (ARRAY['completed', 'awaiting_response', 'overdue'])[1 + n % 3], now(), '{tax_id}'
+FROM generate_series(2, {deals} / 5) AS n;
+
 INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, client_id, contact_id,
                                mailbox, run_at, status, sent_at, sent_to, sent_subject, sent_body, reason, last_error, created_at,
                                dedupe_key)

@@ -152,7 +152,16 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION own_templates(uuid), save_template(uuid, text, text, text, text), latest_action_of(uuid, text),
+-- What to try a text of a tenant's on: its latest action of a template, with that letter's facts; NULLs where there was none yet.
+CREATE OR REPLACE FUNCTION template_sample(p_tenant_id uuid, p_template text)
+RETURNS TABLE (tenant_name text, variables jsonb, letter jsonb)
+LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 1
+AS $$
+    SELECT l.tenant_name, l.variables, to_jsonb(f) FROM latest_action_of(p_tenant_id, p_template) AS l
+    LEFT JOIN LATERAL letter_facts(ARRAY[l.action_id]) AS f ON true
+$$;
+
+REVOKE ALL ON FUNCTION own_templates(uuid), save_template(uuid, text, text, text, text), latest_action_of(uuid, text), template_sample(uuid, text),
     letter_facts(bigint[]), opt_out_reader(bigint), opt_out_by_link(bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION own_templates(uuid), save_template(uuid, text, text, text, text), latest_action_of(uuid, text),
+GRANT EXECUTE ON FUNCTION own_templates(uuid), save_template(uuid, text, text, text, text), latest_action_of(uuid, text), template_sample(uuid, text),
     letter_facts(bigint[]), opt_out_reader(bigint), opt_out_by_link(bigint) TO service_role;

@@ -13,6 +13,7 @@ BEGIN
     FOR v_table, v_grants IN SELECT * FROM (VALUES
         ('deal_stage_config',        'INSERT, UPDATE, DELETE'),
         ('engine_settings',          'INSERT (tenant_id, engine, mode), UPDATE (mode), DELETE'),
+        ('tenant_timetable',         'INSERT, UPDATE, DELETE'),
         ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
         ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
         ('tenant_calendar',          'INSERT, UPDATE'),
@@ -64,9 +65,9 @@ BEGIN
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
     -- signs webhooks, and who is at the console: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
+        'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'channel_rate', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
         'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
-        'console_audit'
+        'console_audit', 'insight_figures'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -139,7 +140,9 @@ BEGIN
     -- Views look through the caller's own eyes; those of the machinery are for the workers alone.
     FOREACH v_table IN ARRAY ARRAY[
         'deals_in_follow_up', 'deal_stage_limits', 'deal_stage_velocity', 'quote_win_rates', 'quote_win_rates_by_stage', 'quote_competitors',
-        'quote_decision_times', 'signal_action_rates', 'outreach_effect', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting'
+        'quote_decision_times', 'signal_action_rates', 'outreach_effect', 'compliance_completion_rates', 'compliance_entities', 'enrichment_waiting',
+        'deal_moves', 'quote_decisions', 'outreach_sent', 'signals_noticed', 'checks_made', 'quote_win_rates_by_amount',
+        'quote_win_rates_by_reason', 'quote_decision_spread'
     ] LOOP
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
         EXECUTE format('GRANT SELECT ON %I TO service_role', v_table);

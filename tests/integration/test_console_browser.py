@@ -32,11 +32,15 @@ PAGES = {
     "edit": "/console/actions/{action}/edit",
     "found": "/console/find?q=nothing-of-that-name",
     "timeline": "/console/find?q={address}",
+    "compliance": "/console/compliance",
+    "check": "/console/compliance/{check}",
     "conflicts": "/console/conflicts",
     "runs": "/console/runs",
     "run": "/console/runs/{run}",
     "settings": "/console/settings",
     "words": "/console/words",
+    "templates": "/console/templates",
+    "template": "/console/templates/quote_follow_up/de",
     "suppressions": "/console/suppressions",
     "insight": "/console/insight",
     "figures": "/console/insight/deal_stage_velocity",
@@ -108,12 +112,17 @@ def test_every_page_can_be_read_by_everybody_in_every_light_on_every_screen(
         TENANT,
     )
     [run] = crm.rows("SELECT max(id) AS id FROM engine_runs")
+    [check] = crm.rows(
+        "SELECT c.id FROM compliance_checks AS c JOIN tenants AS t ON t.id = c.tenant_id"
+        " WHERE t.name = %s AND c.status = 'overdue' LIMIT 1",
+        TENANT,
+    )
     pictures = os.environ.get("CONSOLE_PICTURES")
     problems = []
     with chromium.new_context(**LOOKS[look]) as context:  # type: ignore[arg-type]  # a dict per look
         page = sign_in(context, client, crm.connection, role)
         for name, template in PAGES.items():
-            path = template.format(action=action["id"], address=action["email"], run=run["id"])
+            path = template.format(action=action["id"], address=action["email"], run=run["id"], check=check["id"])
             expected = 404 if name in ("found", "missing") else 200
             if expected == 404:  # of which the browser's console tells
                 answer = page.goto(f"{client.base_url}{path}")

@@ -1,14 +1,11 @@
 """If these fail, the console shows something else than the command line, or does something else than was pressed."""
 
-import csv
-import io
 from collections.abc import Iterator
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx
 import pytest
-from psycopg import sql
 
 from tests.console import signed_in
 from tests.crm import Crm, days, stalled_deal, wait_until
@@ -17,7 +14,6 @@ from tests.shell import fleet
 from workers import clock
 from workers.db.session import Connection
 from workers.settings import settings
-from workers.web.console.insight import VIEWS
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 
@@ -237,49 +233,6 @@ def test_who_is_forgotten_is_forgotten_in_the_trail_too(
     rows = crm.rows("SELECT what, item FROM console_audit ORDER BY id")
     assert [row["what"] for row in rows] == ["signs in", "suppresses", "stop"]
     assert "acme" not in str(rows)
-
-
-def test_page_csv_and_view_say_the_same(operator: httpx.Client, manager: httpx.Client, crm: Crm, tenant: UUID) -> None:
-    deal = crm.deal(tenant, stage="lead")
-    crm.update("deals", deal, stage="qualified")
-    crm.update("deals", deal, stage="=won")
-    quote = crm.quote(tenant, deal_id=deal, total_amount=1234.5)
-    crm.one("SELECT record_quote_outcome(%s, 'lost', 'price', '{}', 'Rival, Inc.', 90)", quote)
-    crm.insert(
-        "opportunity_signals", tenant_id=tenant, source_type="email", source_id=deal, signal_type="renewal",
-        signal_strength=0.9,
-    )  # fmt: skip
-    crm.check(tenant, crm.client(tenant))
-    write(crm, tenant, status="sent", sent_at=clock.now(), sent_to="ann@acme.example")
-    for table, column in (
-        ("deal_stage_history", "changed_at"),
-        ("quote_outcomes", "recorded_at"),
-        ("quotes", "sent_at"),
-    ):
-        crm.execute(sql.SQL("UPDATE {} SET {} = now()").format(sql.Identifier(table), sql.Identifier(column)))
-    empty = []
-    for name in VIEWS:
-        rows = crm.rows(f"SELECT * FROM {name} WHERE tenant_id = %s", tenant)  # noqa: S608  # a name of ours
-        expected = [
-            {column: "" if value is None else str(value) for column, value in row.items() if column != "tenant_id"}
-            for row in rows
-        ]
-        got = list(csv.DictReader(io.StringIO(manager.get(f"/console/insight/{name}.csv").text)))
-        harmless = [{column: value.removeprefix("'") for column, value in row.items()} for row in got]
-        assert sorted(harmless, key=str) == sorted(expected, key=str), name
-        empty += [] if rows else [name]
-        assert f'href="/console/insight/{name}"' in manager.get("/console/insight").text
-        page = manager.get(f"/console/insight/{name}").text
-        for row in rows:
-            for value in (value for column, value in row.items() if column != "tenant_id" and value is not None):
-                shown = f"{value:,}" if not isinstance(value, str) else value.replace("_", " ")
-                assert f">{shown}</td>" in page, (name, shown)
-        together = list(csv.DictReader(io.StringIO(operator.get(f"/console/insight/{name}.csv").text)))
-        assert [row["tenant"] for row in together] == ["Northwind"] * len(rows)
-    assert empty == []
-    assert "'=won" in manager.get("/console/insight/deal_stage_velocity.csv").text, "no formula for a spreadsheet"
-    assert manager.get("/console/insight/profiles.csv").status_code == 404
-    assert manager.get("/console/insight/profiles").status_code == 404
 
 
 @pytest.mark.parametrize("value", ["\0", "\ud800", "9" * 5000, "-1", "٣", "//[", "%", "'; DROP TABLE deals; --"])

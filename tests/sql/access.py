@@ -5,6 +5,7 @@ SETTINGS = "INSERT UPDATE DELETE"
 USERS = {
     "deal_stage_config": SETTINGS,
     "engine_settings": "INSERT(engine mode tenant_id) UPDATE(mode) DELETE",
+    "tenant_timetable": SETTINGS,
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
     "tenant_calendar": "INSERT|UPDATE",
@@ -54,14 +55,15 @@ VIEWS = {
     "deals_in_follow_up", "deal_stage_limits",
     "deal_stage_velocity", "quote_win_rates", "quote_win_rates_by_stage", "quote_competitors",
     "quote_decision_times", "signal_action_rates", "outreach_effect", "compliance_completion_rates",
-    "compliance_entities", "enrichment_waiting",
+    "compliance_entities", "enrichment_waiting", "deal_moves", "quote_decisions", "outreach_sent", "signals_noticed",
+    "checks_made", "quote_win_rates_by_amount", "quote_win_rates_by_reason", "quote_decision_spread",
 }  # fmt: skip
 # The machinery: nobody but the workers, or the owner alone.
 CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
-    "console_links", "console_sessions", "console_audit",
+    "console_links", "console_sessions", "console_audit", "insight_figures", "fleet_timetable", "channel_rate",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {
@@ -77,6 +79,11 @@ FUNCTIONS = {
     "console_conflicts", "console_decide_conflict", "console_found", "console_explained", "console_runs",
     "console_settings", "console_set_settings", "console_setting_history", "console_suppressions", "console_suppress",
     "console_unsuppress", "console_words", "console_set_word",
+    "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
+    "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
+    "console_compliance_list",
+    "analytics_since", "analytics_until", "likely_share_pct", "console_figures",
+    "complete_compliance_check", "answer_compliance_check",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -186,8 +186,26 @@ def test_a_waived_check_is_left_alone(crm: Crm) -> None:
     row = crm.row("compliance_checks", check)
     assert (row["status"], row["waived_reason"]) == ("waived", "they closed shop")
     assert crm.actions() == []
-    with pytest.raises(psycopg.errors.NoDataFound):
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         crm.read("waive_compliance_check", check, "again")
+
+
+def test_a_person_who_saw_the_proof_completes_a_check_and_one_who_works_on_it_stops_the_reminders(crm: Crm) -> None:
+    tenant = crm.tenant()
+    client = client_with_contact(crm, tenant)
+    proven, answered = (crm.check(tenant, client, period_start=NOW.date() - days(n)) for n in (1, 2))
+    crm.read("complete_compliance_check", proven, "seen: licence 77")
+    crm.read("answer_compliance_check", answered, "they will send it")
+
+    crm.run("compliance", at=NOW + days(1))
+
+    found = {row["id"]: (row["status"], row["notes"]) for row in crm.rows("SELECT * FROM compliance_checks")}
+    assert found == {proven: ("completed", "seen: licence 77"), answered: ("in_progress", "they will send it")}
+    assert crm.actions(kind="email") == []
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        crm.read("answer_compliance_check", proven, None)
+    with pytest.raises(psycopg.errors.NoDataFound):
+        crm.read("complete_compliance_check", uuid4(), None)
 
 
 def test_the_check_of_an_entity_that_is_gone_is_waived_with_that_reason(crm: Crm) -> None:

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.conftest import TEMPLATE, Servers, _database
-from tests.crm import NOW, WORKED
+from tests.crm import NOW, WORKED, Crm
 from workers import clock
 from workers.db.session import Connection, connect, transaction
 
@@ -161,3 +162,37 @@ def test_an_explanation_costs_what_it_says_not_what_the_tenant_has(crowded: Conn
         assert big.returned >= 1, (call, big)
         assert big.pages <= 2 * small.pages + 100, (call, small, big)
         assert (big.rows <= 100, big.scans) == (True, 0), (call, big)
+
+
+def test_a_letter_that_is_claimed_and_settled_costs_the_same_however_many_left_before(crm: Crm) -> None:
+    """Its guards are asked in one statement, and nothing is read again of what is under way or was sent."""
+    tenant = crm.tenant()
+    for _ in range(120):
+        client = crm.client(tenant)
+        contact = crm.contact(tenant, client)
+        deal = crm.deal(tenant, client_id=client, contact_id=contact, stalled_at=NOW)
+        crm.action(tenant, subject_type="deal", subject_id=deal, client_id=client, contact_id=contact, recipient=None)
+    crm.connection.execute("SET track_functions = 'all'")
+    settled = []
+    for _ in range(6):
+        with clock.at(NOW), transaction(crm.connection):
+            rows = crm.connection.execute("SELECT * FROM claim_emails('me', '1 minute', 20, 20, NULL)").fetchall()
+            crm.connection.execute("SELECT * FROM letter_facts(%s)", [[row["action_id"] for row in rows]])
+            asked = crm.connection.execute(
+                "SELECT funcname FROM pg_stat_xact_user_functions WHERE calls >= 20 ORDER BY funcname"
+            ).fetchall()
+        assert [row["verdict"] for row in rows] == [None] * 20
+        assert {row["funcname"] for row in asked} <= {"has_decided_quote", "shipped_meaning", "word_meaning"}
+        sent = [
+            {"id": row["action_id"], "status": "sent", "address": row["address"], "subject": "S", "body": "B"}
+            for row in rows
+        ]
+        with clock.at(NOW), transaction(crm.connection):
+            crm.connection.execute("SELECT settle_emails('me', %s)", [Jsonb(sent)])
+            settled.append(
+                crm.connection.execute(
+                    "SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables"
+                    " WHERE relname = 'scheduled_actions'"
+                ).fetchone()
+            )
+    assert settled[-1] == settled[0]

@@ -1,21 +1,18 @@
 """`fleet templates`: the texts that customers and the tenant's own people read, and a tenant's own versions of them."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import click
 import typer
-from jinja2 import TemplateError, TemplateSyntaxError
 
 from workers.cli.common import By, Json, OneTenant, TenantName, completing, database, decider, tenant_named
 from workers.db.session import Connection, transaction
-from workers.delivery.facts import with_facts
-from workers.delivery.samples import SAMPLES
-from workers.delivery.texts import Text, check_text, shipped_source, shipped_templates, try_text
-from workers.delivery.wording import ENGLISH, LANGUAGES, Wording
+from workers.delivery.texts import Text, shipped_source, shipped_templates
+from workers.delivery.trial import require_text, sample_for, tried
+from workers.delivery.wording import ENGLISH, LANGUAGES
 from workers.errors import UnknownNameError
 from workers.terminal import out, print_json, say, table_of
 
@@ -29,7 +26,6 @@ _Template = Annotated[
 ]
 _Language = Annotated[str, typer.Option("--language", help=", ".join(LANGUAGES))]
 _File = Annotated[Path | None, typer.Option("--file", help="Take the text from a file (- is the input).")]
-_STEPS: Final = (1, 2, 7)  # the first, one between, and the last of a series
 
 
 class _Place(NamedTuple):
@@ -110,10 +106,7 @@ def reset(tenant: TenantName, template: _Template, language: _Language = ENGLISH
 
 
 def _place(connection: Connection, tenant: str, template: str, language: str) -> _Place:
-    if template not in shipped_templates():
-        raise UnknownNameError(f"no template {template!r} (`fleet templates list` lists them)")
-    if language not in LANGUAGES:
-        raise UnknownNameError(f"no language {language!r}: there are {', '.join(LANGUAGES)}")
+    require_text(template, language)
     return _Place(tenant_named(connection, tenant), template, language)
 
 
@@ -140,28 +133,8 @@ def _save(connection: Connection, place: _Place, source: str | None, by: str | N
 
 
 def _tried(connection: Connection, place: _Place, source: str) -> list[Text]:
-    """Return a text as it reads at some steps; none where nothing is known to try it on.
-
-    Raises:
-        UnknownNameError: it cannot be used; the message says why.
-    """
-    row = connection.execute("SELECT * FROM latest_action_of(%s, %s)", place[:2]).fetchone()
-    assert row is not None  # noqa: S101  # the tenant is there
+    """Return a text as it reads on the tenant's latest action, else on a sample; see `tried`."""
     _, template, language = place
-    variables: Mapping[str, Any] = row["variables"] or SAMPLES.get(template, {})
-    wording = with_facts(connection, [row])[0]["facts"].wording if row["action_id"] else Wording(language)
-    try:
-        check_text(source, template, language, variables)
-        if not variables:
-            return []
-        series = ({"step": step, "max_steps": max(_STEPS)} for step in _STEPS if "step" in variables)
-        texts = [
-            try_text(source, language, {**variables, **step}, row["tenant_name"], wording) for step in ({}, *series)
-        ]
-    except TemplateSyntaxError as error:
-        raise UnknownNameError(f"line {error.lineno}: {error.message}") from None
-    except TemplateError as error:
-        raise UnknownNameError(f"{template} ({language}): {error}") from None
-    if not all(text.subject and text.body.strip() for text in texts):
-        raise UnknownNameError("its first line is the subject, and a text follows: one of them is empty")
-    return texts
+    row = connection.execute("SELECT * FROM template_sample(%s, %s)", place[:2]).fetchone()
+    assert row is not None  # noqa: S101  # the tenant is there
+    return tried(source, template, language, sample_for(template, language, row))

@@ -107,12 +107,22 @@ def check_text(source: str, template: str, language: str, known: Iterable[str]) 
     Raises:
         jinja2.TemplateError: it breaks a rule of own texts, or asks for a variable that nobody writes.
     """
-    environment = _environment(language)
     _own(source, language)
-    shipped = meta.find_undeclared_variables(environment.parse(shipped_source(template, language)))
-    names = {*known, *shipped, "currency", "link", "share_deal_titles", "signature", "tenant"}
-    if unknown := unknown_names(environment, source, names):
+    names = usable_names(template, language, known)
+    if unknown := unknown_names(_environment(language), source, names):
         raise UndefinedError(f"there is no variable {', '.join(unknown)}: there are {', '.join(sorted(names))}")
+
+
+def usable_names(template: str, language: str, known: Iterable[str]) -> set[str]:
+    """Return the variables that an own version of a text may ask for.
+
+    Args:
+        template: the name of the text.
+        language: in which language.
+        known: what the engine writes, beside what the shipped text asks for.
+    """
+    asked = meta.find_undeclared_variables(_environment(language).parse(shipped_source(template, language)))
+    return {*known, *asked, "currency", "link", "share_deal_titles", "signature", "tenant"}
 
 
 def try_text(source: str, language: str, variables: Mapping[str, Any], tenant_name: str, wording: Wording) -> Text:

@@ -29,7 +29,8 @@ _TRACES: Final = re.compile(rf"[\s{_UNSEEN}]+")
 _PICTURE: Final = re.compile(
     r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
 )
-_NO_BRACKETS: Final = str.maketrans(dict.fromkeys(f"[]<>(){_UNSEEN}"))
+_WORDS: Final = re.compile(r"[\w.'’-]+")
+_BRACKETS: Final = re.compile(rf"[\[\]<>(){_UNSEEN}]+")
 
 
 def footer_start(lines: Sequence[str]) -> int:
@@ -73,20 +74,20 @@ def is_picture(line: str) -> bool:
 def _tracker_start(lines: Sequence[str], paragraph: int, end: int) -> int:
     """Where a tracker's notice begins that ends a paragraph: its picture, its links and its name; else `end`."""
     start = next((number for number in range(paragraph, end) if is_picture(lines[number])), end)
-    named = any(tracker in line.casefold() for line in lines[start:end] for tracker in TRACKERS)
-    return start if named else end
+    folded = " ".join(lines[start:end]).casefold()
+    return start if any(map(folded.__contains__, TRACKERS)) else end
 
 
 @lru_cache(maxsize=4_096)
 def _is_footer_line(line: str) -> bool:
-    text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
+    text = " ".join(_BRACKETS.sub("", line[:_LONGEST_LINE]).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
         return False
     if any(map(text.__contains__, FOOTERS)) or text.startswith(FOOTER_BEGINS):
         return True
     few = 12
-    words = re.findall(r"[\w.'’-]+", text)
+    words = _WORDS.findall(text)
     if len(words) > few and "http" not in text:
         return False
     if _names_device(text, words) or _names_list(text, words):
@@ -109,12 +110,9 @@ def _names_list(text: str, words: Sequence[str]) -> bool:
 
 
 def _names_device(text: str, words: Sequence[str]) -> bool:
-    for phrase in DEVICES:
-        at = text.find(phrase)
-        if at < 0:
-            continue
+    for phrase in filter(text.__contains__, DEVICES):
         # A device is named, or the phrase is one that only programs use: "Sent from my warehouse" is prose.
-        if at == 0 and not phrase.startswith(DEVICE_PROSE):
+        if text.startswith(phrase) and not phrase.startswith(DEVICE_PROSE):
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True

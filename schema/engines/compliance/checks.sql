@@ -1,24 +1,6 @@
 -- Compliance: one check per duty, target and period, from its reminder to its escalation. Nothing that was due can
 -- fall out of sight.
 
--- Records that a check need not be fulfilled; a waiver without a reason is refused. SECURITY DEFINER: results of checks
--- are evidence, which users add to and do not rewrite.
-CREATE OR REPLACE FUNCTION waive_compliance_check(p_check_id uuid, p_reason text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
-AS $$
-BEGIN
-    IF nullif(btrim(p_reason), '') IS NULL THEN
-        RAISE EXCEPTION 'a waiver needs a reason' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    UPDATE compliance_checks SET status = 'waived', waived_reason = btrim(p_reason),
-                                 completed_at = fleet_now(), completed_by = claimed_user()
-    WHERE id = p_check_id AND status NOT IN ('completed', 'waived') AND may_act_for(tenant_id);
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'no open compliance check %', p_check_id USING ERRCODE = 'no_data_found';
-    END IF;
-END
-$$;
-
 -- Checks that wait for a step of the fleet: a reminder, becoming overdue, or the escalation. The longest
 -- waiting first.
 CREATE OR REPLACE FUNCTION get_compliance_due(p_tenant_id uuid, p_limit integer DEFAULT 20)
@@ -380,13 +362,12 @@ AS $$
       AND c.status NOT IN ('completed', 'waived')
     RETURNING c.id
 $$;
-REVOKE ALL ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer),
+REVOKE ALL ON FUNCTION get_compliance_due(uuid, integer),
     run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint), compliance_due_tenants(),
     compliance_due_count(), compliance_next_due(),
     compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),
     compliance_answered(inbound_messages, scheduled_actions, jsonb), compliance_heard(inbound_messages, jsonb) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION waive_compliance_check(uuid, text), get_compliance_due(uuid, integer)
-    TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION get_compliance_due(uuid, integer) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION run_compliance_batch(uuid, integer, bigint), step_compliance(uuid, uuid[], bigint),
     compliance_due_tenants(), compliance_due_count(),
     compliance_next_due(), compliance_refused(), compliance_guard(bigint[]), compliance_settled(bigint[]),

@@ -6,19 +6,15 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jinja2 import TemplateError
 from psycopg.types.json import Jsonb
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from workers.correspondence import opt_out_token
 from workers.delivery.facts import facts_of
-from workers.delivery.message import SenderError, compose
-from workers.delivery.mime import UnsendableError
 from workers.delivery.shown import STATUSES, sent_text_of
 from workers.engines.registry import all_engines
-from workers.settings import settings
 from workers.web.console.door import Visit, Words
+from workers.web.console.letters import UnwritableError, html_of
 
 _PAGE: Final = 50
 _OTHERS: Final = 10
@@ -74,24 +70,14 @@ def action(visit: Visit) -> Response:
 def letter(visit: Visit) -> Response:
     """Show the HTML page of a letter; its link by which its reader gets no more of them is not given away."""
     row = one(visit, visit.request.path_params["action"])
-    number = row["action_id"]
     try:
-        letter = compose(
-            row["text"],
-            action=number,
-            tenant=UUID(row["tenant_id"]),
-            tenant_name=row["tenant_name"],
-            address=row["address"] or "nobody@fleet.invalid",
-            from_name=row["tenant_name"],
-            from_address=settings().fleet_mail_from,
-            facts=row["facts"],
-            public_url=settings().fleet_public_url,
-        )
-    except (TemplateError, SenderError, UnsendableError) as error:
-        raise HTTPException(404, f"This cannot be written as a letter: {error}") from None
-    part = letter.parsed().get_body(("html",))
-    html = part.get_content() if part is not None else ""
-    return HTMLResponse(html.replace(opt_out_token(number), "…"), headers=_LETTER_HEADERS)
+        html = html_of(
+            row["text"], row["facts"], action=row["action_id"], tenant=UUID(row["tenant_id"]),
+            tenant_name=row["tenant_name"], address=row["address"],
+        )  # fmt: skip
+    except UnwritableError as error:
+        raise HTTPException(404, str(error)) from None
+    return HTMLResponse(html, headers=_LETTER_HEADERS)
 
 
 def listed(visit: Visit, chosen: dict[str, Any], limit: int) -> list[dict[str, Any]]:

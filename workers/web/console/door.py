@@ -36,17 +36,22 @@ HEADERS: Final = {
 }
 DONE: Final = {
     "accepted": "The found value is taken over.",
+    "answer": "Somebody works on it; nobody is reminded meanwhile.",
     "approve": "{n:,} approved.",
     "cancel": "{n:,} cancelled.",
     "changed": "{n:,} changed.",
+    "complete": "The check is completed.",
     "edit": "Saved.",
+    "kept": "Version {n:,} is in force.",
     "nothing": "Nothing was changed.",
     "rejected": "The CRM's value stays; this is not asked again.",
+    "reset": "The shipped text is in force again, as version {n:,}.",
     "retry": "{n:,} will be tried again.",
     "removed": "The address may be written to again.",
     "settled": "The answer is off the list.",
     "started": "The engine was started; this page shows what it did when it has run.",
     "suppressed": "Nobody writes there any more.",
+    "waive": "The check is waived.",
 }
 _SECURE_COOKIE: Final = "__Host-fleet"  # a browser takes it over TLS alone, for this host alone
 _LOCAL_COOKIE: Final = "fleet"
@@ -101,7 +106,7 @@ class Visit:
         """Return one value of the form, stripped; empty if it is not there."""
         return self.form.get(name, [""])[-1].strip()
 
-    def show(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+    def show(self, template: str, status: int = 200, /, **values: object) -> HTMLResponse:
         """Return a page."""
         here = self.request.url.path
         common = {"person": self.person, "zone": self.person.time_zone, "here": here, "done": self._done()}

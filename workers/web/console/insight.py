@@ -1,11 +1,11 @@
-"""What a tenant learns from its own history: the views of the last 90 days, as tables, pictures and CSV."""
+"""What a tenant learns from its own history: figures as tables, pictures and CSV, each down to the rows it counts."""
 
-import csv
-import io
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import psycopg
+from markupsafe import Markup
 from psycopg import sql
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,134 +13,151 @@ from starlette.responses import Response
 from workers import clock
 from workers.web.console.charts import bars
 from workers.web.console.door import Visit
+from workers.web.console.figures import figures_of
+from workers.web.console.show import heading
+from workers.web.console.spans import LENGTHS, Span
+from workers.web.console.spreadsheet import csv_file
+from workers.web.console.views import FACTS, VIEWS, View, path_of
 
-_PERCENT: Final = "{} %"
-
-
-class View(NamedTuple):
-    """A view of schema/functions/analytics.sql, and how it is shown.
-
-    Attributes:
-        title: of its part of the page.
-        meaning: one sentence about it.
-        label: the columns that name a row.
-        drawn: the column whose numbers are drawn.
-        unit: what these numbers are, with them as {}.
-    """
-
-    title: str
-    meaning: str
-    label: tuple[str, ...]
-    drawn: str
-    unit: str
-
-
-VIEWS: Final = {
-    "deal_stage_velocity": View(
-        "How fast deals move", "Days that deals spent in the stage before, by the stage they reached.", ("to_stage",),
-        "median_days", "{} days",
-    ),
-    "quote_win_rates": View(
-        "How quotes end", "How many were won, and what they were worth.", (), "win_rate_pct",
-        _PERCENT,
-    ),
-    "quote_win_rates_by_stage": View(
-        "Where quotes are won", "By the stage that the deal was in.", ("stage",), "win_rate_pct", _PERCENT
-    ),
-    "quote_competitors": View(
-        "Against whom", "How quotes end where a competitor was named.", ("competitor",), "win_rate_pct", _PERCENT
-    ),
-    "quote_decision_times": View(
-        "How long a decision takes", "Days from sending a quote to its outcome.", ("outcome",), "median_days", "{} days"
-    ),
-    "outreach_effect": View(
-        "What came of outreach", "E-mails sent by template and step, and what followed.", ("template", "step"),
-        "answered_count", "{} answered",
-    ),
-    "signal_action_rates": View(
-        "What came of signals", "Opportunities that were noticed, and how many somebody acted on.", ("signal_type",),
-        "action_rate_pct", _PERCENT,
-    ),
-    "compliance_completion_rates": View(
-        "How compliance stands", "Checks by type: completed, overdue and waived.", ("compliance_type",),
-        "completion_rate_pct", _PERCENT,
-    ),
-}  # fmt: skip
-_MOST_ROWS: Final = 200
-_TIMEOUT: Final = "20s"  # they look through a quarter of a year
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_PAGE: Final = 50
+_MOST_EXPORTED: Final = 20_000
+_TIMEOUT: Final = "5s"
+_NAMES: Final = ("tenant", "engine")  # of a row, beside its label
 
 
 def show(visit: Visit) -> Response:
     """Show which views there are; each comes by itself, so that none waits for another."""
-    return visit.show("insight.html.j2", views=VIEWS, now=clock.now())
+    return visit.show("insight.html.j2", views=VIEWS, now=clock.now(), span=Span.asked(visit), lengths=LENGTHS)
 
 
 def part(visit: Visit) -> Response:
-    """Show a view as a table, its main figure drawn."""
-    name, view, rows = _asked(visit)
-    whole = 100 if view.unit == _PERCENT else None
+    """Show a view as a table, its main figures drawn."""
+    name, view, span = _asked(visit)
+    figures = figures_of(visit, name, span)
     # Tenants beside each other are a table: their figures have nothing to do with each other.
-    drawn = bars(_drawn(view, rows), view.title, whole) if visit.person.tenant else ""
-    return visit.show("insight_part.html.j2", name=name, view=view, rows=rows, chart=drawn)
+    charts = [_drawing(view, figures.rows, *one) for one in view.drawn] if visit.person.tenant else []
+    rows = [
+        [(column, value, _way_of(name, view, span, row, column)) for column, value in row.items()]
+        for row in figures.rows
+    ]
+    response = visit.show(
+        "insight_part.html.j2", name=name, view=view, rows=rows, charts=[one for one in charts if one], span=span,
+        figures=figures, lengths=LENGTHS, words={*view.label, *_NAMES},
+    )  # fmt: skip
+    response.background = figures.task
+    return response
 
 
-def csv_file(visit: Visit) -> Response:
+def export(visit: Visit) -> Response:
     """Return a view as a file for a spreadsheet."""
-    name, _, rows = _asked(visit)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if rows:
-        writer.writerow(rows[0])
-    writer.writerows([_harmless(value) for value in row.values()] for row in rows)
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{clock.now():%Y-%m-%d}.csv"'}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+    name, _, span = _asked(visit)
+    figures = figures_of(visit, name, span)
+    if figures.is_uncounted:
+        raise HTTPException(503, "This takes long to count: open its page, and come back when it shows the figures.")
+    return csv_file(name, figures.rows)
 
 
-def _asked(visit: Visit) -> tuple[str, View, list[dict[str, Any]]]:
-    """Return the view that the address names, and its rows.
+def rows(visit: Visit) -> Response:
+    """Show the rows that a number counts, the newest first, page by page."""
+    name, view, span = _asked(visit)
+    found = _facts(visit, name, span, _PAGE + 1)
+    shown = found[:_PAGE]
+    later = None
+    if len(found) > _PAGE:
+        last = shown[-1]
+        later = urlencode(
+            _chosen(visit, view) | {"of": visit.asked("of"), "before": f"{last['at'].isoformat()} {last['id']}"}
+        )
+    facts = FACTS[view.facts]
+    return visit.show(
+        "insight_rows.html.j2", name=name, view=view, span=span, columns=facts.columns, later=later,
+        chosen=_chosen(visit, view), of=visit.asked("of"), is_later=bool(visit.asked("before")),
+        query=urlencode(_chosen(visit, view) | {"of": visit.asked("of")}),
+        rows=[row | {"path": path_of(facts, row)} for row in shown],
+    )  # fmt: skip
+
+
+def export_rows(visit: Visit) -> Response:
+    """Return the rows that a number counts as a file for a spreadsheet."""
+    name, view, span = _asked(visit)
+    columns = ("tenant", *FACTS[view.facts].columns) if visit.person.tenant is None else FACTS[view.facts].columns
+    found = _facts(visit, name, span, _MOST_EXPORTED)
+    return csv_file(f"{name}-rows", ({column: row[column] for column in columns} for row in found))
+
+
+def _asked(visit: Visit) -> tuple[str, View, Span]:
+    """Return the view and the stretch of time that the address names.
 
     Raises:
-        HTTPException: 404, there is no such view; 503, there is too much to tell it in time.
+        HTTPException: 404, there is no such view, or it is no stretch of time.
     """
     name = visit.request.path_params["view"]
     if name not in VIEWS:
         raise HTTPException(404, "There is no such view.")
+    return name, VIEWS[name], Span.asked(visit)
+
+
+def _drawing(view: View, rows: list[dict[str, Any]], column: str, unit: str) -> Markup:
+    """Draw one column of a view's rows."""
+    values = []
+    for row in rows:
+        label = ", ".join(_said(row[name]) for name in view.label) or "all quotes"
+        if row[column] is not None:
+            values.append((label, float(row[column]), unit.format(row[column])))
+    return bars(values, f"{view.title}: {heading(column)}", 100 if "%" in unit else None)
+
+
+def _said(value: Any) -> str:  # a word or a number
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("_", " ")
+
+
+def _way_of(name: str, view: View, span: Span, row: dict[str, Any], column: str) -> str | None:
+    """Return where the rows are that a number counts; None for what names the row."""
+    if column in (*view.label, *_NAMES) or row[column] is None:
+        return None
+    label = {one: row[one] for one in view.label if row[one] is not None}
+    return f"/console/insight/{name}/rows?{urlencode({**label, 'of': column})}&{span.query}"
+
+
+def _chosen(visit: Visit, view: View) -> dict[str, str]:
+    """Return what the address says of the group whose rows are asked for."""
+    return {column: visit.query[column][-1] for column in view.label if column in visit.query}
+
+
+def _facts(visit: Visit, name: str, span: Span, most: int) -> list[dict[str, Any]]:
+    """Return the newest rows that a number counts, from a place on where the address names one.
+
+    Raises:
+        HTTPException: 404, the address makes no sense; 503, there is too much to tell it in time.
+    """
+    view, of = VIEWS[name], visit.asked("of")
+    conditions, values = list[sql.Composable](), dict[str, Any](tenant=visit.person.tenant, most=most)
+    chosen = _chosen(visit, view)
+    wanted: list[tuple[str, str | None]] = [(column, chosen.get(column)) for column in view.label]
+    wanted += [view.parts[of]] if of in view.parts else []
+    for place, (column, value) in enumerate(wanted):
+        values[f"v{place}"] = value
+        conditions.append(
+            sql.SQL("f.{} IS NULL").format(sql.Identifier(column)) if value is None
+            else sql.SQL("f.{}::text = {}").format(sql.Identifier(column), sql.Placeholder(f"v{place}"))
+        )  # fmt: skip
+    if view.given:
+        conditions.append(sql.SQL("f.{} IS NOT NULL").format(sql.Identifier(view.given)))
+    if before := visit.asked("before"):
+        instant, _, values["before_id"] = before.partition(" ")
+        try:
+            values["before_at"] = datetime.fromisoformat(instant)
+        except ValueError:
+            raise HTTPException(404, "There is no such place in the list.") from None
+        conditions.append(sql.SQL("(f.at, f.id::text) < (%(before_at)s, %(before_id)s)"))
+    statement = sql.SQL(
+        "SELECT t.name AS tenant, f.* FROM {} AS f JOIN tenants AS t ON t.id = f.tenant_id"
+        " WHERE (%(tenant)s::uuid IS NULL OR f.tenant_id = %(tenant)s){}"
+        " ORDER BY f.at DESC, f.id::text DESC LIMIT %(most)s"
+    ).format(sql.Identifier(view.facts), sql.Composed([sql.SQL(" AND {}").format(one) for one in conditions]))
     try:
-        return name, VIEWS[name], _rows(visit, name)
+        with visit.connection.transaction():
+            span.hold(visit.connection, _TIMEOUT)
+            return visit.connection.execute(statement, values).fetchall()
     except psycopg.errors.QueryCanceled:
         raise HTTPException(503, "There is so much of this that it takes too long to tell.") from None
-
-
-def _rows(visit: Visit, name: str) -> list[dict[str, Any]]:
-    """Return the rows of a view: of one tenant without, of all of them with the tenant's name."""
-    statement = sql.SQL(
-        "SELECT t.name AS tenant, v.* FROM {} AS v JOIN tenants AS t ON t.id = v.tenant_id"
-        " WHERE %(tenant)s::uuid IS NULL OR v.tenant_id = %(tenant)s ORDER BY {} LIMIT %(most)s"
-    )
-    order = sql.SQL(", ").join(map(sql.Identifier, ("tenant", *VIEWS[name].label)))
-    visit.connection.execute("SELECT set_config('statement_timeout', %s, true)", [_TIMEOUT])
-    found = visit.connection.execute(
-        statement.format(sql.Identifier(name), order), {"tenant": visit.person.tenant, "most": _MOST_ROWS}
-    ).fetchall()
-    hidden = {"tenant_id"} | ({"tenant"} if visit.person.tenant else set())
-    return [{column: value for column, value in row.items() if column not in hidden} for row in found]
-
-
-def _drawn(view: View, rows: list[dict[str, Any]]) -> list[tuple[str, float, str]]:
-    return [
-        (
-            ", ".join(str(row[name]).replace("_", " ") for name in view.label) or "all quotes",
-            float(row[view.drawn]),
-            view.unit.format(row[view.drawn]),
-        )
-        for row in rows
-        if row[view.drawn] is not None
-    ]
-
-
-def _harmless(value: Any) -> Any:  # whatever a column holds
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -83,11 +83,21 @@ def called(connection: Connection, function: str, *arguments: Any) -> list[Any]:
 
 
 def _read(value: Any) -> Any:  # JSON's own values
-    if isinstance(value, dict):
-        return {
-            name: datetime.fromisoformat(one)
-            if isinstance(one, str) and (name in _INSTANTS or name.endswith("_at"))
-            else one
-            for name, one in value.items()
-        }
-    return value
+    """Read the instants of a row, and of the rows that it has lists of."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: [_with_instants(item) for item in one] if isinstance(one, list) else one
+        for name, one in _with_instants(value).items()
+    }
+
+
+def _with_instants(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: datetime.fromisoformat(one)
+        if isinstance(one, str) and (name in _INSTANTS or name.endswith("_at"))
+        else one
+        for name, one in value.items()
+    }

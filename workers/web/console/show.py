@@ -14,8 +14,8 @@ from workers.web.console.assets import address
 from workers.web.pages import environment
 
 _PAGES: Final = (
-    ("/console/", "Today"), ("/console/actions", "Actions"), ("/console/runs", "Runs"), ("/console/insight", "Insight"),
-    ("/console/settings", "Settings"),
+    ("/console/", "Today"), ("/console/actions", "Actions"), ("/console/runs", "Runs"),
+    ("/console/compliance", "Compliance"), ("/console/insight", "Insight"), ("/console/settings", "Settings"),
 )  # fmt: skip
 _NOTHING: Final = "–"  # noqa: RUF001  # the dash that stands for nothing
 _UNITS: Final = (
@@ -44,6 +44,12 @@ def exact(instant: datetime, zone: str) -> str:
     """Return an instant in a zone: `Mon 2 Mar 2026 09:00 GMT`."""
     local = instant.astimezone(ZoneInfo(zone))
     return f"{local:%a} {local.day} {local:%b %Y %H:%M %Z}"
+
+
+def heading(column: str) -> str:
+    """Return what a column of figures is called above a table: `won_count` is `won`, `win_rate_pct` is `win rate %`."""
+    words = column.removesuffix("_count").replace("_pct", " %").replace("_", " ")
+    return "when" if words == "at" else words
 
 
 @pass_context
@@ -80,6 +86,7 @@ def _pages() -> Environment:
     pages.filters |= {
         "when": _when,
         "exactly": _exactly,
+        "heading": heading,
         "number": _number,
         "words": lambda name: str(name).replace("_", " "),
     }

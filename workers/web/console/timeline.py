@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from starlette.exceptions import HTTPException
@@ -9,6 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from workers import clock
 from workers.runtime.explanation import HEADINGS, parts_of
+from workers.runtime.occurrences import next_begins
+from workers.web.api.users import users
 from workers.web.console.actions import listed
 from workers.web.console.door import Visit
 
@@ -30,9 +33,11 @@ def timeline(visit: Visit) -> Response:
     """Show everything that is known of one thing."""
     item = _item(visit)
     sentences = visit.called_for(item["tenant_id"], "console_explained", item["engine"], item["item"], item["subject"])
+    with users.working() as connection:
+        begins = next_begins(connection, UUID(str(item["tenant_id"])), clock.now())
     return visit.show(
-        "timeline.html.j2", item=item, parts=parts_of(sentences, item["engine"]), headings=HEADINGS, now=clock.now(),
-        waiting=listed(visit, _open_actions(item), _MOST_OPEN), path=_path_of(item),
+        "timeline.html.j2", item=item, parts=parts_of(sentences, item["engine"], begins), headings=HEADINGS,
+        now=clock.now(), waiting=listed(visit, _open_actions(item), _MOST_OPEN), path=_path_of(item),
     )  # fmt: skip
 
 
