@@ -224,6 +224,7 @@ class Settings(BaseSettings):
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_smtp_connections: int = Field(default=3, ge=1, le=50)
+    fleet_smtp_per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     fleet_retention_days: int = Field(default=1095, ge=400, le=36_500)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None

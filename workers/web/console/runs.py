@@ -1,6 +1,7 @@
 """Runs: which slots of the timetable were worked, and what each run did, left and failed at."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.registry import all_engines, engine_named
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import RUN_STATUSES, slot_state
+from workers.runtime.occurrences import Slot, slots_between, timetables_for
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
 from workers.web.api.cron import work_slot
@@ -34,14 +36,19 @@ def runs(visit: Visit) -> Response:
     found = visit.called("console_runs", None, engine or None, status or None, until - _WEEK, until, _MOST)
     with users.working() as connection:
         row = connection.execute("SELECT fleet_installed_at() AS at").fetchone()
+        their = timetables_for(connection, visit.person.tenant)
     installed = row["at"] if row and row["at"] else until
     days = [
         (until - timedelta(hours=12) - timedelta(days=n)).astimezone(ZoneInfo(zone)).date() for n in range(6, -1, -1)
     ]
     strips = {}
     if not status:
-        names = [engine] if engine else list(all_engines())
-        strips = {name: _strip(name, found, max(until - _WEEK, installed), until, zone) for name in names}
+        since = max(until - _WEEK, installed)
+        strips = {
+            name: _strip(slots_between([one], since, until), found, zone)
+            for name, one in their.items()
+            if engine in ("", name)
+        }
     return visit.show(
         "runs.html.j2", rows=found[:_LISTED], more=len(found) > _LISTED, strips=strips, days=days,
         chosen={"engine": engine, "status": status}, engines=list(all_engines()), statuses=RUN_STATUSES,
@@ -89,16 +96,12 @@ def _until(text: str, zone: str) -> datetime:
         raise HTTPException(404, f"{text} is no day such as 2026-03-02.") from None
 
 
-def _strip(
-    engine: str, found: list[dict[str, Any]], since: datetime, until: datetime, zone: str
-) -> dict[date, dict[str, int]]:
-    """Return for each day how many slots of an engine there were, and how many of them were worked whole."""
-    worked = {run["slot"] for run in found if run["engine"] == engine and run["status"] == "succeeded"}
+def _strip(slots: Sequence[Slot], found: list[dict[str, Any]], zone: str) -> dict[date, dict[str, int]]:
+    """Return for each day how many of these slots there were, and how many of them were worked whole."""
+    worked = {(run["slot"], run["engine"]) for run in found if run["status"] == "succeeded"}
     days: dict[date, dict[str, int]] = defaultdict(lambda: {"slots": 0, "worked": 0})
-    slot = latest_slot(engine, until, settings().time_zone)
-    while slot >= since:
-        day = days[slot.astimezone(ZoneInfo(zone)).date()]
+    for slot in slots:
+        day = days[slot.at.astimezone(ZoneInfo(zone)).date()]
         day["slots"] += 1
         day["worked"] += slot in worked
-        slot = latest_slot(engine, slot - timedelta(microseconds=1), settings().time_zone)
     return dict(days)
