@@ -43,7 +43,7 @@ _BEFORE_ENGINES: Final = (
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
     "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
-    "console_templates", "console_compliance", "console_figures",
+    "console_templates", "console_compliance", "console_figures", "api",
     "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE

@@ -11,14 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from workers import clock
-from workers.db.session import connect, require_current_schema, transaction
-from workers.engines.registry import all_engines, engine_named
-from workers.runtime.dispatch import run_engine
-from workers.runtime.ledger import RUN_STATUSES, slot_state
+from workers.engines.registry import all_engines
+from workers.runtime.ledger import RUN_STATUSES
 from workers.runtime.occurrences import Slot, slots_between, timetables_for
-from workers.runtime.slots import latest_slot
-from workers.settings import database_url, settings
-from workers.web.api.cron import work_slot
+from workers.web.api.cron import work_now
 from workers.web.api.users import users
 from workers.web.console.door import Visit
 
@@ -69,20 +65,9 @@ def start(visit: Visit) -> Response:
     engine = visit.said("engine")
     if engine not in all_engines():
         raise HTTPException(404, "There is no such engine.")
-    return visit.go("/console/runs", "started", what="starts an engine", item=engine, task=BackgroundTask(_run, engine))
-
-
-def _run(engine: str) -> None:
-    """Run an engine through the ledger; nobody waits for this."""
-    slot = latest_slot(engine, clock.now(), settings().time_zone)
-    with connect(database_url()) as connection:
-        require_current_schema(connection)
-        with transaction(connection):
-            state = slot_state(connection, engine, slot)
-        if state == "worked":
-            run_engine(connection, engine_named(engine), trigger="manual", batch_size=settings().fleet_batch_size)
-            return
-    work_slot(engine)
+    return visit.go(
+        "/console/runs", "started", what="starts an engine", item=engine, task=BackgroundTask(work_now, engine)
+    )
 
 
 def _until(text: str, zone: str) -> datetime:
