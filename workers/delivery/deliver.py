@@ -110,10 +110,10 @@ def _claim(
     for _ in range(_TRIES):
         try:
             with transaction(connection):
-                room = _room(connection, per_minute)[0] if per_minute else most
+                limit = min(most, _room(connection, per_minute)[0]) if per_minute else most
                 claimed = connection.execute(
                     "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)",
-                    [owner, _LEASE, min(most, room), _PER_TENANT, after],
+                    [owner, _LEASE, limit, _PER_TENANT, after],
                 ).fetchall()
                 if per_minute and claimed:
                     leave, last = sum(row["verdict"] is None for row in claimed), claimed[-1]["tenant_id"]
