@@ -31,25 +31,6 @@ from workers.settings import settings
 MINUTE, HALF_AN_HOUR = timedelta(minutes=1), timedelta(minutes=30)
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WORDS = ["*", "0", "5", "09", "7,0", "1-5", "*/2", "*/15", "0-30/10", "31", "2", "30", "*/31", "5/20", "-1", "60", "1-"]
-    "*",
-    "0",
-    "5",
-    "09",
-    "7,0",
-    "1-5",
-    "*/2",
-    "*/15",
-    "0-30/10",
-    "31",
-    "2",
-    "30",
-    "*/31",
-    "5/20",
-    "-1",
-    "60",
-    "1-",
-    "a",
-]
 
 
 class Message:
