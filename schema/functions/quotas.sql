@@ -43,18 +43,6 @@ BEGIN
 END
 $$;
 
--- Whether a tenant never wrote to a mailbox before.
-CREATE OR REPLACE FUNCTION is_new_recipient(p_tenant_id uuid, p_address text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    RETURN NOT EXISTS (
-        SELECT FROM scheduled_actions AS a
-        WHERE a.tenant_id = p_tenant_id AND a.status = 'sent' AND a.kind = 'email'
-          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(p_address));
-END
-$$;
-
 -- Whether a sender has written to a tenant so often that its mail is kept, and starts nothing any more.
 CREATE OR REPLACE FUNCTION is_flooding(p_tenant_id uuid, p_address text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
@@ -127,8 +115,8 @@ $$;
 
 REVOKE ALL ON FUNCTION channel_room(integer), take_channel_room(integer, integer, uuid) FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION channel_room(integer), take_channel_room(integer, integer, uuid) TO service_role;
-REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text),
+REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_flooding(uuid, text),
     check_row_quota()
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text)
+GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_flooding(uuid, text)
     TO service_role;

@@ -192,7 +192,7 @@ def _send_rounds(
         refused.update(row["verdict"] for row in claimed if row["verdict"] is not None)
         before = senders.in_hand
         senders.put([row for row in claimed if row["verdict"] is None])
-        _settle(senders, settlement, until=most // 4)
+        _settle(senders, settlement, until=most // 2)  # the senders are not to wait for the next claim
         pace = (before + len(claimed) - senders.in_hand) / (time.monotonic() - claimed_at)
         most = min(max(_PER_TENANT, round(pace * _AHEAD.total_seconds())), _MOST)
         if on_backlog is not None and time.monotonic() - begun > _BACKLOG_SECONDS:
