@@ -1,8 +1,15 @@
+-- Each deal has a reader of its own. Of several to one mailbox, which goes first and until when the others wait depends on
+-- which of them a batch or a claim happens to hold.
+INSERT INTO contacts (id, tenant_id, client_id, email)
+SELECT d.id, d.tenant_id, d.client_id, d.id || '@reader.example' FROM deals AS d WHERE d.contact_id IS NOT NULL;
+
 -- What the deals of the set became, kept beside them; at first none of them is there.
 CREATE TABLE history AS
-SELECT d.id, d.tenant_id, d.title, d.value, d.description, d.client_id, d.contact_id, d.owner_id, d.created_at, d.stage,
+SELECT d.id, d.tenant_id, d.title, d.value, d.description, d.client_id, c.id AS contact_id, d.owner_id, d.created_at, d.stage,
        h.changed_at AS closed_at
-FROM deals AS d LEFT JOIN deal_stage_history AS h ON h.deal_id = d.id;
+FROM deals AS d
+LEFT JOIN contacts AS c ON c.id = d.id
+LEFT JOIN deal_stage_history AS h ON h.deal_id = d.id;
 
 DELETE FROM deals;
 
