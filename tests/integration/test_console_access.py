@@ -43,6 +43,7 @@ LEAST = {
     ("GET", "/console/runs/{run:int}"): "reader",
     ("GET", "/console/settings"): "reader",
     ("POST", "/console/settings"): "manager",
+    ("POST", "/console/settings/what-if"): "manager",
     ("GET", "/console/words"): "reader",
     ("POST", "/console/words"): "manager",
     ("GET", "/console/suppressions"): "reader",

@@ -176,6 +176,30 @@ def test_an_operator_starts_an_engine_through_the_ledger(operator: httpx.Client,
     assert operator.get("/console/runs?engine=nothing").status_code == 404
 
 
+def test_what_other_limits_would_mean_is_told_before_they_are_set(
+    manager: httpx.Client, crm: Crm, tenant: UUID
+) -> None:
+    client = crm.client(tenant)
+    for stage, silent in (("lead", 1), ("lead", 10), ("proposal", 1), ("proposal", 400)):
+        deal = crm.deal(tenant, client_id=client, stage=stage)
+        crm.execute("UPDATE deals SET last_activity_at = %s WHERE id = %s", clock.now() - days(silent), deal)
+    crm.execute("UPDATE deals SET next_follow_up_at = %s WHERE stage = 'lead'", clock.now() + days(2))
+    limits = {"deals.lead.max_days_before_stale": "3", "deals.lead.follow_up_interval_days": "2"}
+    crm.execute("UPDATE deal_stage_config SET max_follow_ups = 99")
+    before = crm.rows("SELECT * FROM deal_stage_config")
+
+    # Both leads from the day after tomorrow on, each second day, the proposal in four days; the long silent one never.
+    page = manager.post("/console/settings/what-if", data=limits).text
+    assert "44 follow-ups within 30 days, as today." in page
+    page = manager.post("/console/settings/what-if", data=limits | {"deals.lead.follow_up_interval_days": "7"}).text
+    assert "24 instead of 44 follow-ups</strong> within 30 days: lead 10 instead of 30" in " ".join(page.split())
+    assert 'value="7"' in page
+    assert (
+        "takes a number" in manager.post("/console/settings/what-if", data=limits | {next(iter(limits)): "many"}).text
+    )
+    assert crm.rows("SELECT * FROM deal_stage_config") == before
+
+
 def test_settings_are_set_whole_or_not_at_all_and_who_set_them_is_shown(
     manager: httpx.Client, crm: Crm, tenant: UUID, database_url: str
 ) -> None:

@@ -81,7 +81,7 @@ FUNCTIONS = {
     "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
     "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
     "console_compliance_list",
-    "analytics_since", "analytics_until", "likely_share_pct", "console_figures",
+    "analytics_since", "analytics_until", "likely_share_pct", "console_figures", "console_what_if",
     "complete_compliance_check", "answer_compliance_check",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.

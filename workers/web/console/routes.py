@@ -61,6 +61,7 @@ ROUTES: Final = [
     signed_in("/console/runs/{run:int}", runs.run),
     signed_in("/console/settings", own_settings.show),
     signed_in("/console/settings", own_settings.save, "manager", "POST"),
+    signed_in("/console/settings/what-if", own_settings.what_if, "manager", "POST"),
     signed_in("/console/words", words.show),
     signed_in("/console/words", words.save, "manager", "POST"),
     signed_in("/console/suppressions", suppressions.show),
