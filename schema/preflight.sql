@@ -1,7 +1,7 @@
 -- What in this database stands in the way of the fleet, one row per finding; empty: nothing. Reads catalogues only,
--- never a row. Expects core_column (migrations/core_columns.sql), in fleet.names what the fleet will make:
--- {"relations": [...], "functions": [...], "triggers": ["name on table", ...]}; empty once the fleet is installed; and in
--- fleet.naive_zone the zone in which the CRM writes timestamps that name none, if somebody said so.
+-- never a row. Expects core_column (migrations/core_columns.sql), what can be adopted of an earlier P1 (migrations/adoption/shape.sql), in
+-- fleet.names what the fleet will make: {"relations": [...], "functions": [...], "triggers": ["name on table", ...],
+-- "columns": ["table.column", ...]}; empty once the fleet is installed; and in fleet.naive_zone the zone in which the CRM writes timestamps that name none, if somebody said so.
 
 WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     SELECT t.oid, t.oid AS base FROM pg_type AS t WHERE t.typtype <> 'd'
@@ -129,10 +129,13 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
       AND NOT EXISTS (SELECT FROM pg_trigger AS g   -- the CRM may fill it itself
                       WHERE g.tgrelid = p.table_id AND NOT g.tgisinternal AND g.tgtype::integer & 7 = 7)
 ), name_finding AS (
-    SELECT c.relname, NULL, 'a relation of the CRM''s own under a name of the fleet''s', 'nothing of that name',
+    SELECT c.relname, NULL, 'a relation of the CRM''s own under a name of the fleet''s',
+           'nothing of that name' || coalesce(', or the table of P1, which has these columns in a type that can be read: ' || l.columns, ''),
            'rename it, or drop it where nothing is lost; what stands in it is not taken over'
     FROM pg_class AS c
+    LEFT JOIN p1_lack AS l ON l.table_name = c.relname
     WHERE c.relnamespace = 'public'::regnamespace AND current_setting('fleet.names')::jsonb -> 'relations' ? c.relname
+      AND c.oid NOT IN (SELECT r.oid FROM p1_relation AS r UNION ALL SELECT i.oid FROM p1_index AS i)
     UNION ALL
     SELECT t.typname, NULL, 'a type of the CRM''s own under a name of the fleet''s', 'nothing of that name', 'rename it'
     FROM pg_type AS t
@@ -141,12 +144,14 @@ WITH RECURSIVE plain_type AS (      -- a domain is what it is made of
     SELECT p.proname || '()', NULL, 'a function of the CRM''s own under a name of the fleet''s', 'nothing of that name', 'rename it'
     FROM pg_proc AS p
     WHERE p.pronamespace = 'public'::regnamespace AND current_setting('fleet.names')::jsonb -> 'functions' ? p.proname
+      AND p.oid NOT IN (SELECT f.oid FROM p1_function AS f)
       -- What an earlier fleet left behind, because policies still ask it.
       AND NOT (p.proname IN ('current_tenant_id', 'claimed_user') AND EXISTS (SELECT FROM pg_policies AS y WHERE y.policyname = 'fleet_own_tenant'))
     UNION ALL
     SELECT t.table_name, NULL, format('a trigger of the CRM''s own named %s', g.tgname), 'nothing of that name', 'rename it'
     FROM crm_table AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
     WHERE current_setting('fleet.names')::jsonb -> 'triggers' ? (g.tgname || ' on ' || t.table_name)
+      AND g.oid NOT IN (SELECT x.oid FROM p1_trigger AS x)
     UNION ALL
     SELECT p.table_name, p.column_name, 'a column of the CRM''s own under a name of the fleet''s', 'nothing of that name', 'rename it'
     FROM present AS p JOIN wanted AS w ON w.table_name = p.table_name AND w.column_name = p.column_name

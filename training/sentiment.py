@@ -134,16 +134,17 @@ class Features:
             counts: dict[str, float] = {}
             sums = np.zeros((2, self.width))
             for text, name, negated, weight in zip(
-                tokens.texts, tokens.names, tokens.negated, tokens.weights, strict=True
+                tokens.texts, tokens.names(), tokens.negated, tokens.weights, strict=True
             ):
                 if text != "!":  # a figure, see workers.insight.polarity
                     counts[name] = counts.get(name, 0.0) + weight / root
                 if text in self.index:
                     sums[int(negated)] += self.vectors[self.index[text]] * weight / root
-            for pair in tokens.pairs:
+            for pair in tokens.pairs():
                 counts[pair] = counts.get(pair, 0.0) + PAIR_WEIGHT / root
             sparse.append(counts)
-            dense.append(np.concatenate([sums[0], sums[1], figures(tokens, self.values)]))
+            polarities = [self.values.get(text) for text in tokens.texts]
+            dense.append(np.concatenate([sums[0], sums[1], figures(tokens, polarities)]))
         return sparse, np.array(dense)
 
     def fit(self, parts: list[tuple[list[dict[str, float]], Any]]) -> Any:
@@ -190,7 +191,7 @@ def unseen_chances(sets: dict[str, Rows], words: list[str], vectors: Any) -> dic
         head = fit(matrix[fold != held], labels[fold != held], weights[fold != held])
         rows = np.flatnonzero(fold == held)
         for row, (bad, neutral, good) in zip(rows, head.decision_function(matrix[rows]), strict=True):
-            said[texts[row]] = chances(bad - neutral, good - neutral, tokenize(texts[row]))
+            said[texts[row]] = chances(bad - neutral, good - neutral, tokenize(texts[row]).texts)
     return said
 
 
@@ -221,8 +222,9 @@ def write(head: LogisticRegression, features: Features, prior: dict[str, float])
             if max(map(abs, values)) >= SMALLEST_PAIR:
                 pairs.setdefault(word, []).append(f"{after} {tenths(values)}")
             continue
-        entry = table.setdefault(name.removeprefix("~"), [0.0, 0.0, 0.0, 0.0])
-        offset = 2 if name.startswith("~") else 0
+        denied_name = name[0] == "~" and len(name) > 1  # the sign alone is none
+        entry = table.setdefault(name[1:] if denied_name else name, [0.0, 0.0, 0.0, 0.0])
+        offset = 2 if denied_name else 0
         entry[offset] += first
         entry[offset + 1] += second
     content = {

@@ -102,7 +102,7 @@ def count(text: str) -> dict[str, float]:
     """The words and pairs of a text, each once, divided by the root of its length."""
     tokens = tokenize(text)
     share = COUNT_WEIGHT / max(len(tokens), 1) ** 0.5
-    return dict.fromkeys([*tokens.names, *tokens.pairs], share)
+    return dict.fromkeys([*tokens.names(), *tokens.pairs()], share)
 
 
 def evidence(texts: list[str], unseen: dict[str, Chances]) -> Any:

@@ -28,17 +28,32 @@ RESULTS = Path(__file__).resolve().parents[1] / "results" / "insight.json"
 ROUNDS = 5
 REMEMBERING = (
     "tokens",
-    "sentiment",
+    "vocabulary",
+    "mood",
     "reply",
     "mail_headers",
     "footers",
     "signature_features",
+    "signature_fields",
     "contact_words",
     "signature_pieces",
     "phone_numbers",
 )
 SHORTEST = 20  # characters of a sentence that says something
-SIGNED = "Best regards,\nJane Miller\nOperations Manager\nTel: +1 415 555 0132"
+SIGNED = "Best regards,\nJane {surname}\nOperations Manager\nTel: +1 415 555 {number:04}"
+SURNAMES = (
+    "Miller",
+    "Okafor",
+    "Lindqvist",
+    "Haddad",
+    "Moreau",
+    "Tanaka",
+    "Novak",
+    "Castillo",
+    "Byrne",
+    "Rossi",
+    "Kaur",
+)
 TEXTS_REMEMBERED = 4_096  # caches up to this size hold lines and texts, larger ones single words
 
 
@@ -102,7 +117,7 @@ def messages_per_second() -> dict[str, float]:
 
 
 def dense_mails(size: int) -> list[tuple[str, str | None]]:
-    """Signed mails of about so many characters, made of the second sets' sentences, none of them twice."""
+    """Mails of about so many characters with signatures of their own, of the second sets' sentences, none twice."""
     written = [case["text"] for name in ("sentiment_second", "signals_second") for case in read(name)]
     sentences = list(dict.fromkeys(part for text in written for part in sentences_of(text) if len(part) > SHORTEST))
     random.Random(11).shuffle(sentences)  # the same mails each time
@@ -112,7 +127,9 @@ def dense_mails(size: int) -> list[tuple[str, str | None]]:
         body.append(sentence)
         if sum(map(len, body)) + len(body) >= size - len(SIGNED):
             text = "\n\n".join(" ".join(body[start : start + 4]) for start in range(0, len(body), 4))
-            mails.append((f"Hi,\n\n{text}\n\n{SIGNED}", "Jane Miller <jane.miller@acme.example>"))
+            surname = SURNAMES[len(mails) % len(SURNAMES)]
+            signed = SIGNED.format(surname=surname, number=len(mails))
+            mails.append((f"Hi,\n\n{text}\n\n{signed}", f"Jane {surname} <jane.{surname.lower()}@acme.example>"))
             body = []
     return mails
 

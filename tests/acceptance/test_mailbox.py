@@ -1,4 +1,4 @@
-"""A mailbox of four thousand messages goes in twice: the same rows, nothing lost, the malformed listed."""
+"""A mailbox of a thousand messages goes in twice: the same rows, nothing lost, the malformed listed."""
 
 import json
 import random
@@ -14,7 +14,8 @@ from tests.letters import HAPPY, OURS, UNHAPPY, bounce, letter
 from workers.cli import app
 from workers.correspondence import Answered, message_id
 
-MESSAGES = 4_000
+MESSAGES = 1_000
+REPLIES, BOUNCES = 75, 25
 DUPLICATES = MESSAGES // 3
 MALFORMED = MESSAGES // 50
 NEW = MESSAGES - DUPLICATES - MALFORMED
@@ -57,11 +58,11 @@ def fill(folder: Path, requests: list[str]) -> None:
     dice = random.Random(7)  # noqa: S311
     raws = [
         letter(dice.choice([HAPPY, UNHAPPY]), sender=f"customer{n}@acme.example", answers=[ask])
-        for n, ask in enumerate(requests[:300])
+        for n, ask in enumerate(requests[:REPLIES])
     ]
-    raws += [bounce(ask, f"customer{300 + n}@acme.example", "5.1.1") for n, ask in enumerate(requests[300:400])]
+    raws += [bounce(ask, f"customer{REPLIES + n}@acme.example", "5.1.1") for n, ask in enumerate(requests[REPLIES:])]
     raws += [
-        letter(f"Hello, this is note {n}.", sender=f"customer{n % 900}@acme.example") for n in range(NEW - len(raws))
+        letter(f"Hello, this is note {n}.", sender=f"customer{n % 225}@acme.example") for n in range(NEW - len(raws))
     ]
     raws += [dice.choice(raws) for _ in range(DUPLICATES)]
     raws += [TROUBLE[n % len(TROUBLE)](n) for n in range(MALFORMED)]
@@ -80,7 +81,7 @@ def test_a_mailbox_goes_in_twice_and_nothing_is_lost(
     crm: Crm, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
-    requests = sent_requests(crm, 400)
+    requests = sent_requests(crm, REPLIES + BOUNCES)
     fill(tmp_path / "mail", requests)
     reports = []
     states = []
@@ -100,12 +101,12 @@ def test_a_mailbox_goes_in_twice_and_nothing_is_lost(
 
     state = states[0]
     kinds = Counter(row["kind"] for row in state["inbound_messages"])
-    assert kinds == {"reply": 300, "bounce": 100, "message": NEW - 400}
+    assert kinds == {"reply": REPLIES, "bounce": BOUNCES, "message": NEW - REPLIES - BOUNCES}
     assert len(state["inbound_rejects"]) == MALFORMED
-    assert len(state["suppressions"]) == 100
+    assert len(state["suppressions"]) == BOUNCES
     answered = [row for row in state["feedback_requests"] if row["status"] == "responded"]
     unhappy = [row for row in answered if row["sentiment"] == "negative"]
-    assert len(answered) == 300
-    assert 100 < len(unhappy) < 200
+    assert len(answered) == REPLIES
+    assert REPLIES / 3 < len(unhappy) < REPLIES * 2 / 3
     assert len(state["cases"]) == len(unhappy)
     assert sum(row["template"] == "service_recovery" for row in state["scheduled_actions"]) == len(unhappy)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.insight.mails import names, read
 from workers.insight.addresses import fold_address
 from workers.insight.machine_mail import classify_message
 
@@ -84,6 +85,10 @@ def test_machines_are_recognised_by_their_headers(headers: dict[str, str], kind:
         ({}, "Su solicitud ha sido recibida. Este es un mensaje automático, por favor no responda."),
         ({"From": "donotreply@acme.example"}, "Please do not reply to this e-mail."),
         ({"Subject": "お問い合わせ", "From": "noreply@acme.example"}, "このメールは自動送信されています。"),
+        (
+            {"X_Auto_Response_Suppress": "All"},
+            "We have received your message and will get back to you as soon as possible.",
+        ),
         ({"Subject": "Absence du bureau : Re: offre"}, "Je suis absente jusqu'au 16 mars 2026."),
         ({"Subject": "Out of Office: Re: Your order"}, "I am away."),
     ],
@@ -94,9 +99,26 @@ def test_a_desk_without_headers_is_known_by_its_own_words(headers: dict[str, str
     assert classify_message(message).kind in {"auto_reply", "out_of_office"}
 
 
+@pytest.mark.parametrize("name", names("desks"))
+def test_a_ticket_systems_receipt_is_not_the_customers_answer(name: str) -> None:
+    assert classify_message(read("desks", name)).kind == "auto_reply"
+
+
 @pytest.mark.parametrize(
     ("headers", "text"),
     [
+        ({}, "We received your request 4711 and accept it. Please send the contract."),
+        ({}, "We have received your message. I will get back to you on Monday."),
+        ({}, "Your request has been received, thanks. Could you add two pumps?"),
+        (
+            {"Subject": "Re: [Ticket 12]"},
+            "I opened a ticket (4711) with you last week and nobody answered. Shortly: no.",
+        ),
+        ({}, "Go ahead.\n\nOn Monday Acme wrote:\n> Your request (482) has been received and is being reviewed."),
+        (
+            {},
+            "##- Please reply above this line -##\n\nYour request (482) has been updated.\n\nAnn Archer\nWe take both.",
+        ),
         ({}, "We accept.\n\nOn Monday Acme wrote:\n> Your ticket 12 was created.\n> This is an automated message."),
         ({"Subject": "Re: [Ticket 12]"}, "Yes, please go ahead with the request."),
         ({}, "Is this an automated message? I have a request of my own."),

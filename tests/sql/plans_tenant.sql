@@ -8,7 +8,7 @@ INSERT INTO contacts (id, tenant_id, email, is_primary)
     FROM generate_series(1, %(n)s) AS i;
 
 INSERT INTO deals (tenant_id, contact_id, title, stage, last_activity_at, created_at, stalled_at, next_follow_up_at, follow_up_count)
-    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% 100)::uuid, 'd' || i,
+    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% (%(n)s / 20))::uuid, 'd' || i,
            CASE WHEN i %% 10 = 0 THEN 'won' WHEN i %% 10 < 3 THEN 'slow' ELSE (ARRAY['lead', 'qualified', 'proposal', 'other'])[1 + i %% 4] END,
            now_ - CASE WHEN i %% 10 < 3 THEN interval '200 days' WHEN i <= 40 THEN interval '20 days'
                        WHEN i %% 10 < 8 THEN interval '300 days' ELSE interval '1 hour' END - i * interval '1 s',
@@ -23,7 +23,7 @@ UPDATE deals SET stalls_at = last_activity_at
     WHERE tenant_id = %(tenant)s::uuid;
 
 INSERT INTO quotes (tenant_id, contact_id, quote_number, status, total_amount, sent_at, next_follow_up_at, follow_up_count, outcome, created_at)
-    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% 100)::uuid, 'q' || i,
+    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% (%(n)s / 20))::uuid, 'q' || i,
            CASE WHEN i > 40 AND i %% 3 = 0 THEN 'accepted' ELSE 'sent' END, CASE WHEN i <= 40 THEN i ELSE 100000 + i END,
            now_ - interval '20 days',
            CASE WHEN i <= 20 THEN NULL WHEN i <= 40 THEN now_ - interval '2 days'
@@ -32,11 +32,11 @@ INSERT INTO quotes (tenant_id, contact_id, quote_number, status, total_amount, s
     FROM generate_series(1, %(n)s) AS i, (SELECT %(now)s::timestamptz AS now_) AS c;
 
 INSERT INTO orders (id, tenant_id, contact_id, order_number, status, delivered_at)
-    SELECT md5(%(tenant)s || 'order' || i)::uuid, %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% 100)::uuid, 'o' || i, 'delivered',
+    SELECT md5(%(tenant)s || 'order' || i)::uuid, %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% (%(n)s / 20))::uuid, 'o' || i, 'delivered',
            %(now)s::timestamptz - interval '8 days'
     FROM generate_series(1, %(n)s) AS i;
 INSERT INTO feedback_requests (tenant_id, order_id, contact_id, status, delivery_date, scheduled_for, sent_at, expires_at)
-    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'order' || i)::uuid, md5(%(tenant)s || 'contact' || 1 + i %% 100)::uuid,
+    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'order' || i)::uuid, md5(%(tenant)s || 'contact' || 1 + i %% (%(n)s / 20))::uuid,
            CASE WHEN i <= 40 OR i %% 3 = 0 THEN 'pending' WHEN i %% 3 = 1 THEN 'expired' ELSE 'sent' END, now_ - interval '8 days',
            now_ + CASE WHEN i <= 40 THEN interval '-1 day' ELSE interval '1 hour' + i * interval '1 minute' END,
            CASE WHEN i > 40 AND i %% 3 > 0 THEN now_ - interval '40 days' END,
@@ -44,7 +44,7 @@ INSERT INTO feedback_requests (tenant_id, order_id, contact_id, status, delivery
     FROM generate_series(1, %(n)s) AS i, (SELECT %(now)s::timestamptz AS now_) AS c;
 
 INSERT INTO contact_enrichment_queue (tenant_id, contact_id, source, status, extracted_data, claimed_at, created_at)
-    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% 100)::uuid, 'apollo',
+    SELECT %(tenant)s::uuid, md5(%(tenant)s || 'contact' || 1 + i %% (%(n)s / 20))::uuid, 'apollo',
            CASE WHEN i <= 40 THEN 'pending' WHEN i %% 10 = 0 THEN 'processing' ELSE 'completed' END, '{"title": "CTO"}',
            %(now)s::timestamptz, %(now)s::timestamptz - i * interval '1 minute'
     FROM generate_series(1, %(n)s) AS i;

@@ -19,7 +19,11 @@ from workers.errors import UnfitDatabaseError
 from workers.settings import settings
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Each is a database that is migrated and rolled back.
+@pytest.mark.fuzz
+@hypothesis_settings(
+    max_examples=hypothesis_settings().max_examples // 25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(crm=random_crms())
 def test_beside_any_crm_it_works_or_refuses_and_leaves_what_it_found(servers: Servers, crm: RandomCrm) -> None:
     name = f"random_{uuid.uuid4().hex}"

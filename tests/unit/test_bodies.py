@@ -6,6 +6,7 @@ import pytest
 
 from tests.letters import by_hand
 from workers.inbound.parse import Parsed, parse
+from workers.insight.reply import split_reply
 
 SAID = "Yes, that suits us."
 PAGE = f"<html><body><p>{SAID}</p></body></html>"
@@ -225,6 +226,22 @@ def test_an_answer_with_words_is_those_words_and_an_invitation_is_no_answer() ->
     request = INVITED.format(method="REQUEST", choice="NEEDS-ACTION", comment="")
     mail = read(by_hand("Content-Type: text/calendar; method=REQUEST", "Auto-Submitted: auto-generated", body=request))
     assert (mail.text, mail.judgement.kind) == ("", "auto_reply")
+
+
+def test_what_is_said_with_an_answer_to_an_invitation_is_heard_beside_what_its_program_writes() -> None:
+    comment = "Not this week\\, sorry; R&D is on leave."
+    said = "Not this week, sorry; R&D is on leave."
+    calendar = INVITED.format(method="REPLY", choice="DECLINED", comment=f"COMMENT:{comment}\n")
+    part = f"Content-Type: text/calendar; method=REPLY\n\n{calendar}"
+    page = "<html><body><p>Ann has declined this invitation.</p></body></html>"
+    mail = read(multipart(f"Content-Type: text/html\n\n{page}", part, kind="alternative"))
+    assert split_reply(mail.text, mail.html).text == f"{said}\n\nAnn has declined this invitation."
+    mail = read(multipart("Content-Type: text/plain\n\nAnn has declined.", part, kind="alternative"))
+    assert split_reply(mail.text, mail.html).text == f"{said}\n\nAnn has declined."
+    # Outlook writes it into the text too.
+    page = "<html><body><p>Not this week,<br> sorry; R&amp;D is on leave.</p></body></html>"
+    mail = read(multipart(f"Content-Type: text/html\n\n{page}", part, kind="alternative"))
+    assert mail.html == page
 
 
 def test_how_a_text_was_decoded_is_noted() -> None:

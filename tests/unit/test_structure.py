@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,12 @@ def test_the_contact_to_write_to_and_the_stages_that_wait_are_found_in_one_place
 def test_what_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_a_command_does_not_wait_half_a_second_for_what_migrations_alone_need() -> None:
+    loaded = "import sys, workers.cli, beat_schedule; print('alembic' in sys.modules)"
+    asked = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert asked.stdout == "False\n"
 
 
 def test_each_guarantee_names_tests_that_there_are() -> None:

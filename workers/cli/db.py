@@ -19,6 +19,10 @@ def migrate() -> None:
     done = migrations.migrate(direct_database_url())
     names = done.revisions + done.functions
     say(f"applied {', '.join(names)} in {done.seconds:.1f} s" if names else "nothing to do, the schema is current")
+    for table, (taken, left) in done.adopted.items():
+        say(f"adopted from the earlier P1: {taken} rows of {table}")
+        if left:
+            say(f"{left} rows of {table} were not, fleet_adopted.not_taken says why", style="yellow")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from workers.db.adoption import adopted
 from workers.db.check import missing
 from workers.db.crm_zone import forget_zone, keep_zone, work_in_zone
 from workers.db.gently import adopt_orders, run_one_by_one, run_patiently
@@ -60,6 +61,7 @@ class Migration:
 
     revisions: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
+    adopted: dict[str, tuple[int, int]] = field(default_factory=dict)  # rows of an earlier P1: taken over, and not
     seconds: float = 0.0
 
 
@@ -73,22 +75,22 @@ def function_files() -> dict[str, Path]:
     return files | {f"functions/{name}": core[name] for name in _AFTER_ENGINES}
 
 
-def run_migration_sql(name: str, *, transactional: bool = True) -> None:
-    """Run a file of schema/migrations inside the revision that Alembic is applying.
+def run_migration_sql(*names: str, transactional: bool = True) -> None:
+    """Run files of schema/migrations inside the revision that Alembic is applying.
 
     Args:
-        name: the file's name.
+        names: the files' names. Together they wait for their locks, and give them back together.
         transactional: False sends each statement on its own, as CREATE INDEX CONCURRENTLY demands.
     """
-    text = _migrations().joinpath(name).read_text()
+    text = "".join(_migrations().joinpath(name).read_text() for name in names)
     if transactional:
-        run_patiently(_driver(), text)
+        run_patiently(migration_connection(), text)
         return
     with op.get_context().autocommit_block():
-        run_one_by_one(_driver(), text)
+        run_one_by_one(migration_connection(), text)
 
 
-def _driver() -> psycopg.Connection[Any]:
+def migration_connection() -> psycopg.Connection[Any]:
     """Return the connection of the revision that Alembic is applying."""
     driver = op.get_bind().connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101  # for the type checker
@@ -124,6 +126,8 @@ def migrate(url: str) -> Migration:
         finally:
             if _current_revision(connection) is None:  # the first step failed, and with it goes what prepared it
                 _clear_ground(connection)
+        if "0004_indexes" in done.revisions:
+            done.adopted = adopted(connection)
         lacking = [] if done.revisions else missing(connection)
         if gone := [line.split()[1] for line in lacking if line.startswith("table ")]:
             raise SchemaMismatchError(
@@ -152,8 +156,10 @@ def migrate(url: str) -> Migration:
 def _set_default_mode(connection: Connection) -> None:
     chosen = settings().fleet_default_mode
     if chosen is not None:
-        connection.execute("DELETE FROM fleet_defaults")
-        connection.execute("INSERT INTO fleet_defaults (mode) VALUES (%s)", [_DEFAULT_MODES[chosen]])
+        connection.execute(
+            "INSERT INTO fleet_defaults (mode) VALUES (%s) ON CONFLICT (only_row) DO UPDATE SET mode = excluded.mode",
+            [_DEFAULT_MODES[chosen]],
+        )
 
 
 def pending(connection: Connection) -> list[str]:
@@ -190,8 +196,9 @@ def rollback(url: str) -> None:
         current = _known_revision(connection)
         if current is None and not _exists(connection, HISTORY_TABLE):
             raise SchemaMismatchError("nothing to roll back: the database is not migrated")
-        with connection.transaction():
-            _drop_functions(connection)
+        if current not in (None, KNOWN[0]):  # until then what bears these names is an earlier P1's
+            with connection.transaction():
+                _drop_functions(connection)
         with _alembic(url, []) as config:
             command.downgrade(config, "base")
         row = connection.execute("SELECT FROM pg_policies WHERE policyname = 'fleet_own_tenant'").fetchone()

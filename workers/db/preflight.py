@@ -38,20 +38,30 @@ def findings(connection: Connection, *, installed: bool) -> list[Finding]:
     names = {} if installed else _names_to_be_taken()
     with connection.transaction(force_rollback=True):
         connection.execute((shipped("schema") / "migrations" / "core_columns.sql").read_bytes())
+        connection.execute((shipped("schema") / "migrations" / "adoption" / "shape.sql").read_bytes())
         connection.execute("SELECT set_config('fleet.names', %s, true)", [json.dumps(names)])
         connection.execute("SELECT set_config('fleet.naive_zone', %s, true)", [crm_zone(connection) or ""])
         connection.execute("SET TRANSACTION READ ONLY")
         rows = connection.execute((shipped("schema") / "preflight.sql").read_bytes()).fetchall()
-    return [Finding(row["table_name"], row["column_name"], row["found"], row["needed"], row["mend"]) for row in rows]
+        if not installed:
+            rows += connection.execute(
+                (shipped("schema") / "migrations" / "adoption" / "in_the_way.sql").read_bytes()
+            ).fetchall()
+    found = [Finding(row["table_name"], row["column_name"], row["found"], row["needed"], row["mend"]) for row in rows]
+    return sorted(found, key=lambda finding: (finding.table, finding.column or "", finding.found))
 
 
 def _names_to_be_taken() -> dict[str, list[str]]:
     """Return the names of what the snapshot lists and a CRM cannot have beside the fleet."""
-    names: dict[str, list[str]] = {"relations": ["fleet_schema_version"], "functions": ["crm_zone"], "triggers": []}
+    names: dict[str, list[str]] = {
+        "relations": ["fleet_schema_version"], "functions": ["crm_zone"], "triggers": [], "columns": [],
+    }  # fmt: skip
     for line in (shipped("schema") / "snapshot.txt").read_text().splitlines():
         kind, name, *rest = line.split()
         if kind == "trigger":
             names["triggers"].append(f"{name} on {rest[1]}")
+        elif kind == "column":
+            names["columns"].append(name)
         elif kind in _KINDS and name not in CRM_TABLES and (kind != "index" or name.startswith("idx_")):
             names[_KINDS[kind]].append(name.partition("(")[0])
     return names

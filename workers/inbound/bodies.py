@@ -3,16 +3,19 @@
 import re
 from collections.abc import Iterator
 from email.message import Message
+from html import escape
 from typing import Any, Final, NamedTuple
 
 from workers.inbound.mime import Parameters, parameters
 from workers.insight.charsets import decode
+from workers.insight.html_text import html_to_text
 
 # More than that nobody types; the whole of it would only be carried around.
 _LONGEST_BODY: Final = 1_000_000
 _MOST_TEXTS: Final = 100
 _MOST_FLOWED: Final = 10_000
 _MOST_ENCLOSED: Final = 60_000
+_MOST_PAGE: Final = 200_000  # characters of a page in which a comment is looked for
 _HEAD_OF_PAGE: Final = 2_000
 
 # RFC 1896 and what came before it write their tags as HTML does.
@@ -31,6 +34,13 @@ _ENCRYPTED_END: Final = "-----END PGP MESSAGE-----"
 _SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----\n"
 _SIGNATURE: Final = "\n-----BEGIN PGP SIGNATURE-----\n"
 _SIGNATURE_END: Final = "-----END PGP SIGNATURE-----"
+
+
+class _CalendarReply(NamedTuple):
+    """What somebody answers to an invitation: his comment, and what he chose for what ("Accepted: Demo")."""
+
+    comment: str
+    choice: str
 
 
 class Bodies(NamedTuple):
@@ -55,7 +65,7 @@ def read_bodies(message: Message) -> Bodies:
     """Read a mail's texts, at most 100 and 1,000,000 characters. What is attached or enclosed is not its own."""
     texts: list[str] = []
     pages: list[str] = []
-    replies: list[str] = []
+    replies: list[_CalendarReply | None] = []
     enclosed: list[str] = []
     notes: dict[str, None] = {}
     filled = False
@@ -80,15 +90,16 @@ def read_bodies(message: Message) -> Bodies:
             pages.append(body)
         else:
             texts.append(body)
-    written = [body for body in texts if body.strip()]
-    reply = next(filter(None, replies), "")
-    if reply and not written and not any(page.strip() for page in pages):
-        written = [reply]
+    text = "\n".join(body for body in texts if body.strip())
+    page = next((page for page in pages if page.strip()), None)
+    reply = next(filter(None, replies), None)
+    if reply:
+        text, page = _with_reply(text, page, reply)
     return Bodies(
-        text="\n".join(written)[:_LONGEST_BODY] if filled else None,
-        html=next((page[:_LONGEST_BODY] for page in pages if page.strip()), None),
+        text=text[:_LONGEST_BODY] if filled else None,
+        html=page[:_LONGEST_BODY] if page else None,
         enclosed="\n".join(enclosed)[:_MOST_ENCLOSED],
-        is_calendar_reply=bool(reply),
+        is_calendar_reply=reply is not None,
         notes=tuple(notes),
     )
 
@@ -180,19 +191,31 @@ def _without_signature_block(text: str) -> str:
     return text[:start] + said + text[last + len(_SIGNATURE_END) :]
 
 
-def _calendar_reply(calendar: str) -> str:
-    """In words what somebody answers to an invitation; empty if it is no answer."""
+def _with_reply(text: str, page: str | None, reply: _CalendarReply) -> tuple[str, str | None]:
+    """The text and the page with what was said with a calendar's answer on top, where they leave it out."""
+    if text:
+        return (text if _says(text, reply.comment) else f"{reply.comment}\n\n{text}"), page
+    if page is None:
+        return "\n\n".join(filter(None, reply)), None
+    told = _says(html_to_text(page[:_MOST_PAGE]), reply.comment)
+    return text, page if told else f"<p>{escape(reply.comment)}</p>\n{page}"
+
+
+def _says(text: str, comment: str) -> bool:
+    """Whether a text holds a comment, however it is laid out."""
+    return "".join(comment.split()) in "".join(text.split())
+
+
+def _calendar_reply(calendar: str) -> _CalendarReply | None:
+    """What somebody answers to an invitation; None if it is no answer."""
     calendar = calendar.replace("\n ", "").replace("\n\t", "")
     if not _ANSWERED.search(calendar):
-        return ""
+        return None
     fields: dict[str, str] = {}
     for name, value in _CALENDAR.findall(calendar):
         fields.setdefault(name.upper(), value)
     choice = _CHOICE.search(fields.get("ATTENDEE", ""))
     said = [fields.get(name, "").partition(":")[2] for name in ("COMMENT", "SUMMARY")]
     comment, subject = (re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nN" else found[1], text) for text in said)
-    lines = [
-        comment.strip(),
-        f"{choice[1].capitalize() if choice else 'Answered'}: {subject.strip() or 'the invitation'}",
-    ]
-    return "\n\n".join(line for line in lines if line)
+    chosen = choice[1].capitalize() if choice else "Answered"
+    return _CalendarReply(comment.strip(), f"{chosen}: {subject.strip() or 'the invitation'}")

@@ -73,8 +73,8 @@ def is_picture(line: str) -> bool:
 def _tracker_start(lines: Sequence[str], paragraph: int, end: int) -> int:
     """Where a tracker's notice begins that ends a paragraph: its picture, its links and its name; else `end`."""
     start = next((number for number in range(paragraph, end) if is_picture(lines[number])), end)
-    named = any(tracker in line.casefold() for line in lines[start:end] for tracker in TRACKERS)
-    return start if named else end
+    folded = " ".join(lines[start:end]).casefold()
+    return start if any(map(folded.__contains__, TRACKERS)) else end
 
 
 @lru_cache(maxsize=4_096)
@@ -109,12 +109,9 @@ def _names_list(text: str, words: Sequence[str]) -> bool:
 
 
 def _names_device(text: str, words: Sequence[str]) -> bool:
-    for phrase in DEVICES:
-        at = text.find(phrase)
-        if at < 0:
-            continue
+    for phrase in filter(text.__contains__, DEVICES):
         # A device is named, or the phrase is one that only programs use: "Sent from my warehouse" is prose.
-        if at == 0 and not phrase.startswith(DEVICE_PROSE):
+        if text.startswith(phrase) and not phrase.startswith(DEVICE_PROSE):
             return True
         if any(word in DEVICE_WORDS or word.rstrip(".").endswith(("phone", "pad")) for word in words):
             return True

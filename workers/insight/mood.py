@@ -6,17 +6,15 @@ emphasis, irony.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection
 from functools import cache, lru_cache
-from itertools import repeat
 from operator import mul
 from typing import Final, NamedTuple
 
-from workers.insight.phrases import load
-from workers.insight.polarity import FIGURES, figures, polarity
-from workers.insight.tokens import Tokens, tokenize
+from workers.insight.polarity import FIGURES
+from workers.insight.vocabulary import mood_weights, read
 
-__all__ = ["EVIDENCE", "Chances", "chances", "known_words", "mood_of"]
+__all__ = ["EVIDENCE", "Chances", "chances", "mood_of"]
 
 EVIDENCE: Final = FIGURES + 2
 """How many numbers :attr:`Mood.evidence` holds."""
@@ -53,64 +51,38 @@ class Mood(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """Log-odds against neutral: negative in the real part and positive in the imaginary one, to add up both at once.
-
-    Attributes:
-        bias: of any text.
-        figures: of each figure.
-        said: of a name or a pair.
-        values: polarity of single words.
-    """
+    """Log-odds against neutral, like :attr:`workers.insight.vocabulary.Said.mood`: of any text, and of each figure."""
 
     bias: complex
     figures: tuple[complex, ...]
-    said: Mapping[str, complex]
-    values: Mapping[str, float]
 
 
 @cache
 def _head() -> _Head:
-    data = load("sentiment_weights")
-    said: dict[str, complex] = {}
-    for word, written in data["words"].items():
-        bad, good, denied_bad, denied_good = (int(value) / 10 for value in written.split())
-        said[word] = complex(bad, good)
-        said[f"~{word}"] = complex(denied_bad, denied_good)
-    for first, written in data["pairs"].items():
-        listed = iter(written.split())
-        for second, bad, good in zip(listed, listed, listed, strict=True):
-            said[f"{first} {second}"] = complex(int(bad) / 10, int(good) / 10)
-    return _Head(
-        bias=complex(*data["bias"]),
-        figures=tuple(map(complex, *data["figures"])),
-        said=said,
-        values=polarity(data["prior"]),
-    )
-
-
-@cache
-def known_words() -> frozenset[str]:
-    """The words that the head has learned something of, each as it is and not as a denied one."""
-    return frozenset(name for name in _head().said if " " not in name and not name.startswith("~"))
+    data = mood_weights()
+    return _Head(complex(*data["bias"]), tuple(map(complex, *data["figures"])))
 
 
 @lru_cache(maxsize=1_024)
 def mood_of(text: str) -> Mood | None:
     """Judge a piece of text that is said in one breath, a sentence or a short message; None if it holds nothing."""
-    tokens = tokenize(text)
-    if not tokens.texts:
+    reading = read(text)
+    if not reading.texts:
         return None
     head = _head()
-    of = head.said.get
-    total = sum(map(mul, map(of, tokens.names, repeat(0)), tokens.weights)) + sum(map(of, tokens.pairs, repeat(0)))
-    seen = figures(tokens, head.values)
-    total = total / len(tokens.texts) ** 0.5 + head.bias + sum(map(mul, seen, head.figures))
-    return Mood(chances(total.real, total.imag, tokens), seen)
+    total = reading.mood / len(reading.texts) ** 0.5 + head.bias + sum(map(mul, reading.figures, head.figures))
+    return Mood(chances(total.real, total.imag, reading.texts), reading.figures)
 
 
-def chances(negative: float, positive: float, tokens: Tokens) -> Chances:
-    """The chances that log-odds against neutral stand for, given what kind of text it is."""
-    neutral = _STATEMENT if _MATTERS.isdisjoint(tokens.texts) else _MATTER
+def chances(negative: float, positive: float, texts: Collection[str]) -> Chances:
+    """The chances that log-odds against neutral stand for, given what kind of text it is.
+
+    Args:
+        negative: log-odds.
+        positive: log-odds.
+        texts: the words and signs of the text.
+    """
+    neutral = _STATEMENT if _MATTERS.isdisjoint(texts) else _MATTER
     top = max(negative, positive, neutral)
     odds = math.exp(negative - top), math.exp(neutral - top), math.exp(positive - top)
     total = sum(odds)

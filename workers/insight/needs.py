@@ -1,13 +1,10 @@
 """Which of many patterns may match a sentence at all, told by the letters inside its words."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from workers.insight.remembered import Remembered
 
 __all__ = ["Needs"]
-
-_LONGEST: Final = 40  # letters between spaces; what is longer is seldom seen twice
 
 
 class Needs:
@@ -18,13 +15,13 @@ class Needs:
         bits = {need: 1 << place for place, need in enumerate(sorted({need for listed in needs for need in listed}))}
         self._letters = [(letters, bit) for need, bit in bits.items() for letters in need.split()]
         self._needed = [sum(bits[need] for need in set(listed)) for listed in needs]
-        self._met = Remembered(self._met_by, 32_768)
+        self._met = Remembered(self._met_by)
 
     def possible(self, sentence: str) -> list[int]:
         """The numbers of the patterns whose needs a sentence in lower case meets, in their order."""
         met = 0
         for chunk in sentence.split():
-            met |= self._met[chunk] if len(chunk) <= _LONGEST else self._met_by(chunk)
+            met |= self._met[chunk]
         return [number for number, needed in enumerate(self._needed) if met & needed == needed]
 
     def _met_by(self, chunk: str) -> int:

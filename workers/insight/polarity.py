@@ -4,7 +4,7 @@ The trainer and the scorer share this module, so that the weights are used on ex
 learned from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -59,33 +59,32 @@ def polarity(prior: Mapping[str, float]) -> dict[str, float]:
     return begins | {word: value for word, value in {**prior, **lexicon().words}.items() if value}
 
 
-def figures(tokens: Tokens, values: Mapping[str, float]) -> tuple[float, ...]:
+def figures(tokens: Tokens, values: Sequence[float | None]) -> tuple[float, ...]:
     """Describe the polarity of a message in :data:`FIGURES` numbers, each roughly within -2..2.
 
     Args:
         tokens: of the message.
-        values: what :func:`polarity` gives.
+        values: the polarity of each of them, None for one that :func:`polarity` does not hold.
     """
     texts, negated, weights = tokens.texts, tokens.negated, tokens.weights
     phrases = lexicon().phrases
     tally = _Tally()
     count, read = len(texts), 0
-    for position in [position for position, text in enumerate(texts) if text in values]:
+    for position, value in [(position, value) for position, value in enumerate(values) if value is not None]:
         if position < read:
             continue
-        text = texts[position]
-        tails = phrases.get(text)
+        tails = phrases.get(texts[position])
         if tails is not None and position + 1 < count and texts[position + 1] in tails:
-            length, value = _phrase_at(texts, position + 2, tails[texts[position + 1]])
+            length, whole = _phrase_at(texts, position + 2, tails[texts[position + 1]])
             if length:
-                if value > 0 and negated[position]:
-                    tally.word(value * weights[position], negated=True)
+                if whole > 0 and negated[position]:
+                    tally.word(whole * weights[position], negated=True)
                 else:
-                    tally.phrase(value * weights[position])
+                    tally.phrase(whole * weights[position])
                 read = position + length
                 continue
-        if values[text]:
-            tally.word(values[text] * weights[position], negated[position])
+        if value:
+            tally.word(value * weights[position], negated[position])
     if OPENER in texts[:OPENER_REACH]:
         tally.opener()
     root = max(count, 1) ** 0.5

@@ -13,7 +13,8 @@ from typing import Final, Literal, NamedTuple
 from workers.insight.mood import Chances, mood_of
 from workers.insight.phrases import load
 from workers.insight.remembered import Remembered
-from workers.insight.tokens import MAX_CHARS, sentences_of, tokenize
+from workers.insight.tokens import MAX_CHARS, sentences_of
+from workers.insight.vocabulary import read
 
 __all__ = ["KEY_ISSUES", "UNHAPPY_AT", "Label", "Sentiment", "score_sentiment"]
 
@@ -60,7 +61,8 @@ _RATING = re.compile(
 _GOOD_RATING, _BAD_RATING = 0.7, 0.4
 _UNTOLD = 0.5  # of a number without "out of", or of hollow stars alone, nobody can tell what they mean
 _RATED = 0.9  # how likely it is that somebody means the points given
-_CLAUSE = re.compile(r"(?<=;)\s+|,?\s+\b(?:but|however|though|although|yet)\b\s+", re.IGNORECASE)
+_CONTRASTS = frozenset(["but", "however", "though", "although", "yet"])
+_CLAUSE = re.compile(rf"(?<=;)\s+|,?\s+\b(?:{'|'.join(sorted(_CONTRASTS))})\b\s+", re.IGNORECASE)
 
 
 UNHAPPY_AT: Final = -0.05
@@ -205,7 +207,7 @@ def _of_sentences(sentences: Sequence[str]) -> Chances | None:
             continue
         mood = mood_of(sentence)
         if mood and not _COURTESY.fullmatch(sentence):
-            judged.append((mood.chances, min(len(tokenize(sentence)), _WHOLE)))
+            judged.append((mood.chances, min(len(read(sentence).texts), _WHOLE)))
     if len(judged) < _FEW:
         mood = mood_of("\n".join(sentences))
         return mood.chances if mood else None
@@ -234,20 +236,20 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
         mood = mood_of(sentence)
         if mood is None or mood.chances.negative < _CONTENT:
             continue
-        named = _named(sentence) - found
-        clauses = _CLAUSE.split(sentence) if named else []
+        clauses = [sentence]
+        if ";" in sentence or not _CONTRASTS.isdisjoint(read(sentence).texts):
+            clauses = _CLAUSE.split(sentence)
         for clause in clauses:
-            if len(clauses) > 1:
-                named, mood = _named(clause) - found, mood_of(clause)
-            if named and mood and mood.chances.negative > max(mood.chances.positive, least):
-                found |= named
+            mood = mood_of(clause)
+            if mood and mood.chances.negative > max(mood.chances.positive, least):
+                found |= _named(clause)
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
 def _named(clause: str) -> frozenset[str]:
     """The issues that a clause names."""
     named = hinted = _NOTHING
-    for issues in filter(None, map(_ISSUES.__getitem__, tokenize(clause).texts)):
+    for issues in filter(None, map(_ISSUES.__getitem__, read(clause).texts)):
         named |= issues.sure
         hinted |= issues.hinted
     return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
@@ -272,4 +274,4 @@ def _issues_of(word: str) -> _Named | None:
     return _Named(sure, hinted) if sure or hinted else None
 
 
-_ISSUES: Final = Remembered(_issues_of, 16_384)
+_ISSUES: Final = Remembered(_issues_of)

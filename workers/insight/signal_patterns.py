@@ -5,8 +5,10 @@ The patterns are data (``data/signal_patterns.json``). Every gap in them is boun
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Final, Literal, NamedTuple, get_args
 
 from workers.insight.phrases import load
@@ -32,60 +34,63 @@ _PART: Final = re.compile(r"<([A-Z]+)>")
 
 
 class _Index(NamedTuple):
-    """All rules, and the needs that words meet, as bits.
+    """All rules. What words meet is one number: a bit for every expression to try, by its place, and for every need.
 
     Attributes:
         vetoes: of every type, what says something else.
-        letters: which needs letters inside a word meet, and the expressions of which this is the rarest need.
+        letters: what letters inside a word meet: needs, and the expressions of which one of these is the rarest need.
         triggers: beginnings of words, or whole words, one of which must occur before any but a type's free
-            expressions counts.
+            expressions counts, behind the need that they meet.
         table: every expression with its type, in the usual order.
         needs: of each of them, without which it cannot match.
         always: the expressions without needs of their own.
     """
 
     vetoes: Mapping[SignalType, re.Pattern[str]]
-    letters: Mapping[str, tuple[int, frozenset[int]]]
+    letters: Mapping[str, int]
     triggers: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...]
     table: tuple[tuple[re.Pattern[str], SignalType], ...]
     needs: tuple[int, ...]
-    always: frozenset[int]
+    always: int
 
 
 @cache
 def _index() -> _Index:
     data = load("signal_patterns")
     parts: dict[str, str] = data["parts"]
+    places = sum(len(rule["patterns"]) for rule in data["signals"].values())
     bits: dict[str, int] = {}
     vetoes: dict[SignalType, re.Pattern[str]] = {}
     triggers: list[tuple[int, tuple[str, ...], frozenset[str]]] = []
     table: list[tuple[re.Pattern[str], SignalType]] = []
     needed: list[int] = []
-    keyed: dict[str, set[int]] = {}
+    keyed: defaultdict[str, int] = defaultdict(int)
 
     def expand(pattern: str) -> str:
         return _PART.sub(lambda match: parts[match.group(1)], pattern)
 
+    def bit_of(need: str) -> int:
+        return bits.setdefault(need, 1 << places + len(bits))
+
     for kind in get_args(SignalType):
         rule = data["signals"][kind]
-        trigger = bits.setdefault(f"<{kind}>", 1 << len(bits))
+        trigger = bit_of(f"<{kind}>")
         for entry in rule["patterns"]:
             needs = 0 if entry.get("free") else trigger
             for need in entry["needs"]:
-                needs |= bits.setdefault(need, 1 << len(bits))
+                needs |= bit_of(need)
             rarest = entry["needs"][0] if entry["needs"] else ""
-            keyed.setdefault(rarest, set()).add(len(table))
+            keyed[rarest] |= 1 << len(table)
             table.append((re.compile(expand(entry["match"]), re.IGNORECASE), kind))
             needed.append(needs)
         veto = "|".join(f"(?:{expand(pattern)})" for pattern in rule["veto"])
         vetoes[kind] = re.compile(veto, re.IGNORECASE)
         triggers.append((trigger, tuple(rule["triggers"]), frozenset(rule["words"])))
-    letters: dict[str, tuple[int, frozenset[int]]] = {}
+    letters: defaultdict[str, int] = defaultdict(int)
     for need, bit in bits.items():
         for part in need.split():
-            known, expressions_of = letters.get(part, (0, frozenset()))
-            letters[part] = known | bit, expressions_of | keyed.get(need, set())
-    return _Index(vetoes, letters, tuple(triggers), tuple(table), tuple(needed), frozenset(keyed.get("", ())))
+            letters[part] |= bit | keyed.get(need, 0)
+    return _Index(vetoes, dict(letters), tuple(triggers), tuple(table), tuple(needed), keyed.get("", 0))
 
 
 def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
@@ -93,44 +98,37 @@ def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
     return _index().vetoes
 
 
-def _wakes(chunk: str) -> tuple[int, frozenset[int]] | None:
-    """The needs that the words between two spaces meet, as bits, and the expressions that they make worth trying.
-
-    None for the many that meet none.
-    """
+def _wakes(chunk: str) -> int:
+    """What the words between two spaces meet; nothing for most."""
     index = _index()
-    bits = 0
-    expressions: set[int] = set()
+    met = 0
     for found in _WORD.findall(chunk):
         word = found[:_LONGEST_WORD]
         for start in range(len(word)):
             for end in range(start + 1, len(word) + 1):
-                met = index.letters.get(word[start:end])
-                if met is not None:
-                    bits |= met[0]
-                    expressions |= met[1]
+                met |= index.letters.get(word[start:end], 0)
         for trigger, starts, words in index.triggers:
             if word in words or word.startswith(starts):
-                bits |= trigger
-    return (bits, frozenset(expressions)) if bits else None
+                met |= trigger
+    return met
 
 
-_WAKES: Final = Remembered(_wakes, 32_768)
+_WAKES: Final = Remembered(_wakes)
 
 
 def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
     """The patterns worth trying on a sentence, in the usual order; cheap, because for most there are none."""
     index = _index()
-    met = [*filter(None, map(_WAKES.__getitem__, sentence.lower().split()))]
-    bits = 0
-    for more, _ in met:
-        bits |= more
-    possible = index.always.union(*[expressions for _, expressions in met])
-    needs = index.needs
+    met = reduce(or_, map(_WAKES.__getitem__, sentence.lower().split()), index.always)
+    possible = met & (1 << len(index.table)) - 1
     patterns: dict[SignalType, list[re.Pattern[str]]] = {}
-    for number in sorted([number for number in possible if bits & needs[number] == needs[number]]):
-        pattern, kind = index.table[number]
-        patterns.setdefault(kind, []).append(pattern)
+    while possible:
+        number = (possible & -possible).bit_length() - 1  # the lowest bit's
+        possible &= possible - 1
+        needs = index.needs[number]
+        if met & needs == needs:
+            pattern, kind = index.table[number]
+            patterns.setdefault(kind, []).append(pattern)
     return patterns
 
 

@@ -144,9 +144,11 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     if line[-1] in _KISS:
         line = _KISSES.sub("", line)
     words = words_of(line)
-    parts = [part for word in words for part in ((word,) if word.isalpha() else _NAME_PARTS.split(word)) if part]
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
+    if len(words) > brief and not any(map(line.casefold().__contains__, people)):
+        return shape
+    parts = [part for word in words for part in ((word,) if word.isalpha() else _NAME_PARTS.split(word)) if part]
     if len(parts) > brief and people.isdisjoint(parts):
         return shape
     nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from workers.insight.contact_words import (
@@ -60,9 +61,13 @@ def parse_signature(text: str, sender: str | None = None, region: str | None = N
         A `Signature`; all fields are None if there is none. Never raises; confidences lie in 0..1.
         Reads what `split_reply` reads, and of the signature its first 25 lines of 300 characters.
     """
-    lines = [plain(line) for line in own_signature(text, sender)]
-    if not lines:
-        return Signature()
+    lines = tuple(plain(line) for line in own_signature(text, sender))
+    return _read(lines, sender, region) if lines else Signature()
+
+
+# Who writes again signs with the same lines.
+@lru_cache(maxsize=1_024)
+def _read(lines: tuple[str, ...], sender: str | None, region: str | None) -> Signature:
     people = sender_tokens(sender)
     links = find_links(lines, people)
     phone, mobile = _phones(find_phones(lines, region, links.country()))

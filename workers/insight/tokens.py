@@ -58,7 +58,6 @@ _KIND: Final = re.compile(
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
 _ITEM: Final = re.compile(r"\s*[-*\u2022\d]")
 _WRAPPED: Final = 48  # a line this long may go on in the next one; a shorter one was ended by its writer
-_LONGEST_CHUNK: Final = 40  # letters between spaces; what is longer is seldom seen twice
 _APOSTROPHES: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
 _STRETCHED: Final = re.compile(r"([a-vx-zA-VX-Z])\1{2,}")  # not the w of an address
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -93,18 +92,22 @@ class Tokens:
         texts: the word in lower case with stretched letters shortened, or a sign such as ``!`` or ``:)``.
         negated: whether a negation stands shortly before it in the same clause.
         weights: how much it counts, above 0: emphasis raises it, what stands before a "but" loses.
-        names: the texts, each negated one behind a "~".
-        pairs: each text behind the one before it and a space, "^" before the first.
     """
 
     texts: tuple[str, ...]
     negated: tuple[bool, ...]
     weights: tuple[float, ...]
-    names: tuple[str, ...]
-    pairs: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def names(self) -> list[str]:
+        """Under what the weights of each word are filed: the word, a negated one behind a "~"."""
+        return [f"~{word}" if denied else word for word, denied in zip(self.texts, self.negated, strict=True)]
+
+    def pairs(self) -> list[str]:
+        """Under what the weights of each pair are filed: its words with a space between them, "^" before the first."""
+        return [f"{before} {word}" for before, word in pairwise(("^", *self.texts))]
 
 
 class _Mark(NamedTuple):
@@ -130,7 +133,6 @@ class _Chunk(NamedTuple):
     marks: tuple[tuple[int, _Mark], ...]
 
 
-@lru_cache(maxsize=1_024)
 def tokenize(text: str) -> Tokens:
     """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
     text = _cleaned(text[:MAX_CHARS])
@@ -138,7 +140,7 @@ def tokenize(text: str) -> Tokens:
     marks: list[tuple[int, _Mark]] = []
     for line in text.split("\n"):
         for chunk in line.split():
-            words, found = _CHUNKS[chunk] if len(chunk) <= _LONGEST_CHUNK else _read_chunk(chunk)
+            words, found = _CHUNKS[chunk]
             if found:
                 at = len(texts)
                 marks += [(at + offset, mark) for offset, mark in found]
@@ -153,11 +155,7 @@ def tokenize(text: str) -> Tokens:
             rows.stop(at, mark)
         elif at < len(texts):
             rows.word(at, mark)
-    names = texts
-    if True in rows.negated:
-        names = [f"~{word}" if denied else word for word, denied in zip(texts, rows.negated, strict=True)]
-    pairs = [f"{before} {word}" for before, word in pairwise(("^", *texts))]
-    return Tokens(tuple(texts), tuple(rows.negated), tuple(rows.weights), tuple(names), tuple(pairs))
+    return Tokens(tuple(texts), tuple(rows.negated), tuple(rows.weights))
 
 
 def _cleaned(text: str) -> str:
@@ -280,7 +278,7 @@ def _read_chunk(chunk: str) -> _Chunk:
     return _Chunk(tuple(texts), tuple(marks))
 
 
-_CHUNKS: Final = Remembered(_read_chunk, 32_768)
+_CHUNKS: Final = Remembered(_read_chunk)
 
 
 def _words_of(kind: str | None, raw: str) -> tuple[str, ...]:

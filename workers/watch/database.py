@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workers.db.check import missing
-from workers.db.migrate import pending
 from workers.db.session import Connection
 from workers.errors import SchemaMismatchError
 from workers.watch.findings import Finding
@@ -60,8 +59,10 @@ def look_at_schema(connection: Connection) -> list[Finding]:
 
 def _release(connection: Connection) -> Iterator[Finding]:
     """Compare the functions in the database with this release's, which a revision alone does not tell."""
+    from workers.db import migrate as migrations  # noqa: PLC0415  # Alembic is slow to import
+
     try:
-        old = pending(connection)
+        old = migrations.pending(connection)
     except SchemaMismatchError as error:
         what = str(error)
     else:

@@ -52,7 +52,7 @@ $$;
 -- What was written counts when it was sent, see deals_settled; until then the deal waits for its message.
 --
 -- A deal that was deleted or archived, or whose client was, or whose stage no longer means open, or of which a quote was
--- decided, leaves the series without a word. Where something else is to be said to the client first, it waits a day.
+-- decided, leaves the series without a word, as does one that an earlier P1 had followed up to the end. Where something else is to be said to the client first, it waits a day.
 CREATE OR REPLACE FUNCTION step_deals(p_tenant_id uuid, p_deals uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -66,6 +66,7 @@ DECLARE
     v_longest constant integer := coalesce(
         (SELECT y.deal_max_silence_days FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id),
         (SELECT f.deal_max_silence_days FROM fleet_defaults AS f));
+    v_adopted constant boolean := EXISTS (SELECT FROM fleet_defaults AS f WHERE f.adopted_at IS NOT NULL);
     v_open constant text[] := ARRAY(
         SELECT s.stage FROM (SELECT DISTINCT d.stage::text AS stage FROM deals AS d WHERE d.id = ANY (p_deals)) AS s
         WHERE word_meaning(p_tenant_id, 'deal_stage', s.stage) = 'open');
@@ -79,6 +80,10 @@ BEGIN
                l.company_name, o.id AS owner_id, o.full_name AS owner_name, u.reason AS suppressed,
                CASE
                    WHEN r.gone THEN 'deal_gone'
+                   WHEN v_adopted AND d.follow_up_count >= coalesce(c.max_follow_ups, 5)
+                        AND NOT EXISTS (SELECT FROM scheduled_actions AS a
+                                        WHERE a.subject_id = d.id AND a.tenant_id = p_tenant_id AND a.series = d.follow_up_series)
+                       THEN 'deal_ended_before'
                    WHEN d.follow_up_count = 0 AND d.active_at < days_later(v_now, -v_longest, v_zone) THEN 'deals_long_silent'
                    WHEN p.id IS NULL THEN 'deal_no_contact'
                    WHEN d.follow_up_count >= coalesce(c.max_follow_ups, 5) THEN 'deal_handover'
@@ -129,11 +134,13 @@ BEGIN
         UPDATE deals AS d SET
             -- A CRM may move updated_at with this very update; the deal's silence must not end by it.
             last_activity_at = coalesce(d.last_activity_at, e.active_at),
-            stalled_at = CASE WHEN e.template <> 'deal_gone' THEN coalesce(d.stalled_at, v_now) END,
+            stalled_at = CASE e.template WHEN 'deal_gone' THEN NULL WHEN 'deal_ended_before' THEN d.stalled_at
+                                         ELSE coalesce(d.stalled_at, v_now) END,
             next_follow_up_at = CASE WHEN e.waits_for IS NOT NULL THEN greatest(v_tomorrow, e.free_at) END,
             follow_up_hold = CASE WHEN e.template = 'deal_follow_up' AND e.waits_for IS NULL THEN 'its message' END,
             follow_up_ended_at = CASE WHEN e.template <> 'deal_follow_up' THEN v_now END,
             follow_up_ended_for = CASE e.template WHEN 'deal_follow_up' THEN NULL WHEN 'deal_gone' THEN 'closed'
+                                                  WHEN 'deal_ended_before' THEN 'followed up to the end before the fleet'
                                                   WHEN 'deal_handover' THEN 'handed over' WHEN 'deals_long_silent' THEN 'silent for too long'
                                                   ELSE 'unreachable' END
         FROM decided AS e WHERE d.id = e.id
@@ -150,7 +157,7 @@ BEGIN
                          CASE WHEN e.template = 'deal_follow_up' THEN e.sent + 1 END,
                          times_in_vain(p_tenant_id, e.id, e.series, e.template)), p_run
         FROM decided AS e
-        WHERE e.template NOT IN ('deal_gone', 'deals_long_silent') AND e.waits_for IS NULL
+        WHERE e.template NOT IN ('deal_gone', 'deal_ended_before', 'deals_long_silent') AND e.waits_for IS NULL
         ORDER BY e.active_at
         RETURNING template
     ), listed AS (

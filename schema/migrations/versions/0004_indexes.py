@@ -1,13 +1,18 @@
-"""Indexes, built without blocking a busy CRM."""
+"""The rows of an earlier P1, and indexes, built without blocking a busy CRM."""
 
-from workers.db.migrate import run_migration_sql
+from alembic import op
+
+from workers.db.adoption import copy_rows
+from workers.db.migrate import migration_connection, run_migration_sql
 
 revision = "0004_indexes"
 down_revision = "0003_fleet"
 
 
 def upgrade() -> None:
-    """Apply 0004_indexes.sql."""
+    """Copy the rows, apply 0004_indexes.sql."""
+    with op.get_context().autocommit_block():
+        copy_rows(migration_connection())
     run_migration_sql("0004_indexes.sql", transactional=False)
 
 

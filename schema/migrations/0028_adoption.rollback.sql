@@ -1,0 +1,1 @@
+ALTER TABLE IF EXISTS fleet_defaults DROP COLUMN IF EXISTS adopted_at;
