@@ -25,6 +25,7 @@ LEAST = {
     ("GET", "/console/actions"): "reader",
     ("POST", "/console/actions/preview"): "agent",
     ("POST", "/console/actions/decide"): "agent",
+    ("POST", "/console/actions/snooze"): "agent",
     ("GET", "/console/actions/{action:int}"): "reader",
     ("GET", "/console/actions/{action:int}/letter"): "reader",
     ("GET", "/console/actions/{action:int}/edit"): "agent",
@@ -99,7 +100,7 @@ class Things:
             "address": f"new@{self.tenant}.example", "kind": "deal_stage", "word": "pitched", "meaning": "open",
             "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "", "source": "Hello\n{{ deal }}?",
             "decision": {"conflicts": "rejected", "compliance": "waive"}.get(path.split("/")[2], "cancel"),
-            "said": "a test",
+            "said": "a test", "act": "pause", "until": "2031-01-02T09:30",
         }  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
         for table in (
             "scheduled_actions", "fleet_decisions", "suppressions", "crm_words", "tenant_delivery", "merge_decisions",
             "contact_enrichment_queue", "console_audit", "tenant_templates",
-            "compliance_checks",
+            "compliance_checks", "matter_pauses",
         )
     }  # fmt: skip
 

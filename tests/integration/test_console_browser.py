@@ -214,7 +214,7 @@ def test_what_waits_for_a_customer_is_stopped_from_the_customers_page(
             page.get_by_role("searchbox").fill(row["email"])
             page.keyboard.press("Enter")
             expect(page.get_by_role("heading", name="What has not left")).to_be_visible()
-            page.get_by_label("Why it is stopped").fill("they are on the phone")
+            page.get_by_label("Why").fill("they are on the phone")
             page.get_by_role("button", name="Stop").click()
             expect(page.get_by_text("Nothing waits.")).to_be_visible()
             expect(page.get_by_text("they are on the phone").first).to_be_visible()

@@ -153,9 +153,9 @@ def test_a_timeline_says_what_fleet_explain_says_and_stops_what_waits(
     said = fleet(database_url, "explain", str(deal)).stdout
     sentence = next(line for line in said.splitlines() if "leaves for ann@acme.example" in line)
     assert sentence.partition("  ")[2].strip().split("  ")[-1].replace('"', "&#34;") in page
-    assert manager.post(path, data={"why": " "}).status_code == 400
+    assert manager.post(path, data={"act": "stop", "why": " "}).status_code == 400
 
-    assert manager.post(path, data={"why": "they called"}).status_code == 303
+    assert manager.post(path, data={"act": "stop", "why": "they called"}).status_code == 303
 
     assert statuses(crm) == ["cancelled"]
     assert "cancelled by olive@northwind.example: they called" in manager.get(path).text
@@ -252,7 +252,7 @@ def test_who_is_forgotten_is_forgotten_in_the_trail_too(
     manager.post("/console/suppressions", data={"address": "Ann+x@acme.example", "why": "asked"})
     write(crm, tenant, run_at=clock.now() + days(1))
     path = manager.get("/console/find", params={"q": "ann@acme.example"}).headers["Location"]
-    manager.post(path, data={"why": "asked"})
+    manager.post(path, data={"act": "stop", "why": "asked"})
     assert fleet(database_url, "forget", "ann@acme.example", "--why", "asked", "--yes").returncode == 0
     rows = crm.rows("SELECT what, item FROM console_audit ORDER BY id")
     assert [row["what"] for row in rows] == ["signs in", "suppresses", "stop"]

@@ -41,6 +41,7 @@ USERS = {
             "webhook_endpoints",
             "webhook_deliveries",
             "forwarded_mail",
+            "matter_pauses",
         ),
         "",
     ),
@@ -82,6 +83,7 @@ FUNCTIONS = {
     "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
     "console_compliance_list",
     "analytics_since", "analytics_until", "likely_share_pct", "console_figures", "console_what_if",
+    "console_neighbours", "console_snooze", "console_pause", "console_set_pause", "console_write_now",
     "complete_compliance_check", "answer_compliance_check",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.

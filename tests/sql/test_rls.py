@@ -100,6 +100,7 @@ def company(crm: Crm, name: str) -> Company:
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'deal_stage', 'pitched', 'open')", tenant)
+    crm.read("pause_matter", tenant, "no@acme.example", None, NOW + days(90), "us", None)
     crm.insert(
         "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
     )

@@ -42,8 +42,9 @@ _BEFORE_ENGINES: Final = (
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
-    "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
-    "console_templates", "console_compliance", "console_figures", "console_what_if", "policies",
+    "pauses", "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
+    "console_templates", "console_compliance", "console_figures", "console_what_if",
+    "console_hands", "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
@@ -215,7 +216,7 @@ def _drop_functions(connection: Connection) -> None:
     views = re.findall(r"^CREATE OR REPLACE VIEW (\w+)", text, re.MULTILINE)
     functions = reversed(_functions_of(function_files().values()))
     drops = [f"DROP TRIGGER IF EXISTS {trigger} ON {target}" for trigger, target in triggers]
-    drops += [f"DROP VIEW IF EXISTS {view}" for view in views]
+    drops += [f"DROP VIEW IF EXISTS {view}" for view in reversed(views)]
     drops += [f"DROP FUNCTION IF EXISTS {function}" for function in functions if function not in _ASKED_BY_POLICIES]
     run_patiently(connection, ";\n".join(drops))
 
