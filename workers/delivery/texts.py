@@ -136,13 +136,12 @@ def try_text(source: str, language: str, variables: Mapping[str, Any], tenant_na
 
 def shipped_templates() -> dict[str, list[str]]:
     """Return the names of all texts but the pieces of others, each with the languages that it is in."""
+    files = _environment().list_templates()
     return {
         name.removesuffix(_ENDING): [
-            language
-            for language in LANGUAGES
-            if language == ENGLISH or f"{language}/{name}" in _environment().list_templates()
+            language for language in LANGUAGES if language == ENGLISH or f"{language}/{name}" in files
         ]
-        for name in _environment().list_templates()
+        for name in files
         if "/" not in name and name.removesuffix(_ENDING) not in PIECES
     }
 
