@@ -121,7 +121,7 @@ def usable_names(template: str, language: str, known: Iterable[str]) -> set[str]
         language: in which language.
         known: what the engine writes, beside what the shipped text asks for.
     """
-    asked = meta.find_undeclared_variables(_environment(language).parse(shipped_source(template, language)))
+    asked = _asked_by_shipped(template, language)
     return {*known, *asked, "currency", "link", "share_deal_titles", "signature", "tenant"}
 
 
@@ -187,6 +187,13 @@ def _values(variables: Mapping[str, Any], tenant_name: str, wording: Wording, la
 def _text(filled: str, language: str, version: str | None = None) -> Text:
     subject, _, body = filled.strip("\n").partition("\n")
     return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language, version)
+
+
+@cache
+def _asked_by_shipped(template: str, language: str) -> frozenset[str]:
+    """The variables that a shipped text asks for."""
+    parsed = _environment(language).parse(shipped_source(template, language))
+    return frozenset(meta.find_undeclared_variables(parsed))
 
 
 def _shipped(template: str, language: str) -> Template:
