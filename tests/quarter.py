@@ -71,7 +71,7 @@ def live_through(crm: Crm, plan: Plan) -> list[UUID]:
     fleet = Celery("fleet", broker="memory://localhost", set_as_current=False)
     register_engines(fleet)
     register_delivery(fleet)
-    slots = [(slot.at, slot.engine) for slot in slots_of(plan)]
+    slots = [(slot.at, slot.engine) for slot in slots_of(crm.connection, plan)]
     answers: list[tuple[datetime, bytes]] = []
     came_in, seen = [], set[Path]()
     hours = [plan.since + timedelta(hours=n) for n in range(int((plan.until - plan.since) / timedelta(hours=1)))]
@@ -85,7 +85,8 @@ def live_through(crm: Crm, plan: Plan) -> list[UUID]:
         for at, engine in slots:
             if hour <= at < hour + timedelta(hours=1):
                 with clock.at(at):
-                    if fleet.tasks[f"workers.{engine}.run"].apply(kwargs={"trigger": "beat"}).get()["actions"]:
+                    slot = {"trigger": "beat", "slot": at.isoformat()}
+                    if fleet.tasks[f"workers.{engine}.run"].apply(kwargs=slot).get()["actions"]:
                         fleet.tasks["workers.delivery.run"].apply().get()
                         _people_answer(plan, answers, seen)
         with clock.at(hour):

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import tempfile
+from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -26,6 +27,7 @@ SERVERS_FILE = "servers.json"  # where running embedded servers say how they are
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _OAUTH = ("token_url", "client_id", "client_secret", "scope", "refresh_token")
 
 
@@ -142,6 +144,13 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _windows(value: str) -> str:
+    for word in _words(value):
+        if not re.fullmatch(r"[a-z][a-z_]*=[1-9]\d{0,3}[mhd]", word):
+            raise ValueError("must be such as deals=8h enrichment=45m compliance=5d")
+    return value
+
+
 def _mailbox(value: str) -> str:
     name, address = parseaddr(value)
     try:
@@ -205,6 +214,7 @@ class Settings(BaseSettings):
     fleet_home: Path = Path(".fleet")
     fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    fleet_catch_up: Annotated[str, AfterValidator(_windows)] = ""
     fleet_naive_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     fleet_default_mode: Literal["review", "auto", "off"] | None = None
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
@@ -266,6 +276,12 @@ class Settings(BaseSettings):
     def imap_urls(self) -> list[str]:
         """The folders to poll, one URL each."""
         return _words(self.imap_url)
+
+    @property
+    def catch_up_windows(self) -> dict[str, timedelta]:
+        """For how long a slot of an engine is worth working, where FLEET_CATCH_UP says so."""
+        pairs = [word.split("=") for word in _words(self.fleet_catch_up)]
+        return {engine: int(length[:-1]) * _UNITS[length[-1]] for engine, length in pairs}
 
     @property
     def time_zone(self) -> ZoneInfo:

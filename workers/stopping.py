@@ -5,6 +5,9 @@ process waits for its threads. What takes long asks here, at points where it can
 """
 
 import mmap
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from celery.signals import worker_shutting_down
@@ -21,6 +24,16 @@ def stopping() -> bool:
 def listen() -> None:
     """Hear from now on when this worker is told to stop; called before its children are forked."""
     worker_shutting_down.connect(stop)
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """Hear SIGTERM inside the block, in a process that is no worker: it leaves off instead of ending at once."""
+    before = signal.signal(signal.SIGTERM, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def stop(**_: object) -> None:

@@ -40,13 +40,15 @@ CREATE OR REPLACE TRIGGER delivery_time_zone_checked
     BEFORE INSERT OR UPDATE OF time_zone ON tenant_delivery
     FOR EACH ROW EXECUTE FUNCTION check_time_zone();
 
--- A tenant has one zone. tenant_delivery.time_zone is another name of it: what is written to either is in both.
+-- A tenant has one zone. tenant_delivery.time_zone is another name of it: what is written to either is in both. Where nobody
+-- has said one, nobody has: the timetable then goes by the installation's.
 CREATE OR REPLACE FUNCTION share_time_zone() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
     IF TG_TABLE_NAME = 'tenant_delivery' THEN
-        INSERT INTO tenant_calendar AS c (tenant_id, time_zone) VALUES (NEW.tenant_id, NEW.time_zone)
+        INSERT INTO tenant_calendar AS c (tenant_id, time_zone)
+        SELECT NEW.tenant_id, NEW.time_zone WHERE NEW.time_zone <> tenant_zone(NEW.tenant_id)
         ON CONFLICT (tenant_id) DO UPDATE SET time_zone = excluded.time_zone WHERE c.time_zone <> excluded.time_zone;
     ELSE
         UPDATE tenant_delivery AS d SET time_zone = NEW.time_zone

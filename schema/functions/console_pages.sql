@@ -133,7 +133,7 @@ BEGIN
         SELECT x.started_at, x.status,
                (SELECT count(*) FROM jsonb_array_elements(x.failures) AS f
                 WHERE v_tenant IS NULL OR f ->> 'tenant_id' = v_tenant::text) AS failures
-        FROM engine_runs AS x WHERE x.engine = e.name ORDER BY x.id DESC LIMIT 1
+        FROM engine_runs AS x WHERE x.engine = e.name AND x.started_at IS NOT NULL ORDER BY x.id DESC LIMIT 1
     ) AS l ON true
     ORDER BY e.name;
 END
@@ -254,7 +254,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT CASE WHEN may_act_for(NULL) THEN to_jsonb(r)
-                ELSE to_jsonb(r) - '{tenants, due, acted, actions, skipped, total}'::text[]
+                ELSE to_jsonb(r) - '{tenants, due, acted, actions, skipped, worker, cancelled_by, cancelled_why, total}'::text[]
                      || jsonb_build_object('failures', (
                          SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements(r.failures) AS f
                          WHERE f ->> 'tenant_id' = v_tenant::text)) END

@@ -145,7 +145,7 @@ $$;
 CREATE OR REPLACE FUNCTION supported_from() RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
-    SELECT '0027_console_indexes'
+    SELECT '0031_timetable'
 $$;
 
 -- Whom to write to: the named contact if it has an address and did not move to another client, else a primary contact of

@@ -65,7 +65,7 @@ AS $$
      FROM engine_runs AS r
      LEFT JOIN LATERAL (SELECT x AS failure FROM jsonb_array_elements(r.failures) AS x
                         WHERE x ->> 'tenant_id' = p_tenant_id::text LIMIT 1) AS f ON true
-     WHERE r.engine = p_engine ORDER BY r.id DESC LIMIT 1)
+     WHERE r.engine = p_engine AND r.started_at IS NOT NULL ORDER BY r.id DESC LIMIT 1)
 $$;
 
 -- What became of the newest of these actions, and what becomes of those that have not left.

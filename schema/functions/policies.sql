@@ -13,6 +13,7 @@ BEGIN
     FOR v_table, v_grants IN SELECT * FROM (VALUES
         ('deal_stage_config',        'INSERT, UPDATE, DELETE'),
         ('engine_settings',          'INSERT (tenant_id, engine, mode), UPDATE (mode), DELETE'),
+        ('tenant_timetable',         'INSERT, UPDATE, DELETE'),
         ('compliance_schedule',      'INSERT, UPDATE, DELETE'),
         ('quotes',                   'INSERT, UPDATE, DELETE'),    -- only drafts are deleted, see below
         ('tenant_calendar',          'INSERT, UPDATE'),
@@ -64,7 +65,7 @@ BEGIN
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
     -- signs webhooks, and who is at the console: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
+        'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
         'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
         'console_audit', 'insight_figures'
     ] LOOP

@@ -16,7 +16,7 @@ BEGIN
         SELECT r.id, r.trigger, r.status, r.started_at, r.finished_at, r.due, r.acted, r.actions, r.failures
         INTO last_run_id, last_trigger, last_status, last_started_at, last_finished_at, last_due, last_acted, last_actions,
              last_failures
-        FROM engine_runs AS r WHERE r.engine = fleet_engine_status.engine ORDER BY r.id DESC LIMIT 1;
+        FROM engine_runs AS r WHERE r.engine = fleet_engine_status.engine AND r.started_at IS NOT NULL ORDER BY r.id DESC LIMIT 1;
         RETURN NEXT;
     END LOOP;
 END

@@ -9,7 +9,7 @@ LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
     VALUES
     ('time_zone', 'tenant_calendar', 'time_zone', NULL, '\S', 'an IANA zone, such as Europe/Berlin',
-     'where its days begin and end, and its sending window is read'),
+     'where its days begin and end, its sending window is read and its engines begin; until it is set, these begin by FLEET_TIMEZONE'),
     ('locale', 'tenant_calendar', 'locale', NULL, '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$', 'a locale, such as de-DE',
      'how its people write dates and numbers'),
     ('paused', 'tenant_delivery', 'paused', NULL, '^(yes|no|true|false)$', 'yes or no', 'no mail leaves; it waits'),
@@ -40,6 +40,10 @@ AS $$
      'the country of telephone numbers that name none'),
     ('ENGINE.mode', 'engine_settings', 'mode', 'engine', '^(automatic|review|off)$', 'automatic, review or off',
      'whether the engine acts, suggests or rests; empty: as the installation begins'),
+    ('ENGINE.cron', 'tenant_timetable', 'cron', 'engine', '\S', 'minute hour day month weekday, such as 0 9 * * 1-5',
+     'when the engine begins, by the tenant''s clocks; empty: at the fleet''s hours'),
+    ('ENGINE.paused', 'tenant_timetable', 'paused', 'engine', '^(yes|no|true|false)$', 'yes or no',
+     'the engine does not begin by itself; what falls due waits'),
     ('deals.max_silence_days', 'tenant_delivery', 'deal_max_silence_days', NULL, '^\d{1,4}$', 'days',
      'a deal that is silent for longer is left to its owner; empty: as the installation says'),
     ('deals.STAGE.max_days_before_stale', 'deal_stage_config', 'max_days_before_stale', 'stage', '^\d{1,4}$', 'days',
@@ -129,6 +133,8 @@ CREATE OR REPLACE TRIGGER letters_setting_noted
     AFTER INSERT OR UPDATE OR DELETE ON tenant_letters FOR EACH ROW EXECUTE FUNCTION note_setting();
 CREATE OR REPLACE TRIGGER engine_setting_noted
     AFTER INSERT OR UPDATE OR DELETE ON engine_settings FOR EACH ROW EXECUTE FUNCTION note_setting();
+CREATE OR REPLACE TRIGGER timetable_setting_noted
+    AFTER INSERT OR UPDATE OR DELETE ON tenant_timetable FOR EACH ROW EXECUTE FUNCTION note_setting();
 CREATE OR REPLACE TRIGGER stage_setting_noted
     AFTER INSERT OR UPDATE OR DELETE ON deal_stage_config FOR EACH ROW EXECUTE FUNCTION note_setting();
 CREATE OR REPLACE TRIGGER quota_setting_noted

@@ -42,6 +42,14 @@ AS $$
               LIMIT 1001) AS x) AS unread
 $$;
 
+-- Which slots were given up within the last hour, because nobody had begun them: how many of each engine, from and to when.
+CREATE OR REPLACE FUNCTION watch_missed() RETURNS TABLE (engine text, n bigint, first timestamptz, last timestamptz)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT r.engine, count(*), min(r.slot), max(r.slot) FROM engine_runs AS r
+    WHERE r.status = 'missed' AND r.finished_at > fleet_now() - interval '1 hour' GROUP BY r.engine ORDER BY r.engine
+$$;
+
 -- Takes what a look found into account. What is seen for the first time is noted, what is seen again is an incident, and
 -- what is no longer seen is over. p_findings: [{"key", "what", "why", "mend"}].
 CREATE OR REPLACE FUNCTION note_findings(p_findings jsonb) RETURNS void
@@ -135,7 +143,8 @@ BEGIN
     WHERE r.started_at > fleet_now() - interval '1 day' GROUP BY r.engine, r.status
     UNION ALL
     SELECT v.name, r.engine, NULL, v.value FROM (
-        SELECT DISTINCT ON (x.engine) x.* FROM engine_runs AS x WHERE x.slot IS NOT NULL ORDER BY x.engine, x.slot DESC
+        SELECT DISTINCT ON (x.engine) x.* FROM engine_runs AS x WHERE x.slot IS NOT NULL AND x.started_at IS NOT NULL
+        ORDER BY x.engine, x.slot DESC
     ) AS r
     CROSS JOIN LATERAL (VALUES
         ('slot_late_seconds', extract(epoch FROM r.started_at - r.slot)::double precision),
@@ -162,7 +171,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION note_heartbeat(text), watch_work(), note_findings(jsonb), untold_incidents(), open_incidents(),
+REVOKE ALL ON FUNCTION note_heartbeat(text), watch_work(), watch_missed(), note_findings(jsonb), untold_incidents(), open_incidents(),
     watch_database(interval, interval), watch_figures() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION note_heartbeat(text), watch_work(), note_findings(jsonb), untold_incidents(), open_incidents(),
+GRANT EXECUTE ON FUNCTION note_heartbeat(text), watch_work(), watch_missed(), note_findings(jsonb), untold_incidents(), open_incidents(),
     watch_database(interval, interval), watch_figures() TO service_role;

@@ -130,24 +130,31 @@ def test_a_missed_slot_is_started_once_and_one_that_is_too_old_never(
     monkeypatch.setenv("DATABASE_URL", database_url)
     sent: list[tuple[str, Any]] = []
     catch_up = _catch_up_task(lambda name, **options: sent.append((name, options["kwargs"])))
-    zone = settings().time_zone
-    slot = latest_slot(engine, NOW + days(3), zone)
+    slot = latest_slot(engine, NOW + days(3), settings().time_zone)
+    crm.execute("UPDATE fleet_timetable SET noted_until = %s", slot - timedelta(minutes=1))
 
-    with clock.at(slot + engine_named(engine).catch_up):
-        assert engine not in catch_up()
     with clock.at(slot + engine_named(engine).catch_up - timedelta(seconds=1)):
         assert engine in catch_up()
-        assert (f"workers.{engine}.run", {"trigger": "catch_up"}) in sent
+        assert (f"workers.{engine}.run", {"trigger": "catch_up", "slot": slot.isoformat()}) in sent
+        assert engine not in catch_up()  # it is announced
         with transaction(crm.connection):
             run = ledger.open_run(crm.connection, engine, slot, "catch_up", "one")
             assert run is not None
             assert ledger.open_run(crm.connection, engine, slot, "catch_up", "two") is None
         assert engine not in catch_up()  # somebody is at it
-        crm.execute("UPDATE engine_runs SET lease_until = clock_timestamp()")
+        crm.execute("UPDATE engine_runs SET lease_until = clock_timestamp() WHERE id = %s", run)
         assert engine in catch_up()  # nobody is any more
         with transaction(crm.connection):
             ledger.close_run(crm.connection, run, "succeeded", 0)
         assert engine not in catch_up()
+
+    crm.execute("DELETE FROM engine_runs")
+    crm.execute("UPDATE fleet_timetable SET noted_until = %s", slot - timedelta(minutes=1))
+    with clock.at(slot + engine_named(engine).catch_up):
+        assert engine not in catch_up()
+        assert crm.one("SELECT status FROM engine_runs WHERE slot = %s AND engine = %s", slot, engine) == {
+            "status": "missed"
+        }
 
 
 def test_beat_starts_and_after_an_outage_sends_what_it_missed_once(fleet: Fleet) -> None:

@@ -51,7 +51,7 @@ def test_a_run_shows_how_late_it_was_what_it_left_and_for_whom_it_failed(crm: Cr
     )  # fmt: skip
     printed = fleet(database_url, "runs", "show", str(run)).stdout
     for words in (
-        "started 0:03:00 late", "succeeded, 1 tenant failed", "12 due for 2 tenants, 9 acted on",
+        "09:00 UTC, 0:03:00 late", "succeeded, 1 tenant failed", "12 due for 2 tenants, 9 acted on",
         "3 contact was asked in the last 30 days", "failed:   Northwind: disk on fire",
     ):  # fmt: skip
         assert words in printed

@@ -11,6 +11,7 @@ import pytest
 from tests.crm import NOW, Crm
 from tests.shell import fleet, one_line
 from workers import clock
+from workers.engines.registry import all_engines
 
 DOCUMENTED = re.compile(r"^\| `([^`]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
 
@@ -52,7 +53,11 @@ def test_every_column_that_holds_a_wish_of_a_tenant_can_be_set(crm: Crm) -> None
 
 def test_a_new_tenant_shows_what_holds_for_it(crm: Crm, northwind: UUID, database_url: str) -> None:
     settings = shown(database_url)
-    assert {name: row["value"] for name, row in settings.items() if not name.startswith(("deals.", "quota."))} == {
+    assert {
+        name: row["value"]
+        for name, row in settings.items()
+        if not name.startswith(("deals.", "quota.")) and not name.endswith((".cron", ".paused"))
+    } == {
         "time_zone": "UTC", "locale": None, "paused": "no", "window_start": "08:00", "window_end": "18:00",
         "send_days": "1,2,3,4,5", "holidays": None, "mails_per_day": "1", "mails_per_week": "2",
         "from_name": None, "from_address": None, "language": None, "currency": None, "postal_address": None,
@@ -61,6 +66,8 @@ def test_a_new_tenant_shows_what_holds_for_it(crm: Crm, northwind: UUID, databas
         "enrichment.mode": "automatic", "feedback.mode": "automatic", "quotes.mode": "automatic",
     }  # fmt: skip
     assert settings["deals.proposal.max_follow_ups"]["value"] == "7"
+    for engine in all_engines():
+        assert (settings[f"{engine}.cron"]["value"], settings[f"{engine}.paused"]["value"]) == (None, "no")
     assert (settings["quota.messages"]["value"], settings["quota.messages"]["settable"]) == ("5000", False)
     printed = fleet(database_url, "settings", "show", "--tenant", "Northwind").stdout
     assert "# mail leaves from then on (HH:MM)\nwindow_start=08:00   # default" in printed

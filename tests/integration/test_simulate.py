@@ -86,7 +86,7 @@ def test_a_report_adds_up_by_day_engine_tenant_and_person(crm: Crm, database_url
     for rows in ("days", "engines", "tenants", "colleagues"):
         assert sum(row["tasks"] for row in report[rows]) == total["tasks"], rows
     assert total["people"] == len([row for row in report["people"] if row["messages"]])
-    assert {row["engine"]: row["slots"] for row in report["engines"]}["deals"] == 10
+    assert {row["engine"]: row["slots"] for row in report["engines"]}["deals"] == 20, "10 in each of two zones"
     steps = {row["text"] for row in report["texts"] if row["what"] == "message"}
     assert {"deal follow up, step 1", "deal follow up, step 2", "quote follow up, step 1", "feedback request"} <= steps
     assert {"deals", "quotes", "feedback", "compliance"} <= {row["about"] for row in report["state"]}

@@ -120,6 +120,20 @@ def test_what_one_mailbox_refuses_for_now_calls_nobody(well: Connection, crm: Cr
     assert keys(well, servers) == set()
 
 
+def test_slots_that_nobody_began_call_whoever_is_on_call(well: Connection, crm: Crm, servers: Servers) -> None:
+    slots = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in (8, 14)]
+    for slot in slots:
+        crm.execute(
+            "INSERT INTO engine_runs (engine, slot, status, finished_at) VALUES ('deals', %s, 'missed', now())", slot
+        )
+    (found,) = look(well, Settings(), servers.valkey)
+    assert found.key == "missed:deals"
+    assert "deals missed 2 slots, the last of Mon 02 Mar 14:00 UTC" in found.what
+    assert "fleet runs backfill --engine deals --since 2026-03-02T08:00" in found.mend
+    crm.execute("UPDATE engine_runs SET finished_at = finished_at - interval '1 hour' WHERE status = 'missed'")
+    assert keys(well, servers) == set(), "it is told once"
+
+
 def test_a_run_by_hand_after_a_missed_slot_mends_it(well: Connection, crm: Crm, servers: Servers) -> None:
     crm.execute("UPDATE engine_runs SET status = 'failed' WHERE engine = 'compliance'")
     assert keys(well, servers) == {"slot:compliance"}

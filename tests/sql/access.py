@@ -5,6 +5,7 @@ SETTINGS = "INSERT UPDATE DELETE"
 USERS = {
     "deal_stage_config": SETTINGS,
     "engine_settings": "INSERT(engine mode tenant_id) UPDATE(mode) DELETE",
+    "tenant_timetable": SETTINGS,
     "compliance_schedule": SETTINGS,
     "quotes": SETTINGS,
     "tenant_calendar": "INSERT|UPDATE",
@@ -63,7 +64,7 @@ CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
-    "console_links", "console_sessions", "console_audit", "insight_figures",
+    "console_links", "console_sessions", "console_audit", "insight_figures", "fleet_timetable",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
 FUNCTIONS = {

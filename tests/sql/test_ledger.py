@@ -2,22 +2,33 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.crm import NOW, Crm, days, wait_until
 from workers.db.session import Connection, connect
 
 HOUR = timedelta(hours=1)
+WINDOWS = Jsonb({"deals": 5 * 3600, "quotes": 1 * 3600})
 
 
 def open_run(
     crm: Crm, slot: object = NOW, task: str = "first", lease: timedelta = HOUR, engine: str = "deals"
 ) -> int | None:
-    run: int | None = crm.read("open_run", engine, slot, "beat", task, lease)[0]["open_run"]
+    run: int | None = crm.read("open_run", engine, slot, "beat", task, "here", lease)[0]["open_run"]
     return run
+
+
+def to_start(crm: Crm, at: datetime = NOW) -> list[tuple[str, datetime]]:
+    """The slots that somebody should work, of engines that catch up for five hours."""
+    return [(row["engine"], row["slot"]) for row in crm.read("slots_to_start", WINDOWS, at=at)]
+
+
+def given_up(crm: Crm, at: datetime) -> list[tuple[str, datetime]]:
+    return [(row["engine"], row["slot"]) for row in crm.read("give_up_slots", WINDOWS, at=at)]
 
 
 def test_a_slot_is_claimed_once(crm: Crm) -> None:
@@ -111,20 +122,59 @@ def test_of_two_workers_at_the_same_instant_one_gets_the_slot(crm: Crm, database
 
 
 @pytest.mark.parametrize(
-    ("lease", "closed_as", "taken"),
+    ("lease", "closed_as", "left_alone"),
     [
         (HOUR, None, True), (timedelta(0), None, False), (HOUR, "succeeded", True), (HOUR, "failed", False),
         (HOUR, "partly", False),
     ],
 )  # fmt: skip
-def test_which_slots_the_catch_up_leaves_alone(crm: Crm, lease: timedelta, closed_as: str | None, taken: bool) -> None:
-    assert not crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"]
+def test_which_slots_the_catch_up_leaves_alone(
+    crm: Crm, lease: timedelta, closed_as: str | None, left_alone: bool
+) -> None:
     run = open_run(crm, lease=lease)
     if closed_as:
         crm.read("close_run", run, closed_as, 1)
-        assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"], "it is not tried again at once"
+        assert to_start(crm) == [], "it is not tried again at once"
         crm.execute("UPDATE engine_runs SET retry_at = clock_timestamp() WHERE retry_at IS NOT NULL")
-    assert crm.read("slot_is_taken", "deals", NOW)[0]["slot_is_taken"] is taken
+    assert to_start(crm, at=NOW + 5 * HOUR) == [], "it is too old"
+    assert to_start(crm) == ([] if left_alone else [("deals", NOW)])
+    assert to_start(crm) == [], "a second one who asks is not told the same"
+
+
+def test_a_slot_that_nobody_began_is_started_while_it_is_worth_it_and_then_missed_once(crm: Crm) -> None:
+    for _ in range(2):  # by two beats
+        crm.read("note_slots", ["deals", "quotes"], [NOW, NOW - HOUR], NOW)
+    assert to_start(crm, at=NOW + HOUR) == [("deals", NOW)]
+    assert given_up(crm, at=NOW + 5 * HOUR) == [("quotes", NOW - HOUR), ("deals", NOW)]
+    assert given_up(crm, at=NOW + 6 * HOUR) == []
+    assert to_start(crm, at=NOW + HOUR) == []
+    run = open_run(crm, task="a late message")
+    assert run is not None, "whoever comes for it all the same may have it"
+    rows = crm.rows("SELECT status, attempts FROM engine_runs WHERE id = %s", run)
+    assert rows == [{"status": "running", "attempts": 1}]
+
+
+def test_a_slot_whose_worker_was_lost_ends_when_it_is_too_old(crm: Crm) -> None:
+    open_run(crm, lease=timedelta(0))
+    assert given_up(crm, at=NOW + 5 * HOUR) == [], "it was begun: it failed, and was not missed"
+    assert crm.rows("SELECT status FROM engine_runs") == [{"status": "failed"}]
+
+
+@pytest.mark.parametrize("slot", [NOW, None])
+def test_a_run_that_a_person_cancels_leaves_off_and_nobody_takes_it_up(crm: Crm, slot: object) -> None:
+    run = open_run(crm, slot=slot)
+    progress = "SELECT record_progress(%s, '1 hour', 1, 1, 1, '{}', '[]') AS goes_on"
+    assert crm.one(progress, run)["goes_on"]
+    assert crm.read("cancel_run", run, "ann", "wrong texts") == [{"cancel_run": "running"}]
+    assert not crm.one(progress, run)["goes_on"], "what was committed meanwhile is counted"
+    crm.read("close_run", run, "succeeded", 1)
+    [row] = crm.rows("SELECT status, due, cancelled_by, cancelled_why FROM engine_runs")
+    assert row == {"status": "cancelled", "due": 2, "cancelled_by": "ann", "cancelled_why": "wrong texts"}
+    assert to_start(crm) == []
+    assert crm.read("cancel_run", run, "ann", "again") == [{"cancel_run": None}]
+    if slot:
+        assert open_run(crm, task="beat") is None
+        assert crm.read("open_run", "deals", NOW, "backfill", None, "here", HOUR) == [{"open_run": run}]
 
 
 def test_a_run_adds_up_its_batches_and_renews_its_lease(crm: Crm) -> None:
@@ -237,11 +287,9 @@ def test_a_run_visits_the_tenants_with_due_work_and_no_others(
     assert len(crm.due_tenants(engine)) == 2 * len(due)
 
 
-def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm) -> None:
-    big, small = crm.tenant("Big"), crm.tenant("Small")
-    for tenant, number in ((big, 60), (small, 3)):
-        for _ in range(number):
-            crm.enrichment(tenant, source_id=str(uuid4()))
+@pytest.fixture
+def settled(crm: Crm) -> Callable[[UUID], list[int]]:
+    """When rows of the queue were settled, in the order of all: of a big tenant, and of a small one."""
     crm.execute("CREATE SEQUENCE settled")
     crm.execute("ALTER TABLE contact_enrichment_queue ADD COLUMN settled bigint")
     crm.execute("GRANT USAGE ON SEQUENCE settled TO service_role")
@@ -252,6 +300,30 @@ def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm) -> None:
     crm.execute(
         "CREATE TRIGGER note BEFORE UPDATE ON contact_enrichment_queue FOR EACH ROW EXECUTE FUNCTION note_settled()"
     )
+
+    def of(tenant: UUID) -> list[int]:
+        rows = crm.rows("SELECT settled FROM contact_enrichment_queue WHERE tenant_id = %s ORDER BY settled", tenant)
+        return [row["settled"] for row in rows]
+
+    return of
+
+
+def queue(crm: Crm, rows: int) -> UUID:
+    tenant = crm.tenant()
+    for _ in range(rows):
+        crm.enrichment(tenant, source_id=str(uuid4()))
+    return tenant
+
+
+def test_a_big_tenant_does_not_delay_a_small_one(crm: Crm, settled: Callable[[UUID], list[int]]) -> None:
+    big, small = queue(crm, 60), queue(crm, 3)
     crm.run("enrichment", batch_size=10)
-    last = crm.one("SELECT max(settled) AS n FROM contact_enrichment_queue WHERE tenant_id = %s", small)["n"]
-    assert last <= 13, "the small tenant had its turn after at most one batch of the big one"
+    assert settled(small)[-1] <= 13, "the small tenant had its turn after at most one batch of the big one"
+    assert settled(big)[-1] == 63
+
+
+def test_who_has_little_is_done_before_anybody_takes_much(crm: Crm, settled: Callable[[UUID], list[int]]) -> None:
+    big, *small = queue(crm, 150), queue(crm, 3), queue(crm, 3), queue(crm, 3)
+    crm.run("enrichment", batch_size=1000)
+    assert max(settled(one)[-1] for one in small) <= 59, "at the first turn nobody takes more than fifty"
+    assert settled(big)[-1] == 159

@@ -86,7 +86,9 @@ def company(crm: Crm, name: str) -> Company:
     crm.insert("tasks", tenant_id=tenant, title="Call")
     for engine in ("deals", "quotes", "compliance", "feedback"):
         crm.mode(tenant, engine, "automatic")
+    crm.execute("INSERT INTO tenant_calendar (tenant_id) VALUES (%s)", tenant)
     crm.execute("INSERT INTO tenant_delivery (tenant_id) VALUES (%s)", tenant)
+    crm.execute("INSERT INTO tenant_timetable VALUES (%s, 'deals', '0 6 * * *')", tenant)
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)

@@ -25,6 +25,7 @@ from workers.cli import (
     preview,
     run,
     runs,
+    schedule,
     settings,
     simulate,
     status,
@@ -59,6 +60,7 @@ for command in (
 app.add_typer(actions.app, name="actions")
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(runs.app, name="runs")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(settings.app, name="settings")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(templates.app, name="templates")

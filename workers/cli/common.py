@@ -107,8 +107,11 @@ def say_trouble(report: Report) -> None:
     """Say what a run could not do."""
     for failure in report.failures:
         say(f"{report.engine} failed for tenant {failure.tenant}: {failure.error}", style="red")
-    if report.unfinished:
-        say(f"{report.engine} is unfinished: rows are held by another session, run it again", style="red")
+    if report.cancelled:
+        say(f"{report.engine} was cancelled before it was through", style="red")
+    elif report.unfinished:
+        why = "rows are held by another session" if report.held else "it was told to stop"
+        say(f"{report.engine} is unfinished: {why}, run it again", style="red")
 
 
 def decider(by: str | None) -> str:

@@ -1,5 +1,6 @@
 """`fleet explain`: how something stands, what happens next, and why nothing does."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -9,6 +10,7 @@ from workers.cli.common import Json, Now, OneTenant, chosen_tenant, database, in
 from workers.db.session import transaction
 from workers.errors import UnknownNameError
 from workers.runtime.explanation import HEADINGS, parts_of
+from workers.runtime.occurrences import next_begins
 from workers.settings import settings
 from workers.terminal import print_json, say
 
@@ -36,18 +38,18 @@ def explain(
             sentences = connection.execute(
                 "SELECT * FROM explain_item(%(engine)s, %(tenant_id)s, %(item)s, %(subject)s)", item
             ).fetchall()
+            begins = next_begins(connection, item["tenant_id"], clock.now())
         if as_json:
             print_json(item | {"sentences": sentences})
             return
-        _say(item, sentences)
+        _say(item, parts_of(sentences, item["engine"], begins))
 
 
-def _say(item: dict[str, Any], sentences: list[dict[str, Any]]) -> None:
+def _say(item: dict[str, Any], parts: Mapping[str, list[Mapping[str, Any]]]) -> None:
     """Say how it stands, what comes next, with the engine's next run, and what happened."""
     named = "" if item["kind"] == "address" else f" ({item['item']})"
     present, zone = clock.now(), settings().time_zone
     say(f"{item['kind']} {item['name'] or ''} of {item['tenant_name']}{named}; times are {zone.key}")
-    parts = parts_of(sentences, item["engine"])
     for tense, heading in HEADINGS.items():
         say("")
         say(f"{heading}:")

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Final
 
 from workers.insight.addresses import ADDRESS
@@ -28,17 +29,25 @@ class Phrases:
     """
 
     def __init__(self, wanted: Iterable[str]) -> None:
+        self._wanted = tuple(wanted)
+
+    # Compiled when first asked for: together all lists take a quarter of a second, and most commands read no mail.
+    @cached_property
+    def _by_first_word(self) -> Mapping[str, list[re.Pattern[str]]]:
         # Most words begin no phrase: one look for each is faster than one alternation of all phrases.
-        self._by_first_word: defaultdict[str, list[re.Pattern[str]]] = defaultdict(list)
-        unparted = []
-        for phrase in wanted:
-            words, end = phrase.removesuffix(" ."), "$" if phrase.endswith(" .") else r"(?!\w)"
-            if phrase[0] >= _FIRST_CJK:
-                unparted.append(re.escape(phrase))  # languages that do not part their words
-            else:
+        found = defaultdict(list)
+        for phrase in self._wanted:
+            if phrase[0] < _FIRST_CJK:
+                words, end = phrase.removesuffix(" ."), "$" if phrase.endswith(" .") else r"(?!\w)"
                 pattern = r"(?: \S+){0,4} ".join(re.escape(piece) for piece in words.split(" … "))
-                self._by_first_word[words.split(" ")[0]].append(re.compile(pattern + end))
-        self._unparted = re.compile("|".join(unparted)) if unparted else None
+                found[words.split(" ")[0]].append(re.compile(pattern + end))
+        return found
+
+    @cached_property
+    def _unparted(self) -> re.Pattern[str] | None:
+        """The phrases of languages that do not part their words."""
+        unparted = [re.escape(phrase) for phrase in self._wanted if phrase[0] >= _FIRST_CJK]
+        return re.compile("|".join(unparted)) if unparted else None
 
     def found_in(self, words: str) -> bool:
         """Whether any of the phrases stands in these folded words."""

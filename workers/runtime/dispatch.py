@@ -14,7 +14,7 @@ import psycopg
 from workers.db.session import LOCKED_OUT, Connection, transaction
 from workers.engines.base import Engine, Tally
 from workers.errors import first_line
-from workers.runtime import ledger
+from workers.runtime import ledger, occurrences
 from workers.runtime.ledger import Failure, Status, Trigger
 from workers.stopping import stopping
 
@@ -25,6 +25,8 @@ _BUSY_PAUSE_SECONDS: Final = 0.05
 _BUSY_SECONDS: Final = 5
 # So many workers, or their connections, may be lost over a tenant before a run leaves it out.
 _MOST_LOST: Final = 3
+# So many rows at most are claimed at a tenant's first turn: whoever has few is done before those with many take theirs.
+_FIRST_TURN: Final = 50
 # Less than this is done sooner than a second worker could start.
 _BACKLOG_SECONDS: Final = 0.25
 
@@ -43,6 +45,7 @@ class Report:
     seconds: float = 0.0
     unfinished: bool = False
     held: bool = False  # by other sessions, which is why it is unfinished
+    cancelled: bool = False  # by a person, which is why it is unfinished
     left: int = 0  # items that are due all the same, of a slot
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,6 +69,8 @@ class Report:
     @property
     def status(self) -> Status:
         """Whether all that was due was worked, some of it, or nothing at all."""
+        if self.cancelled:
+            return "cancelled"
         if self.failures and not self.tally.due:
             return "failed"
         return "partly" if self.failures or self.unfinished or self.left else "succeeded"
@@ -79,6 +84,7 @@ def run_engine(
     slot: datetime | None = None,
     task_id: str | None = None,
     tenant: UUID | None = None,
+    helps: datetime | None = None,
     batch_size: int,
     budget_seconds: float = float("inf"),
     on_backlog: Callable[[], None] | None = None,
@@ -86,13 +92,16 @@ def run_engine(
 ) -> Report | None:
     """Work an engine until nothing is due, or the budget is used up.
 
+    At a slot it works for the tenants whose timetable has it, else for all.
+
     Args:
         connection: outside any transaction; each batch opens its own.
         engine: what to run.
         trigger: who started it.
-        slot: the timetable's instant; None for a run outside the timetable.
+        slot: the timetable's instant, which this run claims; None for a run outside the timetable.
         task_id: the message's id: the same message delivered again goes on with its run.
         tenant: work for this one only.
+        helps: the slot that another run has claimed and this one helps with.
         batch_size: most rows one batch claims.
         budget_seconds: after this many seconds the run ends and says that it is unfinished.
         fetch: False asks nobody outside: for a dry run, whose one transaction spans everything.
@@ -103,6 +112,7 @@ def run_engine(
 
     Raises:
         psycopg.OperationalError: the connection is lost; the run is left to whoever takes over its lease.
+        KeyboardInterrupt, SystemExit: as it came; the run is closed first.
     """
     started = time.monotonic()
     with transaction(connection):
@@ -110,22 +120,28 @@ def run_engine(
         if run is None:
             return None
         tenants = [tenant] if tenant else ledger.due_tenants(connection, engine.name)
+        if instant := slot or helps:
+            tenants = occurrences.whose(connection, engine.name, instant, tenants)
         lost = ledger.losses(connection, run)
     report = Report(engine.name, run, slot, trigger)
     course = _Course(connection, engine if fetch else replace(engine, fetch=None), report, batch_size)
-    course.line_up(tenants, lost)
-    while course.ring and not report.unfinished:
-        course.take_turn()
-        elapsed = time.monotonic() - started
-        if elapsed > _BACKLOG_SECONDS and course.ring and on_backlog is not None:
-            on_backlog()
-            on_backlog = None
-        report.unfinished = bool(course.ring) and (report.held or elapsed > budget_seconds or stopping())
-
-    with transaction(connection):
-        # Rows that somebody holds are passed over without a word, so what is left is asked for.
-        report.left = ledger.items_left(connection, engine.name) if slot else 0
-        ledger.close_run(connection, run, report.status, len(report.tenants))
+    try:
+        course.line_up(tenants, lost)
+        while course.ring and not report.unfinished:
+            course.take_turn()
+            elapsed = time.monotonic() - started
+            if elapsed > _BACKLOG_SECONDS and course.ring and on_backlog is not None:
+                on_backlog()
+                on_backlog = None
+            report.unfinished |= bool(course.ring) and (report.held or elapsed > budget_seconds or stopping())
+        with transaction(connection):
+            # Rows that somebody holds are passed over without a word, so what is left is asked for.
+            report.left = _left(connection, engine.name, slot) if slot else 0
+            ledger.close_run(connection, run, report.status, len(report.tenants))
+    except (KeyboardInterrupt, SystemExit):
+        with transaction(connection):
+            ledger.close_run(connection, run, "partly", len(report.tenants))
+        raise
     report.seconds = time.monotonic() - started
     logger.info(
         "%s: %d due for %d tenants, %d acted, %d skipped, %d actions, %d failures, %d left in %.2f s",
@@ -136,6 +152,12 @@ def run_engine(
     return report
 
 
+def _left(connection: Connection, engine: str, slot: datetime) -> int:
+    """Return how many items are due for the tenants whose timetable has a slot."""
+    left = ledger.tenants_left(connection, engine)
+    return sum(left[tenant] for tenant in occurrences.whose(connection, engine, slot, left))
+
+
 class _Course:
     """The way of one run around its tenants: whose turn it is, and how large a batch may be."""
 
@@ -143,6 +165,7 @@ class _Course:
         self.ring: deque[UUID] = deque()
         self._connection, self._engine, self._report = connection, engine, report
         self._size = self._largest = batch_size
+        self._known: set[UUID] = set()  # who had a turn
         self._in_hand: UUID | None = None  # as the run notes it
         self._progress, self._waiting = time.monotonic(), 0
 
@@ -157,10 +180,12 @@ class _Course:
     def take_turn(self) -> None:
         """Work one batch of whoever is next, who goes to the end of the ring if there was something to do."""
         tenant = self.ring.popleft()
+        rows = self._size if tenant in self._known else min(self._size, _FIRST_TURN)
+        self._known.add(tenant)
         try:
-            tally = self._batch(tenant)
+            tally = self._batch(tenant, rows)
         except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
-            self._size = max(self._size // 2, 1)
+            self._size = max(rows // 2, 1)
             self.ring.appendleft(tenant)
             self._renew_lease()
             return
@@ -179,8 +204,10 @@ class _Course:
             idle = time.monotonic() - self._progress
             self._report.held = self._waiting >= len(self.ring) and idle > _BUSY_SECONDS
 
-    def _batch(self, tenant: UUID) -> Tally | None:
-        """Run one batch; an error is this tenant's alone, unless it is the connection's or the batch's size.
+    def _batch(self, tenant: UUID, rows: int) -> Tally | None:
+        """Run one batch of so many rows at most.
+
+        An error is this tenant's alone, unless it is the connection's or the batch's size.
 
         Raises:
             psycopg.errors.QueryCanceled: the batch took longer than the host allows, and a smaller one may not.
@@ -193,11 +220,11 @@ class _Course:
         following = self.ring[0] if self.ring else tenant
         try:
             # Before the transaction and never inside it: no lock is held while the outside world is asked.
-            fetched = engine.fetch(connection, tenant, self._size) if engine.fetch else Tally()
+            fetched = engine.fetch(connection, tenant, rows) if engine.fetch else Tally()
             with transaction(connection):
-                tally = engine.batch(connection, tenant, self._size, run)
+                tally = engine.batch(connection, tenant, rows, run)
                 tally.add(fetched)
-                ledger.record_progress(connection, run, tally)
+                goes_on = ledger.record_progress(connection, run, tally)
                 ledger.take_in_hand(connection, run, following)  # a commit of its own would cost as much as a batch
         except LOCKED_OUT:  # nothing is wrong with the tenant
             self._renew_lease()
@@ -205,7 +232,7 @@ class _Course:
         except Exception as error:  # whatever one tenant's data provokes must not stop the others
             if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
                 raise
-            if isinstance(error, psycopg.errors.QueryCanceled) and self._size > 1:
+            if isinstance(error, psycopg.errors.QueryCanceled) and rows > 1:
                 raise
             about = {"engine": engine.name, "run": run, "tenant": tenant}
             logger.exception("%s failed for tenant %s", engine.name, tenant, extra=about)
@@ -213,12 +240,15 @@ class _Course:
             return None
         self._in_hand = following
         self._report.tally.add(tally)
+        if not goes_on:
+            self._report.unfinished = self._report.cancelled = True
         return tally
 
     def _renew_lease(self) -> None:
         """Show that the run lives though nothing was committed: a batch that commits does so by itself."""
         with transaction(self._connection):
-            ledger.record_progress(self._connection, self._report.run, Tally())
+            if not ledger.record_progress(self._connection, self._report.run, Tally()):
+                self._report.unfinished = self._report.cancelled = True
 
     def _fail(self, tenant: UUID, error: str) -> None:
         failure = Failure(tenant, error)

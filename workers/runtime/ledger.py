@@ -1,5 +1,7 @@
 """The occurrence ledger in Python: one thin function per SQL function of schema/functions/ledger.sql."""
 
+import os
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -10,14 +12,14 @@ from psycopg.types.json import Jsonb
 from workers.db.session import Connection
 from workers.engines.base import Tally
 
-Trigger = Literal["beat", "catch_up", "manual", "share"]
-Status = Literal["succeeded", "partly", "failed"]
+Trigger = Literal["beat", "catch_up", "manual", "share", "backfill"]
+Status = Literal["succeeded", "partly", "failed", "cancelled"]
 
 # A run renews its lease with every batch, and a batch takes well under a second; a worker that is silent
 # for this long is gone, and the catch-up may take over its slot.
 LEASE: Final = timedelta(minutes=5)
-# Of a run.
-RUN_STATUSES: Final = ("running", "succeeded", "partly", "failed")
+# Of a run, or of a slot that nobody began.
+RUN_STATUSES: Final = ("expected", "running", "succeeded", "partly", "failed", "missed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ def open_run(
     connection: Connection, engine: str, slot: datetime | None, trigger: Trigger, task_id: str | None
 ) -> int | None:
     """Claim a slot and return the run's id; None if the slot is taken. Without a slot every message is a run."""
-    statement = "SELECT open_run(%s, %s, %s, %s, %s) AS run"
-    row = connection.execute(statement, [engine, slot, trigger, task_id, LEASE]).fetchone()
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    statement = "SELECT open_run(%s, %s, %s, %s, %s, %s) AS run"
+    row = connection.execute(statement, [engine, slot, trigger, task_id, worker, LEASE]).fetchone()
     return row["run"] if row else None
 
 
@@ -47,12 +50,17 @@ def take_in_hand(connection: Connection, run: int, tenant: UUID) -> None:
     connection.execute("SELECT take_in_hand(%s, %s)", [run, tenant])
 
 
-def record_progress(connection: Connection, run: int, tally: Tally) -> None:
-    """Add a batch to its run and renew the lease; part of the batch's own transaction, so the counts are exact."""
-    connection.execute(
-        "SELECT record_progress(%s, %s, %s, %s, %s, %s, '[]')",
+def record_progress(connection: Connection, run: int, tally: Tally) -> bool:
+    """Add a batch to its run and renew the lease; part of the batch's own transaction, so the counts are exact.
+
+    Returns:
+        Whether the run goes on; it does not where a person cancelled it.
+    """
+    row = connection.execute(
+        "SELECT record_progress(%s, %s, %s, %s, %s, %s, '[]') AS goes_on",
         [run, LEASE, tally.due, tally.acted.total(), tally.actions.total(), Jsonb(dict(tally.skipped))],
-    )
+    ).fetchone()
+    return row is not None and row["goes_on"] is True
 
 
 def record_failure(connection: Connection, run: int, failure: Failure) -> None:
@@ -71,22 +79,21 @@ def close_lost_runs(connection: Connection) -> None:
     connection.execute("SELECT close_lost_runs()")
 
 
-def items_left(connection: Connection, engine: str) -> int:
-    """Return how many items are due for an engine now, of all tenants that it works for."""
-    row = connection.execute("SELECT items_left(%s) AS n", [engine]).fetchone()
-    return row["n"] if row else 0
+def cancel_run(connection: Connection, run: int, by: str, why: str) -> str | None:
+    """End a run or a slot for good; returns how it stood, or None if there is nothing of it to be ended."""
+    row = connection.execute("SELECT cancel_run(%s, %s, %s) AS was", [run, by, why]).fetchone()
+    return row["was"] if row else None
+
+
+def tenants_left(connection: Connection, engine: str) -> dict[UUID, int]:
+    """Return how many items are due for an engine now, of each tenant that has any and that it works for."""
+    return {row["tenant_id"]: row["n"] for row in connection.execute("SELECT * FROM tenants_left(%s)", [engine])}
 
 
 def slot_state(connection: Connection, engine: str, slot: datetime) -> str | None:
-    """Return worked, partly, failed or running; None if nobody began the slot, or whoever did was lost."""
+    """Return worked, partly, failed, running, missed or cancelled; None if nobody is known to have begun the slot."""
     row = connection.execute("SELECT slot_state(%s, %s) AS state", [engine, slot]).fetchone()
     return row["state"] if row else None
-
-
-def slot_is_taken(connection: Connection, engine: str, slot: datetime) -> bool:
-    """Say whether a slot needs nobody at present: worked, being worked under a live lease, or tried again later."""
-    row = connection.execute("SELECT slot_is_taken(%s, %s) AS taken", [engine, slot]).fetchone()
-    return row is not None and row["taken"] is True
 
 
 def due_tenants(connection: Connection, engine: str) -> list[UUID]:

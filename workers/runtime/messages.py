@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 # A helper that no worker had time for is not needed any more.
 HELPER_EXPIRES_SECONDS: Final = 60
+# A slot that nobody has begun by then was announced again meanwhile.
+SLOT_EXPIRES_SECONDS: Final = 3600
 
 
 class Sender(Protocol):

@@ -8,6 +8,7 @@ from workers.db.session import Connection, transaction
 from workers.engines.registry import all_engines
 from workers.runtime import ledger
 from workers.runtime.slots import latest_slot
+from workers.runtime.timetable import catch_up_windows
 from workers.settings import settings
 
 # The state of a latest slot that nobody could work: the fleet was not installed yet.
@@ -23,12 +24,12 @@ def fleet_status(connection: Connection) -> dict[str, Any]:
         recent = faults(connection)
         refused = connection.execute("SELECT * FROM fleet_refused()").fetchall()
         installed = connection.execute("SELECT fleet_installed_at() AS at").fetchone()
-        engines = []
+        engines, windows = [], catch_up_windows()
         for engine in all_engines().values():
             slot = latest_slot(engine.name, now, zone)
             state = ledger.slot_state(connection, engine.name, slot)
             if state is None:
-                state = "to be caught up" if now - slot < engine.catch_up else "missed"
+                state = "to be caught up" if now - slot < windows[engine.name] else "missed"
             if state == "missed" and installed is not None and slot < installed["at"]:
                 state = BEFORE_INSTALLATION
             engines.append({**rows[engine.name], "latest_slot": slot, "slot_state": state})

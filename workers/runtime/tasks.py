@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -14,10 +14,10 @@ from workers.db.session import connect, require_current_schema, transaction
 from workers.engines.base import Engine
 from workers.engines.registry import all_engines
 from workers.errors import DatabaseUnavailableError
-from workers.runtime import ledger
+from workers.runtime import ledger, occurrences
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import Trigger
-from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
+from workers.runtime.messages import HELPER_EXPIRES_SECONDS, SLOT_EXPIRES_SECONDS, Sender, send_or_say
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
 from workers.stopping import stopping
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Well under the broker's visibility timeout: a run that is not through by then ends and sends a successor.
 _BUDGET: Final = timedelta(minutes=15)
+# A slot that is started by the pass of its own minute, or the next one, is nothing that was missed.
+_ON_TIME: Final = timedelta(minutes=2)
 # Few enough that nobody waits long for a row that goes.
 _PRUNED_AT_ONCE: Final = 1000
 # Late enough that a restarting database is back, bounded so that the message ends up in the log.
@@ -47,19 +49,27 @@ def register(app: Celery) -> None:
 
 
 def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] | None]:
-    def run(task: Task, trigger: Trigger = "manual", helpers: int | None = None) -> dict[str, Any] | None:
-        """Run the engine until nothing is due; by hand it runs now, from the timetable once per slot."""
+    def run(
+        task: Task, trigger: Trigger = "manual", helpers: int | None = None, slot: str | None = None
+    ) -> dict[str, Any] | None:
+        """Run the engine until nothing is due; by hand it runs now, from the timetable once per slot.
+
+        slot: an instant in ISO 8601; from the timetable, the latest of the fleet's own if there is none. A helper takes
+        no slot: it works for whose slot it is.
+        """
         chosen = settings()
         helpers = chosen.fleet_helpers if helpers is None else helpers
-        on_time = trigger in ("beat", "catch_up")
-        slot = latest_slot(engine.name, clock.now(), chosen.time_zone) if on_time else None
+        instant = datetime.fromisoformat(slot) if slot else None
+        if instant is None and trigger in ("beat", "catch_up"):
+            instant = latest_slot(engine.name, clock.now(), chosen.time_zone)
+        shared = {"slot": instant.isoformat()} if instant else {}
 
         def call_helper() -> None:
             if helpers > 0:
                 send_or_say(
                     send,
                     f"workers.{engine.name}.run",
-                    kwargs={"trigger": "share", "helpers": helpers - 1},
+                    kwargs={"trigger": "share", "helpers": helpers - 1} | shared,
                     expires=HELPER_EXPIRES_SECONDS,
                 )
 
@@ -69,7 +79,8 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
                 connection,
                 engine,
                 trigger=trigger,
-                slot=slot,
+                slot=None if trigger == "share" else instant,
+                helps=instant if trigger == "share" else None,
                 task_id=task.request.id,
                 batch_size=chosen.fleet_batch_size,
                 budget_seconds=_BUDGET.total_seconds(),
@@ -77,8 +88,10 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
             )
         if report is None:
             return None
-        if report.unfinished and not report.held:  # who comes at once would find the rows held as well
-            send_or_say(send, f"workers.{engine.name}.run", kwargs={"trigger": "share", "helpers": helpers})
+        # Rows that are held, who comes at once would find held as well.
+        if report.unfinished and not (report.held or report.cancelled):
+            kwargs = {"trigger": "share", "helpers": helpers} | shared
+            send_or_say(send, f"workers.{engine.name}.run", kwargs=kwargs)
         if report.tally.actions:
             send_or_say(send, "workers.delivery.run")
         return report.as_dict()
@@ -88,22 +101,28 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
 
 def _catch_up_task(send: Sender) -> Callable[[], list[str]]:
     def catch_up() -> list[str]:
-        """Start every engine whose latest slot was missed, lost or not worked whole, and is still young enough."""
-        chosen, now = settings(), clock.now()
-        started = []
+        """Enter the slots that have come, start those that wait to be worked, and give up those that are too old.
+
+        Returns the engines that were started.
+        """
+        now = clock.now()
         with connect(database_url()) as connection:
             require_current_schema(connection)
             with transaction(connection):
                 note_heartbeat(connection, "catch_up")
                 ledger.close_lost_runs(connection)
-            for engine in all_engines().values():
-                slot = latest_slot(engine.name, now, chosen.time_zone)
-                with transaction(connection):
-                    wanted = now - slot < engine.catch_up and not ledger.slot_is_taken(connection, engine.name, slot)
-                if wanted:
-                    send_or_say(send, f"workers.{engine.name}.run", kwargs={"trigger": "catch_up"})
-                    started.append(engine.name)
-        return started
+                occurrences.note_slots(connection, now)
+                occurrences.give_up_slots(connection)
+                slots = occurrences.slots_to_start(connection)
+        for slot in slots:
+            trigger: Trigger = "beat" if now - slot.at < _ON_TIME else "catch_up"
+            send_or_say(
+                send,
+                f"workers.{slot.engine}.run",
+                kwargs={"trigger": trigger, "slot": slot.at.isoformat()},
+                expires=SLOT_EXPIRES_SECONDS,
+            )
+        return [slot.engine for slot in slots]
 
     return catch_up
 

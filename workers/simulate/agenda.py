@@ -1,27 +1,18 @@
-"""Which slots the timetable has in a span of time."""
+"""Which slots the tenants' timetables have in a span of time."""
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Final
 
+from workers.db.session import Connection, transaction
 from workers.engines.registry import all_engines
-from workers.runtime.slots import latest_slot
-from workers.settings import settings
+from workers.runtime.occurrences import Slot, slots_between, timetables_of
 from workers.simulate.plan import Plan
 
-
-class Slot(NamedTuple):
-    """An instant at which an engine runs."""
-
-    at: datetime
-    engine: str
+_JUST: Final = timedelta(microseconds=1)
 
 
-def slots_of(plan: Plan) -> list[Slot]:
-    """Return the slots of all engines in their order; several at one instant in the order of the timetable."""
-    zone = settings().time_zone
-    found = []
-    for name in all_engines():
-        slot = plan.until
-        while (slot := latest_slot(name, slot - timedelta(microseconds=1), zone)) >= plan.since:
-            found.append(Slot(slot, name))
-    return sorted(found, key=lambda slot: slot.at)
+def slots_of(connection: Connection, plan: Plan) -> list[Slot]:
+    """Return the slots of the plan's tenants in their order; several at one instant in the order of the engines."""
+    with transaction(connection):
+        their = [one for engine in all_engines() for one in timetables_of(connection, engine, plan.tenants).values()]
+    return slots_between(set(their), plan.since - _JUST, plan.until - _JUST)

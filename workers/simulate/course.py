@@ -20,8 +20,9 @@ from workers.inbound.ingest import Stored, ingest
 from workers.resources import shipped
 from workers.runtime import ledger
 from workers.runtime.dispatch import Report, run_engine
+from workers.runtime.occurrences import Slot
 from workers.settings import settings
-from workers.simulate.agenda import Slot, slots_of
+from workers.simulate.agenda import slots_of
 from workers.simulate.answers import assumed_answer
 from workers.simulate.channel import NullChannel
 from workers.simulate.giving_way import giving_way
@@ -90,7 +91,7 @@ class _Course:
         self._connection, self._plan = connection, plan
         # One way out, or which of two letters is taken first would be chance.
         self._settings = settings().model_copy(update={"fleet_smtp_connections": 1})
-        self._slots = deque(slots_of(plan))
+        self._slots: deque[Slot] = deque()
         self._expected: list[_Expected] = []  # a heap
         self._delivery: datetime | None = plan.since  # the next pass that has something to do
         self._changes = 0
@@ -105,6 +106,7 @@ class _Course:
         for tenant in self._plan.tenants if self._plan.settings else ():
             set_settings(self._connection, tenant, self._plan.settings, _BY, None)
         (begun,) = self._query("begun")
+        self._slots.extend(slots_of(self._connection, self._plan))
         while (now := self._next_instant()) < self._plan.until:
             with clock.at(now):
                 self._take_step(now)

@@ -1,7 +1,7 @@
 """Whether the fleet does its work: its passes, slots, outbox and inbound mail. Cheap enough for every minute."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workers import clock
@@ -41,6 +41,7 @@ def look_at_work(connection: Connection, settings: Settings) -> list[Finding]:
         beats = connection.execute("SELECT name, at, clock_timestamp() - at AS age FROM fleet_heartbeats").fetchall()
         work = connection.execute("SELECT * FROM watch_work()").fetchone()
         installed = connection.execute("SELECT fleet_installed_at() AS at").fetchone()
+        missed = connection.execute("SELECT * FROM watch_missed()").fetchall()
         recent = faults(connection)
         worked = connection.execute(
             "SELECT engine, max(started_at) AS at FROM engine_runs WHERE status = 'succeeded' GROUP BY engine"
@@ -54,6 +55,7 @@ def look_at_work(connection: Connection, settings: Settings) -> list[Finding]:
     return [
         *_passes({row["name"]: row["age"] for row in beats}, now - since, polls=bool(settings.imap_urls)),
         *_slots(slots, {row["engine"]: row["at"] for row in worked}, now, since),
+        *_missed(missed),
         *_outbox(work),
         *_faults(recent),
     ]
@@ -98,6 +100,20 @@ def _slots(
             what,
             "what is due waits for the next slot, and so do the customers",
             f"`fleet runs list --engine {engine}` says what failed; `fleet run {engine}` works what is due now",
+        )
+
+
+def _missed(missed: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    for row in missed:
+        engine, n = row["engine"], row["n"]
+        first, last = (row[name].astimezone(UTC) for name in ("first", "last"))
+        yield Finding(
+            f"missed:{engine}",
+            f"{engine} missed {n:,} slot{'s' if n > 1 else ''}, the last of {last:%a %d %b %H:%M} UTC: nobody began"
+            " it while it was worth it",
+            "what was due waits for the next slot, and so do the customers",
+            f"`fleet runs backfill --engine {engine} --since {first:%Y-%m-%dT%H:%M}` makes up"
+            " for it; see what kept the workers away",
         )
 
 

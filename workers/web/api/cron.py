@@ -16,7 +16,7 @@ from workers.db.session import Connection, connect, require_current_schema, tran
 from workers.delivery.deliver import channel_for, deliver
 from workers.engines.registry import engine_named
 from workers.inbound.tasks import poll_folders
-from workers.runtime import ledger
+from workers.runtime import ledger, occurrences
 from workers.runtime.dispatch import run_engine
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
@@ -47,7 +47,9 @@ class SlotAnswer(BaseModel):
 
     engine: str
     slot: datetime = Field(description="the latest instant of the timetable, by now")
-    state: Literal["worked", "partly", "failed", "running"] = Field(description="of the slot, after this call")
+    state: Literal["worked", "partly", "failed", "running", "cancelled"] = Field(
+        description="of the slot, after this call"
+    )
     detail: str = Field(description="what this call did, in one sentence")
     due: int = Field(default=0, description="items that this call found due")
     acted: dict[str, int] = Field(default={}, description="what was done, and how often")
@@ -78,19 +80,23 @@ router = APIRouter(
 
 
 def work_slot(engine: str) -> SlotAnswer:
-    """Work an engine's latest slot, unless somebody has or does."""
+    """Work an engine's latest slot, unless somebody has or does; before it, what waits of tenants' own timetables."""
     chosen = settings()
     slot = latest_slot(engine, clock.now(), chosen.time_zone)
     with connect(database_url()) as connection:
         require_current_schema(connection)
-        report = run_engine(
-            connection,
-            engine_named(engine),
-            trigger="beat",
-            slot=slot,
-            batch_size=chosen.fleet_batch_size,
-            budget_seconds=_BUDGET.total_seconds(),
-        )
+        with transaction(connection):
+            occurrences.note_slots(connection, clock.now())
+            waiting = [one.at for one in occurrences.slots_to_start(connection, [engine]) if one.at != slot]
+        for at in (*waiting, slot):
+            report = run_engine(
+                connection,
+                engine_named(engine),
+                trigger="beat",
+                slot=at,
+                batch_size=chosen.fleet_batch_size,
+                budget_seconds=_BUDGET.total_seconds(),
+            )
         if report is None:
             return _taken(connection, engine, slot)
     whole, left = "This call worked the slot.", "Something is left; the next call goes on with it."
@@ -112,6 +118,8 @@ def _taken(connection: Connection, engine: str, slot: datetime) -> SlotAnswer:
         state = ledger.slot_state(connection, engine, slot)
     if state == "worked":
         return SlotAnswer(engine=engine, slot=slot, state="worked", detail="The slot was already worked.")
+    if state == "cancelled":
+        return SlotAnswer(engine=engine, slot=slot, state="cancelled", detail="Somebody has cancelled the slot.")
     return SlotAnswer(engine=engine, slot=slot, state="running", detail="Somebody else is working the slot now.")
 
 
@@ -130,7 +138,8 @@ for _path, _engine in JOBS.items():
             methods=[_method],
             operation_id=f"{_method.lower()}_cron_{_engine}",
             summary=f"Work the latest slot of the engine {_engine}",
-            description="Calling it twice, or beside beat, is harmless: a slot is worked once.",
+            description="And what waits of tenants with clocks or crons of their own, for whom it is called every few"
+            " minutes. Calling it twice, or beside beat, is harmless: a slot is worked once.",
         )
 
 

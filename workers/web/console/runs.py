@@ -21,7 +21,7 @@ from workers.web.api.users import users
 from workers.web.console.door import Visit
 
 _WEEK: Final = timedelta(days=7)
-_MOST: Final = 500  # runs of a week: one engine runs every half hour
+_MOST: Final = 5_000  # runs of a week: engines begin by the clocks of every zone, one of them each half hour
 _LISTED: Final = 100
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from starlette.exceptions import HTTPException
@@ -10,6 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from workers import clock
 from workers.runtime.explanation import HEADINGS, parts_of
+from workers.runtime.occurrences import next_begins
+from workers.web.api.users import users
 from workers.web.console.actions import listed
 from workers.web.console.decisions import later_instant, mornings
 from workers.web.console.door import Visit
@@ -32,9 +35,11 @@ def timeline(visit: Visit) -> Response:
     """Show everything that is known of one thing."""
     item = _item(visit)
     sentences = visit.called_for(item["tenant_id"], "console_explained", item["engine"], item["item"], item["subject"])
+    with users.working() as connection:
+        begins = next_begins(connection, UUID(str(item["tenant_id"])), clock.now())
     return visit.show(
-        "timeline.html.j2", item=item, parts=parts_of(sentences, item["engine"]), headings=HEADINGS, now=clock.now(),
-        waiting=listed(visit, _open_actions(item), _MOST_OPEN), path=_path_of(item),
+        "timeline.html.j2", item=item, parts=parts_of(sentences, item["engine"], begins), headings=HEADINGS,
+        now=clock.now(), waiting=listed(visit, _open_actions(item), _MOST_OPEN), path=_path_of(item),
         pauses=visit.called_for(item["tenant_id"], "console_pause", *_matter(item)),
         mornings=mornings(visit.person.time_zone),
     )  # fmt: skip

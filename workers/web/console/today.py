@@ -8,9 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from workers import clock
-from workers.engines.registry import all_engines
-from workers.runtime.slots import next_slot
-from workers.settings import settings
+from workers.runtime.occurrences import next_begins
+from workers.web.api.users import users
 from workers.web.console.door import Visit, address_of
 
 _MOST_ANSWERS: Final = 50
@@ -18,8 +17,8 @@ _MOST_ANSWERS: Final = 50
 
 def today(visit: Visit) -> Response:
     """Show per engine what became of the last days, and what waits for somebody, the oldest first."""
-    zone = settings().time_zone
-    next_runs = {name: next_slot(name, clock.now(), zone) for name in all_engines()}
+    with users.working() as connection:
+        next_runs = next_begins(connection, visit.person.tenant, clock.now())
     return visit.show(
         "today.html.j2",
         engines=[row | {"next_run_at": next_runs.get(row["engine"])} for row in visit.called("console_today")],

@@ -1,0 +1,75 @@
+"""`fleet schedule`: when each engine begins next, for a tenant or for all."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from workers import clock
+from workers.cli.common import Json, Now, OneEngine, OneTenant, chosen_tenant, database, instant_of
+from workers.db.session import transaction
+from workers.engines.registry import all_engines, engine_named
+from workers.runtime.cron import next_instants
+from workers.runtime.occurrences import Timetable, timetables, timetables_of
+from workers.terminal import lines, out, print_json, say, table_of
+
+app = typer.Typer(no_args_is_help=True, help="See when each engine begins.")
+
+
+@app.command()
+def show(
+    tenant: OneTenant = None,
+    engine: OneEngine = None,
+    count: Annotated[int, typer.Option("--next", min=1, max=1000, metavar="N", help="How many times of each.")] = 3,
+    now: Now = None,
+    as_json: Json = False,
+) -> None:
+    """Show the timetables in use, by whose clocks they are read, and when engines begin next."""
+    with clock.at(instant_of(now)):
+        present = clock.now()
+        with database() as connection:
+            only = chosen_tenant(connection, tenant)
+            engines = [engine_named(engine).name] if engine else list(all_engines())
+            with transaction(connection):
+                if only is None:
+                    in_use = timetables(connection)
+                else:
+                    in_use = {
+                        their: 1 for name in engines for their in timetables_of(connection, name, [only]).values()
+                    }
+    rows = [_row(one, in_use[one], present, count) for one in _in_order(in_use) if one.engine in engines]
+    paused = [name for name in engines if name not in {row["engine"] for row in rows}]
+    if as_json:
+        print_json({"timetables": rows, "paused": paused})
+        return
+    out.print(
+        table_of(
+            ["engine", "minute hour day month weekday", "clocks of", "tenants", "next"],
+            (
+                [row["engine"], row["cron"], row["time_zone"], row["tenants"], lines(*map(_local, row["next"]))]
+                for row in rows
+            ),
+        )
+    )
+    for name in paused:
+        say(f"{name} is paused for this tenant: it does not begin")
+
+
+def _in_order(in_use: Any) -> list[Timetable]:
+    order = list(all_engines())
+    return sorted(in_use, key=lambda one: (order.index(one.engine), -in_use[one], one.cron, one.zone.key))
+
+
+def _row(timetable: Timetable, tenants: int, present: datetime, count: int) -> dict[str, Any]:
+    begins = next_instants(timetable.cron, timetable.zone, present)
+    return {
+        "engine": timetable.engine,
+        "cron": timetable.cron,
+        "time_zone": timetable.zone.key,
+        "tenants": tenants,
+        "next": [next(begins).astimezone(timetable.zone) for _ in range(count)],
+    }
+
+
+def _local(instant: datetime) -> str:
+    return f"{instant:%a %d %b %Y %H:%M %Z}"
