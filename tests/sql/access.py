@@ -85,6 +85,8 @@ FUNCTIONS = {
     "console_compliance_list",
     "analytics_since", "analytics_until", "likely_share_pct", "console_figures", "console_what_if",
     "console_neighbours", "console_snooze", "console_pause", "console_set_pause", "console_write_now",
+    "console_people_of", "console_revoke_session", "console_webhooks", "console_webhook_events",
+    "console_add_webhook", "console_set_webhook",
     "complete_compliance_check", "answer_compliance_check",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.

@@ -51,11 +51,17 @@ DONE: Final = {
     "retry": "{n:,} will be tried again.",
     "removed": "The address may be written to again.",
     "resumed": "The pause has ended.",
+    "revoked": "The session has ended.",
     "settled": "The answer is off the list.",
     "snooze": "{n:,} put off.",
     "started": "The engine was started; this page shows what it did when it has run.",
     "suppressed": "Nobody writes there any more.",
     "waive": "The check is waived.",
+    "webhook_off": "It is told of nothing until it is switched on again.",
+    "webhook_on": "It is told again.",
+    "webhook_remove": "It is forgotten.",
+    "webhook_retry": "What was given up is tried again.",
+    "webhook_test": "An event webhook.test leaves with the next pass, within a minute; the page shows what came of it.",
 }
 _SECURE_COOKIE: Final = "__Host-fleet"  # a browser takes it over TLS alone, for this host alone
 _LOCAL_COOKIE: Final = "fleet"

@@ -12,6 +12,7 @@ from workers.web.console import (
     conflicts,
     decisions,
     insight,
+    members,
     own_settings,
     runs,
     signin,
@@ -19,6 +20,7 @@ from workers.web.console import (
     templates,
     timeline,
     today,
+    webhooks,
     words,
 )
 from workers.web.console.assets import asset
@@ -73,6 +75,11 @@ ROUTES: Final = [
     signed_in("/console/templates/{template}/{language}", templates.save, "manager", "POST"),
     signed_in("/console/templates/{template}/{language}/preview", templates.preview, "manager", "POST"),
     signed_in("/console/templates/{template}/{language}/shipped", templates.reset, "manager", "POST"),
+    signed_in("/console/webhooks", webhooks.show),
+    signed_in("/console/webhooks", webhooks.add, "manager", "POST"),
+    signed_in("/console/webhooks/changed", webhooks.change, "manager", "POST"),
+    signed_in("/console/people", members.show, "manager"),
+    signed_in("/console/people", members.revoke, "manager", "POST"),
     signed_in("/console/insight", insight.show),
     signed_in("/console/insight/{view}.csv", insight.export),
     signed_in("/console/insight/{view}", insight.part),
