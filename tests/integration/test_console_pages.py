@@ -1,5 +1,6 @@
 """If these fail, the console shows something else than the command line, or does something else than was pressed."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 from uuid import UUID
@@ -13,6 +14,7 @@ from tests.outbox import write
 from tests.shell import fleet
 from workers import clock
 from workers.db.session import Connection
+from workers.engines.registry import all_engines
 from workers.settings import settings
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
@@ -198,6 +200,17 @@ def test_what_other_limits_would_mean_is_told_before_they_are_set(
         "takes a number" in manager.post("/console/settings/what-if", data=limits | {next(iter(limits)): "many"}).text
     )
     assert crm.rows("SELECT * FROM deal_stage_config") == before
+
+
+def test_a_tenant_sees_when_its_engines_begin_by_its_own_timetable(
+    manager: httpx.Client, crm: Crm, tenant: UUID, database_url: str
+) -> None:
+    set_own = ("settings", "set", "deals.cron=0 5 * * *", "--tenant", "Northwind")
+    assert fleet(database_url, *set_own).returncode == 0
+    page = manager.get("/console/runs?engine=deals").text
+    assert len(re.findall(r" 05:00 [A-Z]+</time></li>", page)) == 10
+    assert page.count("<ol class") == 1
+    assert manager.get("/console/runs").text.count("<ol class") == len(all_engines())
 
 
 def test_settings_are_set_whole_or_not_at_all_and_who_set_them_is_shown(

@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from starlette.background import BackgroundTask
@@ -10,10 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from workers import clock
-from workers.db.session import connect, require_current_schema, transaction
+from workers.db.session import Connection, connect, require_current_schema, transaction
 from workers.engines.registry import all_engines, engine_named
+from workers.runtime.cron import instants_between, next_instants
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import RUN_STATUSES, slot_state
+from workers.runtime.occurrences import Timetable, timetables_of
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
 from workers.web.api.cron import work_slot
@@ -23,6 +27,7 @@ from workers.web.console.door import Visit
 _WEEK: Final = timedelta(days=7)
 _MOST: Final = 5_000  # runs of a week: engines begin by the clocks of every zone, one of them each half hour
 _LISTED: Final = 100
+_COMING: Final = 10
 
 
 def runs(visit: Visit) -> Response:
@@ -34,18 +39,24 @@ def runs(visit: Visit) -> Response:
     found = visit.called("console_runs", None, engine or None, status or None, until - _WEEK, until, _MOST)
     with users.working() as connection:
         row = connection.execute("SELECT fleet_installed_at() AS at").fetchone()
+        timetable = _timetable(connection, visit.person.tenant, [engine] if engine else list(all_engines()))
     installed = row["at"] if row and row["at"] else until
     days = [
         (until - timedelta(hours=12) - timedelta(days=n)).astimezone(ZoneInfo(zone)).date() for n in range(6, -1, -1)
     ]
     strips = {}
     if not status:
-        names = [engine] if engine else list(all_engines())
-        strips = {name: _strip(name, found, max(until - _WEEK, installed), until, zone) for name in names}
+        strips = {
+            name: _strip(their, found, max(until - _WEEK, installed), until, zone) for name, their in timetable.items()
+        }
     return visit.show(
         "runs.html.j2", rows=found[:_LISTED], more=len(found) > _LISTED, strips=strips, days=days,
         chosen={"engine": engine, "status": status}, engines=list(all_engines()), statuses=RUN_STATUSES,
         earlier=days[0] - timedelta(days=1), is_earlier=bool(visit.asked("until")),
+        timetable={
+            name: list(islice(next_instants(their.cron, their.zone, clock.now()), _COMING)) if their else []
+            for name, their in timetable.items()
+        },
     )  # fmt: skip
 
 
@@ -89,16 +100,23 @@ def _until(text: str, zone: str) -> datetime:
         raise HTTPException(404, f"{text} is no day such as 2026-03-02.") from None
 
 
+def _timetable(connection: Connection, tenant: UUID | None, engines: list[str]) -> dict[str, Timetable | None]:
+    """Return each engine's timetable for a tenant, or (None) for the fleet; None where it is paused."""
+    if tenant is None:
+        return {name: Timetable.of(name) for name in engines}
+    return {name: timetables_of(connection, name, [tenant]).get(tenant) for name in engines}
+
+
 def _strip(
-    engine: str, found: list[dict[str, Any]], since: datetime, until: datetime, zone: str
+    timetable: Timetable | None, found: list[dict[str, Any]], since: datetime, until: datetime, zone: str
 ) -> dict[date, dict[str, int]]:
-    """Return for each day how many slots of an engine there were, and how many of them were worked whole."""
-    worked = {run["slot"] for run in found if run["engine"] == engine and run["status"] == "succeeded"}
+    """Return for each day how many slots of a timetable there were, and how many of them were worked whole."""
     days: dict[date, dict[str, int]] = defaultdict(lambda: {"slots": 0, "worked": 0})
-    slot = latest_slot(engine, until, settings().time_zone)
-    while slot >= since:
+    if timetable is None:
+        return {}
+    worked = {run["slot"] for run in found if run["engine"] == timetable.engine and run["status"] == "succeeded"}
+    for slot in instants_between(timetable.cron, timetable.zone, since - timedelta(microseconds=1), until):
         day = days[slot.astimezone(ZoneInfo(zone)).date()]
         day["slots"] += 1
         day["worked"] += slot in worked
-        slot = latest_slot(engine, slot - timedelta(microseconds=1), settings().time_zone)
     return dict(days)
