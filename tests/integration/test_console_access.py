@@ -17,7 +17,8 @@ from workers.web.console.routes import ROUTES
 
 # Every address, and the least role that may: what is not written here fails. The word in braces is one of Things.
 PUBLIC = {("GET", "/"), ("GET", "/console"), ("GET", "/console/assets/{name}"), ("GET", "/console/sign-in"),
-          ("POST", "/console/sign-in"), ("GET", "/console/enter"), ("POST", "/console/enter")}  # fmt: skip
+          ("POST", "/console/sign-in"), ("GET", "/console/enter"), ("POST", "/console/enter"),
+          ("GET", "/console/oidc"), ("GET", "/console/oidc/back")}  # fmt: skip
 LEAST = {
     ("POST", "/console/sign-out"): "reader",
     ("POST", "/console/tenant"): "operator",

@@ -44,6 +44,9 @@ PAGES = {
     "suppressions": "/console/suppressions",
     "insight": "/console/insight",
     "figures": "/console/insight/deal_stage_velocity",
+    "figure rows": "/console/insight/quote_win_rates/rows?of=total_quotes&days=365",
+    "webhooks": "/console/webhooks",
+    "people": "/console/people",
     "missing": "/console/actions/1",
 }
 LOOKS = {

@@ -154,12 +154,12 @@ class Visit:
 
 def session_of(request: Request) -> str | None:
     """Return the token that a request's cookie bears."""
-    return request.cookies.get(_SECURE_COOKIE if _is_secure(request) else _LOCAL_COOKIE)
+    return request.cookies.get(_SECURE_COOKIE if is_secure(request) else _LOCAL_COOKIE)
 
 
 def set_session(request: Request, response: Response, token: str) -> None:
     """Give the browser a session's token, or (an empty one) take it away."""
-    secure = _is_secure(request)
+    secure = is_secure(request)
     response.set_cookie(
         _SECURE_COOKIE if secure else _LOCAL_COOKIE, token, max_age=None if token else 0, path="/", secure=secure,
         httponly=True, samesite="lax",
@@ -262,7 +262,7 @@ def _note(visit: Visit, what: str, item: str) -> None:
         )
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
     """Say whether the browser speaks TLS: with us, or with what stands before us at the public address."""
     public = settings().fleet_public_url
     return request.url.scheme == "https" or (
