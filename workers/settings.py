@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import tempfile
+from base64 import b64decode
 from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -27,6 +28,7 @@ SERVERS_FILE = "servers.json"  # where running embedded servers say how they are
 # Read by the test suite, the benchmarks and the trainers, not by the fleet; they may stand in the same environment.
 _NOT_OURS = frozenset({"FLEET_CRM_SALES_DIR", "FLEET_JUDGEMENT_DIR", "FLEET_BOUNCES_DIR"})
 _FILE = ".env"
+_SHORTEST_KEY = 24  # bytes, of what signs a webhook
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _OAUTH = ("token_url", "client_id", "client_secret", "scope", "refresh_token")
 
@@ -173,6 +175,20 @@ def _login(value: SecretStr) -> SecretStr:
     return value
 
 
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    """Let through what signs a webhook (Standard Webhooks): whsec_ and a key in base64."""
+    prefix, text = value.get_secret_value()[:6], value.get_secret_value()[6:]
+    try:
+        key = b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if prefix != "whsec_" or len(key) < _SHORTEST_KEY:
+        raise ValueError(
+            f"must be whsec_ and {_SHORTEST_KEY} bytes or more in base64, as openssl rand -base64 32 makes them"
+        )
+    return value
+
+
 # What may hold a password is left out where settings are printed.
 PostgresUrl = Annotated[str | None, AfterValidator(_postgres_url), Field(repr=False)]
 RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket"), Field(repr=False)]
@@ -224,6 +240,7 @@ class Settings(BaseSettings):
     fleet_helpers: int = Field(default=1, ge=0, le=64)
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_smtp_connections: int = Field(default=3, ge=1, le=50)
+    fleet_smtp_per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     fleet_retention_days: int = Field(default=1095, ge=400, le=36_500)
     fleet_apollo_daily_credits: int = Field(default=200, ge=0, le=1_000_000)
     fleet_public_url: Annotated[str | None, AfterValidator(_public_url)] = None
@@ -231,6 +248,7 @@ class Settings(BaseSettings):
     fleet_link_template: Annotated[str | None, AfterValidator(_link_template)] = None
     fleet_web_host: str = Field(default="127.0.0.1", min_length=1)
     fleet_web_port: int = Field(default=8085, ge=1, le=65_535)
+    fleet_inbound_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     cron_secret: Annotated[Key, Field(min_length=16)] | None = None
     fleet_jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     fleet_jwt_jwks: Jwks = None

@@ -12,6 +12,18 @@ AS $$
         ELSE 'reader' END
 $$;
 
+-- Who asks, by the claims of the request: a person, or a program with a token. No row: the workers, or nobody.
+CREATE OR REPLACE FUNCTION calling_user() RETURNS TABLE (tenant_id uuid, role text, who text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 1
+AS $$
+    WITH caller AS MATERIALIZED (SELECT claimed_user() AS id)
+    SELECT p.tenant_id, console_role(p.role::text), coalesce(p.email::text, p.id::text)
+    FROM caller AS c JOIN profiles AS p ON p.id = c.id
+    UNION ALL
+    SELECT t.tenant_id, t.role, 'token ' || t.name FROM caller AS c JOIN api_tokens AS t ON t.id = c.id
+    LIMIT 1
+$$;
+
 -- Whose rows somebody gets who asks for a tenant's (NULL: the own, or for the workers every tenant's), if the role allows.
 -- Every function of console_pages.sql asks here first: they read with their owner's rights, as a user cannot read the
 -- ledger, the guards and what they rest on.
@@ -19,26 +31,28 @@ CREATE OR REPLACE FUNCTION console_tenant(p_tenant_id uuid, p_least_role text) R
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_own constant uuid := current_tenant_id();
+    v_caller record;
     v_ranks constant text[] := '{reader, agent, manager}';
 BEGIN
     IF may_act_for(NULL) THEN    -- the workers
         RETURN p_tenant_id;
-    ELSIF v_own IS NULL OR v_own IS DISTINCT FROM coalesce(p_tenant_id, v_own) OR coalesce(
-            array_position(v_ranks, (SELECT console_role(p.role::text) FROM profiles AS p WHERE p.id = claimed_user()))
-            < array_position(v_ranks, p_least_role), true) THEN
+    END IF;
+    SELECT * INTO v_caller FROM calling_user();
+    IF v_caller.tenant_id IS NULL OR v_caller.tenant_id IS DISTINCT FROM coalesce(p_tenant_id, v_caller.tenant_id)
+       OR coalesce(array_position(v_ranks, v_caller.role) < array_position(v_ranks, p_least_role), true) THEN
         RAISE EXCEPTION 'this is not for you' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    RETURN v_own;
+    RETURN v_caller.tenant_id;
 END
 $$;
 
--- Who decides: a signed-in person by his own address, whatever he says; for the workers whom they name.
+-- Who decides: a signed-in person by his own address, a program by its token, whatever they say; for the workers whom they
+-- name.
 CREATE OR REPLACE FUNCTION console_who(p_by text) RETURNS text
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     SELECT CASE WHEN may_act_for(NULL) THEN p_by
-                ELSE (SELECT coalesce(p.email::text, p.id::text) FROM profiles AS p WHERE p.id = claimed_user()) END
+                ELSE (SELECT c.who FROM calling_user() AS c) END
 $$;
 
 CREATE OR REPLACE FUNCTION note_console(
@@ -173,10 +187,11 @@ AS $$
     SELECT count(*) FROM ended
 $$;
 
-REVOKE ALL ON FUNCTION console_role(text), console_tenant(uuid, text), console_who(text),
+REVOKE ALL ON FUNCTION console_role(text), calling_user(), console_tenant(uuid, text), console_who(text),
     note_console(uuid, bigint, text, text, text, text), make_console_link(bytea, uuid, text), may_ask_for_link(text, text),
     console_people(text), console_link_holder(bytea), enter_console(bytea, bytea, text), console_session(bytea),
     look_at_tenant(bigint, uuid), end_console_sessions(bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION calling_user() TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION console_role(text), console_tenant(uuid, text), console_who(text),
     note_console(uuid, bigint, text, text, text, text), make_console_link(bytea, uuid, text), may_ask_for_link(text, text),
     console_people(text), console_link_holder(bytea), enter_console(bytea, bytea, text), console_session(bytea),

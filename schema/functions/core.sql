@@ -44,11 +44,14 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
--- The tenant of that user. SECURITY DEFINER because the policy on profiles itself calls it.
+-- The tenant of that user: a person, or a program with a token of the tenant's (whether that is still good is asked when it
+-- is shown, see use_token). SECURITY DEFINER because the policy on profiles itself calls it.
 CREATE OR REPLACE FUNCTION current_tenant_id() RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
-    SELECT p.tenant_id FROM profiles AS p WHERE p.id = claimed_user()
+    SELECT coalesce((SELECT p.tenant_id FROM profiles AS p WHERE p.id = u.id),
+                    (SELECT t.tenant_id FROM api_tokens AS t WHERE t.id = u.id))
+    FROM (SELECT claimed_user() AS id OFFSET 0) AS u    -- asked once
 $$;
 
 -- Whether the operator has stopped a tenant's engine, or all of the tenant (p_engine NULL asks for that alone); or the CRM

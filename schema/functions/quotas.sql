@@ -105,6 +105,25 @@ CREATE OR REPLACE TRIGGER checks_within_quota
     AFTER INSERT ON compliance_checks
     FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
 
+-- How many messages may leave now, of so many a minute that all workers send together. Whoever asks keeps the others who ask
+-- waiting until its transaction ends, and says in it how many it takes.
+CREATE OR REPLACE FUNCTION channel_room(p_per_minute integer) RETURNS integer
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    SELECT floor(p_per_minute * extract(epoch FROM fleet_now() - greatest(least(r.spent_until, fleet_now()), fleet_now() - interval '1 minute')) / 60)::integer
+    FROM channel_rate AS r FOR UPDATE
+$$;
+
+-- Takes room for so many messages.
+CREATE OR REPLACE FUNCTION take_channel_room(p_per_minute integer, p_messages integer) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    UPDATE channel_rate AS r SET spent_until =
+        greatest(least(r.spent_until, fleet_now()), fleet_now() - interval '1 minute') + p_messages * interval '1 minute' / p_per_minute
+$$;
+
+REVOKE ALL ON FUNCTION channel_room(integer), take_channel_room(integer, integer) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION channel_room(integer), take_channel_room(integer, integer) TO service_role;
 REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text),
     check_row_quota()
     FROM PUBLIC, anon, authenticated;

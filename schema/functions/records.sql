@@ -99,6 +99,8 @@ BEGIN
         WHERE n.tenant_id = p_tenant_id AND folded_mailbox(n.item) = v_mailbox
     ), suppressed AS (
         DELETE FROM suppressions AS s WHERE s.tenant_id = p_tenant_id AND folded_mailbox(s.address) = v_mailbox
+    ), answers AS (  -- what the API said within the last day; it may have named him
+        DELETE FROM api_answers AS w WHERE w.tenant_id = p_tenant_id
     ), events AS (  -- they name nobody, but the contact's id
         DELETE FROM webhook_deliveries AS w
         WHERE w.tenant_id = p_tenant_id AND w.data ->> 'contact_id' = ANY (v_contacts::text[])

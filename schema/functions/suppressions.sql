@@ -80,25 +80,37 @@ AS $$
     RETURNING item
 $$;
 
--- The newest suppressions, of one tenant, engine or mailbox or (NULL) of any; total counts all of them.
-CREATE OR REPLACE FUNCTION list_suppressions(p_tenant_id uuid, p_engine text, p_address text, p_limit integer) RETURNS TABLE (
-    tenant_name text, address text, engines text[], reason text, added_by text, created_at timestamptz, total bigint
+-- The suppressions of one tenant, engine or mailbox or (NULL) of any.
+CREATE OR REPLACE FUNCTION suppressions_listed(p_tenant_id uuid, p_engine text, p_address text) RETURNS TABLE (
+    tenant_id uuid, tenant_name text, address text, engines text[], reason text, added_by text, created_at timestamptz
 )
 LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
-    SELECT t.name::text, s.address, s.engines, s.reason, s.added_by, s.created_at, count(*) OVER ()
+    SELECT t.id, t.name::text, s.address, s.engines, s.reason, s.added_by, s.created_at
     FROM suppressions AS s
     JOIN tenants AS t ON t.id = s.tenant_id
     WHERE (p_tenant_id IS NULL OR s.tenant_id = p_tenant_id)
       AND (p_engine IS NULL OR s.engines IS NULL OR p_engine = ANY (s.engines))
       AND (p_address IS NULL OR folded_mailbox(s.address) = folded_address(p_address)
            OR s.address = fingerprint_of(folded_address(p_address)))
-    ORDER BY s.created_at DESC, t.name, s.address
+$$;
+
+-- The newest of them; total counts all.
+CREATE OR REPLACE FUNCTION list_suppressions(p_tenant_id uuid, p_engine text, p_address text, p_limit integer) RETURNS TABLE (
+    tenant_name text, address text, engines text[], reason text, added_by text, created_at timestamptz, total bigint
+)
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT s.tenant_name, s.address, s.engines, s.reason, s.added_by, s.created_at, count(*) OVER ()
+    FROM suppressions_listed(p_tenant_id, p_engine, p_address) AS s
+    ORDER BY s.created_at DESC, s.tenant_name, s.address
     LIMIT p_limit
 $$;
 
 REVOKE ALL ON FUNCTION widen_suppression(), add_suppression(uuid, text, text, text, text), suppressions_of(uuid, text, text),
-    remove_suppression(uuid, text, text, text, text), list_suppressions(uuid, text, text, integer)
+    remove_suppression(uuid, text, text, text, text), suppressions_listed(uuid, text, text),
+    list_suppressions(uuid, text, text, integer)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION add_suppression(uuid, text, text, text, text), suppressions_of(uuid, text, text),
-    remove_suppression(uuid, text, text, text, text), list_suppressions(uuid, text, text, integer) TO service_role;
+    remove_suppression(uuid, text, text, text, text), suppressions_listed(uuid, text, text),
+    list_suppressions(uuid, text, text, integer) TO service_role;

@@ -20,4 +20,4 @@ BEGIN
         DROP COLUMN IF EXISTS cancelled_why;
 END
 $$;
-DROP TABLE IF EXISTS fleet_timetable, tenant_timetable;
+DROP TABLE IF EXISTS channel_rate, fleet_timetable, tenant_timetable;

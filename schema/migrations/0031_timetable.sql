@@ -15,6 +15,13 @@ CREATE TABLE fleet_timetable (
 );
 INSERT INTO fleet_timetable (noted_until) VALUES (now());
 
+-- What all workers together send is limited where FLEET_SMTP_PER_MINUTE says so.
+CREATE TABLE channel_rate (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    spent_until timestamptz NOT NULL DEFAULT '-infinity'    -- as if each message took its share of a minute
+);
+INSERT INTO channel_rate DEFAULT VALUES;
+
 -- expected: not begun yet; missed: nobody began it while it was worth it; cancelled: a person ended it.
 ALTER TABLE engine_runs
     ALTER COLUMN trigger DROP NOT NULL,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.insight.signal_patterns import SignalType, _index, vetoes, wake
+from workers.insight.phrases import load
+from workers.insight.signal_patterns import SignalType, _rules, vetoes, wake
 from workers.insight.signals import MAX_CHARS, detect_signals
 
 
@@ -153,12 +154,12 @@ def test_every_type_has_a_rule() -> None:
 
 def test_no_shortcut_hides_a_signal() -> None:
     data = Path(__file__).resolve().parents[2] / "training" / "data" / "signals.txt"
-    index = _index()
-    every = "".join(f"{letter} " for _, starts, words in index.triggers for letter in [*starts, *words])
+    rules = load("signal_patterns")["signals"].values()
+    triggers = " ".join(trigger for rule in rules for trigger in [*rule["triggers"], *rule["words"]])
     for line in data.read_text(encoding="utf-8").splitlines():
         sentence = line.partition("|")[2][:300]
-        awake = wake(f"{sentence} {every}")
-        hidden = [pattern for pattern, kind in index.table if pattern not in awake.get(kind, ())]
+        awake = wake(f"{sentence} {triggers}")
+        hidden = [pattern for pattern, kind in _rules().patterns if pattern not in awake.get(kind, ())]
         assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
 
 

@@ -14,6 +14,7 @@ from tests.fleet import Fleet
 from tests.folders import TENANTS, load_folder
 from tests.mail import MailServer
 from tests.provider_server import ProviderServer
+from tests.tokens import SECRET
 from tests.web import served
 from workers.db.session import Connection
 from workers.load import LoadReport
@@ -59,8 +60,9 @@ def load_export(connection: Connection, tmp_path: Path) -> Any:
 
 @pytest.fixture
 def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """The pages and the API over the fresh database."""
+    """The pages and the API over the fresh database; users' tokens are those of tests/tokens.py."""
     monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("FLEET_JWT_SECRET", SECRET)
     settings.cache_clear()
     with served() as client:
         yield client

@@ -1,6 +1,5 @@
 """If these fail, a CRM cannot ask the fleet what is due, or a tenant reads and moves what is another's."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +9,7 @@ import httpx
 import pytest
 
 from tests.crm import Crm, days
-from tests.tokens import SECRET, bearer
-from tests.web import served
-from workers.settings import settings
+from tests.tokens import bearer
 from workers.web.api import rows
 from workers.web.app import service
 
@@ -52,15 +49,6 @@ def company(crm: Crm, name: str) -> Company:
     }  # fmt: skip
     order = crm.order(tenant, client_id=client, contact_id=contact, delivered_at=now)
     return Company(tenant, bearer(user), order, ids)
-
-
-@pytest.fixture
-def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("FLEET_JWT_SECRET", SECRET)
-    settings.cache_clear()
-    with served() as client:
-        yield client
 
 
 @pytest.fixture

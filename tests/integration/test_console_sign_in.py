@@ -17,7 +17,8 @@ from tests.mail import MailServer
 from tests.shell import fleet
 from tests.web import served
 from workers.db.session import Connection
-from workers.runtime.console_links import new_link, note_address, token_hash
+from workers.runtime.console_links import new_link, note_address
+from workers.runtime.tokens import token_hash
 from workers.settings import settings, usable_home
 
 KNOWN = "olive@northwind.example"

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from email.message import EmailMessage
 
 import psycopg
@@ -172,6 +173,19 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_did_not_try_and_record
     assert Counter((row["status"], row["attempts"]) for row in crm.actions()) == {
         ("sent", 1): done["sent"], ("scheduled", 0): done["scheduled"],
     }  # fmt: skip
+
+
+def test_all_workers_together_send_no_more_in_a_minute_than_they_may_and_tenants_take_turns(
+    connection: Connection, crm: Crm, server: MailServer, database_url: str
+) -> None:
+    written(crm, 40, tenants=3)
+    sent = []
+    with connect(database_url) as other:
+        for worker, seconds in ((connection, 0), (other, 0), (other, 30), (connection, 60), (other, 600)):
+            done = run(worker, server.url, NOW + timedelta(seconds=seconds), fleet_smtp_per_minute=20)
+            sent.append(done["sent"])
+    assert sent == [20, 0, 10, 10, 20], "of a minute in which nobody sent anything, not of ten"
+    assert len({action["tenant_id"] for action in crm.actions(status="sent")}) == 3
 
 
 def test_a_letter_is_dated_by_the_fleets_clock_whichever_thread_writes_it(

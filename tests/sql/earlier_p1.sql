@@ -10,7 +10,7 @@ CREATE TABLE feedback_requests (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     order_id uuid NOT NULL REFERENCES orders (id), client_id uuid REFERENCES clients (id), contact_id uuid REFERENCES contacts (id),
     status varchar(20) NOT NULL DEFAULT 'pending', delivery_date date NOT NULL, scheduled_for timestamptz NOT NULL, sent_at timestamptz,
-    responded_at timestamptz, expires_at timestamptz, has_open_case boolean DEFAULT false, skip_reason text, response_email_id uuid,
+    responded_at timestamptz, expires_at timestamptz, has_open_case boolean DEFAULT false, skip_reason text, response_email_id text,
     sentiment varchar(20), sentiment_score numeric(3, 2), response_summary text, case_created_id uuid,
     service_recovery_triggered boolean DEFAULT false, created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now(),
     UNIQUE (tenant_id, order_id)
@@ -52,7 +52,7 @@ CREATE TABLE contact_enrichment_queue (
 );
 CREATE TABLE opportunity_signals (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id uuid NOT NULL REFERENCES tenants (id), source_type varchar(20) NOT NULL,
-    source_id uuid NOT NULL, client_id uuid REFERENCES clients (id), contact_id uuid, signal_type varchar(50) NOT NULL,
+    source_id varchar(80) NOT NULL, client_id uuid REFERENCES clients (id), contact_id uuid, signal_type varchar(50) NOT NULL,
     signal_strength numeric(3, 2), extracted_text text, context jsonb, actioned boolean DEFAULT false, actioned_at timestamptz,
     action_taken text, action_result text, created_at timestamptz DEFAULT now()
 );

@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 
 from tests.crm import NOW, Crm, days
-from tests.sql.test_migrations import NORTHWIND, dump, upgrade_to
+from tests.sql.test_migrations import NORTHWIND, dump
 from workers.db import check
 from workers.db.migrate import migrate, rollback
 from workers.db.preflight import findings
 from workers.db.session import connect
-from workers.errors import UnfitDatabaseError
+from workers.errors import FleetError, UnfitDatabaseError
 
 FITS_NOT = {
     "ALTER TABLE deal_stage_history DROP to_stage": "deal_stage_history: a relation of the CRM's own",
@@ -47,7 +47,8 @@ def earlier(supabase: str) -> str:
         request = {"tenant_id": NORTHWIND, "client_id": ACME, "delivery_date": NOW - days(20)}
         crm.insert("feedback_requests", **request, order_id=asked, contact_id=ANN, status="sent",
                    scheduled_for=NOW - days(13), sent_at=NOW - days(13), expires_at=NOW + days(17))  # fmt: skip
-        crm.insert("feedback_requests", **request, order_id=waiting, status="pending", scheduled_for=NOW - days(1))
+        crm.insert("feedback_requests", **request, order_id=waiting, status="pending", scheduled_for=NOW - days(1),
+                   response_email_id="<m-7@acme.example>")  # fmt: skip
         crm.insert("deal_stage_config", **northwind, stage="lead", max_days_before_stale=4, max_follow_ups=2)
         silent = {"last_activity_at": NOW - days(30), "stalled_at": NOW - days(20)}
         for title, count in (("begun", 1), ("spent", 2)):
@@ -80,6 +81,7 @@ def earlier(supabase: str) -> str:
         signal = person | {"source_type": "email", "signal_type": "expansion", "signal_strength": 0.95}
         crm.insert("opportunity_signals", **signal, source_id=asked, created_at=NOW - days(400))
         crm.insert("opportunity_signals", **signal, source_id=waiting)
+        crm.insert("opportunity_signals", **signal | {"signal_strength": 0.5}, source_id="<m-7@acme.example>")
         schedule = crm.insert("compliance_schedule", **northwind, compliance_type="Audit", frequency="annual",
                               next_due_at=NOW + days(300), target_entity_type="client")  # fmt: skip
         held = northwind | {"schedule_id": schedule, "entity_type": "client", "entity_id": ACME, "entity_name": "Acme"}
@@ -93,7 +95,8 @@ def earlier(supabase: str) -> str:
 
 def test_an_earlier_p1_goes_on_where_it_stood_and_asks_nobody_twice(earlier: str) -> None:
     done = migrate(earlier)
-    assert (done.adopted["quotes"], done.adopted["deal_stage_history"]) == ((3, 1), (2, 0))
+    taken = [done.adopted[table] for table in ("quotes", "deal_stage_history", "opportunity_signals")]
+    assert taken == [(3, 1), (2, 0), (3, 0)]
     with connect(earlier) as connection:
         assert check.missing(connection) == []
         assert findings(connection, installed=True) == []
@@ -140,10 +143,31 @@ def test_the_crms_programs_go_on_writing_to_what_was_adopted_and_a_rollback_give
     assert dump(earlier) == before
 
 
-@pytest.mark.parametrize("revision", ["0001_core", "0004_indexes"])
-def test_a_rollback_gives_an_earlier_p1_back_wherever_the_migration_stopped(earlier: str, revision: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "table", "stands"),
+    [("CREATE TABLE", "public.compliance_checks", "0001_core"), ("CREATE INDEX", "idx_feedback_due", "0003_fleet")],
+)
+def test_a_step_that_fails_keeps_what_an_earlier_p1_has_at_its_place(
+    earlier: str, command: str, table: str, stands: str
+) -> None:
     before = dump(earlier)
-    upgrade_to(earlier, revision)
+    with connect(earlier) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN"
+            f" IF to_regclass('{table}') IS NOT NULL AND to_regclass('fleet_adopted.steps') IS NOT NULL"
+            " THEN RAISE 'not on a Friday'; END IF; END$$"
+        )
+        connection.execute(
+            f"CREATE EVENT TRIGGER rule ON ddl_command_end WHEN TAG IN ('{command}') EXECUTE FUNCTION refuse()"
+        )
+        with pytest.raises(FleetError, match=f"not on a Friday; .* stands at {stands}"):
+            migrate(earlier)
+        quotes = "SELECT quote_number FROM quotes WHERE status <> 'mislaid' ORDER BY 1"
+        found = [row["quote_number"] for row in connection.execute(quotes)]
+        assert found == ["Q-2026-0007", "Q-2026-0008", "Q-2026-0009"]
+        connection.execute("DROP EVENT TRIGGER rule; DROP FUNCTION refuse()")
+    if stands == "0001_core":
+        assert migrate(earlier).adopted["quotes"] == (3, 1)
     rollback(earlier)
     assert dump(earlier) == before
 

@@ -3,6 +3,7 @@
 Every tenant here comes in two sizes, and the big one may not cost noticeably more pages than the small one.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,14 +72,20 @@ class Cost:
     scans: int
 
 
-def cost(connection: Connection, call: str, tenant: UUID, table: str) -> Cost:
-    """Return what a call costs in a session: its first plans are made for their parameters, the later ones for any."""
+def cost(connection: Connection, call: str, tenant: UUID, table: str, user: UUID | None = None) -> Cost:
+    """Return what a call costs in a session of the workers, or of a user.
+
+    Its first plans are made for their parameters, the later ones for any.
+    """
     values = {"tenant": tenant, "before": UUID(int=tenant.int - 1)}
     statement = f"SELECT * FROM {call}"  # noqa: S608  # a constant of this file
     read = "SELECT relname, seq_scan, seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_xact_user_tables"
     costs = []
     for _ in range(9):
         with clock.at(NOW), transaction(connection, force_rollback=True):
+            if user is not None:
+                become = "SELECT set_config('request.jwt.claims', %s, true), set_config('role', 'authenticated', true)"
+                connection.execute(become, [json.dumps({"sub": str(user)})])
             before = {row["relname"]: row for row in connection.execute(read).fetchall()}
             [plan] = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values).fetchall()
             after = {row["relname"]: row for row in connection.execute(read).fetchall()}
@@ -128,6 +135,18 @@ def test_a_call_costs_what_it_returns_not_what_the_tenant_has(
         assert big.scans == 0, (call, big)
         if calls is READS:
             assert big.returned == 20, (call, big)
+
+
+def test_a_users_read_costs_what_it_returns_although_row_level_security_looks_at_each_row(crowded: Connection) -> None:
+    for call, table in READS.items():
+        costs = []
+        for size in ("small", "big"):
+            tenant = TENANTS[f"backlog {size}"]
+            [user] = crowded.execute("INSERT INTO profiles (tenant_id) VALUES (%s) RETURNING id", [tenant]).fetchall()
+            costs.append(cost(crowded, call, tenant, table, user["id"]))
+        small, big = costs
+        assert big.pages <= 2 * small.pages + 100, (call, small, big)
+        assert (big.returned, big.rows <= 200, big.scans) == (20, True, 0), (call, big)
 
 
 @pytest.fixture(scope="module")

@@ -385,3 +385,16 @@ def test_a_user_who_writes_an_order_sets_off_the_feedback_it_deserves(crm: Crm, 
         history = crm.connection.execute("SELECT changed_by FROM deal_stage_history WHERE to_stage = 'proposal'")
         assert len(queued) == 2
         assert [row["changed_by"] for row in history] == [ours.user]
+
+
+def test_a_stricter_policy_of_a_crms_own_hides_its_stalled_deals_here_too(crm: Crm) -> None:
+    tenant = crm.tenant()
+    user = crm.profile(tenant, email="rep@northwind.example")
+    own = crm.deal(tenant, owner_id=user)
+    crm.deal(tenant)
+    crm.execute(
+        "CREATE POLICY own_deals ON deals AS RESTRICTIVE FOR SELECT TO authenticated USING (owner_id = auth.uid())"
+    )
+    with acting(crm.connection, "authenticated", user):
+        seen = crm.connection.execute("SELECT deal_id FROM get_stalled_deals(%s)", [tenant]).fetchall()
+    assert seen == [{"deal_id": own}]

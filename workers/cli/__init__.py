@@ -32,6 +32,7 @@ from workers.cli import (
     suppressions,
     templates,
     tenants,
+    tokens,
     up,
     web,
     webhooks,
@@ -65,6 +66,7 @@ app.add_typer(settings.app, name="settings")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(templates.app, name="templates")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(words.app, name="words")
 app.add_typer(db.app, name="db")

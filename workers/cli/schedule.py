@@ -10,7 +10,7 @@ from workers.cli.common import Json, Now, OneEngine, OneTenant, chosen_tenant, d
 from workers.db.session import transaction
 from workers.engines.registry import all_engines, engine_named
 from workers.runtime.cron import next_instants
-from workers.runtime.occurrences import Timetable, timetables, timetables_of
+from workers.runtime.occurrences import Timetable, timetables, timetables_for
 from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="See when each engine begins.")
@@ -20,7 +20,10 @@ app = typer.Typer(no_args_is_help=True, help="See when each engine begins.")
 def show(
     tenant: OneTenant = None,
     engine: OneEngine = None,
-    count: Annotated[int, typer.Option("--next", min=1, max=1000, metavar="N", help="How many times of each.")] = 3,
+    count: Annotated[
+        int | None,
+        typer.Option("--next", min=1, max=1000, metavar="N", help="How many times of each; default: 3, of all 1."),
+    ] = None,
     now: Now = None,
     as_json: Json = False,
 ) -> None:
@@ -31,13 +34,12 @@ def show(
             only = chosen_tenant(connection, tenant)
             engines = [engine_named(engine).name] if engine else list(all_engines())
             with transaction(connection):
-                if only is None:
-                    in_use = timetables(connection)
-                else:
-                    in_use = {
-                        their: 1 for name in engines for their in timetables_of(connection, name, [only]).values()
-                    }
-    rows = [_row(one, in_use[one], present, count) for one in _in_order(in_use) if one.engine in engines]
+                in_use = dict.fromkeys(timetables_for(connection, only).values(), 1) if only else timetables(connection)
+    rows = [
+        _row(one, in_use[one], present, count or (3 if only else 1))
+        for one in _in_order(in_use)
+        if one.engine in engines
+    ]
     paused = [name for name in engines if name not in {row["engine"] for row in rows}]
     if as_json:
         print_json({"timetables": rows, "paused": paused})

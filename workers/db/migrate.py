@@ -43,8 +43,8 @@ _BEFORE_ENGINES: Final = (
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
     "pauses", "explain", "records", "runs", "watch", "tenant_settings", "analytics", "console", "console_pages",
-    "console_templates", "console_compliance", "console_figures", "console_what_if",
-    "console_hands", "console_access", "policies",
+    "console_templates", "console_compliance", "console_figures", "console_what_if", "console_hands", "console_access",
+    "api", "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
@@ -138,7 +138,7 @@ def migrate(url: str) -> Migration:
         damaged = bool(lacking)
         if damaged:
             for path in sorted(_migrations().glob("*.sql")):
-                if "CONCURRENTLY" in path.read_text() and "rollback" not in path.name:
+                if _builds_concurrently(path) and "rollback" not in path.name:
                     run_one_by_one(connection, path.read_text())
         for name, path in function_files().items():
             # Policies name every table, so a new revision brings them up to date too.
@@ -200,6 +200,7 @@ def rollback(url: str) -> None:
         if current not in (None, KNOWN[0]):  # until then what bears these names is an earlier P1's
             with connection.transaction():
                 _drop_functions(connection)
+            _take_back_begun(connection, current)
         with _alembic(url, []) as config:
             command.downgrade(config, "base")
         row = connection.execute("SELECT FROM pg_policies WHERE policyname = 'fleet_own_tenant'").fetchone()
@@ -207,6 +208,18 @@ def rollback(url: str) -> None:
             for function in _ASKED_BY_POLICIES:
                 connection.execute(f"DROP FUNCTION IF EXISTS {function}()")
         _clear_ground(connection)
+
+
+def _take_back_begun(connection: Connection, current: str) -> None:
+    """Take back what a revision has left that sends its statements one by one, and that failed in the middle."""
+    for name in KNOWN[KNOWN.index(current) + 1 :][:1]:
+        if _builds_concurrently(_migrations() / f"{name}.sql"):
+            with connection.transaction():
+                run_patiently(connection, (_migrations() / f"{name}.rollback.sql").read_text())
+
+
+def _builds_concurrently(path: Path) -> bool:
+    return "CONCURRENTLY" in path.read_text()
 
 
 def _drop_functions(connection: Connection) -> None:

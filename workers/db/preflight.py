@@ -51,6 +51,14 @@ def findings(connection: Connection, *, installed: bool) -> list[Finding]:
     return sorted(found, key=lambda finding: (finding.table, finding.column or "", finding.found))
 
 
+def adoptable(connection: Connection) -> list[str]:
+    """Return the tables of an earlier P1 that a first migration would adopt. Changes nothing, and reads no row."""
+    with connection.transaction(force_rollback=True):
+        connection.execute((shipped("schema") / "migrations" / "adoption" / "shape.sql").read_bytes())
+        rows = connection.execute("SELECT name FROM p1_relation WHERE type = 'TABLE' ORDER BY name").fetchall()
+    return [row["name"] for row in rows]
+
+
 def _names_to_be_taken() -> dict[str, list[str]]:
     """Return the names of what the snapshot lists and a CRM cannot have beside the fleet."""
     names: dict[str, list[str]] = {

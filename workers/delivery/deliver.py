@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -100,14 +100,26 @@ def deliver(
     return done
 
 
-def _claim(connection: Connection, owner: str, most: int, after: UUID | None) -> list[dict[str, Any]]:
+def _room(connection: Connection, per_minute: int) -> int:
+    """Return how many messages may leave now, of those that all workers together may send in a minute."""
+    row = connection.execute("SELECT channel_room(%s) AS n", [per_minute]).fetchone()
+    return row["n"] if row else 0
+
+
+def _claim(
+    connection: Connection, owner: str, most: int, after: UUID | None, per_minute: int | None
+) -> list[dict[str, Any]]:
     """Claim some e-mails of each tenant after one; a deadlock with an answer that comes in just then is tried again."""
     for _ in range(_TRIES):
         try:
             with transaction(connection):
+                most = min(most, _room(connection, per_minute)) if per_minute else most
                 claimed = connection.execute(
                     "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, most, _PER_TENANT, after]
                 ).fetchall()
+                if per_minute:
+                    leave = sum(row["verdict"] is None for row in claimed)
+                    connection.execute("SELECT take_channel_room(%s, %s)", [per_minute, leave])
                 return with_facts(connection, claimed)
         except psycopg.errors.DeadlockDetected:
             logger.info("the claim met an answer that came in: it is tried again")
@@ -131,7 +143,8 @@ def _send_emails(
     settlement = Settlement(connection, owner, settings.fleet_max_attempts, breaker)
     with Senders(channel, settings, breaker, _SENDING) as senders:
         try:
-            refused = _send_rounds(connection, owner, senders, settlement, on_backlog)
+            per_minute = settings.fleet_smtp_per_minute if settings.smtp_url else None
+            refused = _send_rounds(connection, owner, senders, settlement, on_backlog, per_minute=per_minute)
         except BaseException:
             senders.stop()
             raise
@@ -150,16 +163,23 @@ def _send_emails(
 
 
 def _send_rounds(
-    connection: Connection, owner: str, senders: Senders, settlement: Settlement, on_backlog: Callable[[], None] | None
+    connection: Connection,
+    owner: str,
+    senders: Senders,
+    settlement: Settlement,
+    on_backlog: Callable[[], None] | None,
+    *,
+    per_minute: int | None,
 ) -> Counter[str]:
     """Claim, and let the senders send, until none is due; returns what the guards refused."""
     refused: Counter[str] = Counter()
     most = _CLAIM
-    after: UUID | None = None
+    # Where the room is for few, not always for the same ones.
+    after: UUID | None = uuid4() if per_minute else None
     begun = time.monotonic()
     while time.monotonic() - begun < _BUDGET.total_seconds() and not senders.have_stopped:
         claimed_at = time.monotonic()
-        claimed = _claim(connection, owner, most, after)
+        claimed = _claim(connection, owner, most, after, per_minute)
         if not claimed and after is None:
             break
         after = claimed[-1]["tenant_id"] if claimed else None

@@ -231,10 +231,10 @@ _OF: Final = frozenset(
 def has_legal_form(text: str) -> bool:
     """Say whether a text holds a company's legal form as a word of its own ("GmbH", "Inc.", "S.r.l.")."""
     words = _FORM_TOKEN.findall(text[:200])
-    if any(form in text for form in _SPLIT_FORMS):
+    if any(map(text.__contains__, _SPLIT_FORMS)):
         return True
     least = 2
-    if len(words) >= least and (words[0] in _CYRILLIC_FORMS or any(_is_form(word) for word in words[1:])):
+    if len(words) >= least and (words[0] in _CYRILLIC_FORMS or any(map(_is_form, words[1:]))):
         return True
     return not text.isascii() and ("株式会社" in text or "有限公司" in text)
 

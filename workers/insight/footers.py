@@ -29,7 +29,8 @@ _TRACES: Final = re.compile(rf"[\s{_UNSEEN}]+")
 _PICTURE: Final = re.compile(
     r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
 )
-_NO_BRACKETS: Final = str.maketrans(dict.fromkeys(f"[]<>(){_UNSEEN}"))
+_WORDS: Final = re.compile(r"[\w.'’-]+")
+_BRACKETS: Final = re.compile(rf"[\[\]<>(){_UNSEEN}]+")
 
 
 def footer_start(lines: Sequence[str]) -> int:
@@ -79,14 +80,14 @@ def _tracker_start(lines: Sequence[str], paragraph: int, end: int) -> int:
 
 @lru_cache(maxsize=4_096)
 def _is_footer_line(line: str) -> bool:
-    text = " ".join(line[:_LONGEST_LINE].translate(_NO_BRACKETS).strip(" \t*_-–—").casefold().split())
+    text = " ".join(_BRACKETS.sub("", line[:_LONGEST_LINE]).strip(" \t*_-–—").casefold().split())
     longest = 160
     if not text or len(text) > longest:
         return False
     if any(map(text.__contains__, FOOTERS)) or text.startswith(FOOTER_BEGINS):
         return True
     few = 12
-    words = re.findall(r"[\w.'’-]+", text)
+    words = _WORDS.findall(text)
     if len(words) > few and "http" not in text:
         return False
     if _names_device(text, words) or _names_list(text, words):

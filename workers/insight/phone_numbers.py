@@ -91,7 +91,7 @@ def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
         last = 0
         for match in _CANDIDATE.finditer(line):
             written = match[0].strip(" .-–/(\u00a0")
-            digits = sum(char.isdigit() for char in written)
+            digits = sum(map(str.isdigit, written))
             before = line[last : match.start()]
             inherited = last > 0 and not before.strip(" /,;&|•·–-")
             last = match.end()
@@ -104,7 +104,7 @@ def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
             if kind in {"fax", "number"}:
                 continue
             rest = _EXTENSION.sub("", line.replace(match[0], ""))
-            letters = sum(char.isalpha() for char in _segment(rest if inherited else before))
+            letters = sum(map(str.isalpha, _segment(rest if inherited else before)))
             yield written, kind, letters == 0 or not _ends_in_word(before)
 
 
@@ -180,8 +180,9 @@ def _parse(written: str, region: str) -> tuple[str, bool, bool] | None:
         return None
     if not phonenumbers.is_possible_number(number):
         return None
-    valid = phonenumbers.is_valid_number(number)
-    mobile = valid and phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE
+    kind = phonenumbers.number_type(number)
+    valid = kind != phonenumbers.PhoneNumberType.UNKNOWN  # as is_valid_number says, which asks for the type as well
+    mobile = kind == phonenumbers.PhoneNumberType.MOBILE
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), valid, mobile
 
 

@@ -140,7 +140,7 @@ def score_sentiment(text: str) -> Sentiment:
     rated = _rating(text)
     if rated is not None:
         return _of_rating(rated)
-    if any(hint in text.lower() for hint in _APOLOGY_HINTS):
+    if any(map(text.lower().__contains__, _APOLOGY_HINTS)):
         text = _OWN_APOLOGY.sub(" ", text)
     sentences = sentences_of(text)[:_SENTENCES]
     chances = _judge(text, sentences)

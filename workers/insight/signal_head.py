@@ -7,12 +7,11 @@ mail carries no signal.
 
 from functools import cache
 from operator import mul
-from struct import unpack
 from typing import NamedTuple, cast
 
 from workers.insight.mood import mood_of
 from workers.insight.signal_patterns import SignalType
-from workers.insight.vocabulary import BITS, packed, read, signal_weights
+from workers.insight.vocabulary import read, signal_weights, unpacked
 
 
 class _Head(NamedTuple):
@@ -33,17 +32,6 @@ def _head() -> _Head:
     )
 
 
-@cache
-def _halves(count: int) -> int:
-    return packed([1 << (BITS - 1)] * count)
-
-
-def _unpacked(total: int, count: int) -> tuple[int, ...]:
-    """The weights that :func:`packed` put into one number; what is less than 0 borrows from the next one's bits."""
-    halves = _halves(count)
-    return unpack(f"<{count}i", ((total + halves) ^ halves).to_bytes(count * BITS // 8, "little"))
-
-
 def signal_margins(sentence: str) -> dict[SignalType, float]:
     """How far the head is from calling a sentence each of the types: above 0 it would; never raises.
 
@@ -55,7 +43,7 @@ def signal_margins(sentence: str) -> dict[SignalType, float]:
     if not reading.signals or not mood:
         return {}
     scale = head.scale * len(reading.texts) ** 0.5
-    weights = _unpacked(reading.signals, len(head.kinds))
+    weights = unpacked(reading.signals, len(head.kinds))
     sums = [weight / scale + bias for weight, bias in zip(weights, head.bias, strict=True)]
     margins = dict(zip(head.kinds, sums, strict=True))
     margins["complaint"] += sum(map(mul, head.mood, mood.evidence))

@@ -138,11 +138,10 @@ def segments_of(text: str) -> list[str]:
 
 def mostly_digits(text: str) -> bool:
     """Whether at least half of a piece's letters and digits are digits."""
-    digits = sum(char.isdigit() for char in text)
-    return digits > 0 and digits * 2 >= sum(char.isalnum() for char in text)
+    digits = sum(map(str.isdigit, text))
+    return digits > 0 and digits * 2 >= sum(map(str.isalnum, text))
 
 
 def is_registry(text: str) -> bool:
     """Court, tax and register entries, order numbers, office hours: no field of a contact."""
-    folded = text.casefold()
-    return any(word in folded for word in _REGISTRY)
+    return any(map(text.casefold().__contains__, _REGISTRY))

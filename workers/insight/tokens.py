@@ -58,7 +58,7 @@ _KIND: Final = re.compile(
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
 _ITEM: Final = re.compile(r"\s*[-*\u2022\d]")
 _WRAPPED: Final = 48  # a line this long may go on in the next one; a shorter one was ended by its writer
-_APOSTROPHES: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
+_APOSTROPHES: Final = "\u2019\u2018\u00b4`"
 _STRETCHED: Final = re.compile(r"([a-vx-zA-VX-Z])\1{2,}")  # not the w of an address
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _GLAD_MOUTHS: Final = frozenset(")]DPp")
@@ -161,8 +161,8 @@ def tokenize(text: str) -> Tokens:
 def _cleaned(text: str) -> str:
     """A text with plain apostrophes, without entities and emphasis, and with a token for stars."""
     plain = text.isascii()
-    if not plain or "`" in text:
-        text = text.translate(_APOSTROPHES)
+    for mark in _APOSTROPHES:
+        text = text.replace(mark, "'")
     if "_" in text or "&" in text or "#" in text or "*" in text:
         text = _NOISE.sub(" ", text)
     if not plain or "star" in text or "Star" in text or "STAR" in text:

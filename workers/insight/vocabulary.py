@@ -6,16 +6,18 @@ A text is read once for both, and each of its words is looked up once: all that 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from operator import mul
+from struct import unpack
 from typing import Any, Final, NamedTuple
 
 from workers.insight.phrases import load
 from workers.insight.polarity import figures, polarity
 from workers.insight.tokens import tokenize
 
-__all__ = ["Reading", "Said", "Word", "known_words", "mood_weights", "packed", "read", "signal_weights"]
+__all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights", "unpacked"]
 
-BITS: Final = 32
-"""How wide each of several weights is that stand in one number, so that a text is added up in one go."""
+# The weights of all signals stand in one number, each in bits of its own, so that a text is added up in one go.
+_BITS: Final = 32
+_HALF: Final = 1 << (_BITS - 1)  # more than all weights of a text together
 
 
 @cache
@@ -35,7 +37,7 @@ class Said:
 
     Attributes:
         mood: log-odds against neutral: negative in the real part and positive in the imaginary one.
-        signals: a weight for each type of signal, see :func:`packed`.
+        signals: a weight for each type of signal, see :func:`unpacked`.
     """
 
     __slots__ = ("mood", "signals")
@@ -52,7 +54,7 @@ class Word(NamedTuple):
         plain: what it says by itself.
         denied: what it says in the reach of a negation.
         before: what it says together with the word behind it.
-        polarity: -4..4; None if it says nothing and begins no phrase.
+        polarity: -4..4, see :func:`workers.insight.polarity.polarity`; None if it has none.
     """
 
     plain: Said
@@ -68,7 +70,7 @@ class Reading(NamedTuple):
         texts: its words and signs, see :class:`workers.insight.tokens.Tokens`.
         mood: what its words and pairs say of the mood, each as often as it occurs and by its weight.
         figures: what :func:`workers.insight.polarity.figures` says.
-        signals: what its words and pairs say of the signals, each once.
+        signals: what its words and pairs say of the signals, each once, see :func:`unpacked`.
     """
 
     texts: tuple[str, ...]
@@ -127,12 +129,23 @@ class _Vocabulary(dict[str, Word]):
 
 
 def _said(mood: complex, row: str | None) -> Said:
-    return Said(mood, packed(map(int, row.split())) if row else 0) if mood or row else _NOTHING
+    return Said(mood, _packed(map(int, row.split())) if row else 0) if mood or row else _NOTHING
 
 
-def packed(weights: Iterable[int]) -> int:
+def _packed(weights: Iterable[int]) -> int:
     """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
-    return sum(weight << (BITS * place) for place, weight in enumerate(weights))
+    return sum(weight << (_BITS * place) for place, weight in enumerate(weights))
+
+
+@cache
+def _halves(count: int) -> int:
+    return _packed([_HALF] * count)
+
+
+def unpacked(total: int, count: int) -> tuple[int, ...]:
+    """The weights that stand in one number; what is less than 0 has borrowed from the next one's bits."""
+    halves = _halves(count)
+    return unpack(f"<{count}i", ((total + halves) ^ halves).to_bytes(count * _BITS // 8, "little"))
 
 
 @cache

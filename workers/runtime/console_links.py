@@ -1,29 +1,18 @@
 """Links that sign somebody in to the console, once: for the operator of this machine, and for people by mail."""
 
 import getpass
-import hashlib
 import os
-import secrets
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 from uuid import UUID
 
 from workers.db.session import Connection, transaction
+from workers.runtime.tokens import new_token, token_hash
 from workers.settings import settings
 
 # Where the process that serves the pages notes how it is reached from this machine.
 _ADDRESS_FILE: Final = "web.address"
-
-
-def new_token() -> str:
-    """Return what nobody can guess."""
-    return secrets.token_urlsafe(32)
-
-
-def token_hash(token: str) -> bytes:
-    """Return what the database keeps of a token: who reads it there cannot use it."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def new_link(connection: Connection, base: str, *, profile: UUID | None = None, operator: str | None = None) -> str:

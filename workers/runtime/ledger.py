@@ -105,3 +105,8 @@ def prune_records(connection: Connection, days: int, limit: int) -> int:
     """Delete at most `limit` records of each kind that are older than so many days; returns how many went."""
     row = connection.execute("SELECT prune_records(%s, %s) AS n", [days, limit]).fetchone()
     return row["n"] if row else 0
+
+
+def prune_answers(connection: Connection) -> None:
+    """Forget what the API answered longer than a day ago: nobody is given it again."""
+    connection.execute("SELECT prune_answers()")

@@ -58,18 +58,18 @@ def timetables_of(connection: Connection, engine: str, tenants: Collection[UUID]
     return {row["tenant_id"]: Timetable.of(engine, row["cron"], row["time_zone"]) for row in rows if not row["paused"]}
 
 
+def timetables_for(connection: Connection, tenant: UUID | None) -> dict[str, Timetable]:
+    """Return the timetable of each engine for a tenant, without those that are paused, or (None) the fleet's own."""
+    if tenant is None:
+        return {engine: Timetable.of(engine) for engine in all_engines()}
+    found = {engine: timetables_of(connection, engine, [tenant]).get(tenant) for engine in all_engines()}
+    return {engine: their for engine, their in found.items() if their}
+
+
 def next_begins(connection: Connection, tenant: UUID | None, now: datetime) -> dict[str, datetime]:
-    """Return when each engine begins next for a tenant, without those that are paused, or (None) for the fleet."""
-    begins = {}
-    for engine in all_engines():
-        if tenant is None:
-            their = Timetable.of(engine)
-        elif (found := timetables_of(connection, engine, [tenant]).get(tenant)) is None:
-            continue
-        else:
-            their = found
-        begins[engine] = next_instant(their.cron, their.zone, now)
-    return begins
+    """Return when each engine begins next, for a tenant or (None) for the fleet."""
+    their = timetables_for(connection, tenant)
+    return {engine: next_instant(one.cron, one.zone, now) for engine, one in their.items()}
 
 
 def whose(connection: Connection, engine: str, slot: datetime, tenants: Collection[UUID]) -> list[UUID]:

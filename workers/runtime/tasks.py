@@ -132,6 +132,8 @@ def _prune() -> int:
     days, pruned = settings().fleet_retention_days, 0
     with connect(database_url()) as connection:
         require_current_schema(connection)
+        with transaction(connection):
+            ledger.prune_answers(connection)
         while not stopping():
             with transaction(connection):
                 batch = ledger.prune_records(connection, days, _PRUNED_AT_ONCE)

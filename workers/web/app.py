@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from workers.watch.metrics import metrics
-from workers.web.api import cron, engines
+from workers.web.api import cron, inbound, routes
 from workers.web.api.problems import HANDLERS
 from workers.web.api.reference import docs
 from workers.web.api.users import users
@@ -54,11 +54,12 @@ service: Final = FastAPI(
         Route("/health", _health),
         Route("/metrics", metrics),
         Route("/robots.txt", _robots),
-        *ROUTES,
     ],
 )
-service.include_router(engines.router)
+service.include_router(routes.router)
+service.include_router(inbound.router)
 service.include_router(cron.router)
+service.router.routes += ROUTES  # looked through last: people wait for other things
 
 # Outside everything else, so that even an unexpected error's answer bears the headers.
 app: Final = SafeHeaders(SmallBodies(service))

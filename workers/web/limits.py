@@ -5,25 +5,29 @@ from typing import Final
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workers.inbound.mime import MAX_BYTES
+from workers.web.api import inbound
+
 _MOST_BYTES: Final = 64 * 1024
+_MAILS: Final = {inbound.PATH: MAX_BYTES}
 
 
 class SmallBodies:
-    """Refuses to read more of a body than any request of the API needs."""
+    """Refuses to read more of a body than a request of its kind needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        size = 0
+        size, most = 0, _MAILS.get(scope.get("path", ""), _MOST_BYTES)
 
         async def receive_a_little() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > _MOST_BYTES:
-                raise HTTPException(413, f"A request's body may have {_MOST_BYTES // 1024} KiB at most.")
+            if size > most:
+                raise HTTPException(413, f"A request's body may have {most // 1024:,} KiB at most.")
             return message
 
         await self._app(scope, receive_a_little, send)

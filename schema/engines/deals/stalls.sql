@@ -237,34 +237,34 @@ BEGIN
             FROM stages AS s WHERE s.stage IS NOT NULL
         )
         SELECT s.stage FROM stages AS s
-        WHERE s.stage IS NOT NULL AND word_meaning(p_tenant_id, 'deal_stage', s.stage) = 'open');
+        WHERE s.stage IS NOT NULL AND coalesce(    -- word_meaning, without calling a function for each stage
+            (SELECT w.meaning FROM crm_words AS w
+             WHERE w.tenant_id = p_tenant_id AND w.kind = 'deal_stage' AND w.word = folded_word(s.stage)),
+            shipped_meaning('deal_stage', s.stage)) = 'open');
 END
 $$;
 
--- Stalled deals that are due for a step (a follow-up, or the hand-over after the last one), the longest
--- silent first. Reads per stage, and per hour at which follow-ups became due, only as many rows as the limit
--- asks for, and never those that still wait. The plan costs more than its execution and must not depend on the
--- tenant: one generic plan is made per session, and each branch stops in the order of its index.
-CREATE OR REPLACE FUNCTION get_stalled_deals(p_tenant_id uuid, p_limit integer DEFAULT 20)
-RETURNS TABLE (
-    deal_id uuid, title text, stage text, value numeric, client_id uuid, contact_id uuid, owner_id uuid,
-    last_activity_at timestamptz, days_without_activity integer, follow_up_count integer, max_follow_ups integer,
-    next_follow_up_at timestamptz
-)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+-- The first of a tenant's stalled deals that are due for a step, the longest silent first. Reads per stage, and per hour at which
+-- follow-ups became due, only as many rows as the limit asks for, and never those that still wait. The plan costs more
+-- than its execution and must not depend on the tenant: one generic plan is made per session, and each branch stops in
+-- the order of its index. SECURITY DEFINER: beneath a policy PostgreSQL looks up nothing by an hour that it works out, and
+-- would read all deals of the tenant. It tells ids alone, to who may act for the tenant; what they are is read as the caller.
+CREATE OR REPLACE FUNCTION first_stalled_deals(p_tenant_id uuid, p_limit integer) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 20
 SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off SET enable_sort = off
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_zone constant text := tenant_zone(p_tenant_id);
     v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
-    v_stages constant text[] := deal_stages_waiting(p_tenant_id);
+    v_stages text[];
 BEGIN
+    IF NOT may_act_for(p_tenant_id) THEN
+        RETURN;
+    END IF;
+    v_stages := deal_stages_waiting(p_tenant_id);
     RETURN QUERY
-    WITH RECURSIVE config AS MATERIALIZED (
-        SELECT c.stage, c.max_days_before_stale, c.max_follow_ups FROM deal_stage_limits AS c
-        WHERE c.tenant_id = p_tenant_id
-    ), hours AS (
+    WITH RECURSIVE hours AS (
         SELECT (SELECT d.follow_up_hour FROM deals_in_follow_up AS d
                 WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NOT NULL
                 ORDER BY d.follow_up_hour LIMIT 1) AS hour
@@ -275,8 +275,9 @@ BEGIN
         FROM hours AS h WHERE h.hour < v_hour
     ), due AS (
         SELECT n.id, n.active_at FROM unnest(v_stages) AS s (stage)
-        LEFT JOIN config AS c ON c.stage = folded_word(s.stage)
-        CROSS JOIN LATERAL (SELECT days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone) AS silent_since) AS x
+        LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = folded_word(s.stage)
+        CROSS JOIN LATERAL (    -- worked out once for a stage, not for each of its deals
+            SELECT days_later(v_now, -coalesce(c.max_days_before_stale, 7), v_zone) AS silent_since OFFSET 0) AS x
         CROSS JOIN LATERAL (
             SELECT d.id, d.active_at FROM deals_in_follow_up AS d
             WHERE d.tenant_id = p_tenant_id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
@@ -292,21 +293,40 @@ BEGIN
             ORDER BY d.active_from LIMIT p_limit
         ) AS f
         WHERE h.hour <= v_hour
-    ), first AS (
-        SELECT u.id FROM due AS u ORDER BY u.active_at LIMIT p_limit
     )
+    SELECT u.id FROM due AS u ORDER BY u.active_at LIMIT p_limit;
+END
+$$;
+
+-- Stalled deals that are due for a step (a follow-up, or the hand-over after the last one), the longest silent first: those of
+-- first_stalled_deals that the caller may see.
+CREATE OR REPLACE FUNCTION get_stalled_deals(p_tenant_id uuid, p_limit integer DEFAULT 20)
+RETURNS TABLE (
+    deal_id uuid, title text, stage text, value numeric, client_id uuid, contact_id uuid, owner_id uuid,
+    last_activity_at timestamptz, days_without_activity integer, follow_up_count integer, max_follow_ups integer,
+    next_follow_up_at timestamptz
+)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 20
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off
+AS $$
+DECLARE
+    v_zone constant text := tenant_zone(p_tenant_id);
+    v_today constant date := (fleet_now() AT TIME ZONE v_zone)::date;
+BEGIN
+    RETURN QUERY
     SELECT d.id, d.title, d.stage, d.value::numeric, d.client_id, d.contact_id, d.owner_id, d.active_at,
-           tenant_today(p_tenant_id) - (d.active_at AT TIME ZONE v_zone)::date, d.follow_up_count, coalesce(c.max_follow_ups, 5),
+           v_today - (d.active_at AT TIME ZONE v_zone)::date, d.follow_up_count, coalesce(c.max_follow_ups, 5),
            d.next_follow_up_at
-    FROM first AS f
+    FROM first_stalled_deals(p_tenant_id, p_limit) AS f (id)
     JOIN deals_in_follow_up AS d ON d.id = f.id
-    LEFT JOIN config AS c ON c.stage = folded_word(d.stage)
+    CROSS JOIN LATERAL (SELECT folded_word(d.stage) AS stage OFFSET 0) AS w    -- once for a deal, not for each limit
+    LEFT JOIN deal_stage_limits AS c ON c.tenant_id = p_tenant_id AND c.stage = w.stage
     ORDER BY d.active_at;
 END
 $$;
 
 REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(),
     plan_deal(deals), note_new_deal(), update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
-    get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION get_stalled_deals(uuid, integer), deal_stages_waiting(uuid) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid) TO service_role;
+    first_stalled_deals(uuid, integer), get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION first_stalled_deals(uuid, integer), get_stalled_deals(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), deal_stages_waiting(uuid) TO service_role;

@@ -306,11 +306,33 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer),
+-- Moves the pending request of an order to another instant; with the caller's own rights. The next run after it asks.
+CREATE OR REPLACE FUNCTION move_feedback_request(p_order_id uuid, p_at timestamptz)
+RETURNS TABLE (request_id uuid, order_id uuid, status text, scheduled_for timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp ROWS 1
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_status text;
+BEGIN
+    RETURN QUERY
+    UPDATE feedback_requests AS r SET scheduled_for = p_at WHERE r.order_id = p_order_id AND r.status = 'pending'
+    RETURNING r.id, r.order_id, r.status, r.scheduled_for;
+    IF NOT FOUND THEN
+        SELECT r.status INTO v_status FROM feedback_requests AS r WHERE r.order_id = p_order_id;
+        IF v_status IS NULL THEN
+            RAISE EXCEPTION 'there is no delivered order %', p_order_id USING ERRCODE = 'no_data_found';
+        END IF;
+        RAISE EXCEPTION 'the request is %: only a pending one can be moved', v_status USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION queue_feedback_request(), get_feedback_due(uuid, integer), move_feedback_request(uuid, timestamptz),
     run_feedback_batch(uuid, integer, bigint), step_feedback(uuid, uuid[], bigint), feedback_due_tenants(),
     feedback_due_count(), feedback_next_due(),
     feedback_refusal(uuid, orders, uuid), feedback_guard(bigint[]), feedback_settled(bigint[]) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION get_feedback_due(uuid, integer), move_feedback_request(uuid, timestamptz) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION queue_feedback_request(), run_feedback_batch(uuid, integer, bigint),
     step_feedback(uuid, uuid[], bigint), feedback_due_tenants(), feedback_due_count(), feedback_next_due(),
     feedback_refusal(uuid, orders, uuid), feedback_guard(bigint[]), feedback_settled(bigint[])

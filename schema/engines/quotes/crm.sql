@@ -193,7 +193,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_quote FROM quotes WHERE id = p_quote_id AND may_act_for(tenant_id) FOR NO KEY UPDATE;
     IF v_quote.id IS NULL THEN
-        RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+        RAISE EXCEPTION 'there is no quote %', p_quote_id USING ERRCODE = 'no_data_found';
     ELSIF v_quote.status NOT IN ('draft', 'pending_approval', 'countered')
           AND NOT (v_quote.status IN ('sent', 'viewed') AND v_quote.outcome IS NULL
                    AND (v_quote.follow_up_hold IS NOT NULL OR v_quote.follow_up_ended_at IS NOT NULL)) THEN
@@ -205,6 +205,27 @@ BEGIN
     END IF;
     UPDATE quotes SET status = 'draft' WHERE id = p_quote_id AND status IN ('sent', 'viewed');  -- so that a series begins
     UPDATE quotes SET status = 'sent', sent_at = fleet_now(), next_follow_up_at = NULL WHERE id = p_quote_id;
+END
+$$;
+
+-- Lets a quote's next follow-up be due now, if it would be later; with the caller's own rights. The next run writes it.
+CREATE OR REPLACE FUNCTION follow_up_quote_now(p_quote_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_status text;
+BEGIN
+    UPDATE quotes AS q SET next_follow_up_at = least(q.next_follow_up_at, fleet_now())
+    WHERE q.id = p_quote_id AND q.follow_up_day IS NOT NULL AND q.follow_up_count < q.max_follow_ups
+      AND coalesce(q.valid_until >= tenant_today(q.tenant_id), true);
+    IF NOT FOUND THEN
+        SELECT q.status INTO v_status FROM quotes AS q WHERE q.id = p_quote_id;
+        IF v_status IS NULL THEN
+            RAISE EXCEPTION 'there is no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+        END IF;
+        RAISE EXCEPTION 'the quote is %; a follow-up needs one that was sent, is undecided, in date, with follow-ups left and none under way',
+            v_status USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
 END
 $$;
 
@@ -221,7 +242,7 @@ BEGIN
     WHERE id = p_quote_id AND status NOT IN ('draft', 'pending_approval') AND may_act_for(tenant_id)
     RETURNING * INTO v_quote;
     IF v_quote.id IS NULL THEN
-        RAISE EXCEPTION 'no sent quote %', p_quote_id USING ERRCODE = 'no_data_found';
+        RAISE EXCEPTION 'there is no sent quote %', p_quote_id USING ERRCODE = 'no_data_found';
     END IF;
     INSERT INTO quote_activities (tenant_id, quote_id, activity_type, metadata, created_at)
     VALUES (v_quote.tenant_id, p_quote_id, 'viewed', coalesce(p_metadata, '{}'), v_now);
@@ -260,7 +281,7 @@ BEGIN
     WHERE id = p_quote_id AND may_act_for(tenant_id)
     RETURNING * INTO v_quote;
     IF v_quote.id IS NULL THEN
-        RAISE EXCEPTION 'no quote %', p_quote_id USING ERRCODE = 'no_data_found';
+        RAISE EXCEPTION 'there is no quote %', p_quote_id USING ERRCODE = 'no_data_found';
     END IF;
     -- The trigger wrote the row and the activity, unless the outcome is the one it had.
     INSERT INTO quote_outcomes (tenant_id, quote_id, outcome, primary_reason, secondary_reasons, competitor,
@@ -329,9 +350,9 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION quote_due_at(quotes, text), quote_follow_up_day(quotes), keep_quote(), move_quotes_to_zone(), next_quote_number(uuid), generate_quote_number(uuid),
-    number_new_quote(), log_quote(), send_quote(uuid), record_quote_view(uuid, jsonb),
+    number_new_quote(), log_quote(), send_quote(uuid), follow_up_quote_now(uuid), record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION generate_quote_number(uuid), send_quote(uuid), record_quote_view(uuid, jsonb),
+GRANT EXECUTE ON FUNCTION generate_quote_number(uuid), send_quote(uuid), follow_up_quote_now(uuid), record_quote_view(uuid, jsonb),
     record_quote_outcome(uuid, text, text, text[], text, numeric, text, jsonb),
     get_quotes_needing_followup(uuid, integer) TO authenticated, service_role;

@@ -7,8 +7,8 @@ CREATE TEMPORARY TABLE p1_column (table_name text, column_name text, kind text, 
 INSERT INTO p1_column
 SELECT t.table_name, trim(trailing '!' FROM c.name), k.kind, c.name LIKE '%!'
 FROM (VALUES
-    ('feedback_requests', '{"uuid": "id! tenant_id! order_id! client_id contact_id response_email_id case_created_id",
-        "word": "status! skip_reason sentiment response_summary", "instant": "delivery_date scheduled_for! sent_at! responded_at expires_at created_at",
+    ('feedback_requests', '{"uuid": "id! tenant_id! order_id! client_id contact_id case_created_id",
+        "word": "status! skip_reason response_email_id sentiment response_summary", "instant": "delivery_date scheduled_for! sent_at! responded_at expires_at created_at",
         "flag": "has_open_case service_recovery_triggered", "number": "sentiment_score"}'),
     ('deal_stage_history', '{"uuid": "id! tenant_id deal_id! changed_by", "word": "from_stage! to_stage! reason",
         "instant": "changed_at!", "number": "days_in_previous_stage"}'),
@@ -24,8 +24,8 @@ FROM (VALUES
     ('contact_enrichment_queue', '{"uuid": "id! tenant_id! contact_id! merged_to_contact_id",
         "word": "email_address! source! source_id status! error_message", "document": "extracted_data merge_conflicts",
         "instant": "claimed_at processed_at created_at"}'),
-    ('opportunity_signals', '{"uuid": "id! tenant_id! source_id! client_id contact_id",
-        "word": "source_type! signal_type! extracted_text action_taken action_result", "number": "signal_strength!",
+    ('opportunity_signals', '{"uuid": "id! tenant_id! client_id contact_id",
+        "word": "source_type! source_id! signal_type! extracted_text action_taken action_result", "number": "signal_strength!",
         "document": "context", "flag": "actioned!", "instant": "actioned_at created_at"}'),
     ('compliance_schedule', '{"uuid": "id! tenant_id!", "word": "compliance_type! description frequency! target_entity_type!",
         "instant": "next_due_at! last_completed_at created_at", "document": "target_filter", "list": "required_fields!",

@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0030_console_indexes"
-down_revision = "0028_adoption"
+down_revision = "0029_api"
 
 
 def upgrade() -> None:

@@ -1,23 +1,31 @@
-"""Who calls: a JSON Web Token, as Supabase and others issue it, names a user. Nothing else of a request is believed."""
+"""Who calls: a JSON Web Token, as Supabase and others issue it, names a user; one of the fleet's own, a program.
+
+Nothing else of a request is believed.
+"""
 
 import json
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import jwt
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from workers.errors import ConfigurationError
+from workers.runtime.tokens import is_token, token_hash
 from workers.settings import settings
+from workers.web.api.users import Claims, users
 
 # A secret never verifies what claims to be signed by a public key, nor the other way round.
 _SYMMETRIC: Final = "HS256"
 _ASYMMETRIC: Final = ("ES256", "RS256", "PS256", "EdDSA")
 _JWKS_TIMEOUT_SECONDS: Final = 5
+_INVALID: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 _UNTRUSTED: Final = "The token is not signed by a key that the fleet trusts."
 # The first that fits is said.
 _REFUSALS: Final[dict[type[Exception], str]] = {
@@ -31,29 +39,73 @@ _REFUSALS: Final[dict[type[Exception], str]] = {
     jwt.PyJWTError: "The token cannot be read.",
     ValueError: "The token's subject is no user: it must be a UUID.",
 }
-
-Claims = dict[str, Any]
+_BAD_TOKENS: Final = {"ended": "The token has expired.", "revoked": "The token was revoked."}
 
 _bearer = HTTPBearer(
-    scheme_name="user", bearerFormat="JWT", description="the token that the user's sign-in gave", auto_error=False
+    scheme_name="caller", description="the token that a user's sign-in gave, or one of `fleet tokens`", auto_error=False
 )
 
 
-def known_claims(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Claims:
-    """Return the claims of the caller's token.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        claims: under which the database serves the request; their subject is a profile's id, or a token's.
+        operator: the name of an operator's token; None for a tenant's people and programs.
+    """
+
+    claims: Claims
+    operator: str | None = None
+
+    @property
+    def subject(self) -> UUID:
+        """The id by which the caller is told from others."""
+        return UUID(self.claims["sub"])
+
+
+async def known_caller(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Caller:
+    """Return who calls.
 
     Raises:
-        HTTPException: 401, there is none, or it is expired, forged or meant for somebody else; 403, it is no user's;
-            503, nobody can be known here.
+        HTTPException: 401, there is no token, or it is expired, revoked, forged or meant for somebody else; 403, it is
+            no user's; 429, it calls too often; 503, nobody can be known here.
         ConfigurationError: the keys are out of reach.
     """
     if credentials is None:
-        wanted = "This needs the header Authorization: Bearer and a user's token."
+        wanted = "This needs the header Authorization: Bearer and a user's token, or one of `fleet tokens`."
         raise HTTPException(401, wanted, {"WWW-Authenticate": "Bearer"})
+    if is_token(credentials.credentials):
+        return await run_in_threadpool(_program_with, credentials.credentials)
+    place = settings().fleet_jwt_jwks
+    if place is None or "://" not in place:  # nothing to wait for
+        return Caller(_claims_of(credentials.credentials))
+    return Caller(await run_in_threadpool(_claims_of, credentials.credentials))
+
+
+KnownCaller = Annotated[Caller, Depends(known_caller)]
+
+
+def _program_with(token: str) -> Caller:
+    with users.working() as connection:
+        # A call that was counted, and whose count is lost with the server, is no loss worth waiting for the disk.
+        connection.execute("SET LOCAL synchronous_commit = off")
+        row = connection.execute("SELECT * FROM use_token(%s)", [token_hash(token)]).fetchone()
+    if row is None or row["state"] != "good":
+        said = _BAD_TOKENS[row["state"]] if row else "The token is none of the fleet's."
+        raise HTTPException(401, said, _INVALID)
+    if row["wait_seconds"] is not None:
+        said = "The token was shown more often than it may be within a minute."
+        raise HTTPException(429, said, {"Retry-After": str(max(1, row["wait_seconds"]))})
+    claims = {"sub": str(row["token_id"]), "role": "authenticated"}
+    return Caller(claims, f"token {row['name']}" if row["role"] == "operator" else None)
+
+
+def _claims_of(token: str) -> Claims:
+    """Return the claims of a user's token; raises as `known_caller` does."""
     chosen = settings()
     if chosen.fleet_jwt_secret is None and chosen.fleet_jwt_jwks is None:
         raise HTTPException(503, "Neither FLEET_JWT_SECRET nor FLEET_JWT_JWKS is set, so nobody can be known here.")
-    token = credentials.credentials
     try:
         claims: Claims = jwt.decode(
             token,
@@ -65,14 +117,11 @@ def known_claims(credentials: Annotated[HTTPAuthorizationCredentials | None, Sec
         )
         UUID(claims["sub"])
     except (jwt.PyJWTError, ValueError) as error:
-        raise HTTPException(401, _why(error), {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
+        raise HTTPException(401, _why(error), _INVALID) from None
     # Supabase also signs tokens for nobody in particular (anon) and for the CRM's own server (service_role).
     if claims.setdefault("role", "authenticated") != "authenticated":
         raise HTTPException(403, "The token is of another role than authenticated: the API serves users who signed in.")
     return claims
-
-
-KnownClaims = Annotated[Claims, Depends(known_claims)]
 
 
 def _why(error: Exception) -> str:

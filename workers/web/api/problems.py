@@ -67,13 +67,15 @@ async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         # The place is query or body, then the field; what is wrong with the body as a whole is said of the body.
         place = [str(part) for part in one["loc"]]
         field = "body" if one["type"] == "json_invalid" else ".".join(place[1:]) or place[0]
-        errors.setdefault(field, _sentence(one["msg"]))
+        errors.setdefault(field, sentence(one["msg"]))
     return problem(422, " ".join(f"{field}: {said}" for field, said in errors.items()), errors=errors)
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """Return what a library or the database says as a sentence."""
     text = message.removeprefix("Value error, ").rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    first = text.partition(" ")[0]
+    return f"{text[:1].upper() if first.isalpha() else text[:1]}{text[1:]}."  # a name stays as it is written
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:

@@ -56,20 +56,33 @@ def _operations(description: Schema) -> Iterator[Operation]:
                     for one in operation.get("parameters", [])
                 ],
                 list(_fields(operation["requestBody"], models)) if "requestBody" in operation else [],
-                list(_fields(responses["200"], models)),
-                [(status, said["description"]) for status, said in responses.items() if status != "200"],
+                [field for said in _answers(responses) for field in _fields(said, models)],
+                [(status, said["description"]) for status, said in responses.items() if not _is_answer(status)],
             )
 
 
+def _is_answer(status: str) -> bool:
+    return status.startswith("2")
+
+
+def _answers(responses: Schema) -> list[Schema]:
+    return [said for status, said in responses.items() if _is_answer(status)]
+
+
 def _fields(message: Schema, models: Schema) -> Iterator[Field]:
-    """Yield the fields of a body or an answer; where it is a list of items, those of an item."""
-    model = _model(message["content"]["application/json"]["schema"], models)
-    properties = model["properties"]
-    before = ""
-    if list(properties) == ["items"]:
-        model, before = _model(properties["items"]["items"], models), "items[]."
-    for name, schema in model["properties"].items():
-        yield Field(before + name, _kind(schema), name in model.get("required", []), schema.get("description", ""))
+    """Yield the fields of a body or an answer; of a list of objects in it, those of one of them."""
+    for media_type, content in message["content"].items():
+        if media_type != "application/json":
+            yield Field("body", media_type, message.get("required", False), "")
+            continue
+        model = _model(content["schema"], models)
+        for name, schema in model["properties"].items():
+            item = _model(schema["items"], models) if schema.get("type") == "array" else {}
+            inner = item.get("properties", {name: schema})
+            required = item.get("required", []) if item.get("properties") else model.get("required", [])
+            before = f"{name}[]." if item.get("properties") else ""
+            for field, kind in inner.items():
+                yield Field(before + field, _kind(kind), field in required, kind.get("description", ""))
 
 
 def _model(schema: Schema, models: Schema) -> Schema:
@@ -90,4 +103,4 @@ def _kind(schema: Schema) -> str:
         return " | ".join(schema["enum"])
     if schema.get("type") == "array":
         return f"list of {_kind(schema['items'])}"
-    return str(schema.get("format") or schema["type"])
+    return str(schema.get("format") or schema.get("type", "any"))

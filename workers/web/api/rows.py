@@ -1,20 +1,13 @@
-"""What the engines' reads answer: a model for each SQL function, with its columns."""
+"""What reads answer: a model for each SQL function of an engine, and for each view of analytics, with its columns."""
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-Row = TypeVar("Row", bound=BaseModel)
 Amount = Annotated[Decimal, Field(allow_inf_nan=True)]  # a CRM's numeric may be NaN
-
-
-class Rows(BaseModel, Generic[Row]):
-    """What was found, in the order in which the fleet would work it."""
-
-    items: list[Row]
 
 
 class StalledDeal(BaseModel):
@@ -102,3 +95,53 @@ class ScheduledRequest(BaseModel):
     order_id: UUID
     status: str
     scheduled_for: datetime
+
+
+class StageVelocity(BaseModel):
+    """A row of deal_stage_velocity: how long deals were in the stage before, by the stage that they reached."""
+
+    tenant_id: UUID
+    to_stage: str
+    transitions: int
+    avg_days: Amount | None
+    median_days: Amount | None
+    min_days: int | None
+    max_days: int | None
+
+
+class WinRate(BaseModel):
+    """A row of quote_win_rates: how quotes ended, and what they were worth."""
+
+    tenant_id: UUID
+    total_quotes: int
+    won_count: int
+    lost_count: int
+    no_decision_count: int
+    win_rate_pct: Amount
+    avg_won_amount: Amount | None
+    avg_lost_amount: Amount | None
+
+
+class SignalRate(BaseModel):
+    """A row of signal_action_rates: how many signals of a type were noticed, and what came of them."""
+
+    tenant_id: UUID
+    signal_type: str
+    total_signals: int
+    actioned_count: int
+    action_rate_pct: Amount
+    avg_strength: Amount
+    avg_hours_to_action: Amount | None
+
+
+class CompletionRate(BaseModel):
+    """A row of compliance_completion_rates: how the checks of a type stand."""
+
+    tenant_id: UUID
+    compliance_type: str | None
+    total_checks: int
+    completed_count: int
+    overdue_count: int
+    waived_count: int
+    completion_rate_pct: Amount
+    avg_days_to_complete: Amount | None

@@ -2,32 +2,44 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg_pool import ConnectionPool
 from starlette.exceptions import HTTPException
 
 from workers import clock
 from workers.db.session import LOCK_TIMEOUT, PLAIN_SETTINGS, Connection, connection_options
-from workers.db.session import transaction as worker_transaction
 from workers.errors import DatabaseUnavailableError
+from workers.runtime.roles import Role
 from workers.settings import database_url
-from workers.web.api.identity import Claims
 
 _STATEMENT_TIMEOUT: Final = "5s"
 _MOST_CONNECTIONS: Final = 10
 _WAIT_SECONDS: Final = 5
+NOT_ALLOWED: Final = "The database does not let this user do that."
+
+Claims = dict[str, Any]
 
 
 class Acting(NamedTuple):
-    """A transaction as a user, and the tenant that is the user's."""
+    """A transaction as a user, and who that is.
+
+    Attributes:
+        connection: the database as the user sees it.
+        tenant: the user's own.
+        role: what the user may do.
+        who: an address, or the name of a token.
+    """
 
     connection: Connection
     tenant: UUID
+    role: Role
+    who: str
 
 
 class Users:
@@ -38,32 +50,57 @@ class Users:
         self._pool: ConnectionPool[Connection] | None = None
 
     @contextmanager
+    def begun(self) -> Iterator[Connection]:
+        """Run a block as one transaction, of nobody as yet.
+
+        Raises:
+            psycopg.OperationalError: no connection is to be had within five seconds, or the database does not answer.
+        """
+        with ExitStack() as stack:
+            yield self._begin(stack)
+
+    def _begin(self, stack: ExitStack) -> Connection:
+        """Begin a transaction that ends with the stack, on a connection that is still there.
+
+        To ask each connection for a sign of life would cost as much as to begin: one that was lost says so by then.
+        """
+        for _ in range(_MOST_CONNECTIONS):
+            connection = stack.enter_context(self._opened().connection())
+            try:
+                stack.enter_context(connection.transaction())
+            except psycopg.OperationalError:
+                if not connection.broken:
+                    raise
+                stack.pop_all().close()  # the pool makes another one
+            else:
+                return connection
+        raise psycopg.OperationalError("every connection is lost as soon as it is made")
+
+    @contextmanager
     def acting(self, claims: Claims) -> Iterator[Acting]:
         """Run a block as one transaction of the user whose claims these are.
 
-        Role, claims and timeouts are local to the transaction: the connection goes back as it came.
-
         Raises:
             HTTPException: 403, the user belongs to no tenant, or may not do what the block does.
-            psycopg.OperationalError: no connection is to be had within five seconds, or the database does not answer.
+            psycopg.OperationalError: as for `begun`.
             DatabaseUnavailableError: the fleet's own login may not act for users.
         """
-        with self._opened().connection() as connection, connection.transaction():
-            tenant = _become(connection, claims)
+        with self.begun() as connection:
+            acting = become_user(connection, claims)
             try:
-                yield Acting(connection, tenant)
+                yield acting
             except psycopg.errors.InsufficientPrivilege as error:
-                raise HTTPException(403, "The database does not let this user do that.") from error
+                raise HTTPException(403, NOT_ALLOWED) from error
 
     @contextmanager
     def working(self) -> Iterator[Connection]:
         """Run a block as one transaction of the workers, for what is no user's: who signs in, and the operator.
 
         Raises:
-            psycopg.OperationalError: no connection is to be had within five seconds, or the database does not answer.
+            psycopg.OperationalError: as for `begun`.
         """
-        with self._opened().connection() as connection, worker_transaction(connection):
-            connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
+        with self.begun() as connection:
+            become_worker(connection)
             yield connection
 
     def close(self) -> None:
@@ -82,31 +119,51 @@ class Users:
                     max_size=_MOST_CONNECTIONS,
                     timeout=_WAIT_SECONDS,
                     reconnect_timeout=_WAIT_SECONDS,
-                    check=ConnectionPool.check_connection,
                     open=True,
                 )
             return self._pool
 
 
-def _become(connection: Connection, claims: Claims) -> UUID:
-    """Make the transaction the user's, and return the user's tenant."""
-    instant = clock.override()
+def become_user(connection: Connection, claims: Claims) -> Acting:
+    """Make a transaction the user's; role, claims and timeouts are local to it: the connection goes back as it came.
+
+    Raises:
+        HTTPException: 403, the user belongs to no tenant.
+        DatabaseUnavailableError: the fleet's own login may not act for users.
+    """
     try:
-        connection.execute(
-            "SELECT set_config('request.jwt.claims', %s, true), set_config('fleet.now', %s, true),"
-            " set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-            f" set_config('role', 'authenticated', true), {PLAIN_SETTINGS}",
-            [json.dumps(claims), instant.isoformat() if instant else "", LOCK_TIMEOUT, _STATEMENT_TIMEOUT],
-        )
+        _become(connection, "authenticated", json.dumps(claims))
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseUnavailableError(
             f"DATABASE_URL's login must be a member of the role authenticated: {error}"
         ) from None
-    row = connection.execute("SELECT current_tenant_id() AS tenant").fetchone()
-    if row is None or row["tenant"] is None:
+    row = connection.execute("SELECT * FROM calling_user()").fetchone()
+    if row is None or row["tenant_id"] is None:
         raise HTTPException(403, "This user belongs to no tenant: there is no profile of that id.")
-    tenant: UUID = row["tenant"]
-    return tenant
+    return Acting(connection, row["tenant_id"], row["role"], row["who"])
+
+
+def become_worker(connection: Connection) -> None:
+    """Make a transaction the workers', whosever it was before."""
+    _become(connection, "service_role", "")
+
+
+def called(connection: Connection, function: str, *arguments: Any) -> list[Any]:
+    """Return what a function of the database yields, a value or a row as JSON each."""
+    statement = sql.SQL("SELECT {}({}) AS row").format(
+        sql.Identifier(function), sql.SQL(", ").join(sql.Placeholder() * len(arguments))
+    )
+    return [row["row"] for row in connection.execute(statement, arguments)]
+
+
+def _become(connection: Connection, role: str, claims: str) -> None:
+    instant = clock.override()
+    connection.execute(
+        "SELECT set_config('request.jwt.claims', %s, true), set_config('fleet.now', %s, true),"
+        " set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
+        f" set_config('role', %s, true), {PLAIN_SETTINGS}",
+        [claims, instant.isoformat() if instant else "", LOCK_TIMEOUT, _STATEMENT_TIMEOUT, role],
+    )
 
 
 users: Final = Users()

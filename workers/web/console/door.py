@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from workers.db.session import Connection
 from workers.errors import FleetError
+from workers.runtime.roles import Role
 from workers.settings import settings
 from workers.web.api.users import users
-from workers.web.console.people import Person, Role, acting_as, called, person_with
+from workers.web.console.people import Person, acting_as, called, person_with
 from workers.web.console.show import page
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from workers.runtime.console_links import new_token, token_hash
+from workers.runtime.tokens import new_token, token_hash
 from workers.settings import settings
 from workers.web.api.users import users
 from workers.web.console.door import Words, is_secure, set_session

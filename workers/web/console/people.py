@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
-from psycopg import sql
-
 from workers.db.session import Connection
-from workers.runtime.console_links import token_hash
+from workers.runtime.roles import Role, may
+from workers.runtime.tokens import token_hash
+from workers.web.api import users as database
 from workers.web.api.users import users
 
-Role = Literal["reader", "agent", "manager", "operator"]
-RANKS: Final[tuple[Role, ...]] = ("reader", "agent", "manager", "operator")
 _INSTANTS: Final = ("at", "since", "slot", "run_at", "sent_at", "received_at", "waits_until")
 
 
@@ -42,7 +40,7 @@ class Person:
 
     def may(self, least: Role) -> bool:
         """Say whether the role is this one or a higher one."""
-        return RANKS.index(self.role) >= RANKS.index(least)
+        return may(self.role, least)
 
 
 def person_with(token: str | None) -> Person | None:
@@ -70,16 +68,13 @@ def acting_as(person: Person) -> Iterator[Connection]:
         with users.working() as connection:
             yield connection
     else:
-        with users.acting({"sub": str(person.profile), "role": "authenticated"}) as (connection, _):
-            yield connection
+        with users.acting({"sub": str(person.profile), "role": "authenticated"}) as acting:
+            yield acting.connection
 
 
 def called(connection: Connection, function: str, *arguments: Any) -> list[Any]:
     """Return what a function of console_pages.sql yields, row by row, with instants read."""
-    statement = sql.SQL("SELECT {}({}) AS row").format(
-        sql.Identifier(function), sql.SQL(", ").join(sql.Placeholder() * len(arguments))
-    )
-    return [_read(row["row"]) for row in connection.execute(statement, arguments)]
+    return [_read(row) for row in database.called(connection, function, *arguments)]
 
 
 def _read(value: Any) -> Any:  # JSON's own values

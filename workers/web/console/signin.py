@@ -16,7 +16,8 @@ from workers.db.session import connect
 from workers.delivery.channels import Sent
 from workers.delivery.deliver import channel_for
 from workers.delivery.message import Letter
-from workers.runtime.console_links import local_address, new_link, new_token, token_hash
+from workers.runtime.console_links import local_address, new_link
+from workers.runtime.tokens import new_token, token_hash
 from workers.settings import database_url, settings
 from workers.web.api.users import users
 from workers.web.console.door import Visit, Words, address_of, session_of, set_session
