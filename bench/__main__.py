@@ -50,6 +50,8 @@ def main() -> None:
         speeds, who = row["messages_per_second"], f"{row['processes']} process{'es' if row['processes'] > 1 else ''}"
         compared = f"{speeds['fleet']:,} messages/s: {row['fleet_of_bare_loop']:.0%} of a bare loop"
         table.add_row(f"(e) e-mail, {who}", compared, "80 %", _mark(row))
+        gap = row["ms_since_guards"]
+        table.add_row(f"(e) from guards to recorded, {who}", f"median {gap['median']} ms, at most {gap['max']} ms", "")
         loops = f"{speeds['bare_loop']:,} messages/s, {speeds['ready_bytes']:,} of ready bytes"
         table.add_row(f"(e) bare loops over one connection, {who}", loops, "")
     for row in served["reads"]:

@@ -189,12 +189,12 @@ def _secret() -> str:
     """What new marks are signed with; made on first use."""
     if secret := settings().fleet_reply_secret:
         return secret
-    path = settings().fleet_home / _SECRET_FILE
+    home = settings().fleet_home
     try:
-        return _read_secret(path)
+        return _kept_secret(home)
     except FileNotFoundError:
         _make_secret(usable_home() / _SECRET_FILE)
-        return _read_secret(path)
+        return _kept_secret(home)
 
 
 def _secrets() -> Iterator[str]:
@@ -202,15 +202,15 @@ def _secrets() -> Iterator[str]:
     if secret := settings().fleet_reply_secret:
         yield secret
     try:
-        kept = _read_secret(settings().fleet_home / _SECRET_FILE)
+        kept = _kept_secret(settings().fleet_home)
     except OSError:  # none was made, or it is not for this user to read
         return
     yield kept
 
 
 @cache
-def _read_secret(path: Path) -> str:
-    return path.read_text()
+def _kept_secret(home: Path) -> str:
+    return (home / _SECRET_FILE).read_text()
 
 
 def _make_secret(path: Path) -> None:

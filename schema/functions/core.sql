@@ -9,16 +9,11 @@ AS $$
     SELECT coalesce(nullif(pg_catalog.current_setting('fleet.now', true), '')::pg_catalog.timestamptz, pg_catalog.now())
 $$;
 
--- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it, in snake_case or as
--- the mappers of other languages write it. Most CRMs have none of them, which is asked first.
-CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
+-- Whether what a row says of itself means that it is there only for the record.
+CREATE OR REPLACE FUNCTION says_it_is_gone(p_row jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
 AS $$
-    SELECT CASE WHEN p_row ?| '{deleted_at,deletedAt,DeletedAt,deleted_on,deletedOn,deleted_date,date_deleted,archived_at,archivedAt,
-                                ArchivedAt,archived_on,archivedOn,removed_at,removedAt,trashed_at,is_deleted,isDeleted,IsDeleted,
-                                is_archived,isArchived,IsArchived,is_removed,deleted,archived,removed,trashed,inactive,is_inactive,
-                                disabled,is_disabled,active,is_active,isActive,IsActive}'::text[]
-    THEN EXISTS (
+    SELECT EXISTS (
         SELECT FROM jsonb_each_text(p_row) AS f
         CROSS JOIN LATERAL (SELECT replace(lower(f.key), '_', '') AS name, lower(btrim(f.value)) AS value) AS c
         WHERE CASE
@@ -29,7 +24,19 @@ AS $$
                 THEN c.value IN ('true', 't', 'yes', 'y', '1')
             WHEN c.name IN ('active', 'isactive') THEN c.value IN ('false', 'f', 'no', 'n', '0')
         END)
-    ELSE false END
+$$;
+
+-- Whether a row is there only for the record: deleted or archived in one of the ways CRMs have for it, in snake_case or as
+-- the mappers of other languages write it. Most CRMs have none of them, which is asked first. Pins no search_path, so that
+-- PostgreSQL inlines it.
+CREATE OR REPLACE FUNCTION is_gone(p_row jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT CASE WHEN p_row ?| '{deleted_at,deletedAt,DeletedAt,deleted_on,deletedOn,deleted_date,date_deleted,archived_at,archivedAt,
+                                ArchivedAt,archived_on,archivedOn,removed_at,removedAt,trashed_at,is_deleted,isDeleted,IsDeleted,
+                                is_archived,isArchived,IsArchived,is_removed,deleted,archived,removed,trashed,inactive,is_inactive,
+                                disabled,is_disabled,active,is_active,isActive,IsActive}'::text[]
+    THEN public.says_it_is_gone(p_row) ELSE false END
 $$;
 
 -- The user named by the request's claim; NULL without one. A claim that cannot be read names nobody: it must open
@@ -181,9 +188,9 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION fleet_now(), claimed_user(), current_tenant_id(), engine_mode(uuid, text), action_status(uuid, text),
-    go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), is_gone(jsonb), reachable_contact(uuid, uuid, uuid),
+    go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), says_it_is_gone(jsonb), is_gone(jsonb), reachable_contact(uuid, uuid, uuid),
     responsible_profile(uuid, text), note_fault(text, text, text, text, text), recent_faults(), supported_from() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION fleet_now(), claimed_user(), current_tenant_id() TO authenticated, service_role, anon;
-GRANT EXECUTE ON FUNCTION is_gone(jsonb) TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION says_it_is_gone(jsonb), is_gone(jsonb) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION engine_mode(uuid, text), action_status(uuid, text), go_live(uuid, text, text), is_stopped(uuid, text), is_transient(text), reachable_contact(uuid, uuid, uuid),
     responsible_profile(uuid, text), recent_faults(), supported_from() TO service_role;

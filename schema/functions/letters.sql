@@ -1,14 +1,15 @@
 -- Letters: what delivery has to know of an action to word it, and what a reader does who wants no more of them.
 
--- The texts that a tenant wrote itself, each in its latest version; what was reset is none.
+-- The texts that a tenant wrote itself, each in its latest version; what was reset is none. Pins no search_path, so that
+-- PostgreSQL inlines it.
 CREATE OR REPLACE FUNCTION own_templates(p_tenant_id uuid)
 RETURNS TABLE (template text, language text, version integer, source text, written_by text, written_at timestamptz)
-LANGUAGE sql STABLE SET search_path = public, pg_temp ROWS 5
+LANGUAGE sql STABLE ROWS 5
 AS $$
     SELECT latest.* FROM (
         SELECT DISTINCT ON (o.template, o.language)
                o.template, o.language, o.version, o.source, o.written_by, o.written_at
-        FROM tenant_templates AS o WHERE o.tenant_id = p_tenant_id
+        FROM public.tenant_templates AS o WHERE o.tenant_id = p_tenant_id
         ORDER BY o.template, o.language, o.version DESC
     ) AS latest
     WHERE latest.source IS NOT NULL
@@ -76,6 +77,7 @@ AS $$
     LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
     CROSS JOIN LATERAL (
         SELECT to_jsonb(c) AS contact, lower(btrim(coalesce(c.email, a.recipient))) AS address
+        OFFSET 0  -- the row is made JSON once
     ) AS known
     LEFT JOIN LATERAL (
         SELECT f.message_id, f.sent_subject FROM scheduled_actions AS f
@@ -92,8 +94,8 @@ AS $$
     ) AS own ON true
     LEFT JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_object('type', s.type, 'id', s.id, 'title', s.title, 'tenant', a.tenant_id) ORDER BY s.n) AS subjects
-        FROM action_subjects(a) AS s
-    ) AS about ON a.kind <> 'email'
+        FROM action_subjects(a) AS s WHERE a.kind <> 'email'
+    ) AS about ON true
     WHERE a.id = ANY (p_actions)
 $$;
 

@@ -7,7 +7,7 @@
 -- registry goes nowhere. What only claiming knows, the caps of a mailbox, is in claim_emails.
 CREATE OR REPLACE FUNCTION action_guards(p_actions bigint[])
 RETURNS TABLE (action_id bigint, address text, verdict text, reason text, code text, waits_until timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp ROWS 50
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off ROWS 50
 AS $$
 DECLARE
     v_engine text;
@@ -21,33 +21,47 @@ BEGIN
                        v_engine || '_guard') INTO v_unwanted USING v_unwanted, p_actions;
     END LOOP;
     RETURN QUERY
-    SELECT a.id, destination.address, w.verdict, w.reason, w.code, w.waits_until
-    FROM scheduled_actions AS a
-    LEFT JOIN engines AS e ON e.name = a.engine
-    LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
-    CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS destination
-    LEFT JOIN LATERAL suppression_of(a.tenant_id, destination.address, a.engine) AS s ON true
-    LEFT JOIN LATERAL contact_away_until(a.tenant_id, a.contact_id) AS away (until) ON a.kind = 'email'
-    LEFT JOIN LATERAL (
-        SELECT v.* FROM (VALUES
-            (1, 'cancelled', 'no_engine', format('there is no engine %s', a.engine), e.name IS NULL, NULL),
-            (2, 'cancelled', 'unwanted', v_unwanted ->> a.id::text, v_unwanted ? a.id::text, NULL),
-            (3, 'cancelled', 'contact_gone', 'the contact is gone', a.kind = 'email' AND is_gone(to_jsonb(p)), NULL),
-            (4, 'cancelled', 'contact_moved', 'the contact belongs to another client now',
-                a.kind = 'email' AND p.client_id <> a.client_id, NULL),
-            (5, 'cancelled', 'wrote_since', 'somebody of the client wrote since',
-                a.kind = 'email' AND wrote_since(a.tenant_id, a.contact_id, a.client_id, a.created_at), NULL),
-            (6, 'scheduled', 'away', 'the contact is away until ' || (away.until AT TIME ZONE tenant_zone(a.tenant_id))::date - 1,
-                away.until > fleet_now(), away.until),
-            (7, 'skipped', 'no_address', 'no address', a.kind = 'email' AND destination.address IS NULL, NULL),
-            (8, 'skipped', 'bad_address', 'the address is longer than any address',
-                a.kind = 'email' AND length(destination.address) > 320, NULL),
-            (9, 'skipped', 'suppressed', 'address is suppressed: ' || s.reason,
-                a.kind = 'email' AND s.address IS NOT NULL, NULL)
-        ) AS v (rank, verdict, code, reason, holds, waits_until)
-        WHERE v.holds ORDER BY v.rank LIMIT 1
-    ) AS w ON true
-    WHERE a.id = ANY (p_actions);
+    WITH judged AS MATERIALIZED (
+        SELECT a.id, a.tenant_id, a.engine, d.address, s.reason AS suppressed, away.until AS away_until,
+               CASE
+                   WHEN e.name IS NULL THEN 'no_engine'
+                   WHEN v_unwanted ? a.id::text THEN 'unwanted'
+                   WHEN a.kind <> 'email' THEN NULL
+                   WHEN is_gone(to_jsonb(p)) THEN 'contact_gone'
+                   WHEN p.client_id <> a.client_id THEN 'contact_moved'
+                   WHEN EXISTS (SELECT FROM mails_since(a.tenant_id, a.contact_id, a.client_id, a.created_at)) THEN 'wrote_since'
+                   WHEN away.until > fleet_now() THEN 'away'
+                   WHEN d.address IS NULL THEN 'no_address'
+                   WHEN length(d.address) > 320 THEN 'bad_address'
+                   WHEN s.address IS NOT NULL THEN 'suppressed'
+               END AS code
+        FROM scheduled_actions AS a
+        LEFT JOIN engines AS e ON e.name = a.engine
+        LEFT JOIN contacts AS p ON p.id = a.contact_id AND p.tenant_id = a.tenant_id
+        CROSS JOIN LATERAL (SELECT nullif(btrim(coalesce(p.email, a.recipient)), '') AS address) AS d
+        LEFT JOIN LATERAL suppression_of(a.tenant_id, d.address, a.engine) AS s ON true
+        LEFT JOIN LATERAL away_until(a.tenant_id, a.contact_id) AS away (until) ON a.kind = 'email'
+        WHERE a.id = ANY (p_actions)
+    )
+    SELECT j.id, j.address,
+           CASE
+               WHEN j.code IN ('no_engine', 'unwanted', 'contact_gone', 'contact_moved', 'wrote_since') THEN 'cancelled'
+               WHEN j.code = 'away' THEN 'scheduled'
+               WHEN j.code IS NOT NULL THEN 'skipped'
+           END,
+           CASE j.code
+               WHEN 'no_engine' THEN format('there is no engine %s', j.engine)
+               WHEN 'unwanted' THEN v_unwanted ->> j.id::text
+               WHEN 'contact_gone' THEN 'the contact is gone'
+               WHEN 'contact_moved' THEN 'the contact belongs to another client now'
+               WHEN 'wrote_since' THEN 'somebody of the client wrote since'
+               WHEN 'away' THEN 'the contact is away until ' || (j.away_until AT TIME ZONE tenant_zone(j.tenant_id))::date - 1
+               WHEN 'no_address' THEN 'no address'
+               WHEN 'bad_address' THEN 'the address is longer than any address'
+               WHEN 'suppressed' THEN 'address is suppressed: ' || j.suppressed
+           END,
+           j.code, CASE WHEN j.code = 'away' THEN j.away_until END
+    FROM judged AS j;
 END
 $$;
 
@@ -68,38 +82,43 @@ AS $$
     SELECT NOT EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = p_tenant_id AND y.wrote_since = 'contact')
 $$;
 
--- Whether the contact, from whichever row of his address, or (where that counts) anybody of the same client wrote after a
--- moment: an answer, or a mail of its own. What is open is ours to answer then.
-CREATE OR REPLACE FUNCTION wrote_since(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid, p_since timestamptz) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
+-- What the contact, from whichever row of his address, or (where that counts) anybody of the same client wrote after a moment:
+-- answers, and mails of their own. What is open is ours to answer then. Pins no search_path, so that PostgreSQL inlines it.
+CREATE OR REPLACE FUNCTION mails_since(p_tenant_id uuid, p_contact_id uuid, p_client_id uuid, p_since timestamptz)
+RETURNS SETOF uuid
+LANGUAGE sql STABLE ROWS 1
 AS $$
-    SELECT EXISTS (SELECT FROM inbound_messages AS m
-                   WHERE m.contact_id = p_contact_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
-                     AND m.kind IN ('reply', 'message'))
-        OR EXISTS (SELECT FROM contacts AS c
-                   JOIN inbound_messages AS m ON m.tenant_id = p_tenant_id AND m.received_at > p_since
-                       AND regexp_replace(lower(btrim(m.from_address)), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(c.email)
-                   WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND m.kind IN ('reply', 'message'))
-        OR EXISTS (SELECT FROM inbound_messages AS m
-                   WHERE m.client_id = p_client_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since
-                     AND m.kind IN ('reply', 'message') AND heeds_colleagues(p_tenant_id))
+    SELECT m.id FROM public.inbound_messages AS m
+    WHERE m.contact_id = p_contact_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since AND m.kind IN ('reply', 'message')
+    UNION ALL
+    SELECT m.id FROM public.contacts AS c
+    JOIN public.inbound_messages AS m ON m.tenant_id = p_tenant_id AND m.received_at > p_since
+        AND regexp_replace(lower(btrim(m.from_address)), '^([^+@]+)\+[^@]*@', '\1@') = public.folded_mailbox(c.email)
+    WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id AND m.kind IN ('reply', 'message')
+    UNION ALL
+    SELECT m.id FROM public.inbound_messages AS m
+    WHERE m.client_id = p_client_id AND m.tenant_id = p_tenant_id AND m.received_at > p_since AND m.kind IN ('reply', 'message')
+      AND public.heeds_colleagues(m.tenant_id)
 $$;
 
 -- The moment from which on a contact who is away may be written to again: the day after the one that the last absence note
--- names, and where it names none, three working days after it came. NULL: no note came since the contact last wrote.
-CREATE OR REPLACE FUNCTION contact_away_until(p_tenant_id uuid, p_contact_id uuid) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
+-- names, and where it names none, three working days after it came. No row: no note came since the contact last wrote. Pins no
+-- search_path, so that PostgreSQL inlines it.
+CREATE OR REPLACE FUNCTION away_until(p_tenant_id uuid, p_contact_id uuid) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE ROWS 1
 AS $$
     SELECT (coalesce(m.away_until, d.day + CASE extract(isodow FROM d.day)::integer WHEN 3 THEN 4 WHEN 4 THEN 4 WHEN 5 THEN 4
                                                 WHEN 6 THEN 3 ELSE 2 END) + 1)::timestamp AT TIME ZONE z.zone
-    FROM (SELECT x.* FROM inbound_messages AS x
+    FROM (SELECT x.* FROM public.inbound_messages AS x
           WHERE x.contact_id = p_contact_id AND x.tenant_id = p_tenant_id AND x.kind IN ('out_of_office', 'reply', 'message')
-            AND x.received_at > fleet_now() - interval '400 days'
+            AND x.received_at > public.fleet_now() - interval '400 days'
           ORDER BY x.received_at DESC LIMIT 1) AS m
-    CROSS JOIN (SELECT tenant_zone(p_tenant_id) AS zone) AS z
+    CROSS JOIN LATERAL (SELECT public.tenant_zone(m.tenant_id) AS zone) AS z
     CROSS JOIN LATERAL (SELECT (m.received_at AT TIME ZONE z.zone)::date AS day) AS d
     WHERE m.kind = 'out_of_office'
 $$;
+
+DROP FUNCTION IF EXISTS wrote_since(uuid, uuid, uuid, timestamptz), contact_away_until(uuid, uuid);  -- these two took their place
 
 -- What an action is about, as its reader knows it: what it is (a deal, a quote …) and its id. Of an answer it is the mail, and
 -- what it answers; of a list, whose items say it themselves ("about": {"type", "id", "title"}), each of them with its name.
@@ -357,14 +376,14 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid), wrote_since(uuid, uuid, uuid, timestamptz),
-    contact_away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
+REVOKE ALL ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid),
+    mails_since(uuid, uuid, uuid, timestamptz), away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
     action_references(scheduled_actions),
     tell_engines(), cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid), wrote_since(uuid, uuid, uuid, timestamptz),
-    contact_away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
+GRANT EXECUTE ON FUNCTION action_guards(bigint[]), times_in_vain(uuid, uuid, integer, text), heeds_colleagues(uuid),
+    mails_since(uuid, uuid, uuid, timestamptz), away_until(uuid, uuid), action_subjects(scheduled_actions), task_columns(boolean),
     action_references(scheduled_actions),
     cancel_open_actions(scheduled_actions, text, text[]), tenants_with_actions(text), expire_suggestions(),
     recover_actions(integer), claim_internal(integer, integer), file_internal(jsonb)

@@ -43,18 +43,6 @@ BEGIN
 END
 $$;
 
--- Whether a tenant never wrote to a mailbox before.
-CREATE OR REPLACE FUNCTION is_new_recipient(p_tenant_id uuid, p_address text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-BEGIN
-    RETURN NOT EXISTS (
-        SELECT FROM scheduled_actions AS a
-        WHERE a.tenant_id = p_tenant_id AND a.status = 'sent' AND a.kind = 'email'
-          AND regexp_replace(lower(a.sent_to), '^([^+@]+)\+[^@]*@', '\1@') = folded_mailbox(p_address));
-END
-$$;
-
 -- Whether a sender has written to a tenant so often that its mail is kept, and starts nothing any more.
 CREATE OR REPLACE FUNCTION is_flooding(p_tenant_id uuid, p_address text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
@@ -105,27 +93,30 @@ CREATE OR REPLACE TRIGGER checks_within_quota
     AFTER INSERT ON compliance_checks
     FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
 
--- How many messages may leave now, of so many a minute that all workers send together. Whoever asks keeps the others who ask
--- waiting until its transaction ends, and says in it how many it takes.
-CREATE OR REPLACE FUNCTION channel_room(p_per_minute integer) RETURNS integer
+-- How many messages may leave now, of so many a minute that all workers send together, and after whom it is whose turn.
+-- Whoever asks keeps the others who ask waiting until its transaction ends, and says in it what it takes.
+CREATE OR REPLACE FUNCTION channel_room(p_per_minute integer) RETURNS TABLE (n integer, last_tenant uuid)
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    SELECT floor(p_per_minute * extract(epoch FROM fleet_now() - greatest(least(r.spent_until, fleet_now()), fleet_now() - interval '1 minute')) / 60)::integer
+    SELECT floor(p_per_minute * extract(epoch FROM fleet_now() - least(greatest(r.spent_until, fleet_now() - interval '1 minute'),
+                                                                        fleet_now())) / 60)::integer, r.last_tenant
     FROM channel_rate AS r FOR UPDATE
 $$;
 
--- Takes room for so many messages.
-CREATE OR REPLACE FUNCTION take_channel_room(p_per_minute integer, p_messages integer) RETURNS void
+-- Takes room for so many messages; p_last: whose were the last of them.
+CREATE OR REPLACE FUNCTION take_channel_room(p_per_minute integer, p_messages integer, p_last uuid) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$
-    UPDATE channel_rate AS r SET spent_until =
-        greatest(least(r.spent_until, fleet_now()), fleet_now() - interval '1 minute') + p_messages * interval '1 minute' / p_per_minute
+    UPDATE channel_rate AS r SET
+        spent_until = least(greatest(r.spent_until, fleet_now() - interval '1 minute'), fleet_now())
+                      + p_messages * interval '1 minute' / p_per_minute,
+        last_tenant = p_last
 $$;
 
-REVOKE ALL ON FUNCTION channel_room(integer), take_channel_room(integer, integer) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION channel_room(integer), take_channel_room(integer, integer) TO service_role;
-REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text),
+REVOKE ALL ON FUNCTION channel_room(integer), take_channel_room(integer, integer, uuid) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION channel_room(integer), take_channel_room(integer, integer, uuid) TO service_role;
+REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_flooding(uuid, text),
     check_row_quota()
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_new_recipient(uuid, text), is_flooding(uuid, text)
+GRANT EXECUTE ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_flooding(uuid, text)
     TO service_role;

@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION claim_emails(
     action_id bigint, tenant_id uuid, verdict text, template text, variables jsonb, address text,
     tenant_name text, from_name text, from_address text, attempts integer
 )
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -36,6 +36,10 @@ BEGIN
             FOR NO KEY UPDATE SKIP LOCKED);
     END LOOP;
 
+    IF v_claimed = '{}' THEN
+        RETURN;
+    END IF;
+
     -- An address may have changed since the action was written. Who else claims for one of these mailboxes waits here, and
     -- sees what this claim takes.
     UPDATE scheduled_actions AS a SET mailbox = folded_mailbox(c.email) FROM contacts AS c
@@ -55,34 +59,49 @@ BEGIN
         FROM action_guards(v_claimed) AS g
         JOIN scheduled_actions AS a ON a.id = g.action_id
         LEFT JOIN engines AS e ON e.name = a.engine
-        CROSS JOIN LATERAL (SELECT g.verdict IS NULL AND is_new_recipient(a.tenant_id, g.address) AS stranger) AS s
+        CROSS JOIN LATERAL (
+            SELECT g.verdict IS NULL AND NOT EXISTS (SELECT FROM letters_to(a.tenant_id, g.address)) AS stranger
+        ) AS s
     ), tenant_room AS MATERIALIZED (
         SELECT t.tenant_id, quota_left(t.tenant_id, 'recipients') AS strangers
         FROM (SELECT DISTINCT g.tenant_id FROM guarded AS g WHERE g.stranger) AS t
-    ), judged AS (
+    ), capped AS MATERIALIZED (
         -- What is over a cap waits, and loses nothing: strangers for the next hour, behind whoever comes meanwhile; a mailbox
         -- that has had its mails until the day on which it may be sent one again. Where the CRM has zones of its contacts,
         -- the hours are those of the reader.
-        SELECT g.action_id, g.address, o.verdict, o.code, o.reason, o.waits_until
+        SELECT g.*, m.free_at, h.opens_at,
+               CASE
+                   WHEN g.verdict IS NOT NULL THEN NULL
+                   WHEN g.mailbox_place > m.room THEN 'mailbox_cap'
+                   WHEN g.stranger AND g.stranger_place > t.strangers THEN 'tenant_cap'
+                   WHEN h.opens_at > v_now THEN 'window'
+               END AS cap
         FROM guarded AS g
         LEFT JOIN tenant_room AS t ON t.tenant_id = g.tenant_id
-        LEFT JOIN LATERAL mailbox_room(g.tenant_id, g.mailbox) AS m ON g.verdict IS NULL
-        LEFT JOIN contacts AS c ON v_zones AND c.id = g.contact_id AND c.tenant_id = g.tenant_id
-        LEFT JOIN LATERAL sending_opens_in(g.tenant_id, coalesce(contact_zone(to_jsonb(c)), tenant_zone(g.tenant_id)), v_now)
-            AS h (opens_at) ON v_zones AND g.verdict IS NULL
-        CROSS JOIN LATERAL (
-            SELECT v.* FROM (VALUES
-                (1, g.verdict, g.code, g.reason, g.waits_until, g.verdict IS NOT NULL),
-                (2, 'scheduled', 'mailbox_cap', 'the mailbox has had its e-mails',
-                    greatest(m.free_at, (tenant_today(g.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(g.tenant_id)),
-                    g.mailbox_place > m.room),
-                (3, 'scheduled', 'tenant_cap', 'the day''s quota of new recipients is used up', v_now + interval '1 hour',
-                    g.stranger AND g.stranger_place > t.strangers),
-                (4, 'scheduled', 'window', 'outside the hours in which its reader gets mail', h.opens_at, h.opens_at > v_now),
-                (5, NULL, NULL, NULL, NULL, true)
-            ) AS v (rank, verdict, code, reason, waits_until, holds)
-            WHERE v.holds ORDER BY v.rank LIMIT 1
-        ) AS o
+        LEFT JOIN LATERAL room_in_mailbox(g.tenant_id, g.mailbox) AS m ON true
+        LEFT JOIN LATERAL (
+            SELECT sending_opens_in(g.tenant_id, coalesce(contact_zone(to_jsonb(c)), tenant_zone(g.tenant_id)), v_now) AS opens_at
+            FROM (SELECT) AS one
+            LEFT JOIN contacts AS c ON c.id = g.contact_id AND c.tenant_id = g.tenant_id
+            WHERE v_zones AND g.verdict IS NULL
+        ) AS h ON true
+    ), judged AS (
+        SELECT c.action_id, c.address,
+               CASE WHEN c.cap IS NULL THEN c.verdict ELSE 'scheduled' END AS verdict, coalesce(c.cap, c.code) AS code,
+               CASE c.cap
+                   WHEN 'mailbox_cap' THEN 'the mailbox has had its e-mails'
+                   WHEN 'tenant_cap' THEN 'the day''s quota of new recipients is used up'
+                   WHEN 'window' THEN 'outside the hours in which its reader gets mail'
+                   ELSE c.reason
+               END AS reason,
+               CASE c.cap
+                   WHEN 'mailbox_cap' THEN greatest(
+                       c.free_at, (tenant_today(c.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(c.tenant_id))
+                   WHEN 'tenant_cap' THEN v_now + interval '1 hour'
+                   WHEN 'window' THEN c.opens_at
+                   ELSE c.waits_until
+               END AS waits_until
+        FROM capped AS c
     ), updated AS (
         UPDATE scheduled_actions AS a SET
             status = coalesce(g.verdict, 'sending'),
@@ -113,13 +132,14 @@ AS $$
     SELECT encode(sha256(convert_to(p_subject || E'\n\n' || p_body, 'UTF8')), 'hex')
 $$;
 
--- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard.
+-- Settles what became of claimed e-mails. Only the holder of the lease may: who lost it is not heard. Each is found by its id:
+-- asked for their status, they would be read by the index of all leases, which is full of what was sent just now.
 -- unsent marks what was claimed but never tried; its attempt is given back. What failed for good is noted, which
 -- suppresses a dead address (see failures.sql).
 -- p_results: [{"id", "status": sent | scheduled | failed | dead, "error", "address", "message_id", "subject", "body", "text_version",
 --              "run_at", "unsent", "failure": {"whose", "cause", "status"}}]
 CREATE OR REPLACE FUNCTION settle_emails(p_owner text, p_results jsonb) RETURNS integer
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
     WITH updated AS (
         UPDATE scheduled_actions AS a SET
@@ -127,7 +147,7 @@ AS $$
             sent_at = CASE WHEN r.status = 'sent' THEN fleet_now() END,
             sent_to = CASE WHEN r.status = 'sent' THEN r.address END,
             mailbox = coalesce(folded_mailbox(r.address), a.mailbox),
-            new_recipient = CASE WHEN r.status = 'sent' THEN is_new_recipient(a.tenant_id, r.address) END,
+            new_recipient = CASE WHEN r.status = 'sent' THEN NOT EXISTS (SELECT FROM letters_to(a.tenant_id, r.address)) END,
             attempts = a.attempts - CASE WHEN r.unsent THEN 1 ELSE 0 END,
             message_id = coalesce(r.message_id, a.message_id), sent_subject = coalesce(r.subject, a.sent_subject),
             sent_body = CASE WHEN r.status = 'sent' THEN r.body END,
@@ -137,7 +157,7 @@ AS $$
         FROM jsonb_to_recordset(p_results) AS r (
             id bigint, status text, error text, address text, message_id text, subject text, body text, text_version text,
             run_at timestamptz, unsent boolean, failure jsonb)
-        WHERE a.id = r.id AND a.status = 'sending' AND a.lease_owner = p_owner
+        WHERE a.id = r.id AND a.lease_owner = p_owner
         RETURNING a.id, a.tenant_id, lower(btrim(r.address)) AS address, r.error, r.failure
     ), noted AS (
         INSERT INTO delivery_failures (tenant_id, address, action_id, whose, cause, status, said, failed_at)
@@ -147,6 +167,8 @@ AS $$
     )
     SELECT count(*)::integer FROM updated
 $$;
+
+DROP FUNCTION IF EXISTS is_new_recipient(uuid, text);  -- letters_to took its place
 
 REVOKE ALL ON FUNCTION claim_emails(text, interval, integer, integer, uuid), text_hash(text, text),
     settle_emails(text, jsonb)

@@ -23,26 +23,34 @@ AS $$
                      AND (q.outcome IN ('won', 'lost') OR q.status IN ('accepted', 'rejected')))
 $$;
 
--- Whether a client (NULL: the contact's) waits for us to close a case: until then nobody sells to it. A case that names no
--- client is that of its order, or of its contact. A status that nobody knows is not closed.
+-- The cases of a client (NULL: the contact's) that wait for us to close them. A case that names no client is that of its
+-- order, or of its contact. A status that nobody knows is not closed. Pins no search_path, so that PostgreSQL inlines it.
+CREATE OR REPLACE FUNCTION open_cases(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE ROWS 1
+AS $$
+    SELECT k.id
+    FROM (SELECT coalesce(p_client_id, (SELECT c.client_id FROM public.contacts AS c
+                                        WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id)) AS id) AS client
+    CROSS JOIN LATERAL (
+        SELECT o.* FROM public.cases AS o WHERE o.client_id = client.id AND o.tenant_id = p_tenant_id
+        UNION ALL
+        SELECT o.* FROM public.cases AS o
+        WHERE o.tenant_id = p_tenant_id AND o.client_id IS NULL
+          -- Each by its key, whatever the sizes were when this was planned.
+          AND coalesce(
+              (SELECT x.client_id FROM public.orders AS x WHERE x.id = o.order_id AND x.tenant_id = p_tenant_id),
+              (SELECT c.client_id FROM public.contacts AS c WHERE c.id = o.contact_id AND c.tenant_id = p_tenant_id)) = client.id
+    ) AS k
+    WHERE NOT public.is_gone(to_jsonb(k))
+      AND public.word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
+$$;
+
+-- Whether a client (NULL: the contact's) has an open case: until it is closed nobody sells to it.
 CREATE OR REPLACE FUNCTION has_open_case(p_tenant_id uuid, p_client_id uuid, p_contact_id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
-DECLARE
-    v_client constant uuid := coalesce(p_client_id, (SELECT c.client_id FROM contacts AS c
-                                                     WHERE c.id = p_contact_id AND c.tenant_id = p_tenant_id));
 BEGIN
-    RETURN EXISTS (SELECT FROM cases AS k
-                   WHERE k.client_id = v_client AND k.tenant_id = p_tenant_id AND NOT is_gone(to_jsonb(k))
-                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed')
-        OR EXISTS (SELECT FROM cases AS k
-                   WHERE k.tenant_id = p_tenant_id AND k.client_id IS NULL
-                     -- Each by its key, whatever the sizes were when this was planned.
-                     AND coalesce(
-                         (SELECT o.client_id FROM orders AS o WHERE o.id = k.order_id AND o.tenant_id = p_tenant_id),
-                         (SELECT c.client_id FROM contacts AS c WHERE c.id = k.contact_id AND c.tenant_id = p_tenant_id)) = v_client
-                     AND NOT is_gone(to_jsonb(k))
-                     AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed');
+    RETURN EXISTS (SELECT FROM open_cases(p_tenant_id, p_client_id, p_contact_id));
 END
 $$;
 
@@ -122,10 +130,10 @@ AS $$
     SELECT * FROM unknown_words_of(NULL)
 $$;
 
-REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), has_open_case(uuid, uuid, uuid),
-    set_word(uuid, text, text, text, text),
+REVOKE ALL ON FUNCTION word_meaning(uuid, text, text), has_decided_quote(uuid, uuid), open_cases(uuid, uuid, uuid),
+    has_open_case(uuid, uuid, uuid), set_word(uuid, text, text, text, text),
     list_words(uuid), unknown_words_of(uuid), unknown_words() FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid), has_open_case(uuid, uuid, uuid) TO service_role;
+GRANT EXECUTE ON FUNCTION has_decided_quote(uuid, uuid), open_cases(uuid, uuid, uuid), has_open_case(uuid, uuid, uuid) TO service_role;
 GRANT EXECUTE ON FUNCTION word_meaning(uuid, text, text) TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION set_word(uuid, text, text, text, text), list_words(uuid), unknown_words_of(uuid),
     unknown_words() TO service_role;

@@ -18,7 +18,8 @@ INSERT INTO fleet_timetable (noted_until) VALUES (now());
 -- What all workers together send is limited where FLEET_SMTP_PER_MINUTE says so.
 CREATE TABLE channel_rate (
     only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    spent_until timestamptz NOT NULL DEFAULT '-infinity'    -- as if each message took its share of a minute
+    spent_until timestamptz NOT NULL DEFAULT '-infinity',    -- as if each message took its share of a minute
+    last_tenant uuid                                         -- whose messages were taken last
 );
 INSERT INTO channel_rate DEFAULT VALUES;
 

@@ -4,27 +4,33 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.conftest import TEMPLATE, Servers, _database
 from tests.crm import NOW, Crm, days, stalled_deal
 from tests.shell import fleet, one_line
 from workers import clock
-from workers.db.session import Connection, transaction
+from workers.db.session import Connection, connect, transaction
 from workers.db.tenant_settings import set_settings
 from workers.engines.registry import all_engines, engine_named
 from workers.errors import UnknownNameError
 from workers.runtime import ledger, tasks
+from workers.runtime.cron import next_instants
 from workers.runtime.dispatch import run_engine
 from workers.runtime.occurrences import Timetable, slots_between
 from workers.settings import settings
 
 MINUTE, HALF_AN_HOUR = timedelta(minutes=1), timedelta(minutes=30)
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+WORDS = ["*", "0", "5", "09", "7,0", "1-5", "*/2", "*/15", "0-30/10", "31", "2", "30", "*/31", "5/20", "-1", "60", "1-"]
 
 
 class Message:
@@ -77,6 +83,14 @@ class World:
             report = self._runs[engine](Message(self._messages), **kwargs)
             if report is not None:
                 self.reports.append(report)
+
+
+@pytest.fixture(scope="module")
+def asking(servers: Servers) -> Iterator[Connection]:
+    """A connection that only asks, for all examples of a property."""
+    for url in _database(servers, TEMPLATE):
+        with connect(url) as connection:
+            yield connection
 
 
 @pytest.fixture
@@ -180,6 +194,18 @@ def test_a_cron_that_cannot_be_is_refused_in_one_line(crm: Crm, database_url: st
     assert f'deals.cron cannot be "{cron}": ' in one_line(result)
     assert words in one_line(result)
     assert crm.rows("SELECT FROM tenant_timetable") == []
+
+
+@given(fields=st.tuples(*[st.sampled_from(WORDS)] * 5))
+def test_a_cron_that_is_taken_can_be_read_and_comes_four_times_an_hour_at_most(
+    asking: Connection, fields: tuple[str, ...]
+) -> None:
+    cron = " ".join(fields)
+    row = asking.execute("SELECT cron_problem(%s) AS problem", [cron]).fetchone()
+    assert row is not None
+    if row["problem"] is None:
+        found = list(islice(next_instants(cron, ZoneInfo("UTC"), MONDAY), 5))
+        assert found[-1] - found[0] >= timedelta(hours=1)
 
 
 ZONES = {

@@ -93,7 +93,7 @@ def earlier(supabase: str) -> str:
     return supabase
 
 
-def test_an_earlier_p1_goes_on_where_it_stood_and_asks_nobody_twice(earlier: str) -> None:
+def test_an_earlier_p1_goes_on_where_it_stood_asks_nobody_twice_and_keeps_no_row_from_going(earlier: str) -> None:
     done = migrate(earlier)
     taken = [done.adopted[table] for table in ("quotes", "deal_stage_history", "opportunity_signals")]
     assert taken == [(3, 1), (2, 0), (3, 0)]
@@ -119,6 +119,13 @@ def test_an_earlier_p1_goes_on_where_it_stood_and_asks_nobody_twice(earlier: str
         ]  # fmt: skip
         [spent] = crm.rows("SELECT follow_up_ended_for, stalled_at FROM deals WHERE title = 'spent'")
         assert spent == {"follow_up_ended_for": "followed up to the end before the fleet", "stalled_at": NOW - days(20)}
+        crm.execute("DELETE FROM orders WHERE order_number = 'O-2'")  # of which P1 keeps a request
+    rollback(earlier)
+    with connect(earlier) as connection:
+        crm = Crm(connection)
+        assert len(crm.rows("SELECT FROM feedback_requests")) == 2
+        half = crm.rows("SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT convalidated")
+        assert half == [{"conname": "feedback_requests_order_id_fkey"}]
 
 
 def test_the_crms_programs_go_on_writing_to_what_was_adopted_and_a_rollback_gives_it_back(earlier: str) -> None:

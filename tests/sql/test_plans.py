@@ -11,9 +11,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.conftest import TEMPLATE, Servers, _database
-from tests.crm import NOW, WORKED
+from tests.crm import NOW, WORKED, Crm
 from workers import clock
 from workers.db.session import Connection, connect, transaction
 
@@ -180,3 +181,41 @@ def test_an_explanation_costs_what_it_says_not_what_the_tenant_has(crowded: Conn
         assert big.returned >= 1, (call, big)
         assert big.pages <= 2 * small.pages + 100, (call, small, big)
         assert (big.rows <= 100, big.scans) == (True, 0), (call, big)
+
+
+def test_a_letter_costs_the_same_however_many_left_before_and_few_calls_of_functions(crm: Crm) -> None:
+    tenant = crm.tenant()
+    for n in range(120):
+        client = crm.client(tenant)
+        contact = crm.contact(tenant, client, email=f"ann@client{n}.example")
+        deal = crm.deal(tenant, client_id=client, contact_id=contact, stalled_at=NOW)
+        crm.action(tenant, subject_type="deal", subject_id=deal, client_id=client, contact_id=contact, recipient=None)
+    crm.connection.execute("SET track_functions = 'all'")
+    settling = []
+    for _ in range(6):
+        with clock.at(NOW), transaction(crm.connection):
+            rows = crm.connection.execute("SELECT * FROM claim_emails('me', '1 minute', 20, 20, NULL)").fetchall()
+            crm.connection.execute("SELECT * FROM letter_facts(%s)", [[row["action_id"] for row in rows]])
+        assert [row["verdict"] for row in rows] == [None] * 20
+        sent = [
+            {"id": row["action_id"], "status": "sent", "address": row["address"], "subject": "S", "body": "B"}
+            for row in rows
+        ]
+        with clock.at(NOW), transaction(crm.connection):
+            before = actions_read(crm.connection)
+            crm.connection.execute("SELECT settle_emails('me', %s)", [Jsonb(sent)])
+            settling.append(actions_read(crm.connection) - before)
+    assert settling[-1] <= settling[0]
+    crm.connection.execute("SELECT pg_stat_force_next_flush()")
+    called = crm.connection.execute("SELECT funcname AS name FROM pg_stat_user_functions WHERE calls >= 120").fetchall()
+    # What is asked about each letter is part of the statement that asks, but for these.
+    assert {row["name"] for row in called} == {"word_meaning", "shipped_meaning", "has_decided_quote", "text_hash"}
+
+
+def actions_read(connection: Connection) -> int:
+    """Return how many rows of the outbox a transaction has read."""
+    row = connection.execute(
+        "SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'scheduled_actions'"
+    ).fetchone()
+    assert row is not None
+    return int(row["n"])

@@ -34,7 +34,9 @@ def test_over_its_quota_a_tenants_mail_and_tasks_wait_and_nothing_is_lost(crm: C
 def test_beyond_the_quota_of_new_recipients_old_ones_are_still_written_to_and_strangers_wait_an_hour(crm: Crm) -> None:
     tenant, other = crm.tenant(), crm.tenant()
     crm.execute("INSERT INTO tenant_quotas (tenant_id, recipients) VALUES (%s, 2)", tenant)
-    crm.action(tenant, status="sent", sent_at=NOW - days(40), sent_to="Known@acme.example")
+    crm.action(
+        tenant, status="sent", sent_at=NOW - days(40), recipient="Known@acme.example", sent_to="Known@acme.example"
+    )
     strangers = [crm.action(tenant, recipient=f"{n}@acme.example") for n in range(3)]
     known = crm.action(tenant, recipient="known@acme.example")
     crm.action(other, recipient="0@acme.example")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 
@@ -100,30 +100,34 @@ def deliver(
     return done
 
 
-def _room(connection: Connection, per_minute: int) -> int:
-    """Return how many messages may leave now, of those that all workers together may send in a minute."""
-    row = connection.execute("SELECT channel_room(%s) AS n", [per_minute]).fetchone()
-    return row["n"] if row else 0
-
-
 def _claim(
     connection: Connection, owner: str, most: int, after: UUID | None, per_minute: int | None
 ) -> list[dict[str, Any]]:
-    """Claim some e-mails of each tenant after one; a deadlock with an answer that comes in just then is tried again."""
+    """Claim some e-mails of each tenant after one; a deadlock with an answer that comes in just then is tried again.
+
+    Where all workers together send so many a minute at most, no more is claimed than has room in it.
+    """
     for _ in range(_TRIES):
         try:
             with transaction(connection):
-                most = min(most, _room(connection, per_minute)) if per_minute else most
+                limit = min(most, _room(connection, per_minute)[0]) if per_minute else most
                 claimed = connection.execute(
-                    "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)", [owner, _LEASE, most, _PER_TENANT, after]
+                    "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)",
+                    [owner, _LEASE, limit, _PER_TENANT, after],
                 ).fetchall()
-                if per_minute:
-                    leave = sum(row["verdict"] is None for row in claimed)
-                    connection.execute("SELECT take_channel_room(%s, %s)", [per_minute, leave])
+                if per_minute and claimed:
+                    leave, last = sum(row["verdict"] is None for row in claimed), claimed[-1]["tenant_id"]
+                    connection.execute("SELECT take_channel_room(%s, %s, %s)", [per_minute, leave, last])
                 return with_facts(connection, claimed)
         except psycopg.errors.DeadlockDetected:
             logger.info("the claim met an answer that came in: it is tried again")
     return []
+
+
+def _room(connection: Connection, per_minute: int) -> tuple[int, UUID | None]:
+    """Return how many messages may leave now, and whose were taken last."""
+    row = connection.execute("SELECT * FROM channel_room(%s)", [per_minute]).fetchone()
+    return (row["n"], row["last_tenant"]) if row else (0, None)
 
 
 def _send_emails(
@@ -174,8 +178,10 @@ def _send_rounds(
     """Claim, and let the senders send, until none is due; returns what the guards refused."""
     refused: Counter[str] = Counter()
     most = _CLAIM
-    # Where the room is for few, not always for the same ones.
-    after: UUID | None = uuid4() if per_minute else None
+    after: UUID | None = None
+    if per_minute:  # where there is room for few, not always for the same ones
+        with transaction(connection):
+            _, after = _room(connection, per_minute)
     begun = time.monotonic()
     while time.monotonic() - begun < _BUDGET.total_seconds() and not senders.have_stopped:
         claimed_at = time.monotonic()
@@ -186,7 +192,7 @@ def _send_rounds(
         refused.update(row["verdict"] for row in claimed if row["verdict"] is not None)
         before = senders.in_hand
         senders.put([row for row in claimed if row["verdict"] is None])
-        _settle(senders, settlement, until=most // 4)
+        _settle(senders, settlement, until=most // 2)  # the senders are not to wait for the next claim
         pace = (before + len(claimed) - senders.in_hand) / (time.monotonic() - claimed_at)
         most = min(max(_PER_TENANT, round(pace * _AHEAD.total_seconds())), _MOST)
         if on_backlog is not None and time.monotonic() - begun > _BACKLOG_SECONDS:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from email.errors import MessageError
 from email.headerregistry import HeaderRegistry
 from email.policy import EmailPolicy
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 _PLAIN: Final = re.compile(r"(?:[!-~]+(?: [!-~]+)*)?")
@@ -44,8 +44,12 @@ def written(fields: Mapping[str, str], plain: str, html: str) -> bytes:
 
 
 def _part(form: str, text: str) -> bytes:
-    head = _head({"Content-Type": f'text/{form}; charset="utf-8"', "Content-Transfer-Encoding": "quoted-printable"})
-    return head + b"\n" + b2a_qp(text.encode())
+    return _part_head(form) + b"\n" + b2a_qp(text.encode())
+
+
+@cache
+def _part_head(form: str) -> bytes:
+    return _head({"Content-Type": f'text/{form}; charset="utf-8"', "Content-Transfer-Encoding": "quoted-printable"})
 
 
 def _head(fields: Mapping[str, str]) -> bytes:

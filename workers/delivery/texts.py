@@ -157,6 +157,7 @@ def shipped_source(template: str, language: str) -> str:
     return environment.loader.get_source(environment, f"{template}{_ENDING}")[0]
 
 
+@lru_cache(maxsize=1024)  # a tenant's comes again and again, but for a link of its own
 def footer(language: str, **values: str | None) -> str:
     """Return what stands below a letter to somebody outside, in the letter's language.
 

@@ -241,7 +241,7 @@ $$;
 -- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off; and no message
 -- while a case of its client is open, or when it belongs to a series that is over.
 CREATE OR REPLACE FUNCTION deals_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN QUERY
@@ -257,12 +257,12 @@ BEGIN
                    WHEN d.stalled_at IS NULL OR d.follow_up_series <> a.series THEN 'the deal is active again'
                    WHEN a.kind <> 'email' THEN NULL
                    WHEN d.follow_up_ended_at IS NOT NULL THEN concat_ws(': ', 'the follow-ups have ended', d.follow_up_ended_for)
-                   WHEN has_open_case(d.tenant_id, d.client_id, a.contact_id) THEN 'a case of the client is open'
+                   WHEN EXISTS (SELECT FROM open_cases(d.tenant_id, d.client_id, a.contact_id)) THEN 'a case of the client is open'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id
         LEFT JOIN clients AS l ON l.id = d.client_id AND l.tenant_id = a.tenant_id
-        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage::text) AS meaning) AS m
+        CROSS JOIN LATERAL (SELECT word_meaning(d.tenant_id, 'deal_stage', d.stage::text) AS meaning OFFSET 0) AS m  -- asked once
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal' AND a.template <> 'deals_long_silent'
     ) AS judged
     WHERE judged.refusal IS NOT NULL;
@@ -278,14 +278,18 @@ DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
     WITH settled AS MATERIALIZED (
-        SELECT a.*, coalesce(d.follow_up_count, 0) AS counted, d.title, d.stage,
-               -- Asked for each: joined, the limits of all tenants' stages would be worked out.
-               coalesce((SELECT c.follow_up_interval_days FROM deal_stage_limits AS c
-                         WHERE c.tenant_id = a.tenant_id AND c.stage = folded_word(d.stage::text)), 3) AS interval_days,
-               tenant_zone(a.tenant_id) AS zone
+        SELECT a.*, coalesce(d.follow_up_count, 0) AS counted, coalesce(d.stage::text, '') AS stage,
+               coalesce(k.time_zone, 'UTC') AS zone
         FROM scheduled_actions AS a
         JOIN deals AS d ON d.id = a.subject_id AND d.tenant_id = a.tenant_id AND d.follow_up_series = a.series
+        LEFT JOIN tenant_calendar AS k ON k.tenant_id = a.tenant_id
         WHERE a.id = ANY (p_actions) AND a.subject_type = 'deal' AND a.kind = 'email'
+    ), intervals AS MATERIALIZED (
+        -- Asked for each stage: joined, the limits of all tenants' stages would be worked out.
+        SELECT s.tenant_id, s.stage,
+               coalesce((SELECT c.follow_up_interval_days FROM deal_stage_limits AS c
+                         WHERE c.tenant_id = s.tenant_id AND c.stage = folded_word(s.stage)), 3) AS days
+        FROM (SELECT DISTINCT x.tenant_id, x.stage FROM settled AS x) AS s
     ), updated AS (
         UPDATE deals AS d SET
             follow_up_count = coalesce(d.follow_up_count, 0) + CASE s.status WHEN 'sent' THEN 1 ELSE 0 END,
@@ -295,8 +299,8 @@ BEGIN
                 WHEN d.follow_up_hold <> 'its message' THEN d.follow_up_hold END,
             next_follow_up_at = CASE
                 -- From the full hour: a run that starts seconds earlier than this one did must find it due.
-                WHEN s.status = 'sent' THEN days_later(date_trunc('hour', v_now, 'UTC'), s.interval_days, s.zone)
-                WHEN s.status = 'cancelled' AND s.code = 'wrote_since' THEN days_later(v_now, s.interval_days, s.zone)
+                WHEN s.status = 'sent' THEN days_later(date_trunc('hour', v_now, 'UTC'), i.days, s.zone)
+                WHEN s.status = 'cancelled' AND s.code = 'wrote_since' THEN days_later(v_now, i.days, s.zone)
                 WHEN s.status = 'cancelled' AND s.code NOT IN ('operator', 'expired', 'answered', 'opted_out')
                     THEN ((v_now AT TIME ZONE s.zone)::date + 1)::timestamp AT TIME ZONE s.zone END,
             follow_up_ended_at = CASE WHEN s.status IN ('skipped', 'failed') OR s.code = 'opted_out' THEN v_now
@@ -304,7 +308,8 @@ BEGIN
             follow_up_ended_for = CASE WHEN s.status IN ('skipped', 'failed') THEN 'unreachable'
                                        WHEN s.code = 'opted_out' THEN 'opted out'
                                        WHEN s.status <> 'scheduled' THEN d.follow_up_ended_for END
-        FROM settled AS s WHERE d.id = s.subject_id
+        FROM settled AS s JOIN intervals AS i ON i.tenant_id = s.tenant_id AND i.stage = s.stage
+        WHERE d.id = s.subject_id
     )
     INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, series, client_id,
                                    contact_id, assigned_to, run_at, status, dedupe_key, run_id)

@@ -168,7 +168,7 @@ $$;
 -- Nothing about a quote leaves once it has an outcome, or is neither sent nor viewed any more, or its client is gone; and no
 -- message once its last day is over, while a case of its client is open, or when it belongs to a series that is over.
 CREATE OR REPLACE FUNCTION quotes_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN QUERY
@@ -186,7 +186,7 @@ BEGIN
                    WHEN a.kind <> 'email' THEN NULL
                    WHEN q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'
                    WHEN q.follow_up_ended_at IS NOT NULL THEN concat_ws(': ', 'the follow-ups have ended', q.follow_up_ended_for)
-                   WHEN has_open_case(q.tenant_id, q.client_id, a.contact_id) THEN 'a case of the client is open'
+                   WHEN EXISTS (SELECT FROM open_cases(q.tenant_id, q.client_id, a.contact_id)) THEN 'a case of the client is open'
                END AS refusal
         FROM scheduled_actions AS a
         LEFT JOIN quotes AS q ON q.id = a.subject_id AND q.tenant_id = a.tenant_id

@@ -1,5 +1,6 @@
 -- Moves what P1 has here out of the fleet's way, whole: into the schema fleet_adopted, where nothing of it is changed. What
--- stays with its rows (keys, indexes, policies, grants, sequences, comments) goes along. Each step that is to be taken later
+-- stays with its rows (keys, indexes, policies, grants, sequences, comments) goes along; but for its references to the CRM's
+-- rows, which must not be kept from going by what is only remembered. Each step that is to be taken later
 -- is noted: on the fleet's own table once it is made ('made'), after its rows are in it ('filled'), to give all of it back
 -- ('back'). Expects shape.sql; does nothing where there is no P1. All in the transaction that makes the fleet's tables.
 
@@ -16,7 +17,8 @@ BEGIN
     CREATE TABLE fleet_adopted.not_taken (
         table_name text NOT NULL, id uuid NOT NULL, reason text NOT NULL, PRIMARY KEY (table_name, id)
     );
-    -- Those that give it back begin with the last one; what somebody dropped meanwhile is not given back.
+    -- Those that give it back begin with the last one. What somebody dropped meanwhile is not given back, and a key to rows of
+    -- which some went meanwhile holds for new ones only.
     CREATE FUNCTION fleet_adopted.take_steps(p_stage text) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $steps$
     DECLARE
         v_statement text;
@@ -27,7 +29,9 @@ BEGIN
         LOOP
             BEGIN
                 EXECUTE v_statement;
-            EXCEPTION WHEN undefined_table OR undefined_column OR undefined_function OR undefined_object THEN
+            EXCEPTION WHEN foreign_key_violation THEN
+                EXECUTE v_statement || ' NOT VALID';
+            WHEN undefined_table OR undefined_column OR undefined_function OR undefined_object THEN
                 IF p_stage <> 'back' THEN
                     RAISE;
                 END IF;
@@ -81,6 +85,18 @@ BEGIN
         EXECUTE format('ALTER INDEX public.%I RENAME TO %I', v_object.name, 'fleet_adopted_' || v_object.name);
         INSERT INTO fleet_adopted.steps (stage, statement)
         VALUES ('back', format('ALTER INDEX IF EXISTS public.%I RENAME TO %I', 'fleet_adopted_' || v_object.name, v_object.name));
+    END LOOP;
+    FOR v_object IN
+        SELECT r.name AS table_name, k.conname AS name, pg_get_constraintdef(k.oid) AS definition, obj_description(k.oid, 'pg_constraint') AS comment
+        FROM p1_relation AS r JOIN pg_constraint AS k ON k.conrelid = r.oid AND k.contype = 'f'
+        WHERE k.confrelid NOT IN (SELECT x.oid FROM p1_relation AS x)
+    LOOP
+        INSERT INTO fleet_adopted.steps (stage, statement)
+        SELECT 'back', format('COMMENT ON CONSTRAINT %I ON public.%I IS %L', v_object.name, v_object.table_name, v_object.comment)
+        WHERE v_object.comment IS NOT NULL;
+        INSERT INTO fleet_adopted.steps (stage, statement)
+        VALUES ('back', format('ALTER TABLE public.%I ADD CONSTRAINT %I %s', v_object.table_name, v_object.name, v_object.definition));
+        EXECUTE format('ALTER TABLE public.%I DROP CONSTRAINT %I', v_object.table_name, v_object.name);
     END LOOP;
     FOR v_object IN
         SELECT r.type, format('%I', r.name) AS name FROM p1_relation AS r
