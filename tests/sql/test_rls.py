@@ -92,9 +92,7 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
-    crm.one(
-        "SELECT add_webhook(%s, %s, '{action.created}', 'whsec_never', 'us')", tenant, f"https://hooks.{name}.example"
-    )
+    crm.one("SELECT add_webhook(%s, %s, '{action.created}', 'whsec_never', 'us')", tenant, f"https://{name}.example")
     crm.execute(
         "INSERT INTO forwarded_mail VALUES (%s, %s, '')", crm.action(tenant, status="sent", sent_at=NOW), tenant
     )
