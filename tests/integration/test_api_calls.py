@@ -119,6 +119,13 @@ def test_a_list_comes_in_pages_that_leave_nothing_out_whatever_is_added_meanwhil
     runs = [row["run_id"] for page in pages(client, "/api/runs", manager, limit=1) for row in page]
     assert (len(runs), runs) == (4, sorted(runs, reverse=True))
 
+    # A slot that nobody began has neither a start nor anybody who started it.
+    crm.execute("INSERT INTO engine_runs (engine, slot, status) VALUES ('deals', now() - interval '1 hour', 'missed')")
+    (missed,) = client.get("/api/runs", params={"status": "missed"}, headers=manager).json()["items"]
+    assert (missed["trigger"], missed["started_at"]) == (None, None)
+    assert missed["late_seconds"] >= 3600
+    assert client.get(f"/api/runs/{missed['run_id']}", headers=manager).json() == missed
+
 
 @pytest.mark.parametrize(
     "cursor", ["x", "", "W10", "WyJ4Il0", "WzEsMl0", "WzAuNV0", "Wy0xXQ", "[1]", "\x00", "WzFlOTldIA"]

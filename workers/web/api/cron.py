@@ -87,6 +87,7 @@ def work_slot(engine: str) -> SlotAnswer:
         require_current_schema(connection)
         with transaction(connection):
             occurrences.note_slots(connection, clock.now())
+            occurrences.give_up_slots(connection)
             waiting = [one.at for one in occurrences.slots_to_start(connection, [engine]) if one.at != slot]
         for at in (*waiting, slot):
             report = run_engine(

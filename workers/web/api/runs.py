@@ -39,7 +39,7 @@ class Run(BaseModel):
     run_id: int
     engine: str
     slot: datetime | None = Field(description="null: outside the timetable")
-    trigger: str
+    trigger: str | None = Field(description="null: nobody began it")
     status: RunStatus
     started_at: datetime | None
     finished_at: datetime | None
