@@ -1,6 +1,6 @@
 # Everything installs into .venv first, whenever a lock has changed: `make run` what production needs, the other
 # targets their tools besides.
-.PHONY: run test fuzz chaos lint audit bench bench-insight lock install
+.PHONY: run test fuzz chaos year lint audit bench bench-insight lock install
 
 PYTHON ?= python3
 PIP_INSTALL = .venv/bin/python -m pip install --quiet
@@ -22,6 +22,11 @@ FAULTS ?= 100
 SEED ?= 1
 chaos: .venv/dev-installed
 	.venv/bin/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
+
+# The public CRM sales data lived through, once without a break and once cut and resumed.
+FLEET_CRM_SALES_DIR ?= ../shared/data/crm-sales
+year: .venv/dev-installed
+	.venv/bin/python -m tests.year $(FLEET_CRM_SALES_DIR) --seed $(SEED)
 
 lint: .venv/dev-installed audit
 	.venv/bin/ruff check

@@ -47,7 +47,7 @@ _servers = pytest.StashKey[tuple[EmbeddedServers, Path]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that the workers of a parallel run are children of."""
     config.addinivalue_line("markers", "crm_sales: reads the public CRM data set")
-    config.addinivalue_line("markers", "fuzz: tries hostile input, ten thousand of it in `make fuzz`")
+    config.addinivalue_line("markers", "fuzz: tries hostile input or orders of events, far more of them in `make fuzz`")
     if hasattr(config, "workerinput"):
         return
     home = _home()

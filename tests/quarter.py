@@ -7,14 +7,13 @@ from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
 
-from celery import Celery
-
 from tests.crm import NOW, Crm, days
 from workers import clock
 from workers.db.tenant_settings import set_settings
-from workers.delivery.tasks import register as register_delivery
+from workers.delivery.deliver import channel_for, deliver
+from workers.engines.registry import engine_named
 from workers.inbound.ingest import Stored, ingest
-from workers.runtime.tasks import register as register_engines
+from workers.runtime.dispatch import run_engine
 from workers.settings import settings
 from workers.simulate.agenda import slots_of
 from workers.simulate.answers import assumed_answer
@@ -63,15 +62,15 @@ def _sakura(crm: Crm) -> UUID:
 
 
 def live_through(crm: Crm, plan: Plan) -> list[UUID]:
-    """Let the real tasks do what the timetable says, hour by hour, and people write what the plan assumes.
+    """Let engines and delivery do what the timetable says, hour by hour, and people write what the plan assumes.
+
+    Over one session, where the fleet's tasks have one each: to begin it takes longer than most of them.
 
     Returns:
         The mails that came in.
     """
-    fleet = Celery("fleet", broker="memory://localhost", set_as_current=False)
-    register_engines(fleet)
-    register_delivery(fleet)
-    slots = [(slot.at, slot.engine) for slot in slots_of(crm.connection, plan)]
+    connection, chosen = crm.connection, settings()
+    slots = slots_of(connection, plan)
     answers: list[tuple[datetime, bytes]] = []
     came_in, seen = [], set[Path]()
     hours = [plan.since + timedelta(hours=n) for n in range(int((plan.until - plan.since) / timedelta(hours=1)))]
@@ -79,18 +78,21 @@ def live_through(crm: Crm, plan: Plan) -> list[UUID]:
         while answers and answers[0][0] < hour + timedelta(hours=1) and answers[0][0] < plan.until:
             at, mail = heapq.heappop(answers)
             with clock.at(max(at, hour)):
-                outcome = ingest(crm.connection, mail, "the test")
+                outcome = ingest(connection, mail, "the test")
                 assert isinstance(outcome, Stored)
                 came_in.append(outcome.message)
         for at, engine in slots:
             if hour <= at < hour + timedelta(hours=1):
                 with clock.at(at):
-                    slot = {"trigger": "beat", "slot": at.isoformat()}
-                    if fleet.tasks[f"workers.{engine}.run"].apply(kwargs=slot).get()["actions"]:
-                        fleet.tasks["workers.delivery.run"].apply().get()
+                    report = run_engine(
+                        connection, engine_named(engine), trigger="beat", slot=at, batch_size=chosen.fleet_batch_size
+                    )
+                    assert report is not None
+                    if report.tally.actions:
+                        deliver(connection, channel_for(chosen), chosen)
                         _people_answer(plan, answers, seen)
         with clock.at(hour):
-            fleet.tasks["workers.delivery.run"].apply().get()
+            deliver(connection, channel_for(chosen), chosen)
             _people_answer(plan, answers, seen)
     return came_in
 

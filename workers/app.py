@@ -18,6 +18,7 @@ from workers.resources import shipped
 from workers.runtime.tasks import register as register_engines
 from workers.runtime.timetable import catch_up_windows, timetable
 from workers.settings import redis_url, settings, usable_home
+from workers.tracing import TracedTask
 from workers.watch.tasks import register as register_watch
 
 _TASK_TIME_LIMIT: Final = 30 * 60
@@ -75,7 +76,7 @@ def _configuration() -> dict[str, Any]:
 
 
 try:
-    app = Celery("workers")
+    app = Celery("workers", task_cls=TracedTask)
     app.conf.update(_configuration())
 except FleetError as problem:
     print(f"fleet: {problem}", file=sys.stderr)  # no log is set up yet

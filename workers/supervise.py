@@ -150,7 +150,10 @@ class _Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
         for name in self._processes:
             self._launch(name)
         while not (self._terminating and self._all_stopped()):
-            self._hear()
+            gone = self._gone()
+            if not self._hear():
+                for name in gone:
+                    self._lose(name)
             if self.returncode is None:
                 self._start_again()
             elif self._all_started():
@@ -161,6 +164,30 @@ class _Supervisor(Manager):  # type: ignore[misc]  # honcho has no types
         while self._hear():
             pass
         self._procmgr.end_strays()
+
+    def kill(self) -> None:
+        """End what is left, and who speaks for it, at once."""
+        super().kill()
+        for process in self._processes.values():
+            process["process"].kill()
+
+    def _gone(self) -> list[str]:
+        """Return those for which nobody speaks any more; of one that ended by itself, it is about to be heard."""
+        return [
+            name
+            for name, process in self._processes.items()
+            if process.get("returncode") is None and not process["process"].is_alive()
+        ]
+
+    def _lose(self, name: str) -> None:
+        """End a process of which nothing will be heard: whoever spoke for it was killed."""
+        process = self._processes[name]
+        speaker = process["process"]
+        with suppress(psutil.NoSuchProcess):
+            lost = psutil.Process(process.setdefault("pid", speaker.pid))
+            for one in (*lost.children(recursive=True), lost):
+                one.kill()
+        self._ended(name, speaker.exitcode)
 
     def _told(self, number: int, _: FrameType | None) -> None:
         if self.returncode is None:

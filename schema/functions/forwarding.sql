@@ -82,8 +82,9 @@ RETURNS TABLE (
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
 BEGIN
-    DELETE FROM forwarded_mail AS f USING scheduled_actions AS a
-    WHERE a.id = f.action_id AND a.status IN ('sent', 'skipped', 'cancelled');
+    -- Few mails wait, and each asks for its own action: the other way round all of the outbox would be read.
+    DELETE FROM forwarded_mail AS f
+    WHERE (SELECT a.status FROM scheduled_actions AS a WHERE a.id = f.action_id) IN ('sent', 'skipped', 'cancelled');
     RETURN QUERY
     WITH due AS MATERIALIZED (
         SELECT a.id, CASE WHEN EXISTS (SELECT FROM forwarded_mail AS f WHERE f.action_id = a.id)

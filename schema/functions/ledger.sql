@@ -128,7 +128,8 @@ AS $$
     RETURNING r.status <> 'cancelled'
 $$;
 
--- Ends a run. What is not worked whole is tried again by the catch-up: after a minute, after two, four … an hour.
+-- Ends a run. What is not worked whole is tried again by the catch-up: after a minute, after two, four … an hour. What
+-- has ended stays so, whatever a worker says that wakes up when another has taken over and ended its run.
 CREATE OR REPLACE FUNCTION close_run(p_run bigint, p_status text, p_tenants integer) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = public, pg_temp
 AS $$

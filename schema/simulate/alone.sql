@@ -8,4 +8,5 @@ WITH others AS (
     WHERE e.tenant_id = ANY (%(tenants)s) AND e.status = 'pending' AND e.source IN ('apollo', 'web_search')
       AND e.extracted_data IS NULL
 )
-SELECT set_config('fleet.simulated', 'yes', true), set_config('enable_seqscan', 'off', true), (SELECT count(*) FROM others)
+SELECT set_config('fleet.simulated', 'yes', true), set_config('enable_seqscan', 'off', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true), (SELECT count(*) FROM others)

@@ -12,9 +12,9 @@ SELECT min(x.at) AS at FROM (
     ) AS due
     LEFT JOIN LATERAL (
         SELECT s.sent_at + interval '24 hours' AS at FROM scheduled_actions AS s
-        WHERE s.tenant_id = w.tenant_id AND (s.kind = 'email') = true AND s.status = 'sent'
+        WHERE %(stuck)s AND s.tenant_id = w.tenant_id AND (s.kind = 'email') = true AND s.status = 'sent'
         ORDER BY s.sent_at DESC OFFSET greatest(tenant_quota(w.tenant_id, 'messages') - 1, 0) LIMIT 1
-    ) AS room ON %(stuck)s AND quota_left(w.tenant_id, 'messages') = 0
+    ) AS room ON quota_left(w.tenant_id, 'messages') = 0
     WHERE NOT is_stopped(w.tenant_id, NULL)
       AND NOT EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = w.tenant_id AND y.paused)
     UNION ALL
@@ -28,9 +28,9 @@ SELECT min(x.at) AS at FROM (
     ) AS due
     LEFT JOIN LATERAL (
         SELECT s.sent_at + interval '24 hours' AS at FROM scheduled_actions AS s
-        WHERE s.tenant_id = w.tenant_id AND (s.kind = 'email') = false AND s.status = 'sent'
+        WHERE %(stuck)s AND s.tenant_id = w.tenant_id AND (s.kind = 'email') = false AND s.status = 'sent'
         ORDER BY s.sent_at DESC OFFSET greatest(tenant_quota(w.tenant_id, 'tasks') - 1, 0) LIMIT 1
-    ) AS room ON %(stuck)s AND quota_left(w.tenant_id, 'tasks') = 0
+    ) AS room ON quota_left(w.tenant_id, 'tasks') = 0
     UNION ALL
     SELECT min(a.created_at + make_interval(days => coalesce(y.suggestion_days, 14))) FROM scheduled_actions AS a
     LEFT JOIN tenant_delivery AS y ON y.tenant_id = a.tenant_id

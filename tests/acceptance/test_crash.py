@@ -2,31 +2,15 @@
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from tests.acceptance.crowd import ENGINES, fill, go, outcome, report, start
-from tests.conftest import Servers
 from tests.crm import Crm, wait_until
+from tests.databases import copy_of
 from workers.db.session import connect
 
 TENANTS, ROWS, BATCH, KILLS = 2, 300, 5, 10
-
-
-@contextmanager
-def copy_of(database_url: str, servers: Servers) -> Iterator[str]:
-    """The URL of a second database with the same rows, ids included."""
-    original = urlsplit(database_url).path.lstrip("/")
-    names = sql.Identifier(f"{original}_copy"), sql.Identifier(original)
-    with closing(psycopg.connect(servers.postgres, autocommit=True)) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
-        yield database_url.replace(original, f"{original}_copy")
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
 
 
 def ledger(crm: Crm) -> dict[str, int]:
@@ -56,13 +40,11 @@ def kill_ten_times(crm: Crm, database_url: str, engine: str, due: int, moments: 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_after_ten_kills_and_a_normal_run_all_is_as_if_nothing_had_happened(
-    engine: str, database_url: str, servers: Servers
-) -> None:
+def test_after_ten_kills_and_a_normal_run_all_is_as_if_nothing_had_happened(engine: str, database_url: str) -> None:
     with connect(database_url) as connection:
         fill(Crm(connection), engine, TENANTS, ROWS)
 
-    with copy_of(database_url, servers) as undisturbed_url:
+    with copy_of(database_url) as undisturbed_url:
         with connect(undisturbed_url) as connection:
             crm = Crm(connection)
             crm.run(engine, batch_size=BATCH)

@@ -1,7 +1,6 @@
 """The public CRM sales data, loaded and followed up to the end, against plain arithmetic over the CSV."""
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -18,33 +17,19 @@ from workers.load import LoadReport, load_directory
 pytestmark = pytest.mark.crm_sales
 
 CLOCK = datetime(2017, 12, 31, tzinfo=UTC)
-FOLDER = Path(
-    os.environ.get("FLEET_CRM_SALES_DIR")
-    or Path(__file__).resolve().parents[2].parent / "shared" / "data" / "crm-sales"
-)
 DAYS_BEFORE_STALE = 7
 
 
 @pytest.fixture
-def folder() -> Path:
-    if not (FOLDER / "sales_pipeline.csv").is_file():
-        message = f"the public CRM sales data is not in {FOLDER}: set FLEET_CRM_SALES_DIR"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return FOLDER
-
-
-@pytest.fixture
-def opportunities(folder: Path) -> list[dict[str, str]]:
-    with (folder / "sales_pipeline.csv").open(encoding="utf-8", newline="") as file:
+def opportunities(crm_sales: Path) -> list[dict[str, str]]:
+    with (crm_sales / "sales_pipeline.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.fixture
-def loaded(connection: Connection, folder: Path) -> Iterator[LoadReport]:
+def loaded(connection: Connection, crm_sales: Path) -> Iterator[LoadReport]:
     with clock.at(CLOCK):
-        yield load_directory(connection, folder)
+        yield load_directory(connection, crm_sales)
 
 
 def test_every_row_of_the_set_goes_in(crm: Crm, loaded: LoadReport) -> None:
@@ -135,12 +120,12 @@ def test_a_backlog_of_two_thousand_deals_bursts_on_nobody(
 
 
 def test_loading_again_changes_nothing_even_after_the_engines_ran(
-    connection: Connection, crm: Crm, loaded: LoadReport, folder: Path
+    connection: Connection, crm: Crm, loaded: LoadReport, crm_sales: Path
 ) -> None:
     crm.run("deals", at=CLOCK, batch_size=10_000)
     before = contents(crm)
     with clock.at(CLOCK + timedelta(days=40)):
-        again = load_directory(connection, folder)
+        again = load_directory(connection, crm_sales)
     assert again.problems == []
     assert {table: (counts.inserted, counts.unchanged) for table, counts in again.tables.items()} == {
         table: (0, counts.read) for table, counts in loaded.tables.items()

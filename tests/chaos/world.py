@@ -1,9 +1,9 @@
 """A fleet at work on servers that may be ill-treated: `fleet up`, its databases, its mail server, and work for it."""
 
 import os
-import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,8 +23,7 @@ from workers.db.session import connect
 from workers.errors import DatabaseUnavailableError
 
 ENGINES = ("deals", "quotes", "feedback")
-# A delivery that is killed holds what it claimed until its lease is over, after four minutes.
-PATIENCE_SECONDS = 330
+_KICK_SECONDS = 0.5
 _LOAD = Path(__file__).with_name("load.sql").read_bytes()
 
 
@@ -36,6 +35,7 @@ class World:
         self.mail = MailServer()
         self._stack = ExitStack()
         self._rounds = 0
+        self._kicked = 0.0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -60,57 +60,91 @@ class World:
 
     @contextmanager
     def _up(self, broker: str) -> Iterator[subprocess.Popen[bytes]]:
-        environment = os.environ | {
+        self.environment = os.environ | {
             "DATABASE_URL": self.database_url, "REDIS_URL": broker, "FLEET_HOME": str(self.home / "fleet"),
             "SMTP_URL": self.mail.url, "FLEET_DEFAULT_MODE": "auto",
         }  # fmt: skip
         with self.log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "workers", "up", "--no-demo"], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "workers", "up", "--no-demo"], env=self.environment, stdout=log, stderr=log
             )
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(60)
 
-    def workers(self) -> list[psutil.Process]:
-        """Return the workers' processes, the children in which tasks run among them."""
-        return [one for one in psutil.Process(self.fleet.pid).children(recursive=True) if "worker" in _command(one)]
+    def processes(self) -> list[psutil.Process]:
+        """Return the fleet's processes, the children in which tasks run among them."""
+        return [one for one in psutil.Process(self.fleet.pid).children(recursive=True) if "worker" in command_of(one)]
+
+    def restart(self, server: EmbeddedServers) -> None:
+        """Stop a server and start it again where it was."""
+        before = dict(server.urls)
+        server.__exit__(None, None, None)
+        server.__enter__()
+        assert server.urls == before
+
+    def database_answers(self) -> bool:
+        try:
+            psycopg.connect(self.database_url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def begin_round(self) -> str:
-        """Give the fleet work to do, and return its tenant's name."""
+        """Give the fleet work to do as soon as the database takes it, and return its tenant's name."""
         self._rounds += 1
-        with psycopg.connect(self.database_url) as connection:
-            connection.execute(_LOAD, {"round": self._rounds, "items": self.items})
-        return f"Round {self._rounds}"
+        name = f"Round {self._rounds}"
+
+        def has_begun() -> bool:
+            with suppress(psycopg.OperationalError), psycopg.connect(self.database_url) as connection:
+                if connection.execute("SELECT FROM tenants WHERE name = %s", [name]).fetchone() is None:
+                    connection.execute(_LOAD, {"round": self._rounds, "items": self.items})
+                return True
+            return False
+
+        wait_until(has_begun, name)
+        return name
 
     def kick(self, times: int = 1) -> None:
         """Send what beat would send, so many times each; a broker that is away hears nothing."""
+        self._kicked = time.monotonic()
         with suppress(OperationalError, redis.RedisError, OSError):
             for name in (*(f"workers.{engine}.run" for engine in ENGINES), "workers.delivery.run"):
                 for _ in range(times):
                     queue = "delivery" if "delivery" in name else "engines"
                     self.client.send_task(name, queue=queue, retry=False, expires=20)
 
-    def end_leases(self) -> None:
-        """Let the leases of dead senders be over now, for who has no four minutes."""
+    def end_waits(self) -> None:
+        """Let leases of dead senders and pauses before the next try be over now, for who has no minutes."""
         with suppress(psycopg.Error), psycopg.connect(self.database_url) as connection:
             connection.execute("UPDATE scheduled_actions SET lease_until = clock_timestamp() WHERE status = 'sending'")
+            connection.execute(
+                "UPDATE scheduled_actions SET run_at = now() WHERE status = 'scheduled' AND run_at > now()"
+            )
 
-    def is_done(self, tenant: str) -> bool:
-        """Say whether all of a round's letters have left; a database that does not answer says no."""
-        self.kick()
+    def has_written(self, tenant: str) -> bool:
+        """Say whether the first of a round's letters has left."""
+        return self._sent(tenant) > 0
+
+    def is_done(self) -> bool:
+        """Say whether all letters of all rounds have left."""
+        return self._sent(None) >= self._rounds * self.items
+
+    def _sent(self, tenant: str | None) -> int:
+        """Count the letters that have left, of a tenant or of all; a database that does not answer says none."""
+        if time.monotonic() - self._kicked > _KICK_SECONDS:
+            self.kick()
         with suppress(psycopg.Error, DatabaseUnavailableError), connect(self.database_url) as connection:
             connection.execute("SET statement_timeout = '2s'")
             row = connection.execute(
                 "SELECT count(*) AS n FROM scheduled_actions AS a JOIN tenants AS t ON t.id = a.tenant_id"
-                " WHERE t.name = %s AND a.status = 'sent'",
+                " WHERE a.kind = 'email' AND a.status = 'sent' AND t.name = coalesce(%s, t.name)",
                 [tenant],
             ).fetchone()
-            assert row is not None
-            return bool(row["n"] >= self.items)
-        return False
+            return row["n"] if row else 0
+        return 0
 
     def judge(self) -> Counter[str]:
         """Count over all rounds: items, lost and doubled ones, letters that came again, and other Message-IDs."""
@@ -129,7 +163,7 @@ class World:
         )
 
 
-def _command(process: psutil.Process) -> str:
+def command_of(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

@@ -83,6 +83,11 @@ def test_up_starts_again_what_dies_and_goes_on_meanwhile(tmp_path: Path) -> None
             os.kill(int(pid), signal.SIGKILL)
             text += "\n".join(read_until(process, f"{name} ended by itself (rc=-9)"))
             text += "\n".join(read_until(process, f"{name} started"))
+        # Who starts a process and listens to it is a process, too; with it, what it started ends.
+        pid = re.findall(r"beat started \(pid=(\d+)\)", text)[-1]
+        os.kill(psutil.Process(int(pid)).ppid(), signal.SIGKILL)
+        text += "\n".join(read_until(process, "beat ended by itself (rc=-9), time 2"))
+        text += "\n".join(read_until(process, "beat started"))
         assert "time 2 in a row: it is started again in 2 s" in text
         urls = json.loads((tmp_path / "servers.json").read_text())
         with closing(Celery(broker=urls["REDIS_URL"], backend=urls["REDIS_URL"], set_as_current=False)) as client:

@@ -45,6 +45,14 @@ def test_a_worked_slot_is_never_worked_again(crm: Crm) -> None:
     assert open_run(crm) is None, "not even for the same message"
 
 
+def test_a_worker_that_wakes_up_too_late_does_not_unmake_a_worked_slot(crm: Crm) -> None:
+    run = open_run(crm, lease=timedelta(0))
+    assert open_run(crm, task="the catch-up") == run
+    crm.read("close_run", run, "succeeded", 1)
+    crm.read("close_run", run, "failed", 0)
+    assert crm.read("slot_state", "deals", NOW) == [{"slot_state": "worked"}]
+
+
 def test_a_message_delivered_again_goes_on_with_its_run(crm: Crm) -> None:
     assert open_run(crm) == open_run(crm)
 

@@ -175,6 +175,17 @@ def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) 
     assert found.pages <= 60, found
 
 
+def test_a_scrape_of_the_figures_costs_nothing_for_what_was_sent_long_ago(quiet: Connection) -> None:
+    with quiet.transaction(force_rollback=True):
+        fill(quiet, "plans_sent.sql", n=BIG)
+        quiet.execute("ANALYZE scheduled_actions")
+        found = cost(quiet, "watch_figures()", UUID(int=1), "scheduled_actions")
+    # A handful of pages for each of the thousands of tenants, and of rows nothing but theirs.
+    assert (found.rows, found.scans) == (0, 0)
+    assert found.all_rows == {"engines": 5, "tenants": 3_000}
+    assert found.pages <= 12 * 3_000
+
+
 def test_an_explanation_costs_what_it_says_not_what_the_tenant_has(crowded: Connection) -> None:
     for call, table in EXPLANATIONS.items():
         small, big = (cost(crowded, call, TENANTS[f"backlog {size}"], table) for size in ("small", "big"))

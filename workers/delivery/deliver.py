@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 
+from workers import tracing
 from workers.db.session import Connection, transaction
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Channel, MaildirChannel, SmtpChannel
@@ -118,10 +119,19 @@ def _claim(
                 if per_minute and claimed:
                     leave, last = sum(row["verdict"] is None for row in claimed), claimed[-1]["tenant_id"]
                     connection.execute("SELECT take_channel_room(%s, %s, %s)", [per_minute, leave, last])
-                return with_facts(connection, claimed)
+                return _with_traces(connection, with_facts(connection, claimed))
         except psycopg.errors.DeadlockDetected:
             logger.info("the claim met an answer that came in: it is tried again")
     return []
+
+
+def _with_traces(connection: Connection, claimed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let each action have the trace of the run that wrote it, if anybody keeps traces."""
+    known = {}
+    if tracing.are_kept():
+        rows = connection.execute("SELECT * FROM traces_of(%s)", [[row["action_id"] for row in claimed]])
+        known = {row["action_id"]: row["traceparent"] for row in rows}
+    return [row | {"traceparent": known.get(row["action_id"])} for row in claimed]
 
 
 def _room(connection: Connection, per_minute: int) -> tuple[int, UUID | None]:

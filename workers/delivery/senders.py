@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from jinja2 import TemplateError
 
+from workers import tracing
 from workers.correspondence import Answered, reply_address
 from workers.delivery.breaker import Breaker
 from workers.delivery.channels import Blocked, Channel, Outcome, Rejected, RetryLater, Sent
@@ -129,7 +130,9 @@ class Senders:
                     continue
                 try:
                     blocked = self._breaker.blocks(row["tenant_id"])
-                    outcome, letter = (_HELD, None) if blocked else self._send(channel, row)
+                    about = {"action": row["action_id"], "template": row["template"]}
+                    with tracing.span("action", row["traceparent"], **about):
+                        outcome, letter = (_HELD, None) if blocked else self._send(channel, row)
                 except BaseException as error:  # noqa: BLE001  # it is raised again where the pass is
                     self.stop()
                     self._results.put(error)
@@ -161,7 +164,8 @@ class Senders:
                 facts=row["facts"],
                 public_url=settings.fleet_public_url,
             )
-            return channel.send(letter), letter
+            with tracing.span("send"):
+                return channel.send(letter), letter
         except TemplateError as error:
             return RetryLater(f"template {row['template']}: {error}"), None
         except SenderError as error:

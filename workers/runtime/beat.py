@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from celery.beat import PersistentScheduler
+from celery.beat import PersistentScheduler, ScheduleEntry
 
-from workers import clock
+from workers import clock, tracing
 
 
 class SteadyScheduler(PersistentScheduler):  # type: ignore[misc]  # Celery is untyped
@@ -24,3 +24,8 @@ class SteadyScheduler(PersistentScheduler):  # type: ignore[misc]  # Celery is u
         self._latest = now
         seconds: float = super().tick(*arguments, **options)
         return seconds
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Send an entry's message: the beginning of a trace."""
+        with tracing.span("beat", entry=entry.name):
+            super().apply_entry(entry, producer)

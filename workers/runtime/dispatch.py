@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 
+from workers import tracing
 from workers.db.session import LOCKED_OUT, Connection, transaction
 from workers.engines.base import Engine, Tally
 from workers.errors import first_line
@@ -123,6 +124,8 @@ def run_engine(
         if instant := slot or helps:
             tenants = occurrences.whose(connection, engine.name, instant, tenants)
         lost = ledger.losses(connection, run)
+        if traceparent := tracing.present():
+            ledger.keep_trace(connection, run, traceparent)
     report = Report(engine.name, run, slot, trigger)
     course = _Course(connection, engine if fetch else replace(engine, fetch=None), report, batch_size)
     try:
@@ -183,7 +186,8 @@ class _Course:
         rows = self._size if tenant in self._known else min(self._size, _FIRST_TURN)
         self._known.add(tenant)
         try:
-            tally = self._batch(tenant, rows)
+            with tracing.span("batch", engine=self._engine.name, run=self._report.run, tenant=tenant):
+                tally = self._batch(tenant, rows)
         except psycopg.errors.QueryCanceled:  # it took longer than the host allows a statement
             self._size = max(rows // 2, 1)
             self.ring.appendleft(tenant)

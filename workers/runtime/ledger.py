@@ -40,6 +40,11 @@ def open_run(
     return row["run"] if row else None
 
 
+def keep_trace(connection: Connection, run: int, traceparent: str) -> None:
+    """Note where a run stands in its trace, for those who carry out what it writes."""
+    connection.execute("SELECT keep_trace(%s, %s)", [run, traceparent])
+
+
 def losses(connection: Connection, run: int) -> dict[UUID, int]:
     """Return how many workers, or their connections, were lost while this run worked for each tenant."""
     return {row["tenant_id"]: row["n"] for row in connection.execute("SELECT * FROM run_losses(%s)", [run])}

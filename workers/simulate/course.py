@@ -95,7 +95,7 @@ class _Course:
         self._slots: deque[Slot] = deque()
         self._expected: list[_Expected] = []  # a heap
         self._delivery: datetime | None = plan.since  # the next pass that has something to do
-        self._changes = 0
+        self._changes, self._planned_after = 0, 0
         self._quiet: dict[str, tuple[int, datetime]] = {}  # after so many changes an engine has nothing due before then
         self._outcome = Outcome()
         self._answers: list[UUID] = []
@@ -111,6 +111,7 @@ class _Course:
         while (now := self._next_instant()) < self._plan.until:
             with clock.at(now):
                 self._take_step(now)
+            self._plan_anew()
             on_progress(now)
         with clock.at(self._plan.until):
             self._close(begun)
@@ -134,6 +135,12 @@ class _Course:
             if done["scheduled"]:
                 self._note_put_off()
             self._plan_delivery(now + _MINUTE, stuck=not done)
+
+    def _plan_anew(self) -> None:
+        """Forget plans that were made for much less: a session keeps them, and may have begun with an empty outbox."""
+        if self._changes > 2 * self._planned_after:
+            self._planned_after = self._changes
+            self._connection.execute("DISCARD PLANS")
 
     def _take_in(self, mail: bytes, now: datetime) -> None:
         outcome = ingest(self._connection, mail, _BY)

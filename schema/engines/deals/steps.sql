@@ -158,14 +158,14 @@ BEGIN
                          times_in_vain(p_tenant_id, e.id, e.series, e.template)), p_run
         FROM decided AS e
         WHERE e.template NOT IN ('deal_gone', 'deal_ended_before', 'deals_long_silent') AND e.waits_for IS NULL
-        ORDER BY e.active_at
+        ORDER BY e.active_at, e.id
         RETURNING template
     ), listed AS (
         -- One list for each owner, however many batches find something for it before it is filed.
-        SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at))[1] AS first,
+        SELECT e.owner_id, (array_agg(e.id ORDER BY e.active_at, e.id))[1] AS first,
                jsonb_agg(jsonb_build_object('about', jsonb_build_object('type', 'deal', 'id', e.id, 'title', e.title),
                                             'deal', e.title, 'stage', e.stage, 'company', e.company_name,
-                                            'days_silent', e.days_silent) ORDER BY e.active_at) AS deals
+                                            'days_silent', e.days_silent) ORDER BY e.active_at, e.id) AS deals
         FROM decided AS e WHERE e.template = 'deals_long_silent' GROUP BY e.owner_id
     ), extended AS (
         UPDATE scheduled_actions AS a SET variables = jsonb_build_object('deals', (a.variables -> 'deals') || t.deals)
@@ -222,7 +222,7 @@ BEGIN
         SELECT d.tenant_id, d.stage, count(*) AS n FROM deals_in_follow_up AS d
         LEFT JOIN deal_stage_limits AS c ON c.tenant_id = d.tenant_id AND c.stage = folded_word(d.stage)
         LEFT JOIN tenant_calendar AS k ON k.tenant_id = d.tenant_id
-        WHERE (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+        WHERE d.due_from <= v_now AND (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
           AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), coalesce(k.time_zone, 'UTC'))
         GROUP BY d.tenant_id, d.stage
     ) AS due

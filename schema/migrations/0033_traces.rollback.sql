@@ -1,0 +1,1 @@
+ALTER TABLE IF EXISTS engine_runs DROP COLUMN IF EXISTS traceparent;
