@@ -28,6 +28,8 @@ class Things:
     quote: UUID
     check: UUID
     order: UUID
+    endpoint: UUID
+    session: int
 
     def path(self, template: str) -> str:
         values = {
@@ -47,7 +49,8 @@ class Things:
             "address": f"new@{self.tenant}.example", "kind": "deal_stage", "word": "pitched", "meaning": "open",
             "mails_per_day": "3", "subject": "Other", "body": "Words", "run_at": "", "source": "Hello\n{{ deal }}?",
             "decision": {"conflicts": "rejected", "compliance": "waive"}.get(path.split("/")[2], "cancel"),
-            "said": "a test",
+            "said": "a test", "endpoint": str(self.endpoint), "session": str(self.session), "url": "http://x.example",
+            "act": "pause", "until": "2031-01-02T09:30",
         }  # fmt: skip
 
 
@@ -86,7 +89,15 @@ def things(crm: Crm, name: str) -> Things:
     quote = crm.quote(tenant, client_id=client, title=name)
     check = crm.check(tenant, client, entity_name=name)
     order = crm.order(tenant, order_number=name, client_id=client, contact_id=contact, delivered_at=now)
-    return Things(tenant, people, action, deal, answer, queue, run["id"], quote, check, order)
+    url = f"https://hooks.{tenant}.example/{name}"
+    endpoint = crm.one("SELECT add_webhook(%s, %s, '{action.sent}', 'whsec_x', 'us') AS id", tenant, url)["id"]
+    colleague = crm.profile(tenant, email=f"colleague@{tenant}.example", full_name=name, role="sales")
+    [session] = crm.rows(
+        "INSERT INTO console_sessions (token_hash, profile_id, began_at, seen_at, ends_at)"
+        " VALUES (sha256(%s::text::bytea), %s, now(), now(), now() + interval '1 hour') RETURNING id",
+        colleague, colleague,
+    )  # fmt: skip
+    return Things(tenant, people, action, deal, answer, queue, run["id"], quote, check, order, endpoint, session["id"])
 
 
 def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
@@ -96,6 +107,11 @@ def evidence(crm: Crm, tenant: UUID) -> dict[str, Any]:
         for table in (
             "scheduled_actions", "fleet_decisions", "suppressions", "crm_words", "tenant_delivery", "merge_decisions",
             "contact_enrichment_queue", "console_audit", "tenant_templates", "quotes", "compliance_checks",
-            "feedback_requests",
+            "feedback_requests", "matter_pauses", "webhook_endpoints", "webhook_deliveries",
+        )
+    } | {
+        "console_sessions": crm.rows(
+            "SELECT s.id FROM console_sessions AS s JOIN profiles AS p ON p.id = s.profile_id"
+            " WHERE p.tenant_id = %s AND s.revoked_at IS NULL AND p.email LIKE 'colleague%%'", tenant,
         )
     }  # fmt: skip

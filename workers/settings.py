@@ -254,6 +254,9 @@ class Settings(BaseSettings):
     fleet_jwt_jwks: Jwks = None
     fleet_jwt_audience: str = Field(default="authenticated", min_length=1)
     fleet_jwt_leeway_seconds: int = Field(default=30, ge=0, le=300)
+    fleet_oidc_issuer: TokenUrl = None
+    fleet_oidc_client_id: str | None = Field(default=None, min_length=1)
+    fleet_oidc_client_secret: Annotated[SecretStr, Field(min_length=1)] | None = None
     fleet_flower_port: int = Field(default=5555, ge=1, le=65_535)
     fleet_flower_login: Annotated[SecretStr, AfterValidator(_login)] | None = None
     fleet_alert_url: HttpUrl = None
@@ -288,6 +291,12 @@ class Settings(BaseSettings):
             open_ones = [parts for url in known if (parts := urlsplit(url)).username and not parts.password]
             if open_ones and not given["token_url"]:
                 raise ValueError(f"{server}_URL names a user without a password: set it, or {server}_OAUTH_TOKEN_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _complete_oidc(self) -> Self:
+        if (self.fleet_oidc_issuer is None) != (self.fleet_oidc_client_id is None):
+            raise ValueError("FLEET_OIDC_ISSUER and FLEET_OIDC_CLIENT_ID need each other")
         return self
 
     @property

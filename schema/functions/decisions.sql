@@ -25,7 +25,8 @@ $$;
 -- statuses as an array that the planner can read, or it would know of no partial index.
 -- p_filter: any of {"ids": [], "tenant", "engine", "status": [], "template", "contact": an address or a contact's id,
 --           "error": part of the reason or the error, "since", "until": sent, or to be sent, from then or before then,
---           "subject": the id of what it is about, "before": only older ones than this id, "newest": so many at most, "most": so many, whichever}
+--           "subject": the id of what it is about, "before", "after": only older or newer ones than this id, "newest", "oldest": so
+--           many at most, "most": so many, whichever}
 CREATE OR REPLACE FUNCTION find_actions(p_filter jsonb) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -40,6 +41,7 @@ BEGIN
         ('status',   'a.status = ANY (string_to_array(translate($1 ->> ''status'', ''[]" '', ''''), '',''))'),
         ('subject',  'a.subject_id = ($1 ->> ''subject'')::uuid'),
         ('before',   'a.id < ($1 ->> ''before'')::bigint'),
+        ('after',    'a.id > ($1 ->> ''after'')::bigint'),
         ('template', 'a.template = $1 ->> ''template'''),
         ('contact',  CASE WHEN p_filter ->> 'contact' LIKE '%@%'
                           THEN 'a.id IN (SELECT actions_to(($1 ->> ''tenant'')::uuid, $1 ->> ''contact''))'
@@ -51,6 +53,7 @@ BEGIN
     WHERE p_filter ? c.key;
     RETURN QUERY EXECUTE 'SELECT a.id FROM scheduled_actions AS a WHERE ' || coalesce(v_conditions, 'true')
         || CASE WHEN p_filter ? 'newest' THEN ' ORDER BY a.id DESC LIMIT ($1 ->> ''newest'')::integer'
+                WHEN p_filter ? 'oldest' THEN ' ORDER BY a.id LIMIT ($1 ->> ''oldest'')::integer'
                 WHEN p_filter ? 'most' THEN ' LIMIT ($1 ->> ''most'')::integer' ELSE '' END
     USING p_filter;
 END
@@ -83,7 +86,7 @@ AS $$
     ORDER BY a.id DESC
 $$;
 
--- The statuses in which an action can be approved, cancelled, tried again or edited.
+-- The statuses in which an action can be approved, cancelled, tried again, edited or put off.
 CREATE OR REPLACE FUNCTION decidable_statuses(p_decision text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = public, pg_temp
 AS $$
@@ -91,10 +94,11 @@ BEGIN
     CASE p_decision
         WHEN 'approve' THEN RETURN '{suggested}';
         WHEN 'retry' THEN RETURN '{failed, dead}';
+        WHEN 'snooze' THEN RETURN '{suggested, scheduled}';
         WHEN 'cancel', 'edit' THEN RETURN '{suggested, scheduled, failed, dead}';
     END CASE;
 EXCEPTION WHEN case_not_found THEN
-    RAISE EXCEPTION 'decision is %, it must be approve, cancel, retry or edit', p_decision
+    RAISE EXCEPTION 'decision is %, it must be approve, cancel, retry, edit or snooze', p_decision
         USING ERRCODE = 'invalid_parameter_value';
 END
 $$;
@@ -148,7 +152,7 @@ AS $$
     WITH decided AS MATERIALIZED (
         -- Locked in order: two people who decide about the same actions wait for each other instead of failing.
         SELECT a.id, a.status FROM scheduled_actions AS a
-        WHERE a.id = ANY (p_ids) AND a.status = ANY (decidable_statuses(p_decision)) AND p_decision <> 'edit'
+        WHERE a.id = ANY (p_ids) AND a.status = ANY (decidable_statuses(p_decision)) AND p_decision NOT IN ('edit', 'snooze')
         ORDER BY a.id FOR NO KEY UPDATE
     ), changed AS (
         UPDATE scheduled_actions AS a SET

@@ -181,11 +181,12 @@ BEGIN
         -- An engine that is off, or stopped, does nothing next.
         ' WHERE e.tense <> ''next'' OR action_status($1, $3) IS NOT NULL'
         ' UNION ALL SELECT 2, a.* FROM explain_actions($4) WITH ORDINALITY AS a'
+        ' UNION ALL SELECT 2, p.* FROM explain_pause($1, $5, $6) WITH ORDINALITY AS p'
         ' UNION ALL SELECT 3, t.* FROM explain_tenant($1, $3) WITH ORDINALITY AS t) AS s'
         ' ORDER BY array_position(''{now, next, past}'', s.tense), CASE s.tense WHEN ''now'' THEN s.place END,'
         ' CASE s.tense WHEN ''now'' THEN s.n END, CASE s.tense WHEN ''next'' THEN s.at END, s.at DESC, s.place, s.n',
         coalesce(p_engine || '_explained', 'explain_mailbox'), CASE WHEN p_engine IS NULL THEN 'text' ELSE 'uuid' END)
-    USING p_tenant_id, p_item, p_engine, v_actions;
+    USING p_tenant_id, p_item, p_engine, v_actions, CASE WHEN p_engine IS NULL THEN folded_address(p_item) END, p_subject;
 END
 $$;
 

@@ -35,7 +35,7 @@ BEGIN
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
         ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL),
-        ('tenant_templates', NULL), ('forwarded_mail', NULL), ('webhook_endpoints', NULL), ('webhook_deliveries', NULL)
+        ('tenant_templates', NULL), ('forwarded_mail', NULL), ('matter_pauses', NULL), ('webhook_endpoints', NULL), ('webhook_deliveries', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);

@@ -44,6 +44,7 @@ BEGIN
     SELECT jsonb_build_object('cancelled', count(*)) INTO v_counts FROM cancelled;
 
     DELETE FROM forwarded_mail AS f WHERE f.action_id = ANY (v_actions);
+    DELETE FROM matter_pauses AS p WHERE p.tenant_id = p_tenant_id AND p.mailbox = v_mailbox;
     WITH actions AS (
         UPDATE scheduled_actions AS a SET
             variables = jsonb_strip_nulls(jsonb_build_object('step', a.variables -> 'step', 'checks', a.variables -> 'checks')),

@@ -1,5 +1,6 @@
 """If these fail, the console shows something else than the command line, or does something else than was pressed."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 from uuid import UUID
@@ -13,6 +14,7 @@ from tests.outbox import write
 from tests.shell import fleet
 from workers import clock
 from workers.db.session import Connection
+from workers.engines.registry import all_engines
 from workers.settings import settings
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
@@ -153,9 +155,9 @@ def test_a_timeline_says_what_fleet_explain_says_and_stops_what_waits(
     said = fleet(database_url, "explain", str(deal)).stdout
     sentence = next(line for line in said.splitlines() if "leaves for ann@acme.example" in line)
     assert sentence.partition("  ")[2].strip().split("  ")[-1].replace('"', "&#34;") in page
-    assert manager.post(path, data={"why": " "}).status_code == 400
+    assert manager.post(path, data={"act": "stop", "why": " "}).status_code == 400
 
-    assert manager.post(path, data={"why": "they called"}).status_code == 303
+    assert manager.post(path, data={"act": "stop", "why": "they called"}).status_code == 303
 
     assert statuses(crm) == ["cancelled"]
     assert "cancelled by olive@northwind.example: they called" in manager.get(path).text
@@ -174,6 +176,41 @@ def test_an_operator_starts_an_engine_through_the_ledger(operator: httpx.Client,
     assert page.count("succeeded</span>") == 2
     assert operator.post("/console/runs", data={"engine": "nothing"}).status_code == 404
     assert operator.get("/console/runs?engine=nothing").status_code == 404
+
+
+def test_what_other_limits_would_mean_is_told_before_they_are_set(
+    manager: httpx.Client, crm: Crm, tenant: UUID
+) -> None:
+    client = crm.client(tenant)
+    for stage, silent in (("lead", 1), ("lead", 10), ("proposal", 1), ("proposal", 400)):
+        deal = crm.deal(tenant, client_id=client, stage=stage)
+        crm.execute("UPDATE deals SET last_activity_at = %s WHERE id = %s", clock.now() - days(silent), deal)
+    crm.execute("UPDATE deals SET next_follow_up_at = %s WHERE stage = 'lead'", clock.now() + days(2))
+    limits = {"deals.lead.max_days_before_stale": "3", "deals.lead.follow_up_interval_days": "2"}
+    crm.execute("UPDATE deal_stage_config SET max_follow_ups = 99")
+    before = crm.rows("SELECT * FROM deal_stage_config")
+
+    # Both leads from the day after tomorrow on, each second day, the proposal in four days; the long silent one never.
+    page = manager.post("/console/settings/what-if", data=limits).text
+    assert "44 follow-ups within 30 days, as today." in page
+    page = manager.post("/console/settings/what-if", data=limits | {"deals.lead.follow_up_interval_days": "7"}).text
+    assert "24 instead of 44 follow-ups</strong> within 30 days: lead 10 instead of 30" in " ".join(page.split())
+    assert 'value="7"' in page
+    assert (
+        "takes a number" in manager.post("/console/settings/what-if", data=limits | {next(iter(limits)): "many"}).text
+    )
+    assert crm.rows("SELECT * FROM deal_stage_config") == before
+
+
+def test_a_tenant_sees_when_its_engines_begin_by_its_own_timetable(
+    manager: httpx.Client, crm: Crm, tenant: UUID, database_url: str
+) -> None:
+    set_own = ("settings", "set", "deals.cron=0 5 * * *", "--tenant", "Northwind")
+    assert fleet(database_url, *set_own).returncode == 0
+    page = manager.get("/console/runs?engine=deals").text
+    assert len(re.findall(r" 05:00 [A-Z]+</time></li>", page)) == 10
+    assert page.count("<ol class") == 1
+    assert manager.get("/console/runs").text.count("<ol class") == len(all_engines())
 
 
 def test_settings_are_set_whole_or_not_at_all_and_who_set_them_is_shown(
@@ -228,7 +265,7 @@ def test_who_is_forgotten_is_forgotten_in_the_trail_too(
     manager.post("/console/suppressions", data={"address": "Ann+x@acme.example", "why": "asked"})
     write(crm, tenant, run_at=clock.now() + days(1))
     path = manager.get("/console/find", params={"q": "ann@acme.example"}).headers["Location"]
-    manager.post(path, data={"why": "asked"})
+    manager.post(path, data={"act": "stop", "why": "asked"})
     assert fleet(database_url, "forget", "ann@acme.example", "--why", "asked", "--yes").returncode == 0
     rows = crm.rows("SELECT what, item FROM console_audit ORDER BY id")
     assert [row["what"] for row in rows] == ["signs in", "suppresses", "stop"]

@@ -92,9 +92,7 @@ def company(crm: Crm, name: str) -> Company:
     crm.execute("INSERT INTO tenant_letters (tenant_id) VALUES (%s)", tenant)
     crm.one("SELECT save_template(%s, 'deal_follow_up', 'en', 'Hello', 'us')", tenant)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'no@acme.example', 'asked')", tenant)
-    crm.one(
-        "SELECT add_webhook(%s, %s, '{action.created}', 'whsec_never', 'us')", tenant, f"https://hooks.{name}.example"
-    )
+    crm.one("SELECT add_webhook(%s, %s, '{action.created}', 'whsec_never', 'us')", tenant, f"https://{name}.example")
     crm.execute(
         "INSERT INTO forwarded_mail VALUES (%s, %s, '')", crm.action(tenant, status="sent", sent_at=NOW), tenant
     )
@@ -102,6 +100,7 @@ def company(crm: Crm, name: str) -> Company:
     mail = {"message_id": "<1@acme.example>", "raw_size": 1, "kind": "message", "received_at": NOW}
     message = crm.insert("inbound_messages", tenant_id=tenant, contact_id=contact, client_id=client, **mail)
     crm.execute("INSERT INTO crm_words VALUES (%s, 'deal_stage', 'pitched', 'open')", tenant)
+    crm.read("pause_matter", tenant, "no@acme.example", None, NOW + days(90), "us", None)
     crm.insert(
         "delivery_failures", tenant_id=tenant, address="no@acme.example", whose="moment", cause="full", failed_at=NOW
     )

@@ -22,8 +22,7 @@ from workers.cli.common import (
     tenant_named,
 )
 from workers.db.session import Connection, transaction
-from workers.delivery.public_addresses import addresses_of
-from workers.delivery.webhook_call import Gone, NotTaken, Taken, WebhookCall, endpoint_parts, new_secret
+from workers.delivery.webhook_call import Gone, NotTaken, Taken, WebhookCall, new_secret, require_reachable
 from workers.delivery.webhooks import body_of
 from workers.errors import FleetError, UnknownNameError
 from workers.settings import settings
@@ -76,7 +75,10 @@ def add(
     by: By = None,
 ) -> None:
     """Tell an address of what happens at a tenant, from now on; prints the secret that signs it, once."""
-    _reachable(url)
+    try:
+        require_reachable(url, allow_private=settings().fleet_webhook_allow_private)
+    except ValueError as error:
+        raise UnknownNameError(f"the URL {error}") from None
     secret = new_secret()
     with database() as connection:
         whose = tenant_named(connection, tenant)
@@ -183,18 +185,3 @@ def _endpoint(connection: Connection, text: str) -> dict[str, Any]:
         problem = f"{len(found)} tenants have {text!r}: name it by its id" if found else f"no endpoint {text!r}"
         raise UnknownNameError(f"{problem} (`fleet webhooks list` lists them)")
     return found[0]
-
-
-def _reachable(url: str) -> None:
-    """Make sure that an endpoint can be told anything.
-
-    Raises:
-        UnknownNameError: the URL is none, or its host is unknown or not on the public internet.
-    """
-    try:
-        parts = endpoint_parts(url)
-        addresses_of(parts.hostname or "", parts.port or 443, allow_private=settings().fleet_webhook_allow_private)
-    except ValueError as error:
-        raise UnknownNameError(f"the URL {error}") from None
-    except OSError as error:
-        raise UnknownNameError(f"the URL is of no use: {error.strerror or error}") from None

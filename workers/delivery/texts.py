@@ -121,7 +121,7 @@ def usable_names(template: str, language: str, known: Iterable[str]) -> set[str]
         language: in which language.
         known: what the engine writes, beside what the shipped text asks for.
     """
-    asked = meta.find_undeclared_variables(_environment(language).parse(shipped_source(template, language)))
+    asked = _asked_by_shipped(template, language)
     return {*known, *asked, "currency", "link", "share_deal_titles", "signature", "tenant"}
 
 
@@ -136,13 +136,12 @@ def try_text(source: str, language: str, variables: Mapping[str, Any], tenant_na
 
 def shipped_templates() -> dict[str, list[str]]:
     """Return the names of all texts but the pieces of others, each with the languages that it is in."""
+    files = _environment().list_templates()
     return {
         name.removesuffix(_ENDING): [
-            language
-            for language in LANGUAGES
-            if language == ENGLISH or f"{language}/{name}" in _environment().list_templates()
+            language for language in LANGUAGES if language == ENGLISH or f"{language}/{name}" in files
         ]
-        for name in _environment().list_templates()
+        for name in files
         if "/" not in name and name.removesuffix(_ENDING) not in PIECES
     }
 
@@ -189,6 +188,13 @@ def _values(variables: Mapping[str, Any], tenant_name: str, wording: Wording, la
 def _text(filled: str, language: str, version: str | None = None) -> Text:
     subject, _, body = filled.strip("\n").partition("\n")
     return Text(" ".join(subject.split()), _LINE_ENDS.sub(" ", body).strip() + "\n", language, version)
+
+
+@cache
+def _asked_by_shipped(template: str, language: str) -> frozenset[str]:
+    """The variables that a shipped text asks for."""
+    parsed = _environment(language).parse(shipped_source(template, language))
+    return frozenset(meta.find_undeclared_variables(parsed))
 
 
 def _shipped(template: str, language: str) -> Template:

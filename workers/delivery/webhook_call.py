@@ -86,6 +86,19 @@ def endpoint_parts(url: str) -> SplitResult:
     return parts
 
 
+def require_reachable(url: str, *, allow_private: bool) -> None:
+    """Make sure that an endpoint can be told anything.
+
+    Raises:
+        ValueError: the URL is none, or its host is unknown or not on the public internet; says what the URL must or is.
+    """
+    parts = endpoint_parts(url)
+    try:
+        addresses_of(parts.hostname or "", parts.port or 443, allow_private=allow_private)
+    except OSError as error:
+        raise ValueError(f"is of no use: {error.strerror or error}") from None
+
+
 class _Connection(http.client.HTTPSConnection):
     """Connects to the addresses that were looked at, and expects the certificate of the host."""
 

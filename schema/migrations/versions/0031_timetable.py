@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0031_timetable"
-down_revision = "0030_figures"
+down_revision = "0030_pauses"
 
 
 def upgrade() -> None:

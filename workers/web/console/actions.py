@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -62,9 +62,22 @@ def action(visit: Visit) -> Response:
     return visit.show(
         "action.html.j2",
         row=row,
+        neighbours=_neighbours(visit, row["action_id"]),
         history=visit.called("console_action_history", row["action_id"]),
         others=[other for other in others if other["action_id"] != row["action_id"]][:_OTHERS],
     )
+
+
+def _neighbours(visit: Visit, number: int) -> dict[str, str]:
+    """Return the ways to the newer and the older action of the list that the person came from, and to that list."""
+    ways = dict.fromkeys(("newer", "older", "list"), "")
+    if "in" not in visit.query:
+        return ways
+    within = visit.asked("in")
+    chosen, wrong = filter_of(parse_qs(within), visit.person.time_zone)
+    [found] = visit.called("console_neighbours", Jsonb({} if wrong else chosen), number)
+    ways |= {name: f"/console/actions/{other}?{urlencode({'in': within})}" for name, other in found.items() if other}
+    return ways | {"list": f"/console/actions?{within}"}
 
 
 def letter(visit: Visit) -> Response:

@@ -1,6 +1,6 @@
-"""Deciding about actions, one or many: what it would mean first, then the decision."""
+"""Deciding about actions, one or many: what it would mean first, then the decision, or another time."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from workers import clock
 from workers.delivery.shown import edited_text
 from workers.web.console.actions import filter_of, one
 from workers.web.console.door import Visit
@@ -16,13 +17,15 @@ from workers.web.console.signin import safe_path
 
 # As many ids as fit into a form that may be sent.
 _MOST: Final = 5_000
+_MORNING: Final = 9  # o'clock, at which a day begins that something is put off to
 _DIGITS: Final = 18  # of the largest id that the database has room for
 DECISIONS: Final = ("approve", "cancel", "retry")
+_SNOOZE: Final = "snooze"
 
 
 def preview(visit: Visit) -> Response:
     """Show what a decision about the chosen actions, or all of a filter, would mean."""
-    decision = _decision(visit)
+    decision = _decision(visit, *DECISIONS, _SNOOZE)
     if visit.said("all"):
         chosen, wrong = filter_of(parse_qs(visit.said("filter")), visit.person.time_zone)
         if wrong:
@@ -37,12 +40,13 @@ def preview(visit: Visit) -> Response:
     return visit.show(
         "preview.html.j2", decision=decision, asked=len(ids), most=_MOST, back=safe_path(visit.said("back")), days=days,
         meaning=meaning, refused=sorted(meaning.get("refused", {}).items(), key=lambda it: (-it[1], it[0])),
+        mornings=mornings(visit.person.time_zone),
     )  # fmt: skip
 
 
 def decide(visit: Visit) -> Response:
     """Decide about actions, those of them for which it is still possible."""
-    decision, ids, person = _decision(visit), _ids(visit), visit.person
+    decision, ids, person = _decision(visit, *DECISIONS), _ids(visit), visit.person
     done = visit.called("console_decide", ids, decision, person.who, visit.said("why") or None)
     if not done:
         raise HTTPException(409, f"None of these can be decided so any more ({decision}), or there is none of them.")
@@ -53,6 +57,42 @@ def decide(visit: Visit) -> Response:
         what=decision,
         item=", ".join(str(number) for number in done),
     )
+
+
+def snooze(visit: Visit) -> Response:
+    """Put actions off until a time of the person's zone."""
+    ids = _ids(visit)
+    until = later_instant(visit)
+    moved = visit.called("console_snooze", ids, until, visit.person.who, visit.said("why") or None)
+    if not moved:
+        raise HTTPException(409, "None of these waits any more, or there is none of them.")
+    item = ", ".join(str(number) for number in moved)
+    return visit.go(safe_path(visit.said("back")), _SNOOZE, len(moved), what=_SNOOZE, item=item)
+
+
+def later_instant(visit: Visit) -> datetime:
+    """Return the time that a form puts something off to: the one of a button, else the one that was written.
+
+    Raises:
+        HTTPException: 400, it is none, or is past.
+    """
+    try:
+        until = _instant(visit.said("morning") or visit.said("until"), visit.person.time_zone)
+    except ValueError as error:
+        raise HTTPException(400, f"{error}.") from None
+    if until is None or until <= clock.now():
+        raise HTTPException(400, "This needs a time that is yet to come.")
+    return until
+
+
+def mornings(zone: str) -> dict[str, datetime]:
+    """Return the mornings that things are usually put off to, by what people call them."""
+    today = clock.now().astimezone(ZoneInfo(zone)).replace(hour=_MORNING, minute=0, second=0, microsecond=0)
+    return {
+        "Tomorrow": today + timedelta(days=1),
+        "Next Monday": today + timedelta(days=7 - today.weekday()),
+        "In four weeks": today + timedelta(days=28),
+    }
 
 
 def edit(visit: Visit) -> Response:
@@ -89,9 +129,9 @@ def _form(visit: Visit, row: dict[str, Any], *, subject: str, body: str, run_at:
     )
 
 
-def _decision(visit: Visit) -> str:
+def _decision(visit: Visit, *possible: str) -> str:
     decision = visit.said("decision")
-    if decision not in DECISIONS:
+    if decision not in possible:
         raise HTTPException(400, "There is no such decision.")
     return decision
 

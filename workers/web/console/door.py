@@ -45,14 +45,24 @@ DONE: Final = {
     "edit": "Saved.",
     "kept": "Version {n:,} is in force.",
     "nothing": "Nothing was changed.",
+    "now": "{n:,} may leave now, as far as the guards let them.",
+    "paused": "Nothing leaves before then; {n:,} moved.",
     "rejected": "The CRM's value stays; this is not asked again.",
     "reset": "The shipped text is in force again, as version {n:,}.",
     "retry": "{n:,} will be tried again.",
     "removed": "The address may be written to again.",
+    "resumed": "The pause has ended.",
+    "revoked": "The session has ended.",
     "settled": "The answer is off the list.",
+    "snooze": "{n:,} put off.",
     "started": "The engine was started; this page shows what it did when it has run.",
     "suppressed": "Nobody writes there any more.",
     "waive": "The check is waived.",
+    "webhook_off": "It is told of nothing until it is switched on again.",
+    "webhook_on": "It is told again.",
+    "webhook_remove": "It is forgotten.",
+    "webhook_retry": "What was given up is tried again.",
+    "webhook_test": "An event webhook.test leaves with the next pass, within a minute; the page shows what came of it.",
 }
 _SECURE_COOKIE: Final = "__Host-fleet"  # a browser takes it over TLS alone, for this host alone
 _LOCAL_COOKIE: Final = "fleet"
@@ -145,12 +155,12 @@ class Visit:
 
 def session_of(request: Request) -> str | None:
     """Return the token that a request's cookie bears."""
-    return request.cookies.get(_SECURE_COOKIE if _is_secure(request) else _LOCAL_COOKIE)
+    return request.cookies.get(_SECURE_COOKIE if is_secure(request) else _LOCAL_COOKIE)
 
 
 def set_session(request: Request, response: Response, token: str) -> None:
     """Give the browser a session's token, or (an empty one) take it away."""
-    secure = _is_secure(request)
+    secure = is_secure(request)
     response.set_cookie(
         _SECURE_COOKIE if secure else _LOCAL_COOKIE, token, max_age=None if token else 0, path="/", secure=secure,
         httponly=True, samesite="lax",
@@ -253,7 +263,7 @@ def _note(visit: Visit, what: str, item: str) -> None:
         )
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
     """Say whether the browser speaks TLS: with us, or with what stands before us at the public address."""
     public = settings().fleet_public_url
     return request.url.scheme == "https" or (

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -12,8 +13,9 @@ from starlette.responses import Response
 
 from workers import clock
 from workers.engines.registry import all_engines
+from workers.runtime.cron import next_instants
 from workers.runtime.ledger import RUN_STATUSES
-from workers.runtime.occurrences import Slot, slots_between, timetables_for
+from workers.runtime.occurrences import Slot, Timetable, slots_between, timetables_for
 from workers.web.api.cron import work_now
 from workers.web.api.users import users
 from workers.web.console.door import Visit
@@ -21,6 +23,7 @@ from workers.web.console.door import Visit
 _WEEK: Final = timedelta(days=7)
 _MOST: Final = 5_000  # runs of a week: engines begin by the clocks of every zone, one of them each half hour
 _LISTED: Final = 100
+_COMING: Final = 10
 
 
 def runs(visit: Visit) -> Response:
@@ -49,6 +52,7 @@ def runs(visit: Visit) -> Response:
         "runs.html.j2", rows=found[:_LISTED], more=len(found) > _LISTED, strips=strips, days=days,
         chosen={"engine": engine, "status": status}, engines=list(all_engines()), statuses=RUN_STATUSES,
         earlier=days[0] - timedelta(days=1), is_earlier=bool(visit.asked("until")),
+        timetable={name: _coming(their.get(name)) for name in all_engines() if engine in ("", name)},
     )  # fmt: skip
 
 
@@ -68,6 +72,11 @@ def start(visit: Visit) -> Response:
     return visit.go(
         "/console/runs", "started", what="starts an engine", item=engine, task=BackgroundTask(work_now, engine)
     )
+
+
+def _coming(timetable: Timetable | None) -> list[datetime]:
+    """Return the next instants of a timetable; none where the engine is paused."""
+    return list(islice(next_instants(timetable.cron, timetable.zone, clock.now()), _COMING)) if timetable else []
 
 
 def _until(text: str, zone: str) -> datetime:

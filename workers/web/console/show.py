@@ -71,6 +71,12 @@ def _exactly(context: Context, instant: datetime | None) -> Markup:
     )
 
 
+@pass_context
+def _plainly(context: Context, instant: datetime) -> str:
+    """Write an exact instant where no markup may stand."""
+    return exact(instant, context["zone"])
+
+
 def _number(value: Any) -> str:
     return _NOTHING if value is None else f"{value:,}"
 
@@ -87,6 +93,7 @@ def _pages() -> Environment:
         "when": _when,
         "exactly": _exactly,
         "heading": heading,
+        "plainly": _plainly,
         "number": _number,
         "words": lambda name: str(name).replace("_", " "),
     }

@@ -4,6 +4,7 @@ import logging
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from starlette.background import BackgroundTask
@@ -36,14 +37,14 @@ def ask(request: Request, _: Words) -> Response:
     """Show the form that asks for a link."""
     if person_with(session_of(request)) is not None:
         return RedirectResponse("/console/", 303)
-    return _page("ask")
+    return sign_in_page("ask")
 
 
 def send(request: Request, form: Words) -> Response:
     """Answer that a link is on its way, whether the address is known or not."""
     address = form.get("address", [""])[-1].strip()
     if "@" not in address:
-        return _page("ask", 400, wrong="Please write an e-mail address, such as ann@example.com.")
+        return sign_in_page("ask", 400, wrong="Please write an e-mail address, such as ann@example.com.")
     return HTMLResponse(_html("sent"), background=BackgroundTask(_mail_links, address, address_of(request)))
 
 
@@ -53,23 +54,29 @@ def hold(request: Request, _: Words) -> Response:
     with users.working() as connection:
         holder = connection.execute("SELECT * FROM console_link_holder(%s)", [token_hash(token)]).fetchone()
     if holder is None:
-        return _page("used", 404)
-    return _page("enter", token=token, **holder)
+        return sign_in_page("used", 404)
+    return sign_in_page("enter", token=token, **holder)
 
 
 def enter(request: Request, form: Words) -> Response:
     """Use a link up, and begin a session."""
-    link, session = form.get("token", [""])[-1], new_token()
+    session = begin_session(request, form.get("token", [""])[-1])
+    if not session:
+        return sign_in_page("used", 404)
+    response = RedirectResponse("/console/", 303)
+    set_session(request, response, session)
+    return response
+
+
+def begin_session(request: Request, link: str) -> str:
+    """Use a link up, and return the token of the session that it begins; empty if the link does not work."""
+    session = new_token()
     with users.working() as connection:
         row = connection.execute(
             "SELECT enter_console(%s, %s, %s) AS entered",
             [token_hash(link), token_hash(session), address_of(request)],
         ).fetchone()
-    if row is None or not row["entered"]:
-        return _page("used", 404)
-    response = RedirectResponse("/console/", 303)
-    set_session(request, response, session)
-    return response
+    return session if row and row["entered"] else ""
 
 
 def leave(visit: Visit) -> Response:
@@ -125,10 +132,14 @@ def _mail_links(address: str, origin: str | None) -> None:
         logger.warning("a link to sign in could not be mailed: %s", outcome.error)
 
 
-def _page(state: str, status: int = 200, **values: object) -> HTMLResponse:
+def sign_in_page(state: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Return the page for who is not signed in yet, in one of its states."""
     return HTMLResponse(_html(state, **values), status)
 
 
 def _html(state: str, **values: object) -> str:
-    defaults = {"state": state, "wrong": "", "token": "", "who": "", "tenant_name": None}
+    defaults: dict[str, object] = {
+        "state": state, "wrong": "", "token": "", "who": "", "tenant_name": None, "links": {},
+        "provider": urlsplit(settings().fleet_oidc_issuer or "").hostname,
+    }  # fmt: skip
     return page("sign_in.html.j2", **defaults | values)

@@ -1,7 +1,7 @@
 """The texts that customers and the tenant's own people read: which there are, and a tenant's own versions of them."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -22,6 +22,31 @@ _BODY: Final = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
 _STYLE: Final = re.compile(r' style="[^"]*"')
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A text in a language, as its page shows it.
+
+    Attributes:
+        template: its name.
+        language: in which language.
+        versions: the tenant's own, the newest first.
+    """
+
+    template: str
+    language: str
+    versions: list[dict[str, Any]]
+
+    @property
+    def in_force(self) -> str:
+        """The source that letters are made of now."""
+        return self.source_of(self.versions[0]) if self.versions else shipped_source(self.template, self.language)
+
+    def source_of(self, version: dict[str, Any]) -> str:
+        """Return the source of a version; the shipped one where that was put in force again."""
+        source: str | None = version["source"]
+        return shipped_source(self.template, self.language) if source is None else source
+
+
 def show(visit: Visit) -> Response:
     """Show every text by engine, its kind, and in which languages the tenant has its own."""
     own: dict[tuple[str, str], int] = {}
@@ -40,69 +65,65 @@ def show(visit: Visit) -> Response:
 
 def text(visit: Visit) -> Response:
     """Show the source of a text, how it reads, and its versions; one of these is opened where it is asked for."""
-    wanted = visit.asked("version")
-    source = None
-    for row in _versions(visit):
-        if wanted and str(row["version"]) == wanted:
-            source = _source_of(row, *_place(visit))
-    if wanted and source is None:
-        raise HTTPException(404, "There is no such version.")
-    return _page(visit, source)
+    opened, wanted = _opened(visit), visit.asked("version")
+    if not wanted:
+        return _page(visit, opened, opened.in_force)
+    for version in opened.versions:
+        if str(version["version"]) == wanted:
+            return _page(visit, opened, opened.source_of(version))
+    raise HTTPException(404, "There is no such version.")
 
 
 def preview(visit: Visit) -> Response:
     """Show how a text would read; nothing is kept."""
-    return _page(visit, _said_source(visit))
+    return _page(visit, _opened(visit), _said_source(visit))
 
 
 def save(visit: Visit) -> Response:
     """Keep a text as the tenant's newest version, if it can be used."""
+    opened, source = _opened(visit), _said_source(visit)
     _require_tenant(visit)
-    template, language = _place(visit)
-    source = _said_source(visit)
-    if source == _in_force(visit):
+    if source == opened.in_force:
         return visit.go(visit.request.url.path, "nothing", what="")
     try:
-        tried(source, template, language, _sample(visit))
+        tried(source, opened.template, opened.language, _sample(visit, opened))
     except UnknownNameError:
-        return _page(visit, source, 400)  # which says what is wrong
-    return _kept(visit, source, "kept")
+        return _page(visit, opened, source, 400)  # which says what is wrong
+    return _kept(visit, opened, source, "kept")
 
 
 def reset(visit: Visit) -> Response:
     """Let the shipped text be in force again."""
     _require_tenant(visit)
-    return _kept(visit, None, "reset")
+    return _kept(visit, _opened(visit), None, "reset")
 
 
-def _kept(visit: Visit, source: str | None, done: str) -> Response:
-    template, language = _place(visit)
+def _kept(visit: Visit, opened: _Opened, source: str | None, done: str) -> Response:
+    template, language = opened.template, opened.language
     [version] = visit.called("console_save_template", template, language, source, visit.person.who)
     path = f"/console/templates/{template}/{language}"
     return visit.go(path, done, version, what="changes a text", item=f"{template} ({language}) {version}")
 
 
-def _page(visit: Visit, source: str | None, status: int = 200) -> Response:
-    """Show a text with a source that somebody wrote, else with the one in force."""
-    template, language = _place(visit)
-    in_force = _in_force(visit)
-    shown = in_force if source is None else source
+def _page(visit: Visit, opened: _Opened, source: str, status: int = 200) -> Response:
+    """Show a text with a source, whether it is in force or not."""
+    template, language = opened.template, opened.language
     engine, kind = _kinds().get(template, (_NO_ENGINE, "task"))
     sample, wrong, readings = None, "", list[dict[str, Any]]()
     if visit.person.tenant is not None:
-        sample = _sample(visit)
+        sample = _sample(visit, opened)
         try:
-            texts = tried(shown, template, language, sample)
+            texts = tried(source, template, language, sample)
         except UnknownNameError as error:
             wrong = str(error)
         else:
             readings = [_reading(visit, text, sample, kind) for text in texts]
     known = sample.variables if sample else {}
-    names = {name: known.get(name) for name in sorted(usable_names(template, language, known))}
     return visit.show(
-        "template.html.j2", status, name=template, language=language, engine=engine, kind=kind, source=shown,
-        is_changed=shown != in_force, wrong=wrong, readings=readings, steps=(None, *STEPS), sample=sample, names=names,
-        versions=_versions(visit), languages=LANGUAGES if kind == "email" else shipped_templates()[template],
+        "template.html.j2", status, name=template, language=language, engine=engine, kind=kind, source=source,
+        is_changed=source != opened.in_force, wrong=wrong, readings=readings, steps=(None, *STEPS), sample=sample,
+        names={name: known.get(name) for name in sorted(usable_names(template, language, known))},
+        versions=opened.versions, languages=LANGUAGES if kind == "email" else shipped_templates()[template],
     )  # fmt: skip
 
 
@@ -126,18 +147,21 @@ def _require_tenant(visit: Visit) -> None:
         raise HTTPException(400, "Please choose a tenant first: whose text is it?")
 
 
-def _place(visit: Visit) -> tuple[str, str]:
-    """Return the template and the language that the address names.
+def _opened(visit: Visit) -> _Opened:
+    """Return the text that the address names.
 
     Raises:
-        HTTPException: 404, there are none of these names.
+        HTTPException: 404, there is none of that name, or no such language.
     """
     template, language = visit.request.path_params["template"], visit.request.path_params["language"]
     try:
         require_text(template, language)
     except UnknownNameError as error:
         raise HTTPException(404, f"There is {error}.") from None
-    return template, language
+    versions = []
+    if visit.person.tenant is not None:
+        versions = visit.called("console_template_versions", template, language)
+    return _Opened(template, language, versions)
 
 
 def _kinds() -> dict[str, tuple[str, str]]:
@@ -145,25 +169,9 @@ def _kinds() -> dict[str, tuple[str, str]]:
     return {name: (engine.name, kind) for engine in all_engines().values() for name, kind in engine.templates.items()}
 
 
-def _versions(visit: Visit) -> list[dict[str, Any]]:
-    place = _place(visit)
-    return [] if visit.person.tenant is None else visit.called("console_template_versions", *place)
-
-
-def _in_force(visit: Visit) -> str:
-    place, versions = _place(visit), _versions(visit)
-    return _source_of(versions[0], *place) if versions else shipped_source(*place)
-
-
-def _source_of(version: dict[str, Any], template: str, language: str) -> str:
-    source: str | None = version["source"]
-    return shipped_source(template, language) if source is None else source
-
-
-def _sample(visit: Visit) -> Sample:
-    template, language = _place(visit)
-    [latest] = visit.called("console_template_sample", template)
-    return sample_for(template, language, latest)
+def _sample(visit: Visit, opened: _Opened) -> Sample:
+    [latest] = visit.called("console_template_sample", opened.template)
+    return sample_for(opened.template, opened.language, latest)
 
 
 def _said_source(visit: Visit) -> str:

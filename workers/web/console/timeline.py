@@ -1,5 +1,6 @@
 """A person, deal, quote, order or check: how it stands, what comes next and what was; and the way to stop it."""
 
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
@@ -13,6 +14,7 @@ from workers.runtime.explanation import HEADINGS, parts_of
 from workers.runtime.occurrences import next_begins
 from workers.web.api.users import users
 from workers.web.console.actions import listed
+from workers.web.console.decisions import later_instant, mornings
 from workers.web.console.door import Visit
 
 _OPEN: Final = ("suggested", "scheduled", "failed", "dead")
@@ -38,18 +40,65 @@ def timeline(visit: Visit) -> Response:
     return visit.show(
         "timeline.html.j2", item=item, parts=parts_of(sentences, item["engine"], begins), headings=HEADINGS,
         now=clock.now(), waiting=listed(visit, _open_actions(item), _MOST_OPEN), path=_path_of(item),
+        pauses=visit.called_for(item["tenant_id"], "console_pause", *_matter(item)),
+        mornings=mornings(visit.person.time_zone),
     )  # fmt: skip
 
 
-def stop(visit: Visit) -> Response:
-    """Cancel whatever has not left of one thing; its series hold until a person acts."""
-    item, person = _item(visit), visit.person
+def act(visit: Visit) -> Response:
+    """Stop one thing, pause it, let it go on, or let what waits leave now."""
+    acts = {"stop": _stop, "pause": _pause, "resume": _resume, "now": _write_now}
+    wanted = "pause" if visit.said("morning") else visit.said("act")
+    if wanted not in acts:
+        raise HTTPException(400, "There is nothing of that name to do.")
+    return acts[wanted](visit, _item(visit))
+
+
+def _stop(visit: Visit, item: dict[str, Any]) -> Response:
+    """Cancel whatever has not left; its series hold until a person acts."""
     why = visit.said("why")
     if not why:
         raise HTTPException(400, "Please say why it is stopped: whoever asks later wants to know.")
     [ids] = visit.called("console_chosen", Jsonb(_open_actions(item)), "cancel", _MOST_OPEN)
-    done = visit.called("console_decide", ids, "cancel", person.who, why) if ids else []
+    done = visit.called("console_decide", ids, "cancel", visit.person.who, why) if ids else []
     return visit.go(_path_of(item), "cancel", len(done), what="stop", item=item["item"])
+
+
+def _pause(visit: Visit, item: dict[str, Any]) -> Response:
+    """Let nothing leave before a time."""
+    [moved] = _set_pause(visit, item, later_instant(visit))
+    return visit.go(_path_of(item), "paused", moved, what="pause", item=item["item"])
+
+
+def _resume(visit: Visit, item: dict[str, Any]) -> Response:
+    """End a pause before its time."""
+    [ended] = _set_pause(visit, item, None)
+    if not ended:
+        raise HTTPException(409, "It is not paused any more.")
+    return visit.go(_path_of(item), "resumed", what="end a pause", item=item["item"])
+
+
+def _write_now(visit: Visit, item: dict[str, Any]) -> Response:
+    """Let what waits leave now; where nothing waits, its engine takes the next step at once."""
+    done: list[int] = []
+    if item["subject"]:
+        done = visit.called_for(
+            item["tenant_id"], "console_write_now", item["engine"], item["subject"], visit.person.who,
+            visit.said("why") or None,
+        )  # fmt: skip
+    if not done:
+        raise HTTPException(409, "There is nothing to write now: its page says for what it waits.")
+    return visit.go(_path_of(item), "now", len(done), what="write now", item=item["item"])
+
+
+def _set_pause(visit: Visit, item: dict[str, Any], until: datetime | None) -> list[int]:
+    why = visit.said("why") or None
+    return visit.called_for(item["tenant_id"], "console_set_pause", *_matter(item), until, visit.person.who, why)
+
+
+def _matter(item: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return the address of a person, or the id of the subject of anything else."""
+    return (None, item["subject"]) if item["engine"] else (item["item"], None)
 
 
 def _item(visit: Visit) -> dict[str, Any]:

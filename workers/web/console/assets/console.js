@@ -3,7 +3,7 @@
 
 const rows = () => [...document.querySelectorAll("tbody[data-keys] tr")];
 
-// j and k move from row to row, Enter opens one, x chooses it, / goes to the search.
+// A key presses what bears it. In lists j and k move from row to row, Enter opens one, x chooses it; / goes to the search.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button")) {
     if (!(event.target.matches && event.target.matches("tbody[data-keys] input[type=checkbox]"))) return;
@@ -11,6 +11,12 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/") {
     const search = document.querySelector("input[type=search]");
     if (search) { search.focus(); event.preventDefault(); }
+    return;
+  }
+  const marked = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (marked) {
+    marked.click();
+    event.preventDefault();
     return;
   }
   const all = rows();
