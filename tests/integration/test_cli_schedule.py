@@ -19,7 +19,7 @@ from workers.runtime.occurrences import Slot
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 SLOW = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
+    " $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;"
     " CREATE TRIGGER slow BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION slow()"
 )
 
