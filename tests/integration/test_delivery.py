@@ -285,7 +285,7 @@ def test_a_tenant_with_thousands_of_mails_does_not_delay_anothers_three(
     bulk = {message_id(Answered(row["id"], loud), "fleet.example") for row in crm.actions(tenant_id=loud)}
     of_others = [number for number, sent in enumerate(server.message_ids) if sent not in bulk]
     assert len(of_others) == 6
-    assert max(of_others) < 20
+    assert max(of_others) < 20 + 6, "they wait for one turn of the loud one"
 
 
 def test_by_default_messages_become_files_and_reach_nobody(connection: Connection, crm: Crm) -> None:

@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 # So many are claimed at first; then, as many as leave in this time: what the guards let go is not to lie long.
 _CLAIM: Final = 50
-_MOST: Final = 100
+_FEWEST, _MOST = 10, 100
 _AHEAD: Final = timedelta(seconds=0.1)
-_PER_TENANT: Final = 10
+_PER_TENANT: Final = 20  # turn by turn: nobody waits for the thousands of another
 # What is not begun within a minute goes back. With that, a message's own 90 seconds, and a minute in which somebody
 # keeps it from being recorded, a lease is over only if its holder is gone.
 _SENDING: Final = timedelta(minutes=1)
@@ -204,7 +204,7 @@ def _send_rounds(
         senders.put([row for row in claimed if row["verdict"] is None])
         _settle(senders, settlement, until=most // 2)  # the senders are not to wait for the next claim
         pace = (before + len(claimed) - senders.in_hand) / (time.monotonic() - claimed_at)
-        most = min(max(_PER_TENANT, round(pace * _AHEAD.total_seconds())), _MOST)
+        most = min(max(_FEWEST, round(pace * _AHEAD.total_seconds())), _MOST)
         if on_backlog is not None and time.monotonic() - begun > _BACKLOG_SECONDS:
             on_backlog()
             on_backlog = None

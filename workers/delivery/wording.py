@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,6 +59,7 @@ class Wording:
     own_texts: Mapping[str, OwnText] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1024)  # asked for every letter, of the same few wishes
 def language_of(*wishes: str | None) -> str:
     """Return the language tag of the first wish that names a language at all, else English.
 
