@@ -19,7 +19,7 @@ from workers.runtime.occurrences import Slot
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 SLOW = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;"
+    " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
     " CREATE TRIGGER slow BEFORE INSERT ON scheduled_actions FOR EACH ROW EXECUTE FUNCTION slow()"
 )
 
@@ -132,6 +132,8 @@ def test_a_run_that_is_interrupted_is_closed(crm: Crm, database_url: str) -> Non
         contact = crm.contact(tenant, client, email=f"{n}@acme.example")
         crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=NOW - days(30))
     crm.execute(SLOW)
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would the children of a suite that it started.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [*FLEET, "run", "deals", "--now", NOW.isoformat()]
     environment = os.environ | {"DATABASE_URL": database_url, "FLEET_BATCH_SIZE": "10"}
     for number, told in enumerate((signal.SIGTERM, signal.SIGINT), start=1):
