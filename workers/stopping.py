@@ -27,13 +27,22 @@ def listen() -> None:
 
 
 @contextmanager
-def heeding_sigterm() -> Iterator[None]:
-    """Hear SIGTERM inside the block, in a process that is no worker: it leaves off instead of ending at once."""
-    before = signal.signal(signal.SIGTERM, lambda *_: stop())
+def heeding_signals() -> Iterator[None]:
+    """Hear SIGTERM and Ctrl-C inside the block, in a process that is no worker: it leaves off, not ending at once.
+
+    A second Ctrl-C ends it at once.
+    """
+
+    def leave_off(*_: object) -> None:
+        stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, leave_off) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stop(**_: object) -> None:

@@ -132,8 +132,6 @@ def test_a_run_that_is_interrupted_is_closed(crm: Crm, database_url: str) -> Non
         contact = crm.contact(tenant, client, email=f"{n}@acme.example")
         crm.deal(tenant, client_id=client, contact_id=contact, last_activity_at=NOW - days(30))
     crm.execute(SLOW)
-    # A shell lets what it starts in the background ignore Ctrl-C, and so would the children of a suite that it started.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [*FLEET, "run", "deals", "--now", NOW.isoformat()]
     environment = os.environ | {"DATABASE_URL": database_url, "FLEET_BATCH_SIZE": "10"}
     for number, told in enumerate((signal.SIGTERM, signal.SIGINT), start=1):

@@ -23,7 +23,7 @@ from workers.cli.common import (
 )
 from workers.db.session import Connection, transaction
 from workers.engines.registry import engine_named
-from workers.stopping import heeding_sigterm
+from workers.stopping import heeding_signals
 from workers.terminal import out, print_json, report_table, say, table_of
 
 
@@ -42,7 +42,7 @@ def run(
     chosen = engine_named(engine)
     with database() as connection, clock.at(instant_of(now)):
         only = chosen_tenant(connection, tenant)
-        with heeding_sigterm(), transaction(connection, force_rollback=True) if dry_run else nullcontext():
+        with heeding_signals(), transaction(connection, force_rollback=True) if dry_run else nullcontext():
             report = run_now(connection, chosen, only, fetch=not dry_run)
             planned = planned_actions(connection, report.run) if dry_run else []
         idle = not (report.tally.due or report.failures or report.unfinished)

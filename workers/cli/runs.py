@@ -38,7 +38,7 @@ from workers.runtime.cron import fires_at
 from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.ledger import RUN_STATUSES
 from workers.settings import redis_url, settings
-from workers.stopping import heeding_sigterm
+from workers.stopping import heeding_signals
 from workers.terminal import lines, out, print_json, say, table_of
 
 app = typer.Typer(no_args_is_help=True, help="See what ran when and what it did; start, cancel and make up for it.")
@@ -185,7 +185,7 @@ def backfill(
             found = occurrences.slots_not_worked(connection, chosen_engine(engine), first, last)
         if found and not dry_run:
             confirm(f"Work {len(found):,} slots, from {moment(found[0]['slot'])} on?", yes=yes)
-        with heeding_sigterm(), transaction(connection, force_rollback=True) if dry_run else nullcontext():
+        with heeding_signals(), transaction(connection, force_rollback=True) if dry_run else nullcontext():
             worked = [(row, report) for row in found if (report := _work(connection, row, fetch=not dry_run))]
     if as_json:
         print_json([report.as_dict() | {"was": row["status"], "dry_run": dry_run} for row, report in worked])
