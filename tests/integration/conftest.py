@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from tests.apollo import KEY, apollo_says
 from tests.conftest import Servers
+from tests.console import signed_in
+from tests.crm import Crm
 from tests.fleet import Fleet
 from tests.folders import TENANTS, load_folder
 from tests.mail import MailServer
@@ -66,3 +69,16 @@ def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx
     settings.cache_clear()
     with served() as client:
         yield client
+
+
+@pytest.fixture
+def tenant(crm: Crm) -> UUID:
+    return crm.tenant("Northwind")
+
+
+@pytest.fixture
+def manager(client: httpx.Client, connection: Connection, crm: Crm, tenant: UUID) -> Iterator[httpx.Client]:
+    """The tenant's manager at the console."""
+    person = crm.profile(tenant, email="olive@northwind.example", role="admin")
+    with signed_in(client, connection, person) as visitor:
+        yield visitor

@@ -18,11 +18,6 @@ STATES = ("pending", "awaiting_response", "overdue", "completed")
 
 
 @pytest.fixture
-def tenant(crm: Crm) -> UUID:
-    return crm.tenant("Northwind")
-
-
-@pytest.fixture
 def agent(client: httpx.Client, connection: Connection, crm: Crm, tenant: UUID) -> Iterator[httpx.Client]:
     person = crm.profile(tenant, email="carl@northwind.example", role="compliance")
     with signed_in(client, connection, person) as visitor:

@@ -3,12 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
 from html import unescape
 from uuid import UUID
 
 import httpx
-import pytest
 from psycopg import sql
 
 from tests.console import signed_in
@@ -20,18 +18,6 @@ from workers.web.console.views import VIEWS
 
 # The columns that count rows, beside those whose name ends in _count.
 COUNTS = ("transitions", "total_quotes", "total_signals", "total_checks")
-
-
-@pytest.fixture
-def tenant(crm: Crm) -> UUID:
-    return crm.tenant("Northwind")
-
-
-@pytest.fixture
-def manager(client: httpx.Client, connection: Connection, crm: Crm, tenant: UUID) -> Iterator[httpx.Client]:
-    person = crm.profile(tenant, email="olive@northwind.example", role="admin")
-    with signed_in(client, connection, person) as visitor:
-        yield visitor
 
 
 def file_of(visitor: httpx.Client, path: str) -> list[dict[str, str]]:

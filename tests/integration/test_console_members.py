@@ -12,11 +12,6 @@ from workers.db.session import Connection
 from workers.settings import settings
 
 
-@pytest.fixture
-def tenant(crm: Crm) -> UUID:
-    return crm.tenant("Northwind")
-
-
 def test_an_address_is_told_tested_switched_off_and_forgotten_and_its_secret_shown_once(
     client: httpx.Client, connection: Connection, crm: Crm, tenant: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:

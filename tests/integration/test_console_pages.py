@@ -21,18 +21,6 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture
-def tenant(crm: Crm) -> UUID:
-    return crm.tenant("Northwind")
-
-
-@pytest.fixture
-def manager(client: httpx.Client, connection: Connection, crm: Crm, tenant: UUID) -> Iterator[httpx.Client]:
-    person = crm.profile(tenant, email="olive@northwind.example", role="admin")
-    with signed_in(client, connection, person) as visitor:
-        yield visitor
-
-
-@pytest.fixture
 def operator(client: httpx.Client, connection: Connection) -> Iterator[httpx.Client]:
     with signed_in(client, connection) as visitor:
         yield visitor
@@ -40,6 +28,14 @@ def operator(client: httpx.Client, connection: Connection) -> Iterator[httpx.Cli
 
 def statuses(crm: Crm) -> list[str]:
     return [row["status"] for row in crm.rows("SELECT status FROM scheduled_actions ORDER BY id")]
+
+
+def test_what_cannot_be_kept_in_the_trail_is_not_done(manager: httpx.Client, crm: Crm, tenant: UUID) -> None:
+    [action] = write(crm, tenant, status="suggested")
+    crm.execute("ALTER TABLE console_audit ADD CONSTRAINT closed CHECK (what <> 'approve')")
+    form = {"decision": "approve", "ids": str(action)}
+    assert manager.post("/console/actions/decide", data=form).status_code == 500
+    assert statuses(crm) == ["suggested"]
 
 
 def test_in_bulk_the_meaning_is_shown_first_and_only_what_was_shown_is_decided(

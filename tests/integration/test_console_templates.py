@@ -1,10 +1,8 @@
 """If these fail, a tenant's manager cannot say things the tenant's way at the console, or breaks its letters there."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import httpx
-import pytest
 
 from tests.console import signed_in
 from tests.crm import Crm
@@ -14,18 +12,6 @@ from workers.db.session import Connection
 
 PATH = "/console/templates/deal_follow_up/en"
 OWN = 'About "{{ deal }}"\n{% include "greeting.txt.j2" %}\n\nShall we go on?\n\n{{ tenant }}\n'
-
-
-@pytest.fixture
-def tenant(crm: Crm) -> UUID:
-    return crm.tenant("Northwind")
-
-
-@pytest.fixture
-def manager(client: httpx.Client, connection: Connection, crm: Crm, tenant: UUID) -> Iterator[httpx.Client]:
-    person = crm.profile(tenant, email="olive@northwind.example", role="admin")
-    with signed_in(client, connection, person) as visitor:
-        yield visitor
 
 
 def test_a_text_is_read_as_its_reader_will_before_it_is_kept_and_taken_back_afterwards(

@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 # So many are claimed at first; then, as many as leave in this time: what the guards let go is not to lie long.
 _CLAIM: Final = 50
-_FEWEST, _MOST = 10, 100
+_FEWEST: Final = 10
+_MOST: Final = 100
 _AHEAD: Final = timedelta(seconds=0.1)
 _PER_TENANT: Final = 20  # turn by turn: nobody waits for the thousands of another
 # What is not begun within a minute goes back. With that, a message's own 90 seconds, and a minute in which somebody

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from jinja2 import TemplateError
 
@@ -12,7 +12,8 @@ from workers.delivery.message import subject_of
 from workers.delivery.texts import Text, render
 from workers.settings import settings
 
-STATUSES: Final = ("suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped")
+Status = Literal["suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped"]
+STATUSES: Final = get_args(Status)
 
 
 def text_of(action: Mapping[str, Any]) -> Text:

@@ -8,7 +8,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 
 from workers.delivery.facts import Facts, facts_of
 from workers.delivery.samples import SAMPLES
-from workers.delivery.texts import Text, check_text, shipped_templates, try_text
+from workers.delivery.texts import Text, check_text, shipped_source, shipped_templates, try_text
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.errors import UnknownNameError
 
@@ -43,6 +43,12 @@ def require_text(template: str, language: str) -> None:
         raise UnknownNameError(f"no template {template!r} (`fleet templates list` lists them)")
     if language not in LANGUAGES:
         raise UnknownNameError(f"no language {language!r}: there are {', '.join(LANGUAGES)}")
+
+
+def source_of(version: Mapping[str, Any] | None, template: str, language: str) -> str:
+    """Return the source of one of a tenant's versions; the shipped text where there is none, or it was put back."""
+    own: str | None = version["source"] if version else None
+    return shipped_source(template, language) if own is None else own
 
 
 def sample_for(template: str, language: str, latest: Mapping[str, Any]) -> Sample:

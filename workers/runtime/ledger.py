@@ -4,7 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -19,7 +19,8 @@ Status = Literal["succeeded", "partly", "failed", "cancelled"]
 # for this long is gone, and the catch-up may take over its slot.
 LEASE: Final = timedelta(minutes=5)
 # Of a run, or of a slot that nobody began.
-RUN_STATUSES: Final = ("expected", "running", "succeeded", "partly", "failed", "missed", "cancelled")
+RunStatus = Literal["expected", "running", "succeeded", "partly", "failed", "missed", "cancelled"]
+RUN_STATUSES: Final = get_args(RunStatus)
 
 
 @dataclass(frozen=True, slots=True)

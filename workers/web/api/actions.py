@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from starlette.exceptions import HTTPException
 
 from workers.delivery.facts import facts_of
-from workers.delivery.shown import STATUSES, edited_text, sent_text_of
+from workers.delivery.shown import STATUSES, Status, edited_text, sent_text_of
 from workers.delivery.texts import Text
 from workers.engines.registry import all_engines
 from workers.web.api.calls import Call
@@ -23,7 +23,6 @@ _LONGEST: Final = 50_000
 
 Id = Annotated[int, Field(ge=1, le=_MOST_ID)]
 ActionId = Annotated[int, Path(ge=1, le=_MOST_ID)]
-Status = Literal["suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped"]
 Decision = Literal["approve", "cancel", "retry"]
 Why = Annotated[str, Field(max_length=500)]
 

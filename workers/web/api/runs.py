@@ -1,7 +1,7 @@
 """`/api/runs…`: which slots of the timetable were worked, and the way to start an engine now."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import Path, Query
@@ -9,13 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
 from workers.engines.registry import all_engines
+from workers.runtime.ledger import RunStatus
 from workers.web.api.calls import Call
 from workers.web.api.cron import work_now
 from workers.web.api.pages import Paged, page, place
 
 _MOST_ID: Final = 2**63 - 1
-
-RunStatus = Literal["expected", "running", "succeeded", "partly", "failed", "missed", "cancelled"]
 
 
 class RunPage(Paged):

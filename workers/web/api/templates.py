@@ -6,8 +6,8 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from workers.delivery.texts import Text, shipped_source, shipped_templates
-from workers.delivery.trial import require_text, sample_for, tried
+from workers.delivery.texts import Text, shipped_templates
+from workers.delivery.trial import require_text, sample_for, source_of, tried
 from workers.delivery.wording import ENGLISH, LANGUAGES
 from workers.errors import UnknownNameError
 from workers.web.api.calls import Call
@@ -104,10 +104,11 @@ def preview_template(call: Call, template: str, asked: Asking, text: Source | No
 def _in_force(call: Call, template: str, language: str) -> dict[str, Any]:
     _require(template, language)
     versions = call.called_for_one("console_template_versions", template, language)
-    latest = versions[0] if versions else {"version": None, "source": None}
+    latest = versions[0] if versions else None
     return {
-        "template": template, "language": language, "version": latest["version"],
-        "is_own": latest["source"] is not None, "source": latest["source"] or shipped_source(template, language),
+        "template": template, "language": language, "version": latest and latest["version"],
+        "is_own": latest is not None and latest["source"] is not None,
+        "source": source_of(latest, template, language),
     }  # fmt: skip
 
 

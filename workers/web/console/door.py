@@ -19,7 +19,7 @@ from workers.db.session import Connection
 from workers.errors import FleetError
 from workers.runtime.roles import Role
 from workers.settings import settings
-from workers.web.api.users import users
+from workers.web.api.users import become_worker
 from workers.web.console.people import Person, acting_as, called, person_with
 from workers.web.console.show import page
 
@@ -184,8 +184,8 @@ def signed_in(path: str, handler: Callable[[Visit], Response], least: Role = "re
         with acting_as(person) as connection:
             visit = Visit(request, person, connection, parse_qs(request.url.query, keep_blank_values=True), form)
             response = handler(visit)
-        if visit.did is not None:
-            _note(visit, *visit.did)
+            if visit.did is not None:  # in the same transaction: nothing is done that is not kept, nor the other way
+                _note(visit, *visit.did)
         return response
 
     return Route(path, _endpoint(serve), methods=[method])
@@ -256,11 +256,11 @@ def _to_sign_in(request: Request) -> Response:
 
 def _note(visit: Visit, what: str, item: str) -> None:
     person = visit.person
-    with users.working() as connection:
-        connection.execute(
-            "SELECT note_console(%s, %s, %s, %s, %s, %s)",
-            [person.tenant, person.session, person.who, what, item or None, address_of(visit.request)],
-        )
+    become_worker(visit.connection)
+    visit.connection.execute(
+        "SELECT note_console(%s, %s, %s, %s, %s, %s)",
+        [person.tenant, person.session, person.who, what, item or None, address_of(visit.request)],
+    )
 
 
 def is_secure(request: Request) -> bool:

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from workers.delivery.texts import Text, shipped_source, shipped_templates, usable_names
-from workers.delivery.trial import STEPS, Sample, require_text, sample_for, tried
+from workers.delivery.texts import Text, shipped_templates, usable_names
+from workers.delivery.trial import STEPS, Sample, require_text, sample_for, source_of, tried
 from workers.delivery.wording import LANGUAGES
 from workers.engines.registry import all_engines
 from workers.errors import UnknownNameError
@@ -39,12 +39,7 @@ class _Opened:
     @property
     def in_force(self) -> str:
         """The source that letters are made of now."""
-        return self.source_of(self.versions[0]) if self.versions else shipped_source(self.template, self.language)
-
-    def source_of(self, version: dict[str, Any]) -> str:
-        """Return the source of a version; the shipped one where that was put in force again."""
-        source: str | None = version["source"]
-        return shipped_source(self.template, self.language) if source is None else source
+        return source_of(self.versions[0] if self.versions else None, self.template, self.language)
 
 
 def show(visit: Visit) -> Response:
@@ -70,7 +65,7 @@ def text(visit: Visit) -> Response:
         return _page(visit, opened, opened.in_force)
     for version in opened.versions:
         if str(version["version"]) == wanted:
-            return _page(visit, opened, opened.source_of(version))
+            return _page(visit, opened, source_of(version, opened.template, opened.language))
     raise HTTPException(404, "There is no such version.")
 
 
