@@ -113,7 +113,8 @@ def run_engine(
 
     Raises:
         psycopg.OperationalError: the connection is lost; the run is left to whoever takes over its lease.
-        KeyboardInterrupt, SystemExit: as it came; the run is closed first.
+        KeyboardInterrupt, SystemExit: as it came; the run is closed first, unless a transaction was just ending: the
+            driver cannot begin another one then, and the run is left to its lease.
     """
     started = time.monotonic()
     with transaction(connection):
