@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from workers.runtime.cron import latest_instant, next_instant
+from workers.runtime.cron import latest_instant
 from workers.runtime.timetable import cron_of
 
 
@@ -16,8 +16,3 @@ def latest_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
         zone: the zone in which the cron's hours are read (FLEET_TIMEZONE).
     """
     return latest_instant(cron_of(engine), zone, now)
-
-
-def next_slot(engine: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the earliest instant after `now`, in UTC, at which the engine's cron fires; parameters as above."""
-    return next_instant(cron_of(engine), zone, now)
