@@ -49,6 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def licence(crm: Crm, ends_on: datetime, **contact: str) -> UUID:
     tenant = crm.tenant()
+    crm.open_always(tenant)
     client = crm.client(tenant)
     return crm.insert(
         "licences", tenant_id=tenant, contact_id=crm.contact(tenant, client, **contact), product="Ten seats",

@@ -39,7 +39,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def test_a_run_is_one_readable_line_and_celery_adds_none(fleet: Fleet, crm: Crm) -> None:
-    stalled_deal(crm, last_activity_at=clock.now() - days(9))
+    crm.open_always(stalled_deal(crm, last_activity_at=clock.now() - days(9)))
     with quiet_worker(fleet):
         fleet.result(fleet.send("workers.deals.run"))
         wait_until(lambda: "delivery: 1 sent" in printed(fleet), "the delivery's line")
@@ -53,6 +53,7 @@ def test_as_json_every_line_is_an_object_that_says_what_it_is_about(fleet: Fleet
     fleet.environment["FLEET_LOG"] = "json"
     bad = stalled_deal(crm, last_activity_at=clock.now() - days(9))
     good = stalled_deal(crm, last_activity_at=clock.now() - days(9))
+    crm.open_always(good)
     words = dict.fromkeys(("company", "days_silent", "deal", "first_name", "owner_name")) | {"step": 1, "max_steps": 5}
     unreachable = crm.action(good, recipient="no address", run_at=clock.now(), variables=words)
     crm.execute(
