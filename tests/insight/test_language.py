@@ -1,11 +1,10 @@
 """If these fail, a complaint in a language that nobody reads is judged all the same, or English goes unread."""
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cost import costs_little
 from workers.insight.language import UNDERSTOOD, detect_language, language_name
 
 
@@ -82,7 +81,5 @@ def test_any_text_has_a_language_that_can_be_named(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["wort ", "é", "@", "'", "http://", " ", "\ud800", "漢"])
 def test_a_huge_hostile_text_costs_no_more_than_its_beginning(piece: str) -> None:
-    detect_language("Ein Satz, damit alles geladen ist.")
-    started = time.process_time()
-    detect_language(piece * (100_000 // len(piece)))
-    assert time.process_time() - started < 0.05
+    huge = piece * (100_000 // len(piece))
+    assert costs_little(lambda: detect_language(huge))

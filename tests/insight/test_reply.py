@@ -1,11 +1,10 @@
 """What a customer newly wrote is read, all of it and nothing else."""
 
-import time
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.cost import costs_little
 from workers.insight.reply import Reply, split_reply
 
 QUOTE = "> Hello,\n>\n> did everything arrive?\n"
@@ -261,10 +260,9 @@ HOSTILE = [
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_text_stays_cheap(piece: str) -> None:
     hostile = piece * (100_000 // len(piece))
-    for text, html in ((hostile, None), ("", hostile), (f"Hi\n\n{hostile}\nwrote:", None)):
-        started = time.process_time()
-        split_reply(text, html)
-        assert time.process_time() - started < 0.05
+    assert costs_little(lambda: split_reply(hostile, None))
+    assert costs_little(lambda: split_reply("", hostile))
+    assert costs_little(lambda: split_reply(f"Hi\n\n{hostile}\nwrote:", None))
 
 
 @pytest.mark.parametrize("hides", ['style="display:none"', 'style="font-size:1px; DISPLAY: none;"', "hidden"])

@@ -1,12 +1,12 @@
 """A wrong role sends an offer to somebody who cannot sign it."""
 
-import time
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cost import costs_little
 from workers.insight.roles import Role, infer_role
 
 
@@ -105,7 +105,5 @@ def test_case_and_space_make_no_difference(title: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a.", "assistant ", "head of ", "/", "vice president ", "é"])
 def test_a_huge_hostile_title_is_cheap(piece: str) -> None:
-    infer_role("")
-    started = time.process_time()
-    infer_role(piece * (100_000 // len(piece)))
-    assert time.process_time() - started < 0.05
+    huge = piece * (100_000 // len(piece))
+    assert costs_little(lambda: infer_role(huge))

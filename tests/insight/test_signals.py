@@ -1,6 +1,5 @@
 """A signal that is missed is a lost deal; a false one teaches the owner to ignore them all."""
 
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cost import costs_little
 from workers.insight.phrases import load
 from workers.insight.signal_patterns import SignalType, _rules, vetoes, wake
 from workers.insight.signals import MAX_CHARS, detect_signals
@@ -193,7 +193,4 @@ def test_any_text_is_read_within_its_contract(text: str) -> None:
 def test_a_huge_hostile_text_is_cheap(piece: str) -> None:
     huge = piece * (100_000 // len(piece))
     assert detect_signals(huge) == detect_signals(huge[:MAX_CHARS])
-    detect_signals("")
-    started = time.process_time()
-    detect_signals(huge)
-    assert time.process_time() - started < 0.05
+    assert costs_little(lambda: detect_signals(huge))

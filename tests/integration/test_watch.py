@@ -177,6 +177,7 @@ def test_a_broker_that_throws_messages_away_or_is_gone_is_found(servers: Servers
         broker.config_set("maxmemory-policy", "noeviction")
         broker.config_set("maxmemory", "0")
     assert look_at_broker(servers.valkey) == []
+    assert look_at_broker(f"{servers.valkey}?virtual_host=1") == []
     [gone] = look_at_broker("redis://127.0.0.1:1/0")
     assert gone.key == "broker"
 

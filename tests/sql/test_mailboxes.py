@@ -91,6 +91,7 @@ def test_the_next_moment_is_never_past_never_outside_and_never_skipped(
     end = (datetime.combine(NOW, start) + timedelta(minutes=length)).time()
     if end <= start:
         end = time(23, 59)
+    assume(start < end)  # the day's last minute ends no window
     hours = [at + timedelta(hours=n) for n in range(24 * 8)]
     # What the clocks of the future show is known anew with each version of the zones' data, and there are two here.
     assume(crm.rows("SELECT FROM pg_timezone_names WHERE name = %s", zone))

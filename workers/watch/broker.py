@@ -18,7 +18,7 @@ _FULL: Final = 0.9
 def look_at_broker(url: str) -> list[Finding]:
     """Return what is wrong with the broker; that it cannot be reached is a finding, too."""
     broker = Redis.from_url(
-        url.replace("redis+socket://", "unix://"),
+        url.replace("redis+socket://", "unix://").replace("virtual_host=", "db="),  # Celery has its own words for both
         socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS,
     )  # fmt: skip
     try:
