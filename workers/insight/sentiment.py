@@ -5,7 +5,7 @@ stars are taken as such.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, NamedTuple
@@ -14,7 +14,6 @@ from workers.insight.mood import Chances, mood_of
 from workers.insight.phrases import load
 from workers.insight.remembered import Remembered
 from workers.insight.tokens import MAX_CHARS, sentences_of
-from workers.insight.vocabulary import read
 
 __all__ = ["KEY_ISSUES", "UNHAPPY_AT", "Label", "Sentiment", "score_sentiment"]
 
@@ -207,7 +206,7 @@ def _of_sentences(sentences: Sequence[str]) -> Chances | None:
             continue
         mood = mood_of(sentence)
         if mood and not _COURTESY.fullmatch(sentence):
-            judged.append((mood.chances, min(len(read(sentence).texts), _WHOLE)))
+            judged.append((mood.chances, min(len(mood.reading.texts), _WHOLE)))
     if len(judged) < _FEW:
         mood = mood_of("\n".join(sentences))
         return mood.chances if mood else None
@@ -237,19 +236,19 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
         if mood is None or mood.chances.negative < _CONTENT:
             continue
         clauses = [sentence]
-        if ";" in sentence or not _CONTRASTS.isdisjoint(read(sentence).texts):
+        if ";" in sentence or not _CONTRASTS.isdisjoint(mood.reading.texts):
             clauses = _CLAUSE.split(sentence)
         for clause in clauses:
             mood = mood_of(clause)
             if mood and mood.chances.negative > max(mood.chances.positive, least):
-                found |= _named(clause)
+                found |= _named(clause, mood.reading.texts)
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
-def _named(clause: str) -> frozenset[str]:
-    """The issues that a clause names."""
+def _named(clause: str, words: Iterable[str]) -> frozenset[str]:
+    """The issues that a clause names, which holds these words."""
     named = hinted = _NOTHING
-    for issues in filter(None, map(_ISSUES.__getitem__, read(clause).texts)):
+    for issues in filter(None, map(_ISSUES.__getitem__, words)):
         named |= issues.sure
         hinted |= issues.hinted
     return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}

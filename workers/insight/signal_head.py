@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 from workers.insight.mood import mood_of
 from workers.insight.signal_patterns import SignalType
-from workers.insight.vocabulary import read, signal_weights, unpacked
+from workers.insight.vocabulary import signal_weights
 
 
 class _Head(NamedTuple):
@@ -39,12 +39,11 @@ def signal_margins(sentence: str) -> dict[SignalType, float]:
         A margin (log-odds) for every type; empty for a sentence of which it knows no word.
     """
     head = _head()
-    reading, mood = read(sentence), mood_of(sentence)
-    if not reading.signals or not mood:
+    mood = mood_of(sentence)
+    if mood is None or not any(mood.reading.signals):
         return {}
-    scale = head.scale * len(reading.texts) ** 0.5
-    weights = unpacked(reading.signals, len(head.kinds))
-    sums = [weight / scale + bias for weight, bias in zip(weights, head.bias, strict=True)]
+    scale = head.scale * len(mood.reading.texts) ** 0.5
+    sums = [weight / scale + bias for weight, bias in zip(mood.reading.signals, head.bias, strict=True)]
     margins = dict(zip(head.kinds, sums, strict=True))
     margins["complaint"] += sum(map(mul, head.mood, mood.evidence))
     return margins

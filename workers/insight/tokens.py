@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
+from sys import intern
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
@@ -274,7 +275,7 @@ def _read_chunk(chunk: str) -> _Chunk:
             )
             if mark != _Mark():
                 marks.append((len(texts), mark))
-            texts.append(word)
+            texts.append(intern(word))  # one text for each word: to look it up is to compare where it stands
     return _Chunk(tuple(texts), tuple(marks))
 
 
