@@ -5,14 +5,15 @@ A text is read once for both, and each of its words is looked up once: all that 
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import count
+from itertools import count, repeat
 from struct import Struct
 from sys import intern
 from typing import Any, Final, NamedTuple
 
 from workers.insight.phrases import load
 from workers.insight.polarity import figures, polarity
-from workers.insight.tokens import tokenize
+from workers.insight.remembered import Remembered
+from workers.insight.tokens import MAX_TOKENS, OPENER, OPENER_REACH, Mark, chunks_of, read_chunk, weighed
 
 __all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights"]
 
@@ -23,8 +24,12 @@ _KINDS: Final = 9  # of signals; the mood follows, negative and positive
 _PLACES: Final = _KINDS + 2
 _HALVES: Final = sum(1 << (_BITS * place + _BITS - 1) for place in range(_PLACES))  # each more than any sum of weights
 _OWN: Final = 1 << (_BITS * _PLACES)
+_BELOW: Final = _OWN - 1
 _WEIGHTS: Final = Struct(f"<{_PLACES}i")
 _TENTHS: Final = 10
+_NO_PAIRS: Final[dict[str, int]] = {}
+
+Marks = tuple[tuple[int, Mark], ...]
 
 
 @cache
@@ -43,14 +48,14 @@ class Word(NamedTuple):
     """All that was learned of a word, weights as :func:`_unpacked` reads them.
 
     Attributes:
+        text: as :class:`workers.insight.tokens.Tokens` writes it.
         plain: what it says by itself.
-        denied: what it says in the reach of a negation.
         before: what it says together with the word behind it.
         polarity: -4..4, see :func:`workers.insight.polarity.polarity`; None if it has none.
     """
 
+    text: str
     plain: int
-    denied: int
     before: dict[str, int]
     polarity: float | None
 
@@ -74,14 +79,16 @@ class Reading(NamedTuple):
     signals: tuple[int, ...]
 
 
-_UNKNOWN: Final = Word(0, 0, {}, None)
+class _Words(dict[str, Word]):
+    """Every known word that was met before; one that is met first is put together from the weights.
 
-
-class _Vocabulary(dict[str, Word]):
-    """Every known word that was met before; one that is met first is put together from the weights."""
+    Attributes:
+        denied: what each of those words says in the reach of a negation.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.denied: dict[str, int] = {}
         self._own = count(_OWN, _OWN)
         self._mood: dict[str, str] = mood_weights()["words"]
         self._signals: dict[str, str] = signal_weights()["rows"]
@@ -103,11 +110,12 @@ class _Vocabulary(dict[str, Word]):
 
     def __missing__(self, text: str) -> Word:
         if text not in self._known:
-            return _UNKNOWN
+            return Word(text, 0, _NO_PAIRS, None)
         mood = self._mood.get(text, "0 0 0 0").split()
+        self.denied[text] = self._packed(self._signals.get(f"~{text}"), mood[2:])
         word = self[text] = Word(
+            text=text,
             plain=self._packed(self._signals.get(text), mood[:2]),
-            denied=self._packed(self._signals.get(f"~{text}"), mood[2:]),
             before=self._before(text),
             polarity=self._polarity.get(text),
         )
@@ -118,7 +126,7 @@ class _Vocabulary(dict[str, Word]):
         moods = {second: mood for second, *mood in zip(listed, listed, listed, strict=True)}
         signals = self._signals_before.get(text, {})
         found = {second: self._packed(signals.get(second), moods.get(second)) for second in {*moods, *signals}}
-        return {intern(second): said for second, said in found.items() if said}
+        return {intern(second): said for second, said in found.items() if said} or _NO_PAIRS
 
     def _packed(self, signals: str | None, mood: Sequence[str] | None) -> int:
         """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
@@ -129,7 +137,26 @@ class _Vocabulary(dict[str, Word]):
 
 def _unpacked(total: int) -> tuple[int, ...]:
     """The weights in one number; what is less than 0 has borrowed from the next one's bits."""
-    return _WEIGHTS.unpack(((total + _HALVES) % _OWN ^ _HALVES).to_bytes(_WEIGHTS.size, "little"))
+    return _WEIGHTS.unpack(((total + _HALVES) & _BELOW ^ _HALVES).to_bytes(_WEIGHTS.size, "little"))
+
+
+class _Vocabulary:
+    """What is known of the words, and of each chunk of a text that was met before.
+
+    Attributes:
+        words: by their text.
+        chunks: their words, and the marks at or before them.
+    """
+
+    def __init__(self) -> None:
+        self.words = _Words()
+        self.chunks = Remembered(self._read)
+        self._marks: dict[Marks, Marks] = {}
+
+    def _read(self, chunk: str) -> tuple[tuple[Word, ...], Marks]:
+        texts, marks = read_chunk(chunk)
+        # Few chunks are marked in a way of their own: what many share is at hand when it is needed.
+        return tuple(self.words[intern(text)] for text in texts), self._marks.setdefault(marks, marks)
 
 
 @cache
@@ -144,16 +171,27 @@ def known_words() -> frozenset[str]:
 
 def read(text: str) -> Reading | None:
     """Read the first :data:`workers.insight.tokens.MAX_CHARS` characters of a text for both heads; None if empty."""
-    tokens = tokenize(text)
-    texts = tokens.texts
-    if not texts:
-        return None
     vocabulary = _vocabulary()
-    plain, denied, before, polarities = zip(*map(vocabulary.__getitem__, texts), strict=True)
+    chunks, shouting = chunks_of(text)
+    words: list[Word] = []
+    marks: list[tuple[int, Mark]] = []
+    for known, found in map(vocabulary.chunks.__getitem__, chunks):
+        if found:
+            marks += [(len(words) + offset, mark) for offset, mark in found]
+        words += known
+    if not words:
+        return None
+    del words[MAX_TOKENS:]
+    tokens = weighed([word.text for word in words], marks, shouting=shouting)
+    texts = tokens.texts
+    if OPENER in texts[:OPENER_REACH]:
+        words[texts.index(OPENER)] = vocabulary.words[OPENER]
+    _, plain, before, polarities = zip(*words, strict=True)
     said: Sequence[int] = plain
     if True in tokens.negated:
+        denied = map(vocabulary.words.denied.get, texts, repeat(0))
         said = [no if negated else yes for negated, yes, no in zip(tokens.negated, plain, denied, strict=True)]
-    pairs = [*filter(None, map(dict.get, (vocabulary["^"].before, *before), texts))]
+    pairs = [*filter(None, map(dict.get, (vocabulary.words["^"].before, *before), texts))]
     weights = _unpacked(sum(said) + sum(pairs))
     once = weights if len({*texts}) == len(texts) else _unpacked(sum({*said, *pairs}))
     negative, positive = weights[_KINDS:]
