@@ -13,6 +13,7 @@ __all__ = ["Links", "find_links", "without_links"]
 _LINKEDIN: Final = re.compile(
     r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
 )
+_PARTS: Final = re.compile(r"[._@+-]")
 _SOCIAL: Final = re.compile(
     r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|github|gitlab|medium|behance|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
     re.IGNORECASE,
@@ -69,7 +70,7 @@ def _email(text: str, people: frozenset[str]) -> Field | None:
     addresses = [match[0].rstrip(".-") for match in EMAIL.finditer(text)]
     if not addresses:
         return None
-    own = [address for address in addresses if people & set(re.split(r"[._@+-]", address.casefold()))]
+    own = [address for address in addresses if people & set(_PARTS.split(address.casefold()))]
     return Field(own[0], 0.98) if own else Field(addresses[0], 0.9)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from workers.insight.phrases import load
 from workers.insight.polarity import figures, polarity
 from workers.insight.remembered import Remembered
+from workers.insight.signal_patterns import hints
 from workers.insight.tokens import MAX_TOKENS, OPENER, OPENER_REACH, Mark, chunks_of, read_chunk, weighed
 
 __all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights"]
@@ -70,6 +71,7 @@ class Reading(NamedTuple):
         positive: log-odds of a happy mood, likewise.
         figures: what :func:`workers.insight.polarity.figures` says.
         signals: a weight for each type of signal: each word and pair once.
+        hints: which patterns of signals may match, see :func:`workers.insight.signal_patterns.wake`.
     """
 
     texts: tuple[str, ...]
@@ -77,6 +79,7 @@ class Reading(NamedTuple):
     positive: float
     figures: tuple[float, ...]
     signals: tuple[int, ...]
+    hints: int
 
 
 class _Words(dict[str, Word]):
@@ -145,7 +148,7 @@ class _Vocabulary:
 
     Attributes:
         words: by their text.
-        chunks: their words, and the marks at or before them.
+        chunks: their words, the marks at or before them, and what they hint at.
     """
 
     def __init__(self) -> None:
@@ -153,10 +156,10 @@ class _Vocabulary:
         self.chunks = Remembered(self._read)
         self._marks: dict[Marks, Marks] = {}
 
-    def _read(self, chunk: str) -> tuple[tuple[Word, ...], Marks]:
+    def _read(self, chunk: str) -> tuple[tuple[Word, ...], Marks, int]:
         texts, marks = read_chunk(chunk)
         # Few chunks are marked in a way of their own: what many share is at hand when it is needed.
-        return tuple(self.words[intern(text)] for text in texts), self._marks.setdefault(marks, marks)
+        return tuple(self.words[intern(text)] for text in texts), self._marks.setdefault(marks, marks), hints(chunk)
 
 
 @cache
@@ -175,9 +178,12 @@ def read(text: str) -> Reading | None:
     chunks, shouting = chunks_of(text)
     words: list[Word] = []
     marks: list[tuple[int, Mark]] = []
-    for known, found in map(vocabulary.chunks.__getitem__, chunks):
+    hinted = 0
+    for known, found, hint in map(vocabulary.chunks.__getitem__, chunks):
         if found:
             marks += [(len(words) + offset, mark) for offset, mark in found]
+        if hint:
+            hinted |= hint
         words += known
     if not words:
         return None
@@ -198,7 +204,7 @@ def read(text: str) -> Reading | None:
     if tokens.weights.count(1.0) < len(texts):
         more_negative, more_positive = _emphasised(said, tokens.weights)
         negative, positive = negative + more_negative, positive + more_positive
-    return Reading(texts, negative / _TENTHS, positive / _TENTHS, figures(tokens, polarities), once[:_KINDS])
+    return Reading(texts, negative / _TENTHS, positive / _TENTHS, figures(tokens, polarities), once[:_KINDS], hinted)
 
 
 def _emphasised(said: Sequence[int], weights: Sequence[float]) -> tuple[float, float]:
