@@ -87,7 +87,8 @@ _POST_FORMS: Final = (
 )
 # Looking ahead for what they begin with first spares trying each form at each letter.
 _POST: Final = re.compile(rf"(?=[A-Z\d,·|〒–-])(?:{'|'.join(_POST_FORMS)})")
-_MAY_BE_POST: Final = re.compile(r"\d\d|[A-Z]\d|-(?:ku|cho|machi|shi)\b")  # one is in each of the forms
+# One of these is in each of the forms, and in little else.
+_MAY_BE_POST: Final = re.compile(r"\d{4}|\d{3} \d\d|\d\d-\d{3}|〒|[A-Z]\d[A-Z\d]? ?\d|-(?:ku|cho|machi|shi)\b")
 _POST_WORDS: Final = tuple(_DATA["post_words"])
 _POST_BOX: Final = re.compile(
     rf"(?:^|[ ,(])(?:{'|'.join(map(re.escape, _POST_WORDS))}) ?(?:[A-Z]{{1,4}} ?)?\d", re.IGNORECASE

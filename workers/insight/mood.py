@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from workers.insight.polarity import FIGURES
 from workers.insight.vocabulary import Reading, mood_weights, read
 
-__all__ = ["EVIDENCE", "Chances", "chances", "mood_of"]
+__all__ = ["EVIDENCE", "Chances", "Mood", "chances", "mood_of"]
 
 EVIDENCE: Final = FIGURES + 2
 """How many numbers :attr:`Mood.evidence` holds."""

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import phonenumbers
 
@@ -52,8 +51,7 @@ _LABELS: Final[dict[str, _Kind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
+class Phone(NamedTuple):
     """One telephone number: E.164, whether it is a mobile, how sure that is, and its rank (0 the best)."""
 
     e164: str

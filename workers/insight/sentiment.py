@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from workers.insight.mood import Chances, mood_of
+from workers.insight.mood import Chances, Mood, mood_of
 from workers.insight.phrases import load
 from workers.insight.remembered import Remembered
 from workers.insight.tokens import MAX_CHARS, sentences_of
@@ -239,14 +239,21 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
         mood = mood_of(sentence)
         if mood is None or mood.chances.negative < _CONTENT:
             continue
-        clauses = [sentence]
-        if ";" in sentence or not _CONTRASTS.isdisjoint(mood.reading.texts):
-            clauses = _CLAUSE.split(sentence)
-        for clause in clauses:
-            mood = mood_of(clause)
-            if mood and mood.chances.negative > max(mood.chances.positive, least):
-                found |= _named(clause, mood.reading.texts)
+        words = mood.reading.texts
+        if ";" not in sentence and _CONTRASTS.isdisjoint(words):
+            if _is_unhappy(mood, least):
+                found |= _named(sentence, words)
+        elif not _named(sentence, words) <= found:  # else none of its clauses names anything new
+            for clause in _CLAUSE.split(sentence):
+                mood = mood_of(clause)
+                if mood and _is_unhappy(mood, least):
+                    found |= _named(clause, mood.reading.texts)
     return tuple(issue for issue in KEY_ISSUES if issue in found)
+
+
+def _is_unhappy(mood: Mood, least: float) -> bool:
+    """Whether the writer is likelier unhappy than happy, and at least so likely."""
+    return mood.chances.negative > max(mood.chances.positive, least)
 
 
 def _named(clause: str, words: Iterable[str]) -> set[str]:

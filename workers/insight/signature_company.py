@@ -1,8 +1,7 @@
 """Whether a piece of a signature names the company its sender works for."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import (
     COMPANY_WORDS,
@@ -24,8 +23,7 @@ _NO_LETTER: Final = re.compile(r"[\W_]")
 _NUMBERED: Final = re.compile(r"[^\d]{4,50} (?:No\.? ?|Nr\.? ?|# ?)?\d{1,4}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Employer:
+class Employer(NamedTuple):
     """What the sender's addresses say about his company: the names in their domains, in lower case."""
 
     labels: tuple[str, ...]

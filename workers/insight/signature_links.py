@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import EMAIL, URL, has_legal_form, word_set
 from workers.insight.signature_values import Field
@@ -26,8 +25,7 @@ _NO_COUNTRIES: Final = frozenset({"IO", "CO", "AI", "EU", "ME", "TV"})  # domain
 _COUNTRY_CODE: Final = 2  # letters of an ISO 3166 code
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(NamedTuple):
     """The addresses found, None for those that a signature does not give."""
 
     email: Field | None

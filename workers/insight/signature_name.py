@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import (
     COMPANY_WORDS,
@@ -39,8 +38,7 @@ _BEFORE_NAMES: Final = word_set("before_names")
 _ON_BEHALF: Final = re.compile(r"^(?:i\. ?[AV]\.|ppa\.?|p\.p\.|per pro)\s+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """The name, what follows it on its line ("CTO, Acme Ltd"; "" if nothing), and the pieces up to its own."""
 
     name: Field
