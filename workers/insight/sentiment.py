@@ -122,7 +122,8 @@ def _issue_words() -> Mapping[str, _Issue]:
 
 def _letters(pattern: str) -> str:
     """The longest letters that each match of a pattern holds."""
-    return max(_LETTERS.findall(_NOT_ALWAYS.sub(" ", pattern)), key=len)
+    letters: list[str] = _LETTERS.findall(_NOT_ALWAYS.sub(" ", pattern))
+    return max(letters, key=len)
 
 
 def score_sentiment(text: str) -> Sentiment:

@@ -200,17 +200,16 @@ def read(text: str) -> Reading | None:
     pairs = [*filter(None, map(dict.get, (vocabulary.words["^"].before, *before), texts))]
     weights = _unpacked(sum(said) + sum(pairs))
     once = weights if len({*texts}) == len(texts) else _unpacked(sum({*said, *pairs}))
-    negative, positive = weights[_KINDS:]
+    mood = complex(*weights[_KINDS:])
     if tokens.weights.count(1.0) < len(texts):
-        more_negative, more_positive = _emphasised(said, tokens.weights)
-        negative, positive = negative + more_negative, positive + more_positive
-    return Reading(texts, negative / _TENTHS, positive / _TENTHS, figures(tokens, polarities), once[:_KINDS], hinted)
+        mood += _emphasised(said, tokens.weights)
+    mood /= _TENTHS
+    return Reading(texts, mood.real, mood.imag, figures(tokens, polarities), once[:_KINDS], hinted)
 
 
-def _emphasised(said: Sequence[int], weights: Sequence[float]) -> tuple[float, float]:
-    """What the words say of the mood, in tenths, beyond what they would say if each weighed 1."""
+def _emphasised(said: Sequence[int], weights: Sequence[float]) -> complex:
+    """What the words say of the mood beyond what they would say if each weighed 1; negative and positive, in tenths."""
     alike: dict[float, int] = {}
     for weight, each in zip(weights, said, strict=True):
         alike[weight] = alike.get(weight, 0) + each
-    moods = [(weight - 1, _unpacked(total)[_KINDS:]) for weight, total in alike.items()]
-    return sum(more * mood[0] for more, mood in moods), sum(more * mood[1] for more, mood in moods)
+    return sum(((weight - 1) * complex(*_unpacked(total)[_KINDS:]) for weight, total in alike.items()), 0j)
