@@ -92,6 +92,8 @@ _IRREGULAR: Final[dict[str, str]] = _WORDS["irregular"]
 _SUFFIXES: Final[dict[str, str]] = _WORDS["suffixes"]
 _NEGATORS: Final = frozenset(_WORDS["negators"])
 _SEEN_THROUGH: Final = frozenset(_WORDS["seen_through"])
+_JOINS: Final = frozenset(_WORDS["joins"])
+_SUBJECTS: Final = frozenset(_WORDS["subjects"])
 _CONTRAST: Final = frozenset(_WORDS["contrast"])
 _NOT_NEGATING: Final = {word: frozenset(before) for word, before in _WORDS["not_negating"].items()}
 _EMPHASIS: Final[dict[str, float]] = _WORDS["emphasis"]
@@ -279,11 +281,15 @@ class _Rows:
         Who does "not think that I will be back" will not be back: such verbs and their pronouns use up none of it.
         """
         left, end = _SCOPE, start
-        while left and end < len(self._texts):
+        while left and end < len(self._texts) and not self._begins_clause(end):
             self.negated[end] = True
             left -= self._texts[end] not in _SEEN_THROUGH
             end += 1
         self._denied = end
+
+    def _begins_clause(self, at: int) -> bool:
+        """Whether another clause begins here: what "has not arrived and I am angry" denies ends before the "and"."""
+        return self._texts[at] in _JOINS and not _SUBJECTS.isdisjoint(self._texts[at + 1 : at + 2])
 
 
 def read_chunk(chunk: str) -> Chunk:
