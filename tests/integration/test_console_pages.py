@@ -320,7 +320,7 @@ def test_whatever_strangers_write_is_shown_as_text(operator: httpx.Client, crm: 
     crm.execute("INSERT INTO suppressions VALUES (%s, %s, %s)", tenant, f"{HOSTILE}@x.example", HOSTILE)
     crm.insert(
         "inbound_messages", tenant_id=tenant, message_id="<1@x.example>", raw_size=1, kind="reply", subject=HOSTILE,
-        text=HOSTILE, from_name=HOSTILE, from_address="ann@acme.example", received_at=clock.now(),
+        text=HOSTILE, from_name=HOSTILE, from_address="ann@acme.example", received_at=clock.now(), action_id=one,
     )  # fmt: skip
     crm.execute(
         "UPDATE scheduled_actions SET variables = variables || jsonb_build_object('edited',"

@@ -44,7 +44,7 @@ _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
     "pauses", "explain", "records", "runs", "traces", "watch", "tenant_settings", "analytics", "console",
     "console_pages", "console_templates", "console_compliance", "console_figures", "console_what_if", "console_hands",
-    "console_access", "api", "policies",
+    "console_access", "console_trail", "api", "policies",
 )  # fmt: skip
 _DEFAULT_MODES: Final = {"review": "review", "auto": "automatic", "off": "off"}  # by FLEET_DEFAULT_MODE
 _LOCK_KEY: Final = 7_012_026  # any constant of our own: one migration at a time in a database
