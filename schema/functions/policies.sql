@@ -35,8 +35,7 @@ BEGIN
         ('deal_stage_history', NULL), ('quote_outcomes', NULL), ('quote_counters', NULL), ('scheduled_actions', NULL),
         ('tenant_mailboxes', NULL), ('inbound_messages', NULL), ('delivery_failures', NULL), ('provider_usage', NULL),
         ('merge_decisions', NULL), ('operator_stops', NULL), ('tenant_quotas', NULL), ('crm_words', NULL), ('fleet_decisions', NULL),
-        ('tenant_templates', NULL), ('forwarded_mail', NULL), ('matter_pauses', NULL), ('webhook_endpoints', NULL), ('webhook_deliveries', NULL),
-        ('console_audit', NULL)    -- its managers alone, see below
+        ('tenant_templates', NULL), ('forwarded_mail', NULL), ('matter_pauses', NULL), ('webhook_endpoints', NULL), ('webhook_deliveries', NULL)
     ) AS t (name, grants) LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -68,7 +67,7 @@ BEGIN
     FOREACH v_table IN ARRAY ARRAY[
         'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'channel_rate', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
         'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
-        'insight_figures', 'api_tokens', 'api_answers'
+        'console_audit', 'insight_figures', 'api_tokens', 'api_answers'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM PUBLIC, anon, authenticated', v_table);
@@ -77,11 +76,12 @@ BEGIN
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
-    -- What was done at the console is evidence too. Who did it, and from where, is for managers to know.
+    -- What was done at the console is evidence too. A tenant's managers may know who did it, and from where.
     REVOKE UPDATE, DELETE ON console_audit FROM service_role;
+    GRANT SELECT ON console_audit TO authenticated;
     DROP POLICY IF EXISTS fleet_managers ON console_audit;
-    CREATE POLICY fleet_managers ON console_audit AS RESTRICTIVE FOR ALL TO authenticated
-        USING ((SELECT caller_is_manager()));
+    CREATE POLICY fleet_managers ON console_audit FOR SELECT TO authenticated
+        USING (tenant_id = (SELECT current_tenant_id()) AND (SELECT caller_is_manager()));
 
     -- Who may set a sequence can stop whoever counts by it. Identity columns need no right to theirs.
     FOR v_sequence IN
