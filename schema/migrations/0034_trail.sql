@@ -2,7 +2,7 @@
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_console_audit_newest ON console_audit (tenant_id, at, id);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_console_audit_at ON console_audit (at, id);
-CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_console_audit_who ON console_audit (lower(who), at, id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_console_audit_who ON console_audit (who, at, id);
 
 -- They take whose session it is and from where, for the trail.
 DROP FUNCTION IF EXISTS make_token(bytea, uuid, text, text, integer, timestamptz, text);
