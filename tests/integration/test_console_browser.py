@@ -279,8 +279,8 @@ def test_everything_is_read_and_decided_without_scripts(chromium: Browser, clien
     waiting = suggestions(crm, "suggested")
     with chromium.new_context(java_script_enabled=False) as context:
         page = sign_in(context, client, crm.connection, "admin")
-        for path in ("/console/", "/console/actions", "/console/runs", "/console/insight", "/console/settings"):
-            page.goto(f"{client.base_url}{path}")
+        for name in ("", "actions", "runs", "insight", "settings", "tokens", "trail"):
+            page.goto(f"{client.base_url}/console/{name}")
             expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.goto(f"{client.base_url}/console/actions?engine=quotes&status=suggested")
         page.locator("tbody input").first.check()

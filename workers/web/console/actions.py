@@ -23,7 +23,7 @@ _NO_ACTION: Final = "There is no such action."
 _LETTER_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox",
 }
-_FIELDS: Final = ("engine", "template", "contact", "error", "since", "until")
+_FIELDS: Final = ("engine", "template", "contact", "subject", "error", "since", "until")
 
 
 def actions(visit: Visit) -> Response:
@@ -127,6 +127,8 @@ def filter_of(query: Words, zone: str) -> tuple[dict[str, Any], str]:
         return {}, f"There is no engine {chosen['engine']}."
     if "contact" in chosen and "@" not in chosen["contact"] and not _is_uuid(chosen["contact"]):
         return {}, "A person is chosen by an e-mail address or by the id of a contact."
+    if "subject" in chosen and not _is_uuid(chosen["subject"]):
+        return {}, "What an action is about is chosen by the id of a deal, quote, order or check."
     for name, later in (("since", 0), ("until", 1)):
         if name in chosen:
             try:
