@@ -16,6 +16,7 @@ DECLARE
         WHEN (p_role = 'operator') <> (p_tenant_id IS NULL)
             THEN 'a token is for one tenant, or for all of them with the role operator, not both'
         WHEN btrim(p_name) = '' THEN 'a token needs a name, by which what it does is kept'
+        WHEN length(btrim(p_name)) > 100 THEN 'a token''s name has at most 100 characters'
         WHEN p_per_minute NOT BETWEEN 1 AND 100000 THEN 'a token may be shown from 1 to 100,000 times in a minute' END;
     v_id uuid;
 BEGIN

@@ -88,6 +88,7 @@ def test_a_form_that_is_sent_twice_makes_one_token_and_its_secret_is_not_shown_l
         ({"role": "operator"}, "for one tenant, or for all of them"),
         ({"role": "king"}, "no role king"),
         ({"name": " "}, "needs a name"),
+        ({"name": "x" * 101}, "at most 100 characters"),
         ({"per_minute": "0"}, "from 1 to 100,000 times"),
         ({"per_minute": "many"}, "a number of calls"),
         ({"days": "7"}, "one of the times that there are"),
