@@ -44,10 +44,10 @@ def test_stages_are_in_the_order_in_which_deals_go_through_them_though_some_skip
         (other, {"ba": 1, "ab": 1, "xb": 1}),  # as many forth as back say nothing
     ):
         deal = crm.deal(whose)
-        for (from_stage, to_stage), times in moves.items():
+        for stages, times in moves.items():
             for _ in range(times):
                 crm.insert(
-                    "deal_stage_history", tenant_id=whose, deal_id=deal, from_stage=from_stage, to_stage=to_stage,
+                    "deal_stage_history", tenant_id=whose, deal_id=deal, from_stage=stages[0], to_stage=stages[1],
                     changed_at=NOW - days(1),
                 )  # fmt: skip
     places = {row["stage"]: row["place"] for row in crm.read("stage_places", tenant)}
