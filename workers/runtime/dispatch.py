@@ -157,9 +157,13 @@ def run_engine(
 
 
 def _left(connection: Connection, engine: str, slot: datetime) -> int:
-    """Return how many items are due for the tenants whose timetable has a slot."""
-    left = ledger.tenants_left(connection, engine)
-    return sum(left[tenant] for tenant in occurrences.whose(connection, engine, slot, left))
+    """Return how many items are due for the tenants whose timetable has a slot.
+
+    They are counted only if there are any: another tenant may have a million.
+    """
+    due = occurrences.whose(connection, engine, slot, ledger.due_tenants(connection, engine))
+    left = ledger.tenants_left(connection, engine) if due else {}
+    return sum(left.get(tenant, 0) for tenant in due)
 
 
 class _Course:
