@@ -65,6 +65,7 @@ CLOSED = {
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
     "console_links", "console_sessions", "console_audit", "insight_figures", "fleet_timetable", "channel_rate",
+    "engine_rates",
     "api_tokens", "api_answers",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.

@@ -10,6 +10,7 @@ from workers.cli.common import Json, Now, OneEngine, OneTenant, chosen_tenant, d
 from workers.db.session import transaction
 from workers.engines.registry import all_engines, engine_named
 from workers.runtime.cron import next_instants
+from workers.runtime.limits import limits_of
 from workers.runtime.occurrences import Timetable, timetables, timetables_for
 from workers.terminal import lines, out, print_json, say, table_of
 
@@ -40,9 +41,11 @@ def show(
         for one in _in_order(in_use)
         if one.engine in engines
     ]
+    limits = {name: limits_of(name) for name in engines if any(limits_of(name))}
     paused = [name for name in engines if name not in {row["engine"] for row in rows}]
     if as_json:
-        print_json({"timetables": rows, "paused": paused})
+        limited = [{"engine": name, "workers": n, "per_minute": items} for name, (n, items) in limits.items()]
+        print_json({"timetables": rows, "paused": paused, "limits": limited})
         return
     out.print(
         table_of(
@@ -55,6 +58,10 @@ def show(
     )
     for name in paused:
         say(f"{name} is paused for this tenant: it does not begin")
+    for name, (workers, per_minute) in limits.items():
+        said = [f"has {workers:,} worker{'s' if workers > 1 else ''} at a time"] if workers else []
+        said += [f"works {per_minute:,} due items of a tenant in a minute"] if per_minute else []
+        say(f"{name} {' and '.join(said)} at most")
 
 
 def _in_order(in_use: Any) -> list[Timetable]:
