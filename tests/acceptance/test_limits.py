@@ -1,5 +1,8 @@
 """If these fail, more workers are at a database or a tenant than its operator allows, or a limit loses work."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -118,3 +121,13 @@ def test_an_engine_works_no_more_of_a_tenant_in_a_minute_than_it_may_and_goes_on
     assert (state["status"], state["pause"] <= timedelta(minutes=1)) == ("partly", True)
     assert [run(crm, minute).tally.due for minute in (2, 3, 4, 5)] == [3, 3, 3, 1]
     assert crm.one("SELECT status FROM engine_runs WHERE slot IS NOT NULL")["status"] == "succeeded"
+
+
+def test_a_limit_of_what_is_no_engine_is_named_when_workers_start() -> None:
+    for variable, value in (("FLEET_CONCURRENCY", "deals=1 dals=2"), ("FLEET_PER_MINUTE", "tenant=600")):
+        environment = os.environ | {variable: value, "REDIS_URL": "redis://localhost:1"}
+        start = [sys.executable, "-c", "import workers.app"]
+        result = subprocess.run(start, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"fleet: {variable}: no engine")
+        assert result.stderr.count("\n") == 1

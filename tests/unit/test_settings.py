@@ -56,6 +56,8 @@ def test_without_any_variable_nobody_is_written_to() -> None:
         ("FLEET_BATCH_SIZE", "many"),
         ("FLEET_MAX_ATTEMPTS", "-1"),
         ("FLEET_HELPERS", "65"),
+        ("FLEET_CONCURRENCY", "deals=0"),
+        ("FLEET_PER_MINUTE", "600"),
         ("FLEET_SMTP_CONNECTIONS", "0"),
         ("FLEET_INBOUND_SECRET", "a-secret-of-more-than-32-characters"),
         ("FLEET_INBOUND_SECRET", "whsec_c2hvcnQ="),

@@ -110,10 +110,9 @@ def say_trouble(report: Report) -> None:
     if report.cancelled:
         say(f"{report.engine} was cancelled before it was through", style="red")
     elif report.unfinished:
+        why = "rows are held by another session" if report.held else "it was told to stop"
         if report.spent:
-            why = "as much as may be in a minute was worked for a tenant"
-        else:
-            why = "rows are held by another session" if report.held else "it was told to stop"
+            why = "as much was worked for a tenant as may be in a minute"
         say(f"{report.engine} is unfinished: {why}, run it again", style="red")
 
 
