@@ -66,10 +66,16 @@ def test_what_is_limited_is_shown_with_the_timetable(
     for words in (
         "deals has 2 workers at a time and works 1,200 due items of a tenant in a minute at most",
         "quotes has 1 worker at a time at most",
+        "a tenant has 1 worker at a time at most",
     ):
         assert words in printed
-    shown = json.loads(call(database_url, "schedule", "show", "--engine", "deals", "--json").stdout)
-    assert shown["limits"] == [{"engine": "deals", "workers": 2, "per_minute": 1200}]
+    tenant = crm.tenant("Northwind")
+    crm.execute("INSERT INTO tenant_quotas (tenant_id, workers, items) VALUES (%s, 3, 60)", tenant)
+    asked = ["schedule", "show", "--tenant", "Northwind", "--json"]
+    assert json.loads(call(database_url, *asked, "--engine", "deals").stdout)["limits"] == [
+        {"of": "deals", "workers": 2, "per_minute": 60}
+    ]
+    assert {"of": "tenant", "workers": 3, "per_minute": None} in json.loads(call(database_url, *asked).stdout)["limits"]
 
 
 def test_all_timetables_in_use_are_shown_with_how_many_go_by_each(crm: Crm, database_url: str) -> None:
