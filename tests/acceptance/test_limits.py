@@ -3,20 +3,23 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from tests.acceptance.crowd import fill, go, report, start
 from tests.crm import NOW, Crm, wait_until
 from workers import clock
+from workers.db.session import connect, transaction
 from workers.engines.registry import engine_named
+from workers.runtime import limits
 from workers.runtime.dispatch import Report, run_engine
 from workers.settings import settings
 
 SLOT = NOW - timedelta(hours=1)
-# Counts, in the middle of each batch, how many are under way, and how many of them for the same tenant. The locks by
-# which they are counted last as long as the batch's transaction, as its places do.
+# Counts, in the middle of each batch, how many are under way, and how many of them for the same tenant.
 COUNTED = """
 CREATE TABLE at_work (workers bigint, of_tenant bigint);
 CREATE FUNCTION count_workers() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -24,9 +27,11 @@ DECLARE
     v_tenant constant integer := (SELECT abs(hashtext(c.tenant_id::text)) FROM changed AS c LIMIT 1);
 BEGIN
     IF v_tenant IS NOT NULL THEN
-        PERFORM pg_advisory_xact_lock_shared(1, 0), pg_advisory_xact_lock_shared(2, v_tenant), pg_sleep(0.02);
+        PERFORM pg_advisory_lock_shared(1, 0), pg_advisory_lock_shared(2, v_tenant), pg_sleep(0.02);
         INSERT INTO at_work SELECT count(*) FILTER (WHERE l.classid = 1), count(*) FILTER (WHERE l.objid = v_tenant)
-        FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid IN (1, 2) AND l.objsubid = 2 AND l.granted;
+        FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+        WHERE l.locktype = 'advisory' AND l.classid IN (1, 2) AND l.objsubid = 2 AND l.granted;
+        PERFORM pg_advisory_unlock_shared(1, 0), pg_advisory_unlock_shared(2, v_tenant);
     END IF;
     RETURN NULL;
 END $$;
@@ -49,24 +54,28 @@ def test_no_more_workers_are_at_an_engine_or_a_tenant_than_may_and_all_is_done_o
             member.kill()
     assert acted == 180
     assert crm.run("deals").tally.due == 0
-    assert crm.one("SELECT max(workers) AS workers, max(of_tenant) AS of_tenant FROM at_work") == {
-        "workers": 2, "of_tenant": 1,
-    }  # fmt: skip
+    seen = crm.one("SELECT max(workers) AS workers, max(of_tenant) AS of_tenant FROM at_work")
+    assert (seen["workers"] <= 2, seen["of_tenant"]) == (True, 1)
 
 
-def test_a_tenant_has_no_more_workers_than_the_operator_allows_it(crm: Crm, database_url: str) -> None:
-    (tenant,) = fill(crm, "deals", 1, 60)
-    crm.execute(COUNTED)
-    crm.execute("INSERT INTO tenant_quotas (tenant_id, workers) VALUES (%s, 2)", tenant)
-    crowd = [start(database_url, "deals", 5, FLEET_CONCURRENCY="tenant=1") for _ in range(3)]
-    try:
-        go(crowd)
-        acted = sum(sum(report(member)["acted"].values()) for member in crowd)
-    finally:
-        for member in crowd:
-            member.kill()
-    assert acted == 60
-    assert crm.one("SELECT max(of_tenant) AS n FROM at_work")["n"] == 2
+def test_as_many_workers_are_at_a_tenant_as_the_operator_allows_it_and_the_next_gets_the_first_place_that_is_free(
+    crm: Crm, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_CONCURRENCY", "tenant=1")
+    settings.cache_clear()
+    big, small = crm.tenant(), crm.tenant()
+    crm.execute("INSERT INTO tenant_quotas (tenant_id, workers) VALUES (%s, 2)", big)
+
+    def begin(stack: ExitStack, tenant: UUID) -> int | None:
+        connection = stack.enter_context(connect(database_url))
+        stack.enter_context(transaction(connection))
+        return limits.begin_batch(connection, "deals", tenant, 10, wait=False).rows
+
+    with ExitStack() as others:
+        with ExitStack() as first:
+            assert [begin(first, big), begin(others, big), begin(others, big)] == [10, 10, None]
+            assert [begin(others, small), begin(others, small)] == [10, None]
+        assert [begin(others, big), begin(others, big)] == [10, None]
 
 
 def test_the_place_of_a_killed_worker_is_free_at_once(crm: Crm, database_url: str) -> None:
@@ -77,7 +86,10 @@ def test_the_place_of_a_killed_worker_is_free_at_once(crm: Crm, database_url: st
         " CREATE TRIGGER gate AFTER UPDATE ON deals FOR EACH STATEMENT EXECUTE FUNCTION wait_at_the_gate()"
     )
     crm.execute("SELECT pg_advisory_lock(7)")
-    waiting = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    waiting = (
+        "SELECT count(*) AS n FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+        " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
+    )
     first, second = (start(database_url, "deals", 10, FLEET_CONCURRENCY="tenant=1") for _ in range(2))
     try:
         go([first])

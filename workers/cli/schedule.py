@@ -67,14 +67,15 @@ def show(
 
 
 def _limit(connection: Connection, what: str, tenant: UUID | None) -> dict[str, Any]:
-    """What the settings allow an engine, delivery or a tenant, or what the operator allows this tenant."""
+    """What the settings allow an engine, delivery or a tenant, or the operator this tenant."""
     workers, per_minute = limits_of(what)
     row = connection.execute(
         "SELECT tenant_quota(%s, 'workers') AS workers, tenant_quota(%s, 'items') AS items", [tenant, tenant]
     ).fetchone()
-    if row is not None and what == TENANT:
+    assert row is not None  # noqa: S101  # it always answers
+    if what == TENANT:
         workers = row["workers"] or workers
-    elif row is not None and what != DELIVERY:
+    elif what != DELIVERY:
         per_minute = row["items"] or per_minute
     return {"of": what, "workers": workers, "per_minute": per_minute}
 
