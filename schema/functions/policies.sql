@@ -76,8 +76,12 @@ BEGIN
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
-    -- What was done at the console is evidence too.
+    -- What was done at the console is evidence too. A tenant's managers may know who did it, and from where.
     REVOKE UPDATE, DELETE ON console_audit FROM service_role;
+    GRANT SELECT ON console_audit TO authenticated;
+    DROP POLICY IF EXISTS fleet_managers ON console_audit;
+    CREATE POLICY fleet_managers ON console_audit FOR SELECT TO authenticated
+        USING (tenant_id = (SELECT current_tenant_id()) AND (SELECT caller_is_manager()));
 
     -- Who may set a sequence can stop whoever counts by it. Identity columns need no right to theirs.
     FOR v_sequence IN

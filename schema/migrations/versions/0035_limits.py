@@ -3,7 +3,7 @@
 from workers.db.migrate import run_migration_sql
 
 revision = "0035_limits"
-down_revision = "0034_shipped_words"
+down_revision = "0034_trail"
 
 
 def upgrade() -> None:
