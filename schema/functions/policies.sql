@@ -65,7 +65,7 @@ BEGIN
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
     -- signs webhooks, who is at the console, and what programs show and were answered: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'channel_rate', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
+        'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'channel_rate', 'engine_rates', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
         'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
         'console_audit', 'insight_figures', 'api_tokens', 'api_answers'
     ] LOOP

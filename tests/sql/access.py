@@ -65,7 +65,7 @@ CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
-    "console_links", "console_sessions", "insight_figures", "fleet_timetable", "channel_rate",
+    "console_links", "console_sessions", "insight_figures", "fleet_timetable", "channel_rate", "engine_rates",
     "api_tokens", "api_answers",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.

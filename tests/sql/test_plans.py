@@ -179,6 +179,17 @@ def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) 
     assert found.pages <= 60, found
 
 
+@pytest.mark.parametrize("engine", WORKED)
+def test_finding_the_tenants_with_due_work_costs_no_more_where_one_of_them_has_very_much(
+    crowded: Connection, engine: str
+) -> None:
+    found = cost(crowded, f"due_tenants('{engine}')", UUID(int=1), WORKED[engine])
+    assert found.returned == len(TENANTS)
+    # The first thousand, and then a few of each tenant.
+    assert (found.rows <= 1_000 + 20 * len(TENANTS), found.scans) == (True, 0), found
+    assert found.pages <= 1_500, found
+
+
 def test_a_scrape_of_the_figures_costs_nothing_for_what_was_sent_long_ago(quiet: Connection) -> None:
     with quiet.transaction(force_rollback=True):
         fill(quiet, "plans_sent.sql", n=BIG)

@@ -37,8 +37,8 @@ from workers.settings import settings
 
 # Around the engines' files, in the order in which they build on each other; adopt looks at rows and runs every time.
 _BEFORE_ENGINES: Final = (
-    "core", "calendar", "isolation", "words", "engines", "ledger", "timetable", "quotas", "mailboxes", "outbox",
-    "sending", "webhooks",
+    "core", "calendar", "isolation", "words", "engines", "ledger", "timetable", "quotas", "limits", "mailboxes",
+    "outbox", "sending", "webhooks",
 )  # fmt: skip
 _AFTER_ENGINES: Final = (
     "status", "correspondence", "inbound", "answers", "forwarding", "letters", "failures", "suppressions", "decisions",
