@@ -91,7 +91,7 @@ NOW = int(time.time())
 STRANGERS: dict[str, tuple[int, str, dict[str, Any] | None]] = {
     "nobody": (401, "This needs the header", None),
     "expired": (401, "has expired", {"exp": NOW - 600}),
-    "not yet": (401, "not valid yet", {"nbf": NOW + 600}),
+    "not yet": (401, "not valid yet", {"nbf": NOW + 86_400}),
     "without an end": (401, "lacks one of the claims", {"exp": None}),
     "another audience": (401, "meant for somebody else", {"aud": "another-app"}),
     "no audience": (401, "", {"aud": None}),
