@@ -15,6 +15,7 @@ from workers.delivery.tasks import register as register_delivery
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
 from workers.resources import shipped
+from workers.runtime.broker import SteadyAMQP
 from workers.runtime.tasks import register as register_engines
 from workers.runtime.timetable import catch_up_windows, timetable
 from workers.settings import redis_url, settings, usable_home
@@ -69,6 +70,7 @@ def _configuration() -> dict[str, Any]:
         "task_time_limit": _TASK_TIME_LIMIT,
         "task_serializer": "json",
         "accept_content": ["json"],
+        "worker_consumer": "workers.runtime.broker:SteadyConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
         "task_send_sent_event": True,
@@ -76,7 +78,7 @@ def _configuration() -> dict[str, Any]:
 
 
 try:
-    app = Celery("workers", task_cls=TracedTask)
+    app = Celery("workers", task_cls=TracedTask, amqp=SteadyAMQP)
     app.conf.update(_configuration())
 except FleetError as problem:
     print(f"fleet: {problem}", file=sys.stderr)  # no log is set up yet
