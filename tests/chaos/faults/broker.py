@@ -51,8 +51,9 @@ def read_only_broker(world: World, chance: random.Random) -> Iterator[None]:
 @contextmanager
 def cut_broker_connections(world: World, chance: random.Random) -> Iterator[None]:
     moment(chance)
-    with suppress(redis.RedisError):
-        world.broker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    for kind in ("normal", "pubsub"):
+        with suppress(redis.RedisError):
+            world.broker.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
     yield
 
 
