@@ -67,7 +67,8 @@ def test_a_worker_outlives_a_broker_that_is_full_for_a_while(fleet: Fleet) -> No
 def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it_while_it_works(
     fleet: Fleet, broker: EmbeddedServers, home: Path, database_url: str
 ) -> None:
-    with fleet.worker(QUEUES) as worker, ExitStack() as anew:
+    # One of two children works, and the worker waits for a message for the other.
+    with fleet.worker(QUEUES, "--concurrency=2") as worker, ExitStack() as anew:
         with connect(database_url) as holder, holder.transaction():
             holder.execute("LOCK TABLE scheduled_actions IN ACCESS EXCLUSIVE MODE")
             fleet.send("workers.delivery.run", queue="delivery")
