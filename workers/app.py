@@ -25,8 +25,8 @@ from workers.watch.tasks import register as register_watch
 _TASK_TIME_LIMIT: Final = 30 * 60
 # Longer than the longest task may run, or Redis hands the message to a second worker meanwhile.
 _VISIBILITY_TIMEOUT: Final = 2 * _TASK_TIME_LIMIT
-# A worker whose Redis failed over notices within seconds instead of waiting for ever. Nothing is tried again beneath Celery:
-# what hears of broadcasts would be connected anew there, and wait for the next one before anything else.
+# A worker whose Redis failed over notices within seconds instead of waiting for ever. Nothing is tried again beneath
+# Celery: what hears of broadcasts would be connected anew there, and wait for the next one before anything else.
 _TRANSPORT_OPTIONS: Final = {
     "visibility_timeout": _VISIBILITY_TIMEOUT,
     "socket_timeout": 30,
