@@ -1,6 +1,7 @@
 """One embedded PostgreSQL and Valkey for the whole suite; a fresh database, from a migrated template, per test."""
 
 import fcntl
+import gc
 import os
 import shutil
 import tempfile
@@ -61,6 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
         admin.execute("SELECT pg_reload_conf()")
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     migrate(_url_of(servers.urls["DATABASE_URL"], TEMPLATE))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking, again and again, through thousands of tests that live to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

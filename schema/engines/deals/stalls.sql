@@ -158,18 +158,19 @@ CREATE OR REPLACE TRIGGER deal_activity_update
 CREATE OR REPLACE FUNCTION log_deal_stage_change() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
-DECLARE
-    v_now timestamptz;
-    v_since timestamptz;
 BEGIN
-    v_now := fleet_now();  -- in the block: a clock that cannot be read is no reason to refuse the CRM's row
-    v_since := coalesce(
-        (SELECT max(h.changed_at) FILTER (WHERE h.tenant_id = NEW.tenant_id) FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
-        NEW.created_at);
     INSERT INTO deal_stage_history (tenant_id, deal_id, from_stage, to_stage, changed_at, changed_by, days_in_previous_stage)
-    SELECT t.id, NEW.id, OLD.stage, NEW.stage, v_now, claimed_user(),
-           CASE WHEN v_since IS NOT NULL THEN greatest(0, extract(day FROM v_now - v_since)) END
-    FROM tenants AS t WHERE t.id = NEW.tenant_id;
+    SELECT t.id, NEW.id, OLD.stage, NEW.stage, s.now, claimed_user(),
+           CASE WHEN s.since IS NOT NULL THEN greatest(0, extract(day FROM s.now - s.since)) END
+    FROM tenants AS t
+    CROSS JOIN LATERAL (    -- each looked up once
+        SELECT fleet_now() AS now,
+               coalesce((SELECT max(h.changed_at) FILTER (WHERE h.tenant_id = NEW.tenant_id)
+                         FROM deal_stage_history AS h WHERE h.deal_id = NEW.id),
+                        NEW.created_at) AS since
+        OFFSET 0
+    ) AS s
+    WHERE t.id = NEW.tenant_id;
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
     PERFORM note_fault('log_deal_stage_change', 'deals', NEW.id::text, SQLSTATE, SQLERRM);

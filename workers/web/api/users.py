@@ -132,12 +132,13 @@ def become_user(connection: Connection, claims: Claims) -> Acting:
         DatabaseUnavailableError: the fleet's own login may not act for users.
     """
     try:
-        _become(connection, "authenticated", json.dumps(claims))
+        with connection.pipeline():  # one way to the server and back
+            _become(connection, "authenticated", json.dumps(claims))
+            row = connection.execute("SELECT * FROM calling_user()").fetchone()
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseUnavailableError(
             f"DATABASE_URL's login must be a member of the role authenticated: {error}"
         ) from None
-    row = connection.execute("SELECT * FROM calling_user()").fetchone()
     if row is None or row["tenant_id"] is None:
         raise HTTPException(403, "This user belongs to no tenant: there is no profile of that id.")
     return Acting(connection, row["tenant_id"], row["role"], row["who"])

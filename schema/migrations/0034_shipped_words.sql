@@ -1,0 +1,1 @@
+-- Nothing changes beside shipped_words.sql, which finds a word where it searched three lists: no meaning does, so no index.
