@@ -25,7 +25,7 @@ BEGIN
                   AND coalesce(d.stalls_at, days_later(d.active_from, 7, v_zone)) < v_now
                   AND NOT EXISTS (SELECT FROM items_resting AS x
                                   WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
-                ORDER BY d.follow_up_hour LIMIT p_limit
+                ORDER BY d.follow_up_hour, d.active_from LIMIT p_limit
                 FOR NO KEY UPDATE OF d SKIP LOCKED
             ) AS followed
             UNION ALL
