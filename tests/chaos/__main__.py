@@ -68,6 +68,7 @@ def live_through(seed: int, faults: int, items: int) -> Course:
         World(Path(home), items) as world,
     ):
         try:
+            world.time_to_next_letter("the first work")
             course = Course(ill_treat(world, names[:faults], seed), world.judge())
         except BaseException:
             sys.stderr.write(world.log.read_text())
