@@ -33,6 +33,10 @@ _PAGES: Final = {
     "settings": "/console/settings",
     "a text": "/console/templates/deal_follow_up/en",
     "suppressions": "/console/suppressions",
+    "tokens": "/console/tokens",
+    "trail": "/console/trail",
+    "trail of a person": "/console/trail?who=agent7@crm.example",
+    "trail of a kind": "/console/trail?what=cancel",
 }
 
 

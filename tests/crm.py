@@ -34,7 +34,7 @@ def days(number: float) -> timedelta:
     return timedelta(days=number)
 
 
-def wait_until(happened: Callable[[], T], what: str = "it", seconds: float = 40) -> T:
+def wait_until(happened: Callable[[], T], what: str = "it", seconds: float = 90) -> T:
     """Wait for something another session or process does; returns what says that it did."""
     deadline = time.monotonic() + seconds
     while not (value := happened()):

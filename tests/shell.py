@@ -55,7 +55,7 @@ def fleet_process(
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     done = subprocess.run(
         [*FLEET, *arguments], env=inherited | _variables(database_url, environment), input=stdin, capture_output=True,
-        timeout=60, check=False,
+        timeout=120, check=False,
     )  # fmt: skip
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
     return CompletedProcess(done.args, done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding))

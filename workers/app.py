@@ -12,10 +12,12 @@ from kombu.entity import Queue
 
 from workers import logs, stopping
 from workers.delivery.tasks import register as register_delivery
+from workers.engines.registry import require_engines
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
 from workers.resources import shipped
 from workers.runtime.broker import SteadyAMQP
+from workers.runtime.limits import DELIVERY, TENANT
 from workers.runtime.tasks import register as register_engines
 from workers.runtime.timetable import catch_up_windows, timetable
 from workers.settings import redis_url, settings, usable_home
@@ -39,7 +41,10 @@ _TRANSPORT_OPTIONS: Final = {
 def _configuration() -> dict[str, Any]:
     chosen, broker = settings(), redis_url()
     home = usable_home()
-    catch_up_windows()  # a name that is no engine's is refused here, and not at every pass
+    # A name that is no engine's is refused here, and not at every pass.
+    catch_up_windows()
+    require_engines("FLEET_CONCURRENCY", chosen.fleet_concurrency, DELIVERY, TENANT)
+    require_engines("FLEET_PER_MINUTE", chosen.fleet_per_minute)
     return {
         "broker_url": broker,
         "result_backend": broker,

@@ -10,15 +10,15 @@ from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from workers import urls
 from workers.errors import ConfigurationError
@@ -146,11 +146,15 @@ def _time_zone(value: str) -> str:
     return value
 
 
-def _windows(value: str) -> str:
-    for word in _words(value):
-        if not re.fullmatch(r"[a-z][a-z_]*=[1-9]\d{0,3}[mhd]", word):
-            raise ValueError("must be such as deals=8h enrichment=45m compliance=5d")
-    return value
+def _windows(value: str) -> dict[str, timedelta]:
+    pairs = _pairs(value, pattern=r"[1-9]\d{0,3}[mhd]", example="deals=8h enrichment=45m compliance=5d")
+    return {name: int(length[:-1]) * _UNITS[length[-1]] for name, length in pairs.items()}
+
+
+def _pairs(value: str, *, pattern: str, example: str) -> dict[str, str]:
+    if not all(re.fullmatch(rf"[a-z][a-z_]*={pattern}", word) for word in _words(value)):
+        raise ValueError(f"must be such as {example}")
+    return dict(word.split("=") for word in _words(value))
 
 
 def _mailbox(value: str) -> str:
@@ -195,6 +199,8 @@ RedisUrl = Annotated[str | None, _url("redis", "rediss", "redis+socket"), Field(
 SmtpUrl = Annotated[str | None, AfterValidator(_smtp_url), Field(repr=False)]
 ImapUrls = Annotated[str | None, AfterValidator(_imap_urls), Field(repr=False)]
 HttpUrl = Annotated[str | None, _url("http", "https"), Field(repr=False)]
+_numbers = partial(_pairs, pattern=r"[1-9]\d{0,5}", example="deals=2 enrichment=1")
+Numbers = Annotated[dict[str, int], NoDecode, BeforeValidator(_numbers)]
 Key = Annotated[SecretStr, AfterValidator(_header_value)]
 TokenUrl = Annotated[str | None, AfterValidator(_token_url)]
 Jwks = Annotated[str | None, AfterValidator(_jwks), Field(repr=False)]
@@ -230,7 +236,7 @@ class Settings(BaseSettings):
     fleet_home: Path = Path(".fleet")
     fleet_engines_dir: Annotated[Path | None, AfterValidator(_folder)] = None
     fleet_timezone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
-    fleet_catch_up: Annotated[str, AfterValidator(_windows)] = ""
+    fleet_catch_up: Annotated[dict[str, timedelta], NoDecode, BeforeValidator(_windows)] = {}
     fleet_naive_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     fleet_default_mode: Literal["review", "auto", "off"] | None = None
     fleet_mail_from: Annotated[str, AfterValidator(_mailbox)] = "Customer Care <care@fleet.example>"
@@ -238,6 +244,8 @@ class Settings(BaseSettings):
     fleet_reply_secret: str | None = Field(default=None, min_length=16, repr=False)
     fleet_batch_size: int = Field(default=1000, ge=1, le=10_000)
     fleet_helpers: int = Field(default=1, ge=0, le=64)
+    fleet_concurrency: Numbers = {}
+    fleet_per_minute: Numbers = {}
     fleet_max_attempts: int = Field(default=29, ge=1, le=50)
     fleet_smtp_connections: int = Field(default=3, ge=1, le=50)
     fleet_smtp_per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
@@ -303,12 +311,6 @@ class Settings(BaseSettings):
     def imap_urls(self) -> list[str]:
         """The folders to poll, one URL each."""
         return _words(self.imap_url)
-
-    @property
-    def catch_up_windows(self) -> dict[str, timedelta]:
-        """For how long a slot of an engine is worth working, where FLEET_CATCH_UP says so."""
-        pairs = [word.split("=") for word in _words(self.fleet_catch_up)]
-        return {engine: int(length[:-1]) * _UNITS[length[-1]] for engine, length in pairs}
 
     @property
     def time_zone(self) -> ZoneInfo:

@@ -1,4 +1,5 @@
--- A tenant with {deals} deals and {actions} actions, of which some thousands wait, and a second one with little.
+-- A tenant with {deals} deals, as many deeds in the trail, and {actions} actions, of which some thousands wait; and a second one
+-- with little.
 -- Triggers rest while the rows come in; what they would have set is set here.
 SET session_replication_role = replica;
 SELECT setseed(0.7);
@@ -50,6 +51,11 @@ CROSS JOIN LATERAL (
            CASE WHEN n % 10 = 7 THEN 'skipped' WHEN n > {actions} - 3000 THEN 'suggested' WHEN n % 5000 = 1 THEN 'dead'
                 WHEN n > {actions} - 6000 THEN 'scheduled' ELSE 'sent' END AS status
 ) AS a;
+
+INSERT INTO console_audit (at, tenant_id, who, what, item, origin)
+SELECT now() - make_interval(secs => ({deals} - n) * 30000000.0 / {deals}), md5(CASE WHEN n % 1000 = 0 THEN 'small' ELSE 'large' END)::uuid,
+       'agent' || n % 50 || '@crm.example', (ARRAY['approve', 'cancel', 'deals with an answer', 'snooze'])[1 + n % 4], n::text, '192.0.2.7'
+FROM generate_series(1, {deals}) AS n;
 
 SET session_replication_role = origin;
 VACUUM ANALYZE;

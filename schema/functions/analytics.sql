@@ -37,6 +37,32 @@ SELECT m.tenant_id, m.to_stage, count(*) AS transitions,
 FROM deal_moves AS m
 GROUP BY m.tenant_id, m.to_stage;
 
+-- The place of each stage in the funnel, as deals moved: it comes after every stage from which more of them came than went back,
+-- and after what that one comes after. A stage that comes after none has no row. p_tenant_id NULL: of all that the caller sees.
+CREATE OR REPLACE FUNCTION stage_places(p_tenant_id uuid) RETURNS TABLE (tenant_id uuid, stage text, place bigint)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE moved AS MATERIALIZED (
+        SELECT m.tenant_id, m.from_stage, m.to_stage, count(*) AS n FROM deal_moves AS m
+        WHERE p_tenant_id IS NULL OR m.tenant_id = p_tenant_id
+        GROUP BY m.tenant_id, m.from_stage, m.to_stage
+    ), onward AS MATERIALIZED (
+        SELECT m.tenant_id, m.from_stage, m.to_stage FROM moved AS m
+        LEFT JOIN moved AS b ON b.tenant_id = m.tenant_id AND b.from_stage = m.to_stage AND b.to_stage = m.from_stage
+        WHERE m.from_stage <> m.to_stage AND m.n > coalesce(b.n, 0)
+    ), after (tenant_id, stage, earlier) AS (
+        SELECT o.tenant_id, o.to_stage, o.from_stage FROM onward AS o
+        UNION
+        SELECT a.tenant_id, a.stage, o.from_stage FROM after AS a
+        JOIN onward AS o ON o.tenant_id = a.tenant_id AND o.to_stage = a.earlier
+    )
+    SELECT a.tenant_id, a.stage, count(*) FROM after AS a GROUP BY a.tenant_id, a.stage;
+END
+$$;
+
 -- Each quote's outcome: the stage that its deal was in then, the amount it had at least of 0, 1,000, 10,000 and 100,000, and
 -- how many days after it was sent, of which it took at least 0, 3, 7, 14, 30 or 60.
 CREATE OR REPLACE VIEW quote_decisions WITH (security_invoker = true) AS
@@ -197,5 +223,5 @@ SELECT c.tenant_id, c.compliance_type, count(*) AS total_checks,
 FROM checks_made AS c
 GROUP BY c.tenant_id, c.compliance_type;
 
-REVOKE ALL ON FUNCTION analytics_since(), analytics_until(), likely_share_pct(bigint, bigint, integer) FROM PUBLIC, anon;
-GRANT EXECUTE ON FUNCTION analytics_since(), analytics_until(), likely_share_pct(bigint, bigint, integer) TO authenticated, service_role;
+REVOKE ALL ON FUNCTION analytics_since(), analytics_until(), likely_share_pct(bigint, bigint, integer), stage_places(uuid) FROM PUBLIC, anon;
+GRANT EXECUTE ON FUNCTION analytics_since(), analytics_until(), likely_share_pct(bigint, bigint, integer), stage_places(uuid) TO authenticated, service_role;

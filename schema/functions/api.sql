@@ -1,19 +1,38 @@
 -- Programs at the API: the tokens that they show, and the answers that are kept for whoever asks twice. For the workers
--- alone, but for the listings at the end, which ask console_tenant first, as those of console_pages.sql.
+-- alone, but for what stands at the end, which asks console_tenant first, as the functions of console_pages.sql do.
 
--- Makes a token (p_tenant_id NULL: the operator's); what is shown to the database is its SHA-256.
+-- Makes a token (p_tenant_id NULL: the operator's); what is shown to the database is its SHA-256. Returns its id; NULL: it was
+-- made before. Whoever makes it twice within a minute, as a double press does, makes one and gets its id both times.
 CREATE OR REPLACE FUNCTION make_token(
-    p_token_hash bytea, p_tenant_id uuid, p_name text, p_role text, p_per_minute integer, p_ends_at timestamptz, p_by text
+    p_token_hash bytea, p_tenant_id uuid, p_name text, p_role text, p_per_minute integer, p_ends_at timestamptz,
+    p_session bigint, p_by text, p_origin text
 ) RETURNS uuid
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
-    WITH made AS (
-        INSERT INTO api_tokens (token_hash, tenant_id, name, role, per_minute, ends_at, made_by, made_at)
-        VALUES (p_token_hash, p_tenant_id, btrim(p_name), p_role, p_per_minute, p_ends_at, p_by, fleet_now())
-        RETURNING id, tenant_id
-    )
-    SELECT m.id FROM made AS m
-    CROSS JOIN LATERAL note_console(m.tenant_id, NULL, p_by, 'makes a token', m.id::text, NULL)
+DECLARE
+    v_problem constant text := CASE
+        WHEN p_role NOT IN ('reader', 'agent', 'manager', 'operator')
+            THEN format('no role %s: there are reader, agent, manager, operator', p_role)
+        WHEN (p_role = 'operator') <> (p_tenant_id IS NULL)
+            THEN 'a token is for one tenant, or for all of them with the role operator, not both'
+        WHEN btrim(p_name) = '' THEN 'a token needs a name, by which what it does is kept'
+        WHEN length(btrim(p_name)) > 100 THEN 'a token''s name has at most 100 characters'
+        WHEN p_per_minute NOT BETWEEN 1 AND 100000 THEN 'a token may be shown from 1 to 100,000 times in a minute' END;
+    v_id uuid;
+BEGIN
+    IF v_problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_problem USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    INSERT INTO api_tokens (token_hash, tenant_id, name, role, per_minute, ends_at, made_by, made_at)
+    VALUES (p_token_hash, p_tenant_id, btrim(p_name), p_role, p_per_minute, p_ends_at, p_by, fleet_now())
+    ON CONFLICT (token_hash) DO NOTHING RETURNING id INTO v_id;
+    IF FOUND THEN
+        PERFORM note_console(p_tenant_id, p_session, p_by, 'makes a token', format('%s (%s)', btrim(p_name), v_id), p_origin);
+        RETURN v_id;
+    END IF;
+    RETURN (SELECT k.id FROM api_tokens AS k
+            WHERE k.token_hash = p_token_hash AND k.revoked_at IS NULL AND k.made_at > fleet_now() - interval '1 minute');
+END
 $$;
 
 -- The tokens of a tenant or (NULL) of everybody, the newest first. state: good, ended or revoked.
@@ -33,17 +52,18 @@ AS $$
 $$;
 
 -- Lets a token be good for nothing any more. False: there is none of that id that was good.
-CREATE OR REPLACE FUNCTION revoke_token(p_token_id uuid, p_by text) RETURNS boolean
+CREATE OR REPLACE FUNCTION revoke_token(p_token_id uuid, p_session bigint, p_by text, p_origin text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
 AS $$
+DECLARE
+    v_token api_tokens;
 BEGIN
-    UPDATE api_tokens AS k SET revoked_at = fleet_now() WHERE k.id = p_token_id AND k.revoked_at IS NULL;
-    IF FOUND THEN
-        PERFORM note_console((SELECT k.tenant_id FROM api_tokens AS k WHERE k.id = p_token_id), NULL, p_by, 'revokes a token',
-                             p_token_id::text, NULL);
-        RETURN true;
+    UPDATE api_tokens AS k SET revoked_at = fleet_now() WHERE k.id = p_token_id AND k.revoked_at IS NULL RETURNING * INTO v_token;
+    IF NOT FOUND THEN
+        RETURN false;
     END IF;
-    RETURN false;
+    PERFORM note_console(v_token.tenant_id, p_session, p_by, 'revokes a token', format('%s (%s)', v_token.name, v_token.id), p_origin);
+    RETURN true;
 END
 $$;
 
@@ -101,6 +121,38 @@ AS $$
     DELETE FROM api_answers AS a WHERE a.answered_at <= fleet_now() - interval '1 day'
 $$;
 
+-- The tokens of a tenant, or for the operator of everybody, see list_tokens.
+CREATE OR REPLACE FUNCTION console_tokens(p_tenant_id uuid) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT to_jsonb(k) FROM list_tokens(console_tenant(p_tenant_id, 'manager')) AS k ORDER BY k.made_at DESC, k.token_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION console_make_token(
+    p_tenant_id uuid, p_token_hash bytea, p_name text, p_role text, p_per_minute integer, p_ends_at timestamptz,
+    p_session bigint, p_by text, p_origin text
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    RETURN make_token(p_token_hash, console_tenant(p_tenant_id, 'manager'), p_name, p_role, p_per_minute, p_ends_at,
+                      p_session, console_who(p_by), p_origin);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION console_revoke_token(p_tenant_id uuid, p_token uuid, p_session bigint, p_by text, p_origin text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_tenant constant uuid := console_tenant(p_tenant_id, 'manager');
+BEGIN
+    PERFORM FROM api_tokens AS k WHERE k.id = p_token AND (v_tenant IS NULL OR k.tenant_id = v_tenant);
+    RETURN FOUND AND revoke_token(p_token, p_session, console_who(p_by), p_origin);
+END
+$$;
+
 -- As console_runs and console_suppressions, page by page: what comes after the last one of a page.
 CREATE OR REPLACE FUNCTION api_runs(p_tenant_id uuid, p_engine text, p_status text, p_before bigint, p_limit integer) RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
@@ -135,12 +187,18 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION make_token(bytea, uuid, text, text, integer, timestamptz, text), list_tokens(uuid), revoke_token(uuid, text),
+REVOKE ALL ON FUNCTION make_token(bytea, uuid, text, text, integer, timestamptz, bigint, text, text), list_tokens(uuid),
+    revoke_token(uuid, bigint, text, text),
     use_token(bytea), answer_before(uuid, text), keep_answer(uuid, text, uuid, bytea, integer, jsonb, bytea), prune_answers(),
-    api_runs(uuid, text, text, bigint, integer), api_suppressions(uuid, text, timestamptz, text, uuid, integer)
+    api_runs(uuid, text, text, bigint, integer), api_suppressions(uuid, text, timestamptz, text, uuid, integer), console_tokens(uuid),
+    console_make_token(uuid, bytea, text, text, integer, timestamptz, bigint, text, text),
+    console_revoke_token(uuid, uuid, bigint, text, text)
     FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION make_token(bytea, uuid, text, text, integer, timestamptz, text), list_tokens(uuid), revoke_token(uuid, text),
+GRANT EXECUTE ON FUNCTION make_token(bytea, uuid, text, text, integer, timestamptz, bigint, text, text), list_tokens(uuid),
+    revoke_token(uuid, bigint, text, text),
     use_token(bytea), answer_before(uuid, text), keep_answer(uuid, text, uuid, bytea, integer, jsonb, bytea), prune_answers()
     TO service_role;
 GRANT EXECUTE ON FUNCTION api_runs(uuid, text, text, bigint, integer),
-    api_suppressions(uuid, text, timestamptz, text, uuid, integer) TO authenticated, service_role;
+    api_suppressions(uuid, text, timestamptz, text, uuid, integer), console_tokens(uuid),
+    console_make_token(uuid, bytea, text, text, integer, timestamptz, bigint, text, text),
+    console_revoke_token(uuid, uuid, bigint, text, text) TO authenticated, service_role;

@@ -24,6 +24,13 @@ AS $$
     LIMIT 1
 $$;
 
+-- Whether a manager asks, for policies.
+CREATE OR REPLACE FUNCTION caller_is_manager() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM calling_user() AS c WHERE c.role = 'manager')
+$$;
+
 -- Whose rows somebody gets who asks for a tenant's (NULL: the own, or for the workers every tenant's), if the role allows.
 -- Every function of console_pages.sql asks here first: they read with their owner's rights, as a user cannot read the
 -- ledger, the guards and what they rest on.
@@ -187,11 +194,11 @@ AS $$
     SELECT count(*) FROM ended
 $$;
 
-REVOKE ALL ON FUNCTION console_role(text), calling_user(), console_tenant(uuid, text), console_who(text),
+REVOKE ALL ON FUNCTION console_role(text), calling_user(), caller_is_manager(), console_tenant(uuid, text), console_who(text),
     note_console(uuid, bigint, text, text, text, text), make_console_link(bytea, uuid, text), may_ask_for_link(text, text),
     console_people(text), console_link_holder(bytea), enter_console(bytea, bytea, text), console_session(bytea),
     look_at_tenant(bigint, uuid), end_console_sessions(bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION calling_user() TO authenticated, service_role;
+GRANT EXECUTE ON FUNCTION calling_user(), caller_is_manager() TO authenticated, service_role;
 GRANT EXECUTE ON FUNCTION console_role(text), console_tenant(uuid, text), console_who(text),
     note_console(uuid, bigint, text, text, text, text), make_console_link(bytea, uuid, text), may_ask_for_link(text, text),
     console_people(text), console_link_holder(bytea), enter_console(bytea, bytea, text), console_session(bytea),

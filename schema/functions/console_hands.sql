@@ -14,6 +14,22 @@ BEGIN
 END
 $$;
 
+-- What people answered to an action, the oldest first.
+CREATE OR REPLACE FUNCTION console_replies(p_tenant_id uuid, p_action bigint) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_tenant constant uuid := console_tenant(p_tenant_id, 'reader');
+BEGIN
+    RETURN QUERY
+    SELECT jsonb_build_object('received_at', m.received_at, 'from_address', m.from_address, 'from_name', m.from_name,
+                              'subject', m.subject, 'answer', m.answer, 'text', m.text)
+    FROM inbound_messages AS m
+    WHERE m.action_id = p_action AND m.kind = 'reply' AND (v_tenant IS NULL OR m.tenant_id = v_tenant)
+    ORDER BY m.received_at LIMIT 20;
+END
+$$;
+
 -- Moves actions that wait (suggested or scheduled) to another time.
 CREATE OR REPLACE FUNCTION console_snooze(p_tenant_id uuid, p_ids bigint[], p_until timestamptz, p_by text, p_why text) RETURNS SETOF bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
@@ -79,9 +95,9 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION console_neighbours(uuid, jsonb, bigint), console_snooze(uuid, bigint[], timestamptz, text, text),
+REVOKE ALL ON FUNCTION console_neighbours(uuid, jsonb, bigint), console_replies(uuid, bigint), console_snooze(uuid, bigint[], timestamptz, text, text),
     console_pause(uuid, text, uuid), console_set_pause(uuid, text, uuid, timestamptz, text, text),
     console_write_now(uuid, text, uuid, text, text) FROM PUBLIC, anon;
-GRANT EXECUTE ON FUNCTION console_neighbours(uuid, jsonb, bigint), console_snooze(uuid, bigint[], timestamptz, text, text),
+GRANT EXECUTE ON FUNCTION console_neighbours(uuid, jsonb, bigint), console_replies(uuid, bigint), console_snooze(uuid, bigint[], timestamptz, text, text),
     console_pause(uuid, text, uuid), console_set_pause(uuid, text, uuid, timestamptz, text, text),
     console_write_now(uuid, text, uuid, text, text) TO authenticated, service_role;

@@ -2,7 +2,8 @@
 -- defines these functions and ends with SELECT register_engine('NAME'). The ledger, the outbox, inbound mail and the
 -- status know engines by this table alone, and call them by these names:
 --
---   NAME_due_tenants()       the tenants with work that is due now; cost grows with what is due, not with the tenants
+--   NAME_due_tenants()       the tenants with work that is due now; cost grows with what is due, and once that is more than
+--                            few_due() with the tenants, however much one of them has
 --   NAME_due_count()         what `fleet status` counts as due now, per tenant
 --   NAME_next_due()          the next instant after now at which anything falls due where the engine is not off; NULL:
 --                            never
@@ -47,6 +48,13 @@ BEGIN
     INSERT INTO engines AS e (name, urgency) VALUES (p_name, p_urgency)
     ON CONFLICT (name) DO UPDATE SET urgency = excluded.urgency WHERE e.urgency <> excluded.urgency;
 END
+$$;
+
+-- So many due rows are read to know whose they are. Of more, each tenant is asked whether any is its own.
+CREATE OR REPLACE FUNCTION few_due() RETURNS integer
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp
+AS $$
+    SELECT 1000
 $$;
 
 -- Whether an item was set aside within the last day.
@@ -103,7 +111,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION register_engine(text, integer), set_item_aside(uuid, text, uuid, text),
+REVOKE ALL ON FUNCTION register_engine(text, integer), few_due(), set_item_aside(uuid, text, uuid, text),
     step_in_halves(text, text, uuid, uuid[], bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION set_item_aside(uuid, text, uuid, text), step_in_halves(text, text, uuid, uuid[], bigint)
+GRANT EXECUTE ON FUNCTION few_due(), set_item_aside(uuid, text, uuid, text), step_in_halves(text, text, uuid, uuid[], bigint)
     TO service_role;

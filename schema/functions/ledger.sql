@@ -140,6 +140,13 @@ AS $$
     WHERE id = p_run AND status = 'running'
 $$;
 
+-- Lets a run that has ended be taken up after a minute: nothing was wrong, its minute was over (see limits.sql).
+CREATE OR REPLACE FUNCTION go_on_soon(p_run bigint) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+AS $$
+    UPDATE engine_runs SET retry_at = clock_timestamp() + interval '1 minute' WHERE id = p_run AND status = 'partly'
+$$;
+
 -- Ends a run, or a slot, for a person: a worker that is at it leaves off after the batch in hand, and nobody takes it up
 -- again. Returns how it stood before; NULL: there is none, or nothing is left of it to be done.
 CREATE OR REPLACE FUNCTION cancel_run(p_run bigint, p_by text, p_why text) RETURNS text
@@ -220,7 +227,7 @@ REVOKE ALL ON FUNCTION
     give_up_slots(jsonb), open_run(text, timestamptz, text, text, text, interval),
     take_in_hand(bigint, uuid), run_losses(bigint),
     record_progress(bigint, interval, bigint, bigint, bigint, jsonb, jsonb),
-    close_run(bigint, text, integer), cancel_run(bigint, text, text), close_lost_runs(), tenants_left(text),
+    close_run(bigint, text, integer), go_on_soon(bigint), cancel_run(bigint, text, text), close_lost_runs(), tenants_left(text),
     slot_state(text, timestamptz), due_tenants(text)
     FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION
@@ -228,6 +235,6 @@ GRANT EXECUTE ON FUNCTION
     give_up_slots(jsonb), open_run(text, timestamptz, text, text, text, interval),
     take_in_hand(bigint, uuid), run_losses(bigint),
     record_progress(bigint, interval, bigint, bigint, bigint, jsonb, jsonb),
-    close_run(bigint, text, integer), cancel_run(bigint, text, text), close_lost_runs(), tenants_left(text),
+    close_run(bigint, text, integer), go_on_soon(bigint), cancel_run(bigint, text, text), close_lost_runs(), tenants_left(text),
     slot_state(text, timestamptz), due_tenants(text)
     TO service_role;

@@ -236,7 +236,8 @@ AS $$
 $$;
 
 -- Claims due internal actions (a task or a case for the tenant's own people) under row locks. Their text is
--- rendered by the caller and written by file_internal in the same transaction: exactly once.
+-- rendered by the caller and written by file_internal in the same transaction: exactly once. Those of a tenant for whom as
+-- many work as may (see limits.sql) wait for the next pass.
 CREATE OR REPLACE FUNCTION claim_internal(p_limit integer, p_per_tenant integer)
 RETURNS TABLE (action_id bigint, kind text, verdict text, template text, variables jsonb, tenant_name text)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -255,6 +256,12 @@ BEGIN
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS due
         LIMIT p_limit);
+    v_claimed := ARRAY(
+        SELECT a.id FROM (
+            SELECT w.tenant_id FROM (SELECT DISTINCT x.tenant_id FROM scheduled_actions AS x WHERE x.id = ANY (v_claimed)) AS w
+            WHERE take_tenant_place(w.tenant_id, false) OFFSET 0
+        ) AS free
+        JOIN scheduled_actions AS a ON a.tenant_id = free.tenant_id AND a.id = ANY (v_claimed));
     RETURN QUERY
     WITH guarded AS MATERIALIZED (
         SELECT * FROM action_guards(v_claimed)

@@ -65,7 +65,7 @@ BEGIN
     -- The ledger, the registry of engines, how they begin, what belongs to no tenant yet, how far mailboxes are read, and what
     -- signs webhooks, who is at the console, and what programs show and were answered: the workers'.
     FOREACH v_table IN ARRAY ARRAY[
-        'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'channel_rate', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
+        'engine_runs', 'engines', 'fleet_defaults', 'fleet_timetable', 'channel_rate', 'engine_rates', 'public_holidays', 'items_aside', 'fleet_faults', 'provider_limits', 'inbound_rejects', 'imap_folders',
         'fleet_heartbeats', 'fleet_incidents', 'webhook_secrets', 'console_links', 'console_sessions',
         'console_audit', 'insight_figures', 'api_tokens', 'api_answers'
     ] LOOP
@@ -76,8 +76,12 @@ BEGIN
         EXECUTE format('CREATE POLICY fleet_workers ON %I FOR ALL TO service_role USING (true) WITH CHECK (true)', v_table);
     END LOOP;
 
-    -- What was done at the console is evidence too.
+    -- What was done at the console is evidence too. A tenant's managers may know who did it, and from where.
     REVOKE UPDATE, DELETE ON console_audit FROM service_role;
+    GRANT SELECT ON console_audit TO authenticated;
+    DROP POLICY IF EXISTS fleet_managers ON console_audit;
+    CREATE POLICY fleet_managers ON console_audit FOR SELECT TO authenticated
+        USING (tenant_id = (SELECT current_tenant_id()) AND (SELECT caller_is_manager()));
 
     -- Who may set a sequence can stop whoever counts by it. Identity columns need no right to theirs.
     FOR v_sequence IN

@@ -1,6 +1,8 @@
 -- What one tenant can make the fleet do within 24 hours. The numbers hold for everybody, unless the operator set others in
 -- tenant_quotas. What is over waits and loses nothing, but for rows that users add: those are refused in words.
 
+-- Of workers at a time and due items a minute there are as many as the settings allow (see limits.sql), unless the operator
+-- set others.
 CREATE OR REPLACE FUNCTION tenant_quota(p_tenant_id uuid, p_what text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
@@ -14,6 +16,8 @@ BEGIN
         WHEN 'tasks' THEN coalesce(v_own.tasks, 5000)
         WHEN 'rows' THEN coalesce(v_own.rows, 10000)
         WHEN 'mails' THEN coalesce(v_own.mails, 500)
+        WHEN 'workers' THEN v_own.workers
+        WHEN 'items' THEN v_own.items
     END;
 END
 $$;
@@ -93,28 +97,6 @@ CREATE OR REPLACE TRIGGER checks_within_quota
     AFTER INSERT ON compliance_checks
     FOR EACH STATEMENT EXECUTE FUNCTION check_row_quota();
 
--- How many messages may leave now, of so many a minute that all workers send together, and after whom it is whose turn.
--- Whoever asks keeps the others who ask waiting until its transaction ends, and says in it what it takes.
-CREATE OR REPLACE FUNCTION channel_room(p_per_minute integer) RETURNS TABLE (n integer, last_tenant uuid)
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-AS $$
-    SELECT floor(p_per_minute * extract(epoch FROM fleet_now() - least(greatest(r.spent_until, fleet_now() - interval '1 minute'),
-                                                                        fleet_now())) / 60)::integer, r.last_tenant
-    FROM channel_rate AS r FOR UPDATE
-$$;
-
--- Takes room for so many messages; p_last: whose were the last of them.
-CREATE OR REPLACE FUNCTION take_channel_room(p_per_minute integer, p_messages integer, p_last uuid) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-AS $$
-    UPDATE channel_rate AS r SET
-        spent_until = least(greatest(r.spent_until, fleet_now() - interval '1 minute'), fleet_now())
-                      + p_messages * interval '1 minute' / p_per_minute,
-        last_tenant = p_last
-$$;
-
-REVOKE ALL ON FUNCTION channel_room(integer), take_channel_room(integer, integer, uuid) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION channel_room(integer), take_channel_room(integer, integer, uuid) TO service_role;
 REVOKE ALL ON FUNCTION tenant_quota(uuid, text), quota_left(uuid, text), is_flooding(uuid, text),
     check_row_quota()
     FROM PUBLIC, anon, authenticated;

@@ -2,7 +2,8 @@
 
 -- Claims up to p_per_tenant due e-mails of each tenant after p_after, at most p_limit, under a lease. What
 -- the guards refuse is settled with its reason and comes back with that verdict, so that the caller knows
--- where it stopped, and noted in guards. A paused tenant, or one outside its sending window, is passed over and waits. The loop
+-- where it stopped, and noted in guards. A paused tenant, one outside its sending window, or one for whom as many work as may
+-- (see limits.sql), is passed over and waits. The loop
 -- steps from tenant to tenant in the order of their ids, which p_after relies on; one statement with a LIMIT
 -- would serve them in whatever order its join yields, and whoever comes late in it could wait for ever. Planned once a session:
 -- planning anew for each claim takes longer than reading some rows more.
@@ -18,6 +19,7 @@ DECLARE
     v_now constant timestamptz := fleet_now();
     v_tenant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
     v_zones constant boolean := contacts_have_zones();
+    v_due bigint[];
     v_claimed bigint[] := '{}';
 BEGIN
     WHILE cardinality(v_claimed) < p_limit LOOP
@@ -27,13 +29,16 @@ BEGIN
         EXIT WHEN v_tenant IS NULL;
         CONTINUE WHEN is_stopped(v_tenant, NULL) OR NOT v_zones AND sending_opens_at(v_tenant, v_now) > v_now
             OR EXISTS (SELECT FROM tenant_delivery AS y WHERE y.tenant_id = v_tenant AND y.paused);
-        v_claimed := v_claimed || ARRAY(
+        v_due := ARRAY(
             SELECT a.id FROM scheduled_actions AS a
             WHERE a.status = 'scheduled' AND a.kind = 'email' AND a.tenant_id = v_tenant AND a.run_at <= v_now
               AND NOT EXISTS (SELECT FROM operator_stops AS o WHERE o.tenant_id = v_tenant AND o.engine = a.engine)
             ORDER BY a.run_at, a.id
             LIMIT least(p_per_tenant, p_limit - cardinality(v_claimed), quota_left(v_tenant, 'messages'))
             FOR NO KEY UPDATE SKIP LOCKED);
+        IF v_due <> '{}' AND take_tenant_place(v_tenant, false) THEN
+            v_claimed := v_claimed || v_due;
+        END IF;
     END LOOP;
 
     IF v_claimed = '{}' THEN

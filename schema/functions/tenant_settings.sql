@@ -56,7 +56,11 @@ AS $$
     ('quota.recipients', 'tenant_quotas', 'recipients', NULL, NULL, 'a number', 'of these, most to addresses never written to before'),
     ('quota.tasks', 'tenant_quotas', 'tasks', NULL, NULL, 'a number', 'most tasks and cases in 24 hours'),
     ('quota.rows', 'tenant_quotas', 'rows', NULL, NULL, 'a number', 'most rows that its users add to a queue in 24 hours'),
-    ('quota.mails', 'tenant_quotas', 'mails', NULL, NULL, 'a number', 'most mails of one sender in 24 hours that are acted on')
+    ('quota.mails', 'tenant_quotas', 'mails', NULL, NULL, 'a number', 'most mails of one sender in 24 hours that are acted on'),
+    ('quota.workers', 'tenant_quotas', 'workers', NULL, NULL, 'a number',
+     'most workers that are at work for it at a time; empty: as FLEET_CONCURRENCY says'),
+    ('quota.items', 'tenant_quotas', 'items', NULL, NULL, 'a number',
+     'most due items of an engine that are worked for it in a minute; empty: as FLEET_PER_MINUTE says')
 $$;
 
 -- What a column holds where nobody has set it: its default, as text.

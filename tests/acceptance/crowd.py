@@ -121,10 +121,10 @@ class Member:
         self.process.join()
 
 
-def start(database_url: str, engine: str, batch_size: int, at: datetime = NOW) -> Member:
-    """Start one process of the crowd; it waits for `go`."""
+def start(database_url: str, engine: str, batch_size: int, at: datetime = NOW, **settings: str) -> Member:
+    """Start one process of the crowd, with these settings; it waits for `go`."""
     ours, theirs = _FORKS.Pipe()
-    environment = {"DATABASE_URL": database_url, "FLEET_HOME": os.environ["FLEET_HOME"]}
+    environment = {"DATABASE_URL": database_url, "FLEET_HOME": os.environ["FLEET_HOME"], **settings}
     process = _FORKS.Process(target=runner.main, args=(theirs, environment, engine, at, batch_size))
     process.start()
     theirs.close()

@@ -29,6 +29,7 @@ from workers.insight.given_names import greeted_as, is_given_name
         "0113 496 0321",
         '=HYPERLINK("x")',
         "J.",
+        "a-B",
         "A B",
         "IBM",
         "¼",

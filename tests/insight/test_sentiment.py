@@ -22,6 +22,8 @@ from workers.insight.tokens import MAX_CHARS, MAX_TOKENS, tokenize
         "THIS IS NOT ACCEPTABLE!!!",
         "👎",
         "The waiter never came back.",
+        "The desks have not arrived and I'm annoyed.",
+        "No reply in two weeks, and we are furious.",
         "What a waste of money :(",
     ],
 )
@@ -74,6 +76,8 @@ def test_an_empty_text_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "issue"),
     [
+        ("The drill doesn't work.", "quality"),
+        ("The filters didn't arrive.", "delivery"),
         ("The parcel came two weeks late.", "timeliness"),
         ("The handle broke on the first day, poor quality.", "quality"),
         ("Nobody replied to my emails, I am fed up.", "communication"),

@@ -24,7 +24,7 @@ def api_token(crm: Crm, tenant: UUID | None, role: str, *, per_minute: int = 100
     """A token of a tenant or, without one, of the operator."""
     token = new_api_token()
     crm.one(
-        "SELECT make_token(%s, %s, %s, %s, %s, now() + %s * interval '1 day', 'Bo')",
+        "SELECT make_token(%s, %s, %s, %s, %s, now() + %s * interval '1 day', NULL, 'Bo', NULL)",
         token_hash(token), tenant, f"{role} program", role, per_minute, days,
     )  # fmt: skip
     return token
@@ -40,6 +40,8 @@ def body_of(operation: Operation, some: Things) -> Any:
         "/actions/preview": {"decision": "cancel", "ids": [some.action]},
         "/actions/decide": {"decision": "cancel", "ids": [some.action]},
         "/runs": {"engine": "none"},
+        "/runs/backfill": {"engine": "none", "since": "2026-03-02T00:00:00Z"},
+        "/runs/{run_id}/cancel": {"why": "a test"},
         "/settings": {"values": {"mails_per_day": "3"}},
         "/words": {"kind": "deal_stage", "word": "pitched", "meaning": "open"},
         "/suppressions": {"address": f"new@{some.tenant}.example", "why": "a test"},
@@ -55,11 +57,12 @@ def ask(client: httpx.Client, operation: Operation, some: Things, headers: dict[
         "action_id": some.action, "quote_id": some.quote, "check_id": some.check, "run_id": some.run,
         "template": "deal_follow_up",
     }  # fmt: skip
+    asked = {"/explain": {"q": str(some.deal)}, "/runs/missed": {"since": "2026-03-02T00:00:00Z"}}
     return client.request(
         operation.method,
         "/api" + operation.path.format(**named),
         json=body_of(operation, some) if operation.method != "GET" else None,
-        params={"q": str(some.deal)} if operation.path == "/explain" else None,
+        params=asked.get(operation.path),
         headers=headers | ({"If-Match": "*"} if operation.path == "/settings" else {}),
     )
 
@@ -98,7 +101,7 @@ def test_each_operation_is_open_to_its_role_and_the_higher_ones_alone(
         ):
             assert answer.status_code == 403, said
             assert f"This needs the role {operation.least if operation.least != 'reader' else 'agent'}" in answer.text
-        elif operation.path == "/runs" and operation.method == "POST":
+        elif operation.path in ("/runs", "/runs/backfill") and operation.method == "POST":
             assert answer.status_code == 404, said  # there is no engine of that name
         else:
             # What an operation before has done may stand in the way.
@@ -110,7 +113,7 @@ def test_each_operation_is_open_to_its_role_and_the_higher_ones_alone(
 def test_strangers_and_tokens_that_are_good_no_more_open_nothing(client: httpx.Client, crm: Crm, ours: Things) -> None:
     ended = api_token(crm, ours.tenant, "manager", days=-1)
     revoked = api_token(crm, ours.tenant, "manager")
-    crm.execute("SELECT revoke_token(id, 'Bo') FROM api_tokens WHERE ends_at IS NULL")
+    crm.execute("SELECT revoke_token(id, NULL, 'Bo', NULL) FROM api_tokens WHERE ends_at IS NULL")
     before = evidence(crm, ours.tenant)
     refused = {
         "none": ({}, "This needs the header"),

@@ -7,10 +7,14 @@ import httpx
 import pytest
 
 from tests.actors import Things, things
-from tests.crm import NOW, Crm
+from tests.crm import NOW, Crm, days, wait_until
 from tests.outbox import write
 from tests.tokens import bearer
+from workers import clock
 from workers.runtime.ledger import prune_answers
+from workers.runtime.slots import latest_slot
+from workers.runtime.tokens import new_api_token, token_hash
+from workers.settings import settings
 from workers.web.api.routes import OPERATIONS
 
 WISH = {"address": "ann@acme.example", "why": "asked us"}
@@ -271,3 +275,35 @@ def test_analytics_are_the_views_of_the_tenant(client: httpx.Client, crm: Crm, o
                 assert {name: str(value) for name, value in item.items()} == {
                     column["name"]: str(row[column["name"]]) for column in columns
                 }, view
+
+
+def test_a_program_of_the_operators_makes_up_for_slots_once_and_cancels_a_slot_once(
+    client: httpx.Client, crm: Crm
+) -> None:
+    token = new_api_token()
+    crm.one("SELECT make_token(%s, NULL, 'ops', 'operator', 600, NULL, NULL, 'Bo', NULL)", token_hash(token))
+    headers = {"Authorization": f"Bearer {token}"}
+    first, second = (latest_slot("deals", clock.now() - days(n), settings().time_zone) for n in (2, 1))
+    for slot in (first, second):
+        crm.insert("engine_runs", engine="deals", slot=slot, status="missed")
+    span = {"engine": "deals", "since": first.isoformat(), "until": second.isoformat()}
+    listed = client.get("/api/runs/missed", params=span, headers=headers).json()["items"]
+    assert [(row["engine"], row["status"]) for row in listed] == [("deals", "missed")]
+
+    started = client.post("/api/runs/backfill", json=span, headers=headers)
+    assert (started.status_code, started.json()["items"]) == (202, listed)
+    wait_until(lambda: crm.rows("SELECT FROM engine_runs WHERE trigger = 'backfill' AND status = 'succeeded'"), "it")
+    assert client.post("/api/runs/backfill", json=span, headers=headers).json() == {"items": []}
+    assert client.get("/api/runs/missed", params={"since": "x"}, headers=headers).status_code == 422
+
+    expected = crm.insert("engine_runs", engine="deals", slot=clock.now(), status="expected")
+    path = f"/api/runs/{expected}/cancel"
+    cancelled = client.post(path, json={"why": "wrong texts"}, headers=headers).json()
+    assert (cancelled["status"], cancelled["cancelled_by"]) == ("cancelled", "token ops")
+    again = client.post(path, json={"why": "wrong texts"}, headers=headers)
+    assert (again.status_code, again.json()["detail"]) == (
+        409, "The run is cancelled: nothing is left of it to cancel.",
+    )  # fmt: skip
+    assert client.post("/api/runs/4711/cancel", json={"why": "x"}, headers=headers).status_code == 404
+    kept = crm.rows("SELECT what FROM console_audit WHERE who = 'token ops' ORDER BY id")
+    assert [row["what"] for row in kept] == ["makes up for slots", "cancels a run"]

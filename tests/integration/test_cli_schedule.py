@@ -6,6 +6,8 @@ import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.crm import NOW, Crm, days, stalled_deal, wait_until
 from tests.fleet import Fleet
 from tests.shell import FLEET, one_line
@@ -53,6 +55,27 @@ def test_the_timetable_of_a_tenant_is_shown_by_its_own_clocks(crm: Crm, database
             "next": ["2026-03-28T01:30:00+00:00", "2026-03-29T01:00:00+00:00"],
         }
     ]  # fmt: skip
+
+
+def test_what_is_limited_is_shown_with_the_timetable(
+    crm: Crm, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_CONCURRENCY", "deals=2 quotes=1 tenant=1")
+    monkeypatch.setenv("FLEET_PER_MINUTE", "deals=1200")
+    printed = call(database_url, "schedule", "show").stdout
+    for words in (
+        "deals has 2 workers at a time and works 1,200 due items of a tenant in a minute at most",
+        "quotes has 1 worker at a time at most",
+        "a tenant has 1 worker at a time at most",
+    ):
+        assert words in printed
+    tenant = crm.tenant("Northwind")
+    crm.execute("INSERT INTO tenant_quotas (tenant_id, workers, items) VALUES (%s, 3, 60)", tenant)
+    asked = ["schedule", "show", "--tenant", "Northwind", "--json"]
+    assert json.loads(call(database_url, *asked, "--engine", "deals").stdout)["limits"] == [
+        {"of": "deals", "workers": 2, "per_minute": 60}
+    ]
+    assert {"of": "tenant", "workers": 3, "per_minute": None} in json.loads(call(database_url, *asked).stdout)["limits"]
 
 
 def test_all_timetables_in_use_are_shown_with_how_many_go_by_each(crm: Crm, database_url: str) -> None:

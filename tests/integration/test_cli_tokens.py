@@ -37,7 +37,7 @@ def test_a_token_is_shown_once_and_what_is_kept_of_it_opens_nothing(crm: Crm, da
 def test_what_makes_no_sense_of_a_token_is_refused_in_one_line(crm: Crm, database_url: str) -> None:
     crm.tenant("Northwind")
     for arguments, said in (
-        (["x"], "say --tenant"),
+        (["x"], "for one tenant, or for all of them"),
         (["x", "--tenant", "Northwind", "--role", "operator"], "not both"),
         (["x", "--tenant", "Northwind", "--role", "king"], "there are reader, agent, manager, operator"),
         ([" ", "--tenant", "Northwind"], "needs a name"),

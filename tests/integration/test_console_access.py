@@ -41,6 +41,11 @@ LEAST = {
     ("GET", "/console/runs"): "reader",
     ("POST", "/console/runs"): "operator",
     ("GET", "/console/runs/{run:int}"): "reader",
+    ("POST", "/console/runs/pause"): "manager",
+    ("GET", "/console/runs/backfill"): "operator",
+    ("POST", "/console/runs/backfill"): "operator",
+    ("POST", "/console/runs/{run:int}/cancel"): "operator",
+    ("POST", "/console/runs/{run:int}/retry"): "operator",
     ("GET", "/console/settings"): "reader",
     ("POST", "/console/settings"): "manager",
     ("POST", "/console/settings/what-if"): "manager",
@@ -57,6 +62,11 @@ LEAST = {
     ("GET", "/console/webhooks"): "reader",
     ("POST", "/console/webhooks"): "manager",
     ("POST", "/console/webhooks/changed"): "manager",
+    ("GET", "/console/tokens"): "manager",
+    ("POST", "/console/tokens"): "manager",
+    ("POST", "/console/tokens/revoked"): "manager",
+    ("GET", "/console/trail"): "manager",
+    ("GET", "/console/trail.csv"): "manager",
     ("GET", "/console/people"): "manager",
     ("POST", "/console/people"): "manager",
     ("GET", "/console/insight"): "reader",
@@ -143,7 +153,8 @@ def test_an_operator_sees_all_tenants_or_the_chosen_one(
     with signed_in(client, connection) as operator:
         assert SECRET in operator.get("/console/actions").text
         operator.post("/console/tenant", data={"tenant": str(ours.tenant), "next": "/console/"})
-        for path in ("/console/", "/console/actions", "/console/insight", "/console/words", "/console/suppressions"):
+        for page_of in ("", "actions", "insight", "words", "suppressions", "tokens", "trail"):
+            path = f"/console/{page_of}"
             page = operator.get(path).text
             assert page.count(SECRET) == 1, path  # in the list of tenants to choose from
         assert operator.get(f"/console/actions/{theirs.action}").status_code == 404

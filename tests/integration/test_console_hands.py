@@ -130,3 +130,20 @@ def test_what_a_person_wants_written_now_is_written_and_may_leave(agent: httpx.C
     assert crm.rows("SELECT DISTINCT decided_by FROM fleet_decisions WHERE about = 'action'") == [
         {"decided_by": "sam@northwind.example"}
     ]
+
+
+def test_what_a_customer_answered_stands_beside_the_letter_that_it_answers(
+    agent: httpx.Client, crm: Crm, tenant: UUID
+) -> None:
+    [ours] = write(crm, tenant, status="sent", sent_at=clock.now())
+    [theirs] = write(crm, crm.tenant("Southwind"), status="sent", sent_at=clock.now())
+    for number, action in enumerate((ours, theirs)):
+        crm.insert(
+            "inbound_messages", tenant_id=crm.actions(id=action)[0]["tenant_id"], action_id=action, kind="reply",
+            message_id=f"<{number}@x.example>", raw_size=1, subject="Re: Ten licences", text="We take twenty.",
+            from_name="Ann", received_at=clock.now(),
+        )  # fmt: skip
+    page = agent.get(f"/console/actions/{ours}").text
+    assert '<pre class="letter">We take twenty.</pre>' in page
+    assert "from Ann" in page
+    assert crm.read("console_replies", tenant, theirs) == [], "by whatever number it is asked for"

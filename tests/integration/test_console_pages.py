@@ -91,7 +91,11 @@ def test_the_list_is_paged_without_gaps_and_filters_as_the_command_line_does(
         path = older.replace("&amp;", "&") if 'rel="next"' in page else None
     assert seen == sorted(ids, reverse=True)
     assert "121 actions" in manager.get("/console/actions").text
-    for query in ("status=dead", "error=550", "contact=ann%40acme.example&status=dead", "engine=deals&status=dead"):
+    subject = crm.rows("SELECT subject_id FROM scheduled_actions WHERE id = %s", ids[7])[0]["subject_id"]
+    for query in (
+        "status=dead", "error=550", "contact=ann%40acme.example&status=dead", "engine=deals&status=dead",
+        f"subject={subject}&status=dead",
+    ):  # fmt: skip
         page = manager.get(f"/console/actions?{query}").text
         assert page.count('name="ids"') == 1, query
         assert f'value="{ids[7]}"' in page
@@ -102,7 +106,7 @@ def test_the_list_is_paged_without_gaps_and_filters_as_the_command_line_does(
     assert f'"action_id": {ids[7]}' in listed
 
 
-@pytest.mark.parametrize("query", ["status=x", "engine=x", "contact=x", "since=x", "until=9999-12-31"])
+@pytest.mark.parametrize("query", ["status=x", "engine=x", "contact=x", "subject=x", "since=x", "until=9999-12-31"])
 def test_a_filter_that_cannot_be_understood_is_said_and_shows_nothing(
     manager: httpx.Client, crm: Crm, tenant: UUID, query: str
 ) -> None:
@@ -320,7 +324,7 @@ def test_whatever_strangers_write_is_shown_as_text(operator: httpx.Client, crm: 
     crm.execute("INSERT INTO suppressions VALUES (%s, %s, %s)", tenant, f"{HOSTILE}@x.example", HOSTILE)
     crm.insert(
         "inbound_messages", tenant_id=tenant, message_id="<1@x.example>", raw_size=1, kind="reply", subject=HOSTILE,
-        text=HOSTILE, from_name=HOSTILE, from_address="ann@acme.example", received_at=clock.now(),
+        text=HOSTILE, from_name=HOSTILE, from_address="ann@acme.example", received_at=clock.now(), action_id=one,
     )  # fmt: skip
     crm.execute(
         "UPDATE scheduled_actions SET variables = variables || jsonb_build_object('edited',"

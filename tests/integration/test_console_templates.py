@@ -8,6 +8,7 @@ from tests.console import signed_in
 from tests.crm import Crm
 from tests.outbox import write
 from tests.shell import fleet
+from tests.tokens import bearer
 from workers.db.session import Connection
 
 PATH = "/console/templates/deal_follow_up/en"
@@ -74,3 +75,17 @@ def test_tasks_have_texts_too_and_what_there_is_not_is_said(
     with signed_in(client, connection) as operator:
         assert "This is the shipped text" in operator.get(PATH).text
         assert operator.post(PATH, data={"source": OWN}).status_code == 400
+
+
+def test_a_text_may_be_as_long_here_as_over_the_api_in_whatever_letters(
+    client: httpx.Client, manager: httpx.Client, crm: Crm, tenant: UUID
+) -> None:
+    longest = "Hello\n" + "語" * 19_994
+    headers = bearer(crm.profile(tenant, role="admin"))
+    assert 'maxlength="20000"' in manager.get(PATH).text
+    assert manager.post(PATH, data={"source": longest}).status_code == 303
+    over_api = client.put("/api/templates/deal_follow_up", json={"source": longest + "!"}, headers=headers)
+    assert over_api.status_code == 422
+    here = manager.post(PATH, data={"source": longest + "!"})
+    assert (here.status_code, "at most 20,000 characters" in here.text) == (400, True)
+    assert len(client.get("/api/templates/deal_follow_up", headers=headers).json()["source"]) == 20_000

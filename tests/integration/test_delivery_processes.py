@@ -14,9 +14,11 @@ from tests.crm import NOW, Crm
 from tests.mail import MailServer
 from tests.outbox import run, write
 from workers import clock
-from workers.db.session import Connection
+from workers.db.session import Connection, connect, transaction
 from workers.delivery import deliver as delivering
 from workers.delivery.tasks import _task as delivery_task
+from workers.runtime import limits
+from workers.settings import settings
 
 DELIVERY = """
 import sys
@@ -110,3 +112,32 @@ def test_a_pass_with_a_long_way_to_go_calls_another_worker_to_its_help(
         write(crm, crm.tenant(), 25)
         assert task(helpers=0) == {"sent": 25}
     assert len(called) == 1
+
+
+def test_no_more_deliveries_are_under_way_than_may_and_the_next_pass_takes_what_they_left(
+    connection: Connection, database_url: str, crm: Crm, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    write(crm, crm.tenant(), 3)
+    with limits.place("delivery", {"delivery": 1}) as taken:
+        assert taken
+        assert run(connection, server.url, fleet_concurrency="delivery=1") == {}
+        with limits.place("delivery", {"delivery": 2}) as another:
+            assert another
+    assert run(connection, server.url, fleet_concurrency="delivery=1") == {"sent": 3}
+
+
+def test_a_tenant_for_whom_others_work_is_passed_over_and_keeps_nobody_waiting(
+    connection: Connection, database_url: str, crm: Crm, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_CONCURRENCY", "tenant=1")
+    settings.cache_clear()
+    ours, theirs = crm.tenant(), crm.tenant()
+    for tenant in (ours, theirs):
+        write(crm, tenant)
+        crm.action(tenant, kind="task")
+    with connect(database_url) as other, transaction(other):
+        assert limits.begin_batch(other, "deals", ours, 10, wait=False).rows == 10
+        assert run(connection, server.url) == {"filed": 1, "sent": 1}
+    assert {row["tenant_id"] for row in crm.actions(status="scheduled")} == {ours}
+    assert run(connection, server.url) == {"filed": 1, "sent": 1}

@@ -37,7 +37,7 @@ def hostile(crm: Crm) -> UUID:
     crm.update("contacts", contact["id"], first_name=HOSTILE, title=HOSTILE)
     crm.execute("INSERT INTO suppressions VALUES (%s, 'ann@acme.example', %s)", tenant, HOSTILE)
     crm.one("SELECT add_webhook(%s, %s, '{quote.expired}', 'whsec_AA==', %s)", tenant, HOOK, HOSTILE)
-    crm.one("SELECT make_token(%s, %s, %s, 'agent', 600, NULL, %s)", bytes(32), tenant, HOSTILE, HOSTILE)
+    crm.one("SELECT make_token(%s, %s, %s, 'agent', 600, NULL, NULL, %s, NULL)", bytes(32), tenant, HOSTILE, HOSTILE)
     crm.action(tenant, status="dead", last_error=HOSTILE, attempts=12, variables={"title": HOSTILE})
     conflict = {"field": "title", "current": HOSTILE, "proposed": HOSTILE + "2", "source": "manual"}
     row = crm.enrichment(tenant, contact_id=contact["id"], source="manual", status="completed")

@@ -43,6 +43,7 @@ USERS = {
             "webhook_deliveries",
             "forwarded_mail",
             "matter_pauses",
+            "console_audit",
         ),
         "",
     ),
@@ -64,7 +65,7 @@ CLOSED = {
     "engine_runs", "engines", "items_aside", "items_resting", "provider_limits", "inbound_rejects", "imap_folders",
     "fleet_schema_version", "fleet_core_additions", "fleet_migration_history", "migration_history",
     "fleet_faults", "fleet_defaults", "fleet_heartbeats", "fleet_incidents", "public_holidays", "webhook_secrets",
-    "console_links", "console_sessions", "console_audit", "insight_figures", "fleet_timetable", "channel_rate",
+    "console_links", "console_sessions", "insight_figures", "fleet_timetable", "channel_rate", "engine_rates",
     "api_tokens", "api_answers",
 }  # fmt: skip
 # What a user may call; the rest is for the workers.
@@ -84,12 +85,14 @@ FUNCTIONS = {
     "console_templates", "console_template_versions", "console_template_sample", "console_save_template",
     "console_compliance_overview", "console_compliance", "console_check", "console_decide_check",
     "console_compliance_list",
-    "analytics_since", "analytics_until", "likely_share_pct", "console_figures", "console_what_if",
-    "console_neighbours", "console_snooze", "console_pause", "console_set_pause", "console_write_now",
+    "analytics_since", "analytics_until", "likely_share_pct", "stage_places", "console_figures", "console_what_if",
+    "console_neighbours", "console_replies", "console_snooze", "console_pause", "console_set_pause",
+    "console_write_now",
     "console_people_of", "console_revoke_session", "console_webhooks", "console_webhook_events",
-    "console_add_webhook", "console_set_webhook",
+    "console_add_webhook", "console_set_webhook", "console_trail", "console_trail_kinds",
+    "console_tokens", "console_make_token", "console_revoke_token",
     "complete_compliance_check", "answer_compliance_check",
-    "calling_user", "api_runs", "api_suppressions", "follow_up_quote_now", "move_feedback_request",
+    "calling_user", "caller_is_manager", "api_runs", "api_suppressions", "follow_up_quote_now", "move_feedback_request",
 }  # fmt: skip
 # What also somebody without a tenant may call: they tell nothing.
 FUNCTIONS_FOR_ANYONE = {"fleet_now", "claimed_user", "current_tenant_id"}

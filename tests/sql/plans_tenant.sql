@@ -69,3 +69,7 @@ INSERT INTO scheduled_actions (tenant_id, engine, kind, template, subject_type, 
 -- What triggers would have kept.
 UPDATE quotes SET due_at = quote_due_at(quotes, 'UTC'), follow_up_day = quote_follow_up_day(quotes) WHERE tenant_id = %(tenant)s::uuid;
 UPDATE compliance_checks SET next_step_at = compliance_next_step_at(compliance_checks, 'UTC') WHERE tenant_id = %(tenant)s::uuid;
+
+INSERT INTO console_audit (at, tenant_id, who, what, item, origin)
+SELECT %(now)s::timestamptz - n * interval '1 minute', %(tenant)s::uuid, CASE WHEN n %% 20 = 0 THEN %(tenant)s ELSE 'ann' END, 'approve', n::text, '192.0.2.7'
+FROM generate_series(1, %(n)s) AS n;

@@ -37,6 +37,26 @@ def test_deal_stage_velocity(crm: Crm) -> None:
     ]  # fmt: skip
 
 
+def test_stages_are_in_the_order_in_which_deals_go_through_them_though_some_skip_and_some_go_back(crm: Crm) -> None:
+    tenant, other = crm.tenant(), crm.tenant()
+    for whose, moves in (
+        (tenant, {"ad": 3, "da": 1, "dc": 2, "ac": 1, "cb": 2, "bc": 1, "bw": 1, "al": 4, "bl": 1, "cc": 9}),
+        (other, {"ba": 1, "ab": 1, "xb": 1}),  # as many forth as back say nothing
+    ):
+        deal = crm.deal(whose)
+        for stages, times in moves.items():
+            for _ in range(times):
+                crm.insert(
+                    "deal_stage_history", tenant_id=whose, deal_id=deal, from_stage=stages[0], to_stage=stages[1],
+                    changed_at=NOW - days(1),
+                )  # fmt: skip
+    places = {row["stage"]: row["place"] for row in crm.read("stage_places", tenant)}
+    assert places == {"d": 1, "c": 2, "b": 3, "w": 4, "l": 4}, "a comes before all of them"
+    assert [(row["tenant_id"], row["stage"], row["place"]) for row in crm.read("stage_places", other)] == [
+        (other, "b", 1)
+    ]
+
+
 def test_quote_win_rates_compare_what_was_won_with_what_was_lost(crm: Crm) -> None:
     tenant, other = crm.tenant(), crm.tenant()
     outcome(crm, tenant, "won", 300)

@@ -85,8 +85,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(worker=workers, due=st.integers(0, 3), tenant=st.sampled_from(TENANTS))
     def a_batch_is_done(self, worker: int, due: int, tenant: UUID) -> None:
         """By whoever once had the run: also by one that fell silent and woke up again."""
-        ledger.record_progress(self.connection, worker, Tally(due=due))
-        ledger.take_in_hand(self.connection, worker, tenant)
+        ledger.record_progress(self.connection, worker, Tally(due=due), tenant)
         expected = self.runs[worker]
         expected.lease, expected.in_hand = self.minute + _minutes(LEASE), tenant
         expected.due += due

@@ -26,6 +26,8 @@ READS = {
     "get_feedback_due(%(tenant)s, 20)": "feedback_requests",
     "get_pending_enrichment(%(tenant)s, 20)": "contact_enrichment_queue",
     "get_unactioned_signals(%(tenant)s, 20)": "opportunity_signals",
+    "console_trail(%(tenant)s, '{}', 20)": "console_audit",
+    "console_trail(%(tenant)s, jsonb_build_object('who', %(tenant)s::text), 20)": "console_audit",
 }
 CLAIMS = {
     "run_deals_batch(%(tenant)s, 20, NULL)": "deals",
@@ -143,7 +145,9 @@ def test_a_users_read_costs_what_it_returns_although_row_level_security_looks_at
         costs = []
         for size in ("small", "big"):
             tenant = TENANTS[f"backlog {size}"]
-            [user] = crowded.execute("INSERT INTO profiles (tenant_id) VALUES (%s) RETURNING id", [tenant]).fetchall()
+            [user] = crowded.execute(
+                "INSERT INTO profiles (tenant_id, role) VALUES (%s, 'admin') RETURNING id", [tenant]
+            ).fetchall()
             costs.append(cost(crowded, call, tenant, table, user["id"]))
         small, big = costs
         assert big.pages <= 2 * small.pages + 100, (call, small, big)
@@ -173,6 +177,17 @@ def test_finding_the_tenants_with_due_work_costs_what_is_due(quiet: Connection) 
         found = cost(quiet, "due_tenants('quotes')", UUID(int=1), "quotes")
     assert (found.returned, found.rows, found.scans) == (2, 2, 0)
     assert found.pages <= 60, found
+
+
+@pytest.mark.parametrize("engine", WORKED)
+def test_finding_the_tenants_with_due_work_costs_no_more_where_one_of_them_has_very_much(
+    crowded: Connection, engine: str
+) -> None:
+    found = cost(crowded, f"due_tenants('{engine}')", UUID(int=1), WORKED[engine])
+    assert found.returned == len(TENANTS)
+    # The first thousand, and then a few of each tenant.
+    assert (found.rows <= 1_000 + 20 * len(TENANTS), found.scans) == (True, 0), found
+    assert found.pages <= 1_500, found
 
 
 def test_a_scrape_of_the_figures_costs_nothing_for_what_was_sent_long_ago(quiet: Connection) -> None:

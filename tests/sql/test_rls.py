@@ -64,7 +64,7 @@ class Company:
 
 def company(crm: Crm, name: str) -> Company:
     tenant = crm.tenant(name)
-    user = crm.profile(tenant, email=f"user@{name}.example")
+    user = crm.profile(tenant, email=f"user@{name}.example", role="admin")
     client = crm.client(tenant, company_name=name, owner_id=user)
     contact = crm.contact(tenant, client)
     vendor = crm.insert("vendors", tenant_id=tenant, company_name=name)
@@ -110,6 +110,7 @@ def company(crm: Crm, name: str) -> Company:
         tenant,
     )
     crm.execute("INSERT INTO provider_usage VALUES (%s, 'apollo', %s, 1)", tenant, NOW)
+    crm.read("note_console", tenant, None, f"user@{name}.example", "signs in", None, "127.0.0.1")
     crm.read("add_suppression", tenant, "never@acme.example", None, "us", "asked by phone")  # notes a decision
     crm.execute(
         "INSERT INTO merge_decisions (tenant_id, queue_id, contact_id, field, proposed, decision, decided_at)"
@@ -276,7 +277,7 @@ def arguments(types: list[str], defaults: int, target: Company) -> Iterator[list
     """Yield the ways to call a function with each of another tenant's ids."""
     samples: dict[str, Any] = {
         "integer": 100, "text": "lost", "jsonb": "{}", "numeric": 1, "text[]": ["x"], "timestamp with time zone": NOW,
-        "bigint": 1, "bigint[]": [1], "interval": "1 hour",
+        "bigint": 1, "bigint[]": [1], "interval": "1 hour", "bytea": bytes(32),
     }  # fmt: skip
     required = types[: len(types) - defaults] or types
     for id in {id for ids in target.ids.values() for id in ids}:  # noqa: A001

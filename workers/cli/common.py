@@ -110,8 +110,10 @@ def say_trouble(report: Report) -> None:
     if report.cancelled:
         say(f"{report.engine} was cancelled before it was through", style="red")
     elif report.unfinished:
-        why = "rows are held by another session" if report.held else "it was told to stop"
-        say(f"{report.engine} is unfinished: {why}, run it again", style="red")
+        why = "rows are held by another session, run it again" if report.held else "it was told to stop, run it again"
+        if report.spent:
+            why = "of a tenant so much was worked as may be in a minute, run it again in the next"
+        say(f"{report.engine} is unfinished: {why}", style="red")
 
 
 def decider(by: str | None) -> str:

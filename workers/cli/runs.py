@@ -34,10 +34,10 @@ from workers.db.session import Connection, transaction
 from workers.engines.registry import engine_named
 from workers.errors import FleetError, UnknownNameError, first_line
 from workers.runtime import ledger, occurrences
+from workers.runtime.backfill import work_slots
 from workers.runtime.cron import fires_at
-from workers.runtime.dispatch import Report, run_engine
 from workers.runtime.ledger import RUN_STATUSES
-from workers.settings import redis_url, settings
+from workers.settings import redis_url
 from workers.stopping import heeding_signals
 from workers.terminal import lines, out, print_json, say, table_of
 
@@ -186,7 +186,7 @@ def backfill(
         if found and not dry_run:
             confirm(f"Work {len(found):,} slots, from {moment(found[0]['slot'])} on?", yes=yes)
         with heeding_signals(), transaction(connection, force_rollback=True) if dry_run else nullcontext():
-            worked = [(row, report) for row in found if (report := _work(connection, row, fetch=not dry_run))]
+            worked = list(work_slots(connection, found, fetch=not dry_run))
     if as_json:
         print_json([report.as_dict() | {"was": row["status"], "dry_run": dry_run} for row, report in worked])
     else:
@@ -209,14 +209,6 @@ def backfill(
             say_trouble(report)
     if any(report.failures or report.unfinished for _, report in worked):
         raise typer.Exit(1)
-
-
-def _work(connection: Connection, row: dict[str, Any], *, fetch: bool) -> Report | None:
-    """Work one slot; None if somebody has it meanwhile."""
-    return run_engine(
-        connection, engine_named(row["engine"]), trigger="backfill", slot=row["slot"],
-        batch_size=settings().fleet_batch_size, fetch=fetch,
-    )  # fmt: skip
 
 
 def _runs(connection: Connection, limit: int, **chosen: Any) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
+import psycopg
 import typer
 
 from workers import clock
@@ -42,20 +43,17 @@ def create(
     by: By = None,
 ) -> None:
     """Make a token and print it, once: of a tenant, or (--role operator, without one) for all of them."""
-    if role not in RANKS:
-        raise UnknownNameError(f"no role {role!r}: there are {', '.join(RANKS)}")
-    if (role == "operator") != (tenant is None):
-        raise UnknownNameError("say --tenant, or --role operator for all of them, not both")
-    if not name.strip():
-        raise UnknownNameError("a token needs a name, by which what it does is kept")
     token, ends_at = new_api_token(), clock.now() + timedelta(days=days) if days else None
     with database() as connection:
         whose = chosen_tenant(connection, tenant)
-        with transaction(connection):
-            row = connection.execute(
-                "SELECT make_token(%s, %s, %s, %s, %s, %s, %s) AS id",
-                [token_hash(token), whose, name, role, per_minute, ends_at, decider(by)],
-            ).fetchone()
+        try:
+            with transaction(connection):
+                row = connection.execute(
+                    "SELECT make_token(%s, %s, %s, %s, %s, %s, NULL, %s, NULL) AS id",
+                    [token_hash(token), whose, name, role, per_minute, ends_at, decider(by)],
+                ).fetchone()
+        except psycopg.errors.InvalidParameterValue as error:
+            raise UnknownNameError(f"{error.diag.message_primary} (--tenant, --role)") from None
     say(f"token {row['id'] if row else ''}, good {f'until {moment(ends_at)}' if ends_at else 'until it is revoked'};")
     say("it is shown this once, as Authorization: Bearer …")
     say(token)
@@ -97,7 +95,7 @@ def revoke(
 ) -> None:
     """Let a token be good for nothing, from now on."""
     with database() as connection, transaction(connection):
-        row = connection.execute("SELECT revoke_token(%s, %s) AS done", [token, decider(by)]).fetchone()
+        row = connection.execute("SELECT revoke_token(%s, NULL, %s, NULL) AS done", [token, decider(by)]).fetchone()
     if row is None or not row["done"]:
         raise UnknownNameError(f"no token {token} that is not revoked (`fleet tokens list` shows them)")
     say("it is revoked")

@@ -27,6 +27,7 @@ from workers.delivery.settlement import Settlement
 from workers.delivery.webhooks import deliver_webhooks
 from workers.errors import DatabaseUnavailableError
 from workers.oauth import smtp_tokens
+from workers.runtime import limits
 from workers.settings import Settings
 from workers.stopping import stopping
 
@@ -85,6 +86,22 @@ def deliver(
         How many actions ended up in which status: filed (tasks and cases), sent, scheduled (to be tried
         again), failed, dead, skipped, cancelled; and how many events, see `deliver_webhooks`.
     """
+    with limits.place(limits.DELIVERY, settings.fleet_concurrency) as taken:
+        if not taken:  # the next minute's pass looks again
+            logger.info("delivery: as many passes as may be at a time are under way")
+            return Counter()
+        return _deliver(connection, channel, settings, on_backlog, reconnect, webhooks=webhooks)
+
+
+def _deliver(
+    connection: Connection,
+    channel: Channel,
+    settings: Settings,
+    on_backlog: Callable[[], None] | None,
+    reconnect: Reconnect | None,
+    *,
+    webhooks: bool,
+) -> Counter[str]:
     done: Counter[str] = Counter()
     keep_holidays(connection)
     with transaction(connection):
@@ -113,6 +130,7 @@ def _claim(
         try:
             with transaction(connection):
                 limit = min(most, _room(connection, per_minute)[0]) if per_minute else most
+                limits.heed_tenant_places(connection)
                 claimed = connection.execute(
                     "SELECT * FROM claim_emails(%s, %s, %s, %s, %s)",
                     [owner, _LEASE, limit, _PER_TENANT, after],

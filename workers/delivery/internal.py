@@ -12,6 +12,7 @@ from workers.db.session import Connection, transaction
 from workers.delivery.facts import with_facts
 from workers.delivery.texts import Text, render, without_control_characters
 from workers.links import filled_link
+from workers.runtime.limits import heed_tenant_places
 from workers.stopping import stopping
 
 _BATCH: Final = 500
@@ -50,6 +51,7 @@ def file_all(connection: Connection, link_template: str | None = None) -> Counte
 def file_internal(connection: Connection, most: int = _BATCH, link_template: str | None = None) -> Counter[str]:
     """Write one batch of tasks and cases into the CRM; returns how many ended up in which status, none at the end."""
     with transaction(connection):
+        heed_tenant_places(connection)
         rows = connection.execute("SELECT * FROM claim_internal(%s, %s)", [most, min(most, _PER_TENANT)]).fetchall()
         claimed = with_facts(connection, rows)
         done: Counter[str] = Counter(row["verdict"] for row in claimed if row["verdict"] is not None)

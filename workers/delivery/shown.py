@@ -9,7 +9,7 @@ from jinja2 import TemplateError
 from workers.delivery.facts import Facts
 from workers.delivery.internal import task_text
 from workers.delivery.message import subject_of
-from workers.delivery.texts import Text, render
+from workers.delivery.texts import LONGEST_WRITTEN, Text, render
 from workers.settings import settings
 
 Status = Literal["suggested", "scheduled", "sending", "sent", "failed", "dead", "cancelled", "skipped"]
@@ -43,9 +43,11 @@ def edited_text(before: Text, subject: str, body: str) -> Text | None:
     """Return a text as a person wants it; None if that is how it is.
 
     Raises:
-        ValueError: a subject or a body is missing.
+        ValueError: a subject or a body is missing, or too long.
     """
     edited = replace(before, subject=subject.strip(), body=body.strip())
     if not edited.subject or not edited.body:
         raise ValueError("a message needs a subject and a text")
+    if max(len(edited.subject), len(edited.body)) > LONGEST_WRITTEN:
+        raise ValueError(f"a subject or a text has at most {LONGEST_WRITTEN:,} characters")
     return None if (edited.subject, edited.body) == (before.subject, before.body.strip()) else edited

@@ -10,6 +10,7 @@ from workers.db.heartbeats import note_heartbeat
 from workers.db.session import LOCKED_OUT, Connection, connect, require_current_schema
 from workers.delivery.deliver import channel_for, deliver
 from workers.errors import first_line
+from workers.runtime.limits import DELIVERY, helpers_for
 from workers.runtime.messages import HELPER_EXPIRES_SECONDS, Sender, send_or_say
 from workers.settings import database_url, settings
 
@@ -27,7 +28,7 @@ def _task(send: Sender) -> Callable[..., dict[str, int]]:
     def run(helpers: int | None = None) -> dict[str, int]:
         """Carry out every due action. A failed pass needs no retry: the next one comes with the next minute."""
         chosen = settings()
-        helpers = chosen.fleet_helpers if helpers is None else helpers
+        helpers = helpers_for(DELIVERY, chosen.fleet_helpers if helpers is None else helpers)
 
         def call_helper() -> None:
             if helpers > 0:

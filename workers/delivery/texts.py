@@ -37,6 +37,7 @@ _ENDING: Final = ".txt.j2"
 PIECES: Final = frozenset({"fields", "footer", "greeting", "quote_details", "signature", "wanted"})  # of other texts
 _EDITED: Final = "edited"  # by hand
 _VERSION_DIGITS: Final = 12
+LONGEST_WRITTEN: Final = 20_000  # characters of a text that a person writes
 _LONGEST_TEXT: Final = 100_000  # characters; nobody reads a longer letter
 
 logger = logging.getLogger(__name__)

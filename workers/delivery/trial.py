@@ -8,7 +8,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 
 from workers.delivery.facts import Facts, facts_of
 from workers.delivery.samples import SAMPLES
-from workers.delivery.texts import Text, check_text, shipped_source, shipped_templates, try_text
+from workers.delivery.texts import LONGEST_WRITTEN, Text, check_text, shipped_source, shipped_templates, try_text
 from workers.delivery.wording import LANGUAGES, Wording
 from workers.errors import UnknownNameError
 
@@ -73,6 +73,8 @@ def tried(source: str, template: str, language: str, sample: Sample) -> list[Tex
         UnknownNameError: it cannot be used; the message says why in one line.
     """
     variables = sample.variables
+    if len(source) > LONGEST_WRITTEN:
+        raise UnknownNameError(f"a text has at most {LONGEST_WRITTEN:,} characters, this one has {len(source):,}")
     try:
         check_text(source, template, language, variables)
         if not variables:

@@ -1,7 +1,7 @@
 """All engines by name, in the order of the timetable: each module in this folder, and in FLEET_ENGINES_DIR, is one."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -13,7 +13,7 @@ from typing import Final
 from beat_schedule import BEAT_SCHEDULE
 from workers import engines
 from workers.engines.base import Engine
-from workers.errors import EngineError, UnknownNameError
+from workers.errors import ConfigurationError, EngineError, UnknownNameError
 from workers.resources import template_folders
 from workers.settings import settings
 
@@ -49,6 +49,17 @@ def engine_named(name: str) -> Engine:
         return all_engines()[name]
     except KeyError:
         raise UnknownNameError(f"no engine {name!r}: the engines are {', '.join(all_engines())}") from None
+
+
+def require_engines(setting: str, names: Collection[str], *besides: str) -> None:
+    """Make sure that a setting names engines, or what it may name beside them.
+
+    Raises:
+        ConfigurationError: it names something else.
+    """
+    known = [*all_engines(), *besides]
+    if unknown := sorted(set(names) - set(known)):
+        raise ConfigurationError(f"{setting}: no engine {unknown[0]!r}: it may name {', '.join(known)}")
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -51,6 +51,7 @@ BARRED: Final = re.compile(r"[ \t]{0,3}(?:[>|]|[A-ZÀ-ÖØ-ÞА-Я]{1,3}>)")
 # Behind a word of two letters or more, so that "p.m." ends nothing; what follows has to begin with a capital.
 _SENTENCE_END: Final = re.compile(r"[.!?…]{1,3}[\"”')]?(?:\s+(?=[A-ZÀ-ÖØ-Þ])|$)")
 _LAST_WORD: Final = re.compile(r"[^\W\d_]{2,}$")
+_WROTE: Final = re.compile(r"\b(?:wrote|writes)\b")
 _NAME: Final = re.compile(r"[^\W\d_][^\s,;:()\[\]]*")
 _BETWEEN: Final = frozenset(
     {"from", "by", "via", "von", "di", "da", "av", "af", "of", "van", "od", "przez", "per", "um", "kl"}
@@ -260,7 +261,7 @@ def _is_who_and_when(joined: str) -> bool:
 
 def _ends_like_prose(text: str) -> bool:
     """A clause ("On Tuesday she wrote that two were coming:") ends neither in the verb nor in a name."""
-    found = re.search(r"\b(?:wrote|writes)\b", text)
+    found = _WROTE.search(text)
     if found is None:
         return False
     rest = text[found.end() :].strip(" :-*_")

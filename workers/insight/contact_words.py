@@ -18,6 +18,7 @@ __all__ = [
     "URL",
     "closing_rest",
     "has_legal_form",
+    "holds_address",
     "is_department",
     "is_department_like",
     "is_kind_word",
@@ -55,6 +56,7 @@ _SPLIT_FORMS: Final = tuple(_DATA["split_forms"])
 _CYRILLIC_FORMS: Final = frozenset(_DATA["cyrillic_forms"])
 _SHORT_FORMS: Final = frozenset({"AS", "SE", "Co.", "Co", "Company", "CV"})
 
+_BETWEEN_PARTS: Final = re.compile(r"[._+-]")  # of an address
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[.'’-][^\W\d_]+)*")
 _ASCII_WORD: Final = re.compile(r"[a-z]+(?:[.'-][a-z]+)*")  # the same, and twice as fast
 _NO_NAME: Final = re.compile(r"[@:;!?/\\|<>{}=+。、！？…]")
@@ -64,6 +66,7 @@ _IN_BRACKETS: Final = re.compile(r"\([^)]{1,20}\)")
 _NAME_PARTS: Final = re.compile(r"[.'’-]")
 _TITLE_PARTS: Final = re.compile(r"[-./]")
 _FORM_TOKEN: Final = re.compile(r"[^\s,;|•·()«»\"]+")
+_LONGEST_MAILBOX: Final = 64
 EMAIL: Final = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}")
 URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>|\"'\])]{3,300}", re.IGNORECASE)
 _MAILBOXES: Final = frozenset(_DATA["mailbox_words"])  # "accounts@": nobody's name
@@ -84,10 +87,22 @@ _POST_FORMS: Final = (
 )
 # Looking ahead for what they begin with first spares trying each form at each letter.
 _POST: Final = re.compile(rf"(?=[A-Z\d,·|〒–-])(?:{'|'.join(_POST_FORMS)})")
+# One of these is in each of the forms, and in little else.
+_MAY_BE_POST: Final = re.compile(r"\d{4}|\d{3} \d\d|\d\d-\d{3}|〒|[A-Z]\d[A-Z\d]? ?\d|-(?:ku|cho|machi|shi)\b")
 _POST_WORDS: Final = tuple(_DATA["post_words"])
 _POST_BOX: Final = re.compile(
     rf"(?:^|[ ,(])(?:{'|'.join(map(re.escape, _POST_WORDS))}) ?(?:[A-Z]{{1,4}} ?)?\d", re.IGNORECASE
 )
+
+
+def holds_address(text: str) -> bool:
+    """Say whether a text holds an e-mail address; fast where "@" begins a name ("@acme")."""
+    at = text.find("@", 1)
+    while at > 0:
+        if not text[at - 1].isspace() and EMAIL.search(text, max(0, at - _LONGEST_MAILBOX)):
+            return True
+        at = text.find("@", at + 1)
+    return False
 
 
 def word_set(name: str) -> frozenset[str]:
@@ -115,7 +130,7 @@ def sender_tokens(sender: str | None) -> frozenset[str]:
     address = EMAIL.search(sender[:1_000])
     names = words_of(EMAIL.sub(" ", sender[:1_000]))
     if address is not None:
-        names += words_of(re.sub(r"[._+-]", " ", address[0].split("@", 1)[0]))
+        names += words_of(_BETWEEN_PARTS.sub(" ", address[0].split("@", 1)[0]))
     short = 2
     tokens = {part for name in names for part in _NAME_PARTS.split(name) if len(part) > short}
     return frozenset(tokens or {name for name in names if len(name) == short}) - _MAILBOXES
@@ -129,10 +144,10 @@ _CLOSING_STARTS: Final = frozenset(_FIRST_WORD.findall(phrase)[0] for phrase in 
 def closing_rest(line: str) -> str | None:
     """What follows a closing phrase ("Thanks, Tom" → "Tom", "Regards," → ""); None without a closing."""
     text = line.strip(" \t*_-–—~/")
-    head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
-    first = _FIRST_WORD.match(head)
-    if first is None or first[0] not in _CLOSING_STARTS:
+    first = _FIRST_WORD.match(text.lstrip())
+    if first is None or first[0].casefold() not in _CLOSING_STARTS:
         return None
+    head = " ".join(text[: LONGEST_CLOSING + 30].casefold().split())
     bare = head.rstrip(" ,.!;:。！，")
     if bare in CLOSINGS or _is_wish(bare):
         return ""
@@ -259,7 +274,7 @@ def is_street_like(text: str) -> bool:
     if not _DIGIT.search(text):
         return False
     text = " ".join(text.split())  # "Austin, TX  78701"
-    if _POST.search(text):
+    if _MAY_BE_POST.search(text) and _POST.search(text):
         return True
     return any(map(_is_street_word, text.casefold().split())) or is_post_box(text)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from workers.insight.phrases import (
@@ -29,6 +30,9 @@ _TRACES: Final = re.compile(rf"[\s{_UNSEEN}]+")
 _PICTURE: Final = re.compile(
     r"[\[<(](?:cid|image|inline image|img|logo|photo|picture|banner|bild|grafik)\b[^\]>)]{0,120}[\]>)]$", re.IGNORECASE
 )
+_FIRST_WORDS: Final = {phrase.split()[0] for phrase in DEVICES}
+_OPENING: Final = frozenset("[<(")
+_DEVICES_BY_WORD: Final = {word: [phrase for phrase in DEVICES if phrase.split()[0] == word] for word in _FIRST_WORDS}
 _WORDS: Final = re.compile(r"[\w.'’-]+")
 _BRACKETS: Final = re.compile(rf"[\[\]<>(){_UNSEEN}]+")
 
@@ -68,12 +72,15 @@ def footer_start(lines: Sequence[str]) -> int:
 
 def is_picture(line: str) -> bool:
     """Say whether a line only stands for a picture: "[cid:image001.png@01DB]", "[image: logo]"."""
-    return _PICTURE.match(line.strip()) is not None
+    text = line.strip()
+    return text[:1] in _OPENING and _PICTURE.match(text) is not None
 
 
 def _tracker_start(lines: Sequence[str], paragraph: int, end: int) -> int:
     """Where a tracker's notice begins that ends a paragraph: its picture, its links and its name; else `end`."""
     start = next((number for number in range(paragraph, end) if is_picture(lines[number])), end)
+    if start == end:
+        return end
     folded = " ".join(lines[start:end]).casefold()
     return start if any(map(folded.__contains__, TRACKERS)) else end
 
@@ -110,7 +117,8 @@ def _names_list(text: str, words: Sequence[str]) -> bool:
 
 
 def _names_device(text: str, words: Sequence[str]) -> bool:
-    for phrase in filter(text.__contains__, DEVICES):
+    likely = [phrases for word, phrases in _DEVICES_BY_WORD.items() if word in text]
+    for phrase in filter(text.__contains__, chain.from_iterable(likely)):
         # A device is named, or the phrase is one that only programs use: "Sent from my warehouse" is prose.
         if text.startswith(phrase) and not phrase.startswith(DEVICE_PROSE):
             return True
@@ -131,9 +139,7 @@ def _notice_start(lines: Sequence[str], paragraph: int, end: int) -> int:
 @lru_cache(maxsize=256)
 def _is_notice(text: str) -> bool:
     least = 60
+    if len(text) < least:
+        return False
     folded = text.casefold()
-    return (
-        len(text) >= least
-        and any(map(folded.__contains__, NOTICE_WORDS))
-        and any(map(folded.__contains__, CONFIDENTIAL))
-    )
+    return any(map(folded.__contains__, NOTICE_WORDS)) and any(map(folded.__contains__, CONFIDENTIAL))

@@ -100,7 +100,9 @@ def _is_family_first(words: list[str], known: list[bool]) -> bool:
 def _may_be_given(word: str, company: str | None) -> bool:
     """Whether one unknown word, written like a name, is one for all that is known."""
     folded = _fold(word)
-    if word.isupper() or word.islower() or len(set(folded)) == 1 or _is_family_first_script(word):
+    if word.islower() or any(map(str.isupper, (word, _cased(word)))) or len(set(folded)) == 1:
+        return False  # "a-A" would be greeted by its initials
+    if _is_family_first_script(word):
         return False
     if folded in _PLACEHOLDERS or folded in _MAILBOXES or folded in COMPANY_WORDS or folded in _FAMILY_FIRST:
         return False

@@ -12,9 +12,9 @@ from operator import mul
 from typing import Final, NamedTuple
 
 from workers.insight.polarity import FIGURES
-from workers.insight.vocabulary import mood_weights, read
+from workers.insight.vocabulary import Reading, mood_weights, read
 
-__all__ = ["EVIDENCE", "Chances", "chances", "mood_of"]
+__all__ = ["EVIDENCE", "Chances", "Mood", "chances", "mood_of"]
 
 EVIDENCE: Final = FIGURES + 2
 """How many numbers :attr:`Mood.evidence` holds."""
@@ -38,40 +38,43 @@ class Mood(NamedTuple):
 
     Attributes:
         chances: of the three classes.
-        figures: what :func:`workers.insight.polarity.figures` says.
+        reading: what its words say, of the mood and of all else that was learned of them.
     """
 
     chances: Chances
-    figures: tuple[float, ...]
+    reading: Reading
 
     @property
     def evidence(self) -> tuple[float, ...]:
         """The figures and the chances of negative and positive, for judgements that build on the mood."""
-        return (*self.figures, self.chances.negative, self.chances.positive)
+        return (*self.reading.figures, self.chances.negative, self.chances.positive)
 
 
 class _Head(NamedTuple):
-    """Log-odds against neutral, like :attr:`workers.insight.vocabulary.Said.mood`: of any text, and of each figure."""
+    """Log-odds of a negative and of a positive mood against neutral: of any text, and of each figure."""
 
-    bias: complex
-    figures: tuple[complex, ...]
+    bias: tuple[float, float]
+    negative: tuple[float, ...]
+    positive: tuple[float, ...]
 
 
 @cache
 def _head() -> _Head:
     data = mood_weights()
-    return _Head(complex(*data["bias"]), tuple(map(complex, *data["figures"])))
+    return _Head(tuple(data["bias"]), *map(tuple, data["figures"]))
 
 
+# A mail's sentences are asked for their mood and for their signals, one after the other.
 @lru_cache(maxsize=1_024)
 def mood_of(text: str) -> Mood | None:
     """Judge a piece of text that is said in one breath, a sentence or a short message; None if it holds nothing."""
     reading = read(text)
-    if not reading.texts:
+    if reading is None:
         return None
-    head = _head()
-    total = reading.mood / len(reading.texts) ** 0.5 + head.bias + sum(map(mul, reading.figures, head.figures))
-    return Mood(chances(total.real, total.imag, reading.texts), reading.figures)
+    head, root = _head(), len(reading.texts) ** 0.5
+    negative = reading.negative / root + head.bias[0] + sum(map(mul, reading.figures, head.negative))
+    positive = reading.positive / root + head.bias[1] + sum(map(mul, reading.figures, head.positive))
+    return Mood(chances(negative, positive, reading.texts), reading)
 
 
 def chances(negative: float, positive: float, texts: Collection[str]) -> Chances:

@@ -41,21 +41,31 @@ class Needs:
             for letters in need.split():
                 self._letters[letters] |= bit | wakes[need]
         self._needed = needed
-        self._met = Remembered(self._met_by)
+        self._all = (1 << len(needs) + len(bits)) - 1
+        self._met = Remembered(self.met_by)
 
     def possible(self, sentence: str) -> list[int]:
         """The places of the patterns whose needs a sentence in lower case meets, in their order."""
-        met = reduce(or_, map(self._met.__getitem__, sentence.split()), self._always)
+        return self.possible_with(reduce(or_, map(self._met.__getitem__, sentence.split()), 0))
+
+    def possible_with(self, met: int) -> list[int]:
+        """The places of the patterns whose needs are met, in their order.
+
+        Args:
+            met: what :meth:`met_by` says of each part of a sentence, bit by bit.
+        """
+        missing = self._all & ~met
         found: list[int] = []
-        left = met & (1 << len(self._needed)) - 1
+        left = (met | self._always) & (1 << len(self._needed)) - 1
         while left:
             place = (left & -left).bit_length() - 1  # of the lowest bit
             left &= left - 1
-            if met & self._needed[place] == self._needed[place]:
+            if not self._needed[place] & missing:
                 found.append(place)
         return found
 
-    def _met_by(self, chunk: str) -> int:
+    def met_by(self, chunk: str) -> int:
+        """What the words of a part of a sentence meet; between its parts there are spaces."""
         met = 0
         for found in _WORD.findall(chunk):
             word = f"^{found[:_LONGEST_WORD]}$"

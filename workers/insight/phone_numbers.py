@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import phonenumbers
 
@@ -27,6 +26,8 @@ _CANDIDATE: Final = re.compile(
 _GLUED: Final = re.compile(r"(?<![\w@.])([^\W\d_]{1,12}(?:-[^\W\d_]{1,8})?)(?:[.:：]{1,2}(?=\+?\(?\d)|(?=[+(]\+?\d))")
 _EXTENSION: Final = re.compile(r"\s*(?:x|ext\.?|extension|-|durchwahl|dw)\s*\d{1,5}\b", re.IGNORECASE)
 _LABEL_WORD: Final = re.compile(r"[^\s\d()\[\]|•·,;]+")
+_SEGMENTS: Final = re.compile(r"[|•·,;\t]| {3,}")
+_PARTS: Final = re.compile(r"[|•·;\t]")
 _AFTER: Final = re.compile(r"\s{0,2}\(?(?P<label>[^\W\d_]{1,12})\)?")
 _NOT_PHONE: Final = re.compile(
     r"\d{1,2}[./-]\d{1,2}[./-](?:(?:19|20)\d\d(?!\d)|\d\d(?![\d ./-]*\d))"  # a date
@@ -50,8 +51,7 @@ _LABELS: Final[dict[str, _Kind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
+class Phone(NamedTuple):
     """One telephone number: E.164, whether it is a mobile, how sure that is, and its rank (0 the best)."""
 
     e164: str
@@ -114,7 +114,7 @@ def _unglued(line: str) -> str:
 
 
 def _segment(before: str) -> str:
-    return re.split(r"[|•·,;\t]| {3,}", before)[-1]
+    return _SEGMENTS.split(before)[-1]
 
 
 def _ends_in_word(before: str) -> bool:
@@ -124,7 +124,7 @@ def _ends_in_word(before: str) -> bool:
 
 def _label_before(before: str) -> _Kind:
     """The kind of the words right before a number: "Direct dial:" is a phone, "Order no." is not."""
-    words = [word.casefold() for word in _LABEL_WORD.findall(re.split(r"[|•·;\t]", before)[-1])][-3:]
+    words = [word.casefold() for word in _LABEL_WORD.findall(_PARTS.split(before)[-1])][-3:]
     kinds: list[_Kind] = []
     for word in words:
         bare = word.rstrip(":.：").lstrip("-–—*_")
@@ -178,10 +178,10 @@ def _parse(written: str, region: str) -> tuple[str, bool, bool] | None:
         number = phonenumbers.parse(written, region or None)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
-        return None
     kind = phonenumbers.number_type(number)
     valid = kind != phonenumbers.PhoneNumberType.UNKNOWN  # as is_valid_number says, which asks for the type as well
+    if not valid and not phonenumbers.is_possible_number(number):
+        return None
     mobile = kind == phonenumbers.PhoneNumberType.MOBILE
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), valid, mobile
 

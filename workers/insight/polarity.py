@@ -20,6 +20,11 @@ _OPENER_VALUE: Final = 2.5
 _IRONY_VALUE: Final = 1.5
 _NEGATED_SHARE: Final = 0.6
 _WEAK: Final = 0.5
+_MARKS: Final = frozenset({"!", "?", "?!"})
+# Where the sum of what words tell stands, of denied words, of phrases: the good, and the bad behind it.
+_WORD: Final = 0
+_DENIED: Final = 2
+_PHRASE: Final = 4
 
 _Tail = tuple[tuple[str, ...], float]
 
@@ -66,106 +71,70 @@ def figures(tokens: Tokens, values: Sequence[float | None]) -> tuple[float, ...]
         tokens: of the message.
         values: the polarity of each of them, None for one that :func:`polarity` does not hold.
     """
-    texts, negated, weights = tokens.texts, tokens.negated, tokens.weights
-    phrases = lexicon().phrases
-    tally = _Tally()
-    count, read = len(texts), 0
-    for position, value in [(position, value) for position, value in enumerate(values) if value is not None]:
-        if position < read:
-            continue
-        tails = phrases.get(texts[position])
-        if tails is not None and position + 1 < count and texts[position + 1] in tails:
-            length, whole = _phrase_at(texts, position + 2, tails[texts[position + 1]])
-            if length:
-                if whole > 0 and negated[position]:
-                    tally.word(whole * weights[position], negated=True)
-                else:
-                    tally.phrase(whole * weights[position])
-                read = position + length
-                continue
-        if value:
-            tally.word(value * weights[position], negated[position])
-    if OPENER in texts[:OPENER_REACH]:
-        tally.opener()
-    root = max(count, 1) ** 0.5
-    summed = tally.figures(root)
+    texts = tokens.texts
+    sums, told = _told(tokens, values)
+    good, bad, denied_good, denied_bad, phrase_good, phrase_bad = sums
+    highest, lowest = max(told), min(told)
+    if OPENER in texts[:OPENER_REACH]:  # a lone word of praise is meant so, or as irony before a complaint
+        if lowest < -_IRONY_VALUE / 2 and highest < -lowest:
+            phrase_bad += _IRONY_VALUE
+            lowest = min(lowest, -_IRONY_VALUE)
+        else:
+            good += _OPENER_VALUE
+            highest = max(highest, _OPENER_VALUE)
+    total = good - bad - _NEGATED_SHARE * (denied_good - denied_bad) + phrase_good - phrase_bad
+    whole = 2 * total / (total * total + 15) ** 0.5
+    root = max(len(texts), 1) ** 0.5
+    calls = asks = 0
+    if not _MARKS.isdisjoint(texts):
+        calls, asks = min(texts.count("!"), 3), min(texts.count("?") + texts.count("?!"), 2)
     return (
-        *summed,
-        summed[-1] * min(texts.count("!"), 3) / 3,  # an exclamation adds to what is said, good or bad
-        min(texts.count("?") + texts.count("?!"), 2) / 2,
+        good / root / 2,
+        bad / root / 2,
+        denied_good / root,
+        denied_bad / root,
+        phrase_good / root / 2,
+        phrase_bad / root / 2,
+        highest / 3,
+        lowest / 3,
+        told[-1] / 3,
+        whole,
+        whole * calls / 3,  # an exclamation adds to what is said, good or bad
+        asks / 2,
         root / 5,
-        float(tally.highest < _WEAK and tally.lowest > -_WEAK),
+        float(highest < _WEAK and lowest > -_WEAK),
     )
 
 
+def _told(tokens: Tokens, values: Sequence[float | None]) -> tuple[list[float], list[float]]:
+    """What words, denied words and phrases tell: summed up, good and bad of each, and one by one behind a 0."""
+    texts, negated, weights = tokens.texts, tokens.negated, tokens.weights
+    phrases = lexicon().phrases
+    sums = [0.0] * 6
+    told = [0.0]
+    count, after = len(texts), 0  # the last phrase
+    for position, value in enumerate(values):
+        if value is None or position < after:
+            continue
+        kind, tells = _DENIED if negated[position] else _WORD, value
+        tails = phrases.get(texts[position])
+        if tails is not None and position + 1 < count and texts[position + 1] in tails:
+            end, whole = _phrase_at(texts, position + 2, tails[texts[position + 1]])
+            if end:
+                after, tells = end, whole
+                if tells <= 0 or kind == _WORD:
+                    kind = _PHRASE
+        if tells:
+            tells *= weights[position]
+            sums[kind + (tells <= 0)] += abs(tells)
+            told.append(-_NEGATED_SHARE * tells if kind == _DENIED else tells)
+    return sums, told
+
+
 def _phrase_at(texts: tuple[str, ...], position: int, tails: tuple[_Tail, ...]) -> tuple[int, float]:
-    """Length and polarity of the longest phrase whose first two words stand just before, else (0, 0.0)."""
+    """End and polarity of the longest phrase whose first two words stand just before, else (0, 0.0)."""
     for tail, value in tails:
-        length = len(tail)
-        if texts[position : position + length] == tail:
-            return length + 2, value
+        end = position + len(tail)
+        if texts[position:end] == tail:
+            return end, value
     return 0, 0.0
-
-
-class _Tally:
-    """Adds up what words and phrases say, good and bad apart."""
-
-    __slots__ = (
-        "bad", "denied_bad", "denied_good", "good", "highest", "last", "lowest", "phrase_bad", "phrase_good",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.good = self.bad = self.denied_good = self.denied_bad = self.phrase_good = self.phrase_bad = 0.0
-        self.highest = self.lowest = self.last = 0.0
-
-    def word(self, value: float, negated: bool) -> None:  # noqa: FBT001 - called for every word
-        if negated:
-            if value > 0:
-                self.denied_good += value
-            else:
-                self.denied_bad -= value
-            value *= -_NEGATED_SHARE
-        elif value > 0:
-            self.good += value
-        else:
-            self.bad -= value
-        self._peak(value)
-
-    def phrase(self, value: float) -> None:
-        if value > 0:
-            self.phrase_good += value
-        else:
-            self.phrase_bad -= value
-        self._peak(value)
-
-    def opener(self) -> None:
-        """Count a lone word of praise: meant so, or as irony before a complaint."""
-        if self.lowest < -_IRONY_VALUE / 2 and self.highest < -self.lowest:
-            self.phrase_bad += _IRONY_VALUE
-            self.lowest = min(self.lowest, -_IRONY_VALUE)
-        else:
-            self.good += _OPENER_VALUE
-            self.highest = max(self.highest, _OPENER_VALUE)
-
-    def figures(self, root: float) -> tuple[float, ...]:
-        denied = self.denied_good - self.denied_bad
-        total = self.good - self.bad - _NEGATED_SHARE * denied + self.phrase_good - self.phrase_bad
-        return (
-            self.good / root / 2,
-            self.bad / root / 2,
-            self.denied_good / root,
-            self.denied_bad / root,
-            self.phrase_good / root / 2,
-            self.phrase_bad / root / 2,
-            self.highest / 3,
-            self.lowest / 3,
-            self.last / 3,
-            2 * total / (total * total + 15) ** 0.5,
-        )
-
-    def _peak(self, value: float) -> None:
-        if value > self.highest:
-            self.highest = value
-        elif value < self.lowest:
-            self.lowest = value
-        self.last = value

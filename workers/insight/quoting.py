@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.attributions import (
     ATTRIBUTION_LINES,
@@ -29,8 +28,7 @@ _MORE_THAN: Final = re.compile(r"[ \t]{0,3}>\d")  # ">30 degrees"
 _UNFINISHED: Final = re.compile(r"[^.!?:;…]\s*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """Line numbers of a mail: the writer's own lines and the quoted ones, each ascending and disjoint.
 
     Blank lines between own lines are own lines; `code` are the own lines inside a code fence.

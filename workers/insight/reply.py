@@ -10,7 +10,7 @@ from workers.insight.footers import footer_start
 from workers.insight.html_text import html_to_text
 from workers.insight.mail_headers import forwarded
 from workers.insight.quoting import part_lines, without_marks
-from workers.insight.signature_lines import find_signature
+from workers.insight.signature_lines import signature_above
 
 __all__ = ["Reply", "split_reply"]
 
@@ -103,15 +103,17 @@ def _passed_on(own: Sequence[str], quoted: Sequence[str], sender: str | None, fo
 def _signature_start(own: Sequence[str], code: set[int], sender: str | None) -> int:
     """Where the signature begins: footers, "-- " parts and closings, from the end upwards."""
     cut = footer_start(own)
+    above = cut if cut == len(own) else footer_start(own[:cut])
     rounds = 3  # a footer below the quote, the signature, and a telephone's note above that
     for _ in range(rounds):
-        found = find_signature(own[:cut], sender)
+        found = signature_above(own[:cut], above, sender)
         if found and not code.intersection(range(found[0], cut)):
             cut = found[0]
-        above = footer_start(own[:cut])
+            above = footer_start(own[:cut])
         if above == cut:
             break
         cut = above
+        above = footer_start(own[:cut])
     return cut
 
 

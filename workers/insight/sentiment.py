@@ -5,16 +5,15 @@ stars are taken as such.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from workers.insight.mood import Chances, mood_of
+from workers.insight.mood import Chances, Mood, mood_of
 from workers.insight.phrases import load
 from workers.insight.remembered import Remembered
 from workers.insight.tokens import MAX_CHARS, sentences_of
-from workers.insight.vocabulary import read
 
 __all__ = ["KEY_ISSUES", "UNHAPPY_AT", "Label", "Sentiment", "score_sentiment"]
 
@@ -27,7 +26,8 @@ _WHOLE = 12  # tokens of a sentence that counts in full
 _UNHAPPY, _SURELY_UNHAPPY = 0.4, 0.5  # how likely the writer of a clause that raises an issue is unhappy
 _LONGEST_WORD = 20
 _LONGEST_RATING = 40
-_LETTERS = re.compile(r"(?:[a-z](?!\?))*")
+_NOT_ALWAYS = re.compile(r"\([^()]*\)|\\\w|.[?*]")  # parts of a pattern that match in more than one way
+_LETTERS = re.compile("[a-z]+")
 _CONTENT = 0.12  # a writer less likely than this to be unhappy raises no issue
 _COURTESY = re.compile(
     r"\W*(?:(?:hi|hello|dear|good (?:morning|day|afternoon|evening)|hey)\b[^.!?]{0,40}"
@@ -100,11 +100,10 @@ KEY_ISSUES: Final = ("timeliness", "quality", "communication", "pricing", "servi
 
 
 class _Issue(NamedTuple):
-    """How an issue is named: by one word, or by several of which the first begins with known letters."""
+    """How an issue is named: by one word, or by phrases, each with letters that one of its words holds."""
 
     word: re.Pattern[str]
-    starts: tuple[str, ...]
-    phrases: re.Pattern[str]
+    phrases: tuple[tuple[str, re.Pattern[str]], ...]
 
 
 @cache
@@ -116,10 +115,15 @@ def _issue_words() -> Mapping[str, _Issue]:
         one = [each for each in data[issue] if each not in several]
         found[issue] = _Issue(
             word=re.compile("|".join(one)),
-            starts=tuple(_LETTERS.findall(each)[0] for each in several),
-            phrases=re.compile(rf"\b(?:{'|'.join(several)})\b", re.IGNORECASE),
+            phrases=tuple((_letters(each), re.compile(rf"\b(?:{each})\b", re.IGNORECASE)) for each in several),
         )
     return found
+
+
+def _letters(pattern: str) -> str:
+    """The longest letters that each match of a pattern holds."""
+    letters: list[str] = _LETTERS.findall(_NOT_ALWAYS.sub(" ", pattern))
+    return max(letters, key=len)
 
 
 def score_sentiment(text: str) -> Sentiment:
@@ -207,7 +211,7 @@ def _of_sentences(sentences: Sequence[str]) -> Chances | None:
             continue
         mood = mood_of(sentence)
         if mood and not _COURTESY.fullmatch(sentence):
-            judged.append((mood.chances, min(len(read(sentence).texts), _WHOLE)))
+            judged.append((mood.chances, min(len(mood.reading.texts), _WHOLE)))
     if len(judged) < _FEW:
         mood = mood_of("\n".join(sentences))
         return mood.chances if mood else None
@@ -236,33 +240,38 @@ def _issues(sentences: Sequence[str], label: Label) -> tuple[str, ...]:
         mood = mood_of(sentence)
         if mood is None or mood.chances.negative < _CONTENT:
             continue
-        clauses = [sentence]
-        if ";" in sentence or not _CONTRASTS.isdisjoint(read(sentence).texts):
-            clauses = _CLAUSE.split(sentence)
-        for clause in clauses:
-            mood = mood_of(clause)
-            if mood and mood.chances.negative > max(mood.chances.positive, least):
-                found |= _named(clause)
+        words = mood.reading.texts
+        if ";" not in sentence and _CONTRASTS.isdisjoint(words):
+            if _is_unhappy(mood, least):
+                found |= _named(sentence, words)
+        elif not _named(sentence, words) <= found:  # else none of its clauses names anything new
+            for clause in _CLAUSE.split(sentence):
+                mood = mood_of(clause)
+                if mood and _is_unhappy(mood, least):
+                    found |= _named(clause, mood.reading.texts)
     return tuple(issue for issue in KEY_ISSUES if issue in found)
 
 
-def _named(clause: str) -> frozenset[str]:
-    """The issues that a clause names."""
-    named = hinted = _NOTHING
-    for issues in filter(None, map(_ISSUES.__getitem__, read(clause).texts)):
+def _is_unhappy(mood: Mood, least: float) -> bool:
+    """Whether the writer is likelier unhappy than happy, and at least so likely."""
+    return mood.chances.negative > max(mood.chances.positive, least)
+
+
+def _named(clause: str, words: Iterable[str]) -> set[str]:
+    """The issues that a clause names, which holds these words."""
+    named: set[str] = set()
+    hinted: set[tuple[str, re.Pattern[str]]] = set()
+    for issues in filter(None, map(_ISSUES.__getitem__, words)):
         named |= issues.sure
         hinted |= issues.hinted
-    return named | {issue for issue in hinted - named if _issue_words()[issue].phrases.search(clause)}
-
-
-_NOTHING: Final[frozenset[str]] = frozenset()
+    return named | {issue for issue, phrase in hinted if issue not in named and phrase.search(clause)}
 
 
 class _Named(NamedTuple):
-    """The issues that a word names, and those it may name together with others."""
+    """The issues that a word names, and those that a phrase with this word may name."""
 
     sure: frozenset[str]
-    hinted: frozenset[str]
+    hinted: frozenset[tuple[str, re.Pattern[str]]]
 
 
 def _issues_of(word: str) -> _Named | None:
@@ -270,7 +279,7 @@ def _issues_of(word: str) -> _Named | None:
     word = word[:_LONGEST_WORD]
     issues = _issue_words().items()
     sure = frozenset(name for name, issue in issues if issue.word.fullmatch(word))
-    hinted = frozenset(name for name, issue in issues if word.startswith(issue.starts))
+    hinted = frozenset((name, phrase) for name, issue in issues for letters, phrase in issue.phrases if letters in word)
     return _Named(sure, hinted) if sure or hinted else None
 
 

@@ -9,9 +9,9 @@ from functools import cache
 from operator import mul
 from typing import NamedTuple, cast
 
-from workers.insight.mood import mood_of
+from workers.insight.mood import Mood
 from workers.insight.signal_patterns import SignalType
-from workers.insight.vocabulary import read, signal_weights, unpacked
+from workers.insight.vocabulary import signal_weights
 
 
 class _Head(NamedTuple):
@@ -32,19 +32,20 @@ def _head() -> _Head:
     )
 
 
-def signal_margins(sentence: str) -> dict[SignalType, float]:
+def signal_margins(mood: Mood) -> dict[SignalType, float]:
     """How far the head is from calling a sentence each of the types: above 0 it would; never raises.
+
+    Args:
+        mood: of the sentence, with the reading of its words.
 
     Returns:
         A margin (log-odds) for every type; empty for a sentence of which it knows no word.
     """
-    head = _head()
-    reading, mood = read(sentence), mood_of(sentence)
-    if not reading.signals or not mood:
+    head, reading = _head(), mood.reading
+    if not any(reading.signals):
         return {}
     scale = head.scale * len(reading.texts) ** 0.5
-    weights = unpacked(reading.signals, len(head.kinds))
-    sums = [weight / scale + bias for weight, bias in zip(weights, head.bias, strict=True)]
+    sums = [weight / scale + bias for weight, bias in zip(reading.signals, head.bias, strict=True)]
     margins = dict(zip(head.kinds, sums, strict=True))
     margins["complaint"] += sum(map(mul, head.mood, mood.evidence))
     return margins

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 from workers.insight.needs import Needs
 from workers.insight.phrases import load
 
-__all__ = ["SignalType", "matches", "vetoes", "wake"]
+__all__ = ["SignalType", "hints", "matches", "vetoes", "wake"]
 
 SignalType = Literal[
     "complaint",
@@ -70,11 +70,20 @@ def vetoes() -> Mapping[SignalType, re.Pattern[str]]:
     return _rules().vetoes
 
 
-def wake(sentence: str) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
-    """The patterns worth trying on a sentence, in the usual order; cheap, because for most there are none."""
+def hints(chunk: str) -> int:
+    """Which patterns are worth trying on a sentence because of this part of it; of all its parts, bit by bit."""
+    return _rules().needs.met_by(chunk.lower())
+
+
+def wake(hints: int) -> Mapping[SignalType, Sequence[re.Pattern[str]]]:
+    """The patterns worth trying on a sentence, in the usual order; cheap, because for most there are none.
+
+    Args:
+        hints: of the sentence, see :func:`hints`.
+    """
     rules = _rules()
     found: dict[SignalType, list[re.Pattern[str]]] = {}
-    for place in rules.needs.possible(sentence.lower()):
+    for place in rules.needs.possible_with(hints):
         pattern, kind = rules.patterns[place]
         found.setdefault(kind, []).append(pattern)
     return found

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workers.insight.mood import mood_of
 from workers.insight.phrases import load
 from workers.insight.signal_head import signal_margins
 from workers.insight.signal_patterns import SignalType, matches, vetoes, wake
@@ -92,7 +93,8 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
             found.setdefault(kind, {}).setdefault(evidence.lower(), evidence)
     if "complaint" not in found and len(sentences) > 1 and len(folded.split()) <= _SHORT:
         whole = " ".join(sentences)[:_MAX_SENTENCE]
-        if signal_margins(whole).get("complaint", 0.0) > 0:
+        mood = mood_of(whole)
+        if mood and signal_margins(mood).get("complaint", 0.0) > 0:
             found["complaint"] = {"": whole[:_MAX_EVIDENCE]}
     return tuple(Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in vetoes() if kind in found)
 
@@ -109,17 +111,22 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
         sentence: of the mail.
         length: the logarithm of how many sentences the mail has.
     """
-    margins = signal_margins(sentence)
-    surest = max(margins.values(), default=0.0)
     hits: list[tuple[SignalType, str]] = []
+    mood = mood_of(sentence)
+    if mood is None:
+        return hits
+    margins = signal_margins(mood)
+    surest = max(margins.values(), default=0.0)
     if surest < _ABSURD:
         return hits
-    for kind, patterns in wake(sentence).items():
+    for kind, patterns in wake(mood.reading.hints).items():
         if margins.get(kind, 0.0) < _ABSURD:
             continue
         found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
         if found and not vetoes()[kind].search(sentence):
             hits += [(kind, evidence) for evidence in found if evidence]
+    if surest <= 0:
+        return hits
     needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
     if surest > needed:
         told = {kind for kind, _ in hits}

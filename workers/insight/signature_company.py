@@ -1,8 +1,7 @@
 """Whether a piece of a signature names the company its sender works for."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import (
     COMPANY_WORDS,
@@ -19,11 +18,12 @@ __all__ = ["Employer", "employer"]
 
 _PERSONAL_MAIL: Final = word_set("mail_providers")
 _SHORTEST_LABEL: Final = 4
+_BEFORE_HOST: Final = re.compile(r"^(?:https?://)?(?:www\.)?")
+_NO_LETTER: Final = re.compile(r"[\W_]")
 _NUMBERED: Final = re.compile(r"[^\d]{4,50} (?:No\.? ?|Nr\.? ?|# ?)?\d{1,4}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Employer:
+class Employer(NamedTuple):
     """What the sender's addresses say about his company: the names in their domains, in lower case."""
 
     labels: tuple[str, ...]
@@ -73,10 +73,10 @@ def employer(sender: str, links: Links) -> Employer:
     """Collect the domains of the sender's address ("" if unknown) and of a signature's links, but mail providers'."""
     found: list[str] = []
     for value in (sender, *(field.value for field in (links.email, links.website) if field is not None)):
-        host = re.sub(r"^(?:https?://)?(?:www\.)?", "", value.rpartition("@")[2].casefold()).partition("/")[0]
+        host = _BEFORE_HOST.sub("", value.rpartition("@")[2].casefold()).partition("/")[0]
         found += [label for label in host.split(".")[:-1] if label not in _PERSONAL_MAIL]
     return Employer(tuple(found))
 
 
 def _squeezed(text: str) -> str:
-    return re.sub(r"[\W_]", "", text.casefold())
+    return _NO_LETTER.sub("", text.casefold())

@@ -12,6 +12,7 @@ from workers.insight.contact_words import (
     URL,
     closing_rest,
     has_legal_form,
+    holds_address,
     is_name_like,
     is_street_like,
     is_title_like,
@@ -65,10 +66,10 @@ def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender
     for index, (number, line) in enumerate(tail):
         look = looks[index]
         from_end = len(tail) - 1 - index
-        row = ["bias", f"from_end={_bucket(from_end, (0, 1, 2, 3, 5, 8, 12))}", *look.own]
+        row = ["bias", _FROM_END[from_end], *look.own]
         blank_before = number > 0 and not lines[number - 1].strip()
         blank_after = number + 1 < len(lines) and not lines[number + 1].strip()
-        row.append(f"blank={blank_before:d}{blank_after and from_end > 0:d}")
+        row.append(_BLANK[blank_before, blank_after and from_end > 0])
         if len(shown) - len(tail) + index == 0:
             row.append("first_line")
             if line.rstrip().endswith((",", ":")):
@@ -85,6 +86,15 @@ def line_features(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender
                 row.append("name_list")
         rows.append(tuple(row))
     return rows
+
+
+def _bucket(value: int, bounds: tuple[int, ...]) -> int:
+    """The highest of the ascending bounds that the value reaches."""
+    return bounds[bisect(bounds, value) - 1]
+
+
+_FROM_END: Final = tuple(f"from_end={_bucket(lines, (0, 1, 2, 3, 5, 8, 12))}" for lines in range(_TAIL))
+_BLANK: Final = {(above, below): f"blank={above:d}{below:d}" for above in (False, True) for below in (False, True)}
 
 
 def _tail_start(shown: Sequence[tuple[int, str]]) -> int:
@@ -131,11 +141,6 @@ def _named(look: frozenset[str]) -> _Named:
     return _Named(tuple(sorted(look)), above, below, last)
 
 
-def _bucket(value: int, bounds: tuple[int, ...]) -> int:
-    """The highest of the ascending bounds that the value reaches."""
-    return bounds[bisect(bounds, value) - 1]
-
-
 def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     """What one line looks like to who knows the sender, whatever stands around it."""
     shape = shape_of(line)
@@ -161,6 +166,7 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     return shape | {"initials"} if _initials(line.strip(), people) else shape
 
 
+_NO_LETTER: Final = re.compile(r"[\W\d_]")
 _KISS: Final = frozenset("xX. ")
 _KISSES: Final = re.compile(r"[ ,.][xX]{1,3}\.?\s*$")
 
@@ -189,7 +195,7 @@ def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
 
 
 def _detail_shape(text: str) -> Iterator[str]:
-    if "@" in text and EMAIL.search(text):
+    if holds_address(text):
         yield from ("email", "contact")
     if ("://" in text or "www." in text.lower()) and URL.search(text):
         yield "url"
@@ -230,7 +236,7 @@ def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
 
 def _layout(line: str) -> Iterator[str]:
     text = line.strip()
-    if any(mark in text for mark in (" | ", " • ", " · ")):
+    if " | " in text or " • " in text or " · " in text:
         yield "segments"
     if _LIST.match(line):
         yield "list"
@@ -245,10 +251,11 @@ def _layout(line: str) -> Iterator[str]:
 
 def _is_signed_line(text: str) -> bool:
     """Whether a line gives a name and, after a bar or a comma, what it is the name of."""
-    if not any(map(text.__contains__, _PARTINGS)):
+    partings = [at for at in map(text.find, _PARTINGS) if at >= 0]
+    if not partings:
         return False
-    first = _PARTS.split(text, maxsplit=1)[0]
-    if first.strip() and not is_name_like(first):
+    first = text[: min(partings)].strip()
+    if first and not is_name_like(first):
         return False
     parts = [part for part in _PARTS.split(text, maxsplit=4) if part.strip()]
     return (
@@ -274,6 +281,6 @@ def _initials(text: str, people: frozenset[str]) -> bool:
     longest = 3
     if len(text) > longest + 3:
         return False
-    letters = re.sub(r"[\W\d_]", "", _KISSES.sub("", text))
+    letters = _NO_LETTER.sub("", _KISSES.sub("", text))
     firsts = {name[0] for name in people}
     return 0 < len(letters) <= longest and all(char.casefold() in firsts for char in letters)

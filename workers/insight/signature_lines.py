@@ -31,7 +31,7 @@ from workers.insight.signature_features import (
     shape_of,
 )
 
-__all__ = ["find_signature"]
+__all__ = ["find_signature", "signature_above"]
 
 _MOST_DELIMITED: Final = 20
 _LAST_LINES: Final = 120
@@ -59,7 +59,11 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
     """
     lines = text[-_CAP:].replace("\r\n", "\n").split("\n") if isinstance(text, str) else text
     skipped = text[:-_CAP].replace("\r\n", "\n").count("\n") if isinstance(text, str) else 0
-    end = footer_start(lines)
+    return tuple(number + skipped for number in signature_above(lines, footer_start(lines), sender))
+
+
+def signature_above(lines: Sequence[str], end: int, sender: str | None) -> Sequence[int]:
+    """Do what :func:`find_signature` does for a mail's own lines, of which programs added those from `end` on."""
     first = max(0, end - _LAST_LINES)
     cut = ((number, lines[number][:LONGEST_LINE]) for number in range(first, end))
     shown = [(number, line) for number, line in cut if line.strip()]
@@ -68,7 +72,7 @@ def find_signature(text: str | Sequence[str], sender: str | None = None) -> tupl
     found = _signed(shown[:kept], lines, sender)
     if not found and kept < len(shown):
         found = _signed(shown, lines, sender)
-    return tuple(number + skipped for number in found)
+    return found
 
 
 def _signed(shown: Sequence[tuple[int, str]], lines: Sequence[str], sender: str | None) -> list[int]:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import EMAIL, URL, has_legal_form, word_set
 from workers.insight.signature_values import Field
@@ -13,6 +12,7 @@ __all__ = ["Links", "find_links", "without_links"]
 _LINKEDIN: Final = re.compile(
     r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/(?P<kind>in|pub|company)/[\w%./-]{2,100}", re.IGNORECASE
 )
+_PARTS: Final = re.compile(r"[._@+-]")
 _SOCIAL: Final = re.compile(
     r"(?:^|[/.])(?:linkedin|twitter|x|facebook|fb|instagram|youtube|youtu|xing|tiktok|aka|outlook|apple|google|microsoft|avast|calendly|github|gitlab|medium|behance|zoom|whatsapp|wa|t|goo|skype)\.(?:com|me|ms|gl|us|be)(?:/|$)",
     re.IGNORECASE,
@@ -25,8 +25,7 @@ _NO_COUNTRIES: Final = frozenset({"IO", "CO", "AI", "EU", "ME", "TV"})  # domain
 _COUNTRY_CODE: Final = 2  # letters of an ISO 3166 code
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(NamedTuple):
     """The addresses found, None for those that a signature does not give."""
 
     email: Field | None
@@ -69,7 +68,7 @@ def _email(text: str, people: frozenset[str]) -> Field | None:
     addresses = [match[0].rstrip(".-") for match in EMAIL.finditer(text)]
     if not addresses:
         return None
-    own = [address for address in addresses if people & set(re.split(r"[._@+-]", address.casefold()))]
+    own = [address for address in addresses if people & set(_PARTS.split(address.casefold()))]
     return Field(own[0], 0.98) if own else Field(addresses[0], 0.9)
 
 

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.insight.contact_words import (
     COMPANY_WORDS,
@@ -23,6 +22,8 @@ _MOST_INITIALS: Final = 2  # "MM", "TB"
 
 # Degrees and the like belong to a name; qualifications ("CPA", "RN") stand behind it and are no field.
 _DEGREE: Final = re.compile(r",? (?:Ph\.?D\.?|MBA|M\.?Sc\.?|B\.?Sc\.?|Esq\.?|Jr\.?|Sr\.?|MD|M\.D\.|LL\.?M\.?)$")
+_NAME_PARTS: Final = re.compile(r"[.'’-]")
+_NO_LETTER: Final = re.compile(r"[\W\d_]")
 _KISSES: Final = re.compile(r"[ ,.]+[xX]{1,3}\.?$")
 _AND_TEAM: Final = re.compile(
     r"^(?P<name>[^\W\d_][\w'’-]{1,20}) (?:and|&|und|et|y|e|en|och|og|i) (?:the|das|l'|el|il|het) .{2,40}$"
@@ -37,8 +38,7 @@ _BEFORE_NAMES: Final = word_set("before_names")
 _ON_BEHALF: Final = re.compile(r"^(?:i\. ?[AV]\.|ppa\.?|p\.p\.|per pro)\s+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """The name, what follows it on its line ("CTO, Acme Ltd"; "" if nothing), and the pieces up to its own."""
 
     name: Field
@@ -60,14 +60,14 @@ def find_name(pieces: Sequence[str], people: frozenset[str]) -> Named | None:
         name, rest = _split(piece, people)
         if not name:
             continue
-        tokens = {part for word in words_of(name) for part in re.split(r"[.'’-]", word)}
+        tokens = {part for word in words_of(name) for part in _NAME_PARTS.split(word)}
         known = bool(tokens & people)
         if index >= _FIRST and not known:
             continue
         several = len(words_of(name)) > 1
         if not known and (has_legal_form(name) or (is_title_like(name) and not rest) or tokens & COMPANY_WORDS):
             continue
-        initials = len(re.sub(r"[\W\d_]", "", name)) <= _MOST_INITIALS and name.isascii()
+        initials = len(_NO_LETTER.sub("", name)) <= _MOST_INITIALS and name.isascii()
         if initials or (people and not known and not several and index > 0):
             continue
         score = round(0.5 + 0.3 * known + 0.15 * several - 0.02 * index, 2)

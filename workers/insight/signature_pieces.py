@@ -142,6 +142,7 @@ def mostly_digits(text: str) -> bool:
     return digits > 0 and digits * 2 >= sum(map(str.isalnum, text))
 
 
+@lru_cache(maxsize=2_048)
 def is_registry(text: str) -> bool:
     """Court, tax and register entries, order numbers, office hours: no field of a contact."""
     return any(map(text.casefold().__contains__, _REGISTRY))

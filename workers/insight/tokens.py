@@ -5,6 +5,7 @@ learned from.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -13,7 +14,20 @@ from typing import Final, NamedTuple
 from workers.insight.phrases import load
 from workers.insight.remembered import Remembered
 
-__all__ = ["MAX_CHARS", "MAX_TOKENS", "OPENER", "OPENER_REACH", "Tokens", "sentences_of", "tokenize"]
+__all__ = [
+    "MAX_CHARS",
+    "MAX_TOKENS",
+    "OPENER",
+    "OPENER_REACH",
+    "Chunk",
+    "Mark",
+    "Tokens",
+    "chunks_of",
+    "read_chunk",
+    "sentences_of",
+    "tokenize",
+    "weighed",
+]
 
 MAX_CHARS: Final = 3_000
 """How much of a text is read; the opinion of a customer's reply stands in its first paragraphs."""
@@ -55,6 +69,7 @@ _KIND: Final = re.compile(
     r"|(?P<word>[^\W\d_].*)|(?P<number>\d.*)|(?P<stop>[.,;:!?()]+|--+)|(?P<sign>.)",
     re.DOTALL,
 )
+_LINE_END: Final = "\n"
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
 _ITEM: Final = re.compile(r"\s*[-*\u2022\d]")
 _WRAPPED: Final = 48  # a line this long may go on in the next one; a shorter one was ended by its writer
@@ -77,6 +92,8 @@ _IRREGULAR: Final[dict[str, str]] = _WORDS["irregular"]
 _SUFFIXES: Final[dict[str, str]] = _WORDS["suffixes"]
 _NEGATORS: Final = frozenset(_WORDS["negators"])
 _SEEN_THROUGH: Final = frozenset(_WORDS["seen_through"])
+_JOINS: Final = frozenset(_WORDS["joins"])
+_SUBJECTS: Final = frozenset(_WORDS["subjects"])
 _CONTRAST: Final = frozenset(_WORDS["contrast"])
 _NOT_NEGATING: Final = {word: frozenset(before) for word, before in _WORDS["not_negating"].items()}
 _EMPHASIS: Final[dict[str, float]] = _WORDS["emphasis"]
@@ -110,7 +127,7 @@ class Tokens:
         return [f"{before} {word}" for before, word in pairwise(("^", *self.texts))]
 
 
-class _Mark(NamedTuple):
+class Mark(NamedTuple):
     """What a word or a stop does to the words around it."""
 
     negates: bool = False
@@ -123,31 +140,54 @@ class _Mark(NamedTuple):
     ends_sentence: bool = False
 
 
-_LINE_END: Final = _Mark(stops=True, ends_scope=True, ends_sentence=True)
-
-
-class _Chunk(NamedTuple):
-    """What stands between two spaces: its tokens, and the marks at or before them."""
+class Chunk(NamedTuple):
+    """What stands between two spaces, or the end of a line: its tokens, and the marks at or before them."""
 
     texts: tuple[str, ...]
-    marks: tuple[tuple[int, _Mark], ...]
+    marks: tuple[tuple[int, Mark], ...]
 
 
 def tokenize(text: str) -> Tokens:
     """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
-    text = _cleaned(text[:MAX_CHARS])
+    chunks, shouting = chunks_of(text)
     texts: list[str] = []
-    marks: list[tuple[int, _Mark]] = []
+    marks: list[tuple[int, Mark]] = []
+    for words, found in map(_CHUNKS.__getitem__, chunks):
+        if found:
+            marks += [(len(texts) + offset, mark) for offset, mark in found]
+        texts += words
+    return weighed(texts[:MAX_TOKENS], marks, shouting=shouting)
+
+
+def chunks_of(text: str) -> tuple[list[str], bool]:
+    """What stands between the spaces of a text's first :data:`MAX_CHARS` characters, and whether no letter is small.
+
+    The end of a line is a chunk of its own.
+    """
+    text = _cleaned(text[:MAX_CHARS])
+    chunks: list[str] = []
     for line in text.split("\n"):
-        for chunk in line.split():
-            words, found = _CHUNKS[chunk]
-            if found:
-                at = len(texts)
-                marks += [(at + offset, mark) for offset, mark in found]
-            texts += words
-        marks.append((len(texts), _LINE_END))
-    del texts[MAX_TOKENS:]
-    rows = _Rows(texts, shouting=text.isupper())
+        chunks += line.split()
+        chunks.append(_LINE_END)
+    return chunks, text.isupper()
+
+
+def weighed(texts: list[str], marks: Sequence[tuple[int, Mark]], *, shouting: bool) -> Tokens:
+    """Words and signs with what is said of each by the marks, at the places where they stand.
+
+    Args:
+        texts: at most :data:`MAX_TOKENS` of them.
+        marks: in ascending order.
+        shouting: whether all letters are capitals, so that none means more.
+    """
+    for at, mark in marks:
+        if at > OPENER_REACH:
+            break
+        if mark.stops and at:
+            _mark_opener(texts, at - 1)
+    if all(mark.stops for _, mark in marks):
+        return Tokens(tuple(texts), (False,) * len(texts), (1.0,) * len(texts))
+    rows = _Rows(texts, shouting=shouting)
     for at, mark in marks:
         if at > MAX_TOKENS:
             break
@@ -158,14 +198,20 @@ def tokenize(text: str) -> Tokens:
     return Tokens(tuple(texts), tuple(rows.negated), tuple(rows.weights))
 
 
+def _mark_opener(texts: list[str], last: int) -> None:
+    """Replace a lone word of praise with which a message opens, before its first stop."""
+    if texts[last] in _OPENERS and (last == 0 or texts[0] in _INTERJECTIONS):
+        texts[last] = OPENER
+
+
 def _cleaned(text: str) -> str:
     """A text with plain apostrophes, without entities and emphasis, and with a token for stars."""
     plain = text.isascii()
-    for mark in _APOSTROPHES:
+    for mark in "`" if plain else _APOSTROPHES:
         text = text.replace(mark, "'")
     if "_" in text or "&" in text or "#" in text or "*" in text:
         text = _NOISE.sub(" ", text)
-    if not plain or "star" in text or "Star" in text or "STAR" in text:
+    if not plain or "tar" in text or "TAR" in text:
         text = _IN_STARS.sub(_as_token, text)
     return text
 
@@ -194,14 +240,12 @@ class _Rows:
         self.negated = [False] * len(texts)
         self.weights = [1.0] * len(texts)
         self._texts = texts
-        self._shouting = shouting  # all letters are capitals, so that none means more
+        self._shouting = shouting
         self._sentence = 0  # where it begins
         self._contrast = len(texts)  # where the part behind a "but" begins
         self._denied = 0  # up to where a negation reaches
 
-    def stop(self, at: int, mark: _Mark) -> None:
-        if 0 < at <= OPENER_REACH:
-            self._mark_opener(at - 1)
+    def stop(self, at: int, mark: Mark) -> None:
         if mark.ends_scope and at < self._denied:
             self._affirm(at)
         if mark.ends_sentence:
@@ -209,7 +253,7 @@ class _Rows:
                 self._scale(self._contrast, at, _AFTER_CONTRAST)
             self._sentence, self._contrast = at, len(self._texts)
 
-    def word(self, at: int, mark: _Mark) -> None:
+    def word(self, at: int, mark: Mark) -> None:
         if mark.turns:  # what follows the "but" is what the writer means
             self._scale(self._contrast, at, _AFTER_CONTRAST)
             self._scale(self._sentence, at, _BEFORE_CONTRAST)
@@ -237,48 +281,50 @@ class _Rows:
         Who does "not think that I will be back" will not be back: such verbs and their pronouns use up none of it.
         """
         left, end = _SCOPE, start
-        while left and end < len(self._texts):
+        while left and end < len(self._texts) and not self._begins_clause(end):
             self.negated[end] = True
             left -= self._texts[end] not in _SEEN_THROUGH
             end += 1
         self._denied = end
 
-    def _mark_opener(self, last: int) -> None:
-        texts = self._texts
-        if texts[last] in _OPENERS and not self.negated[last] and (last == 0 or texts[0] in _INTERJECTIONS):
-            texts[last] = OPENER
+    def _begins_clause(self, at: int) -> bool:
+        """Whether another clause begins here: what "has not arrived and I am angry" denies ends before the "and"."""
+        return self._texts[at] in _JOINS and not _SUBJECTS.isdisjoint(self._texts[at + 1 : at + 2])
 
 
-def _read_chunk(chunk: str) -> _Chunk:
+def read_chunk(chunk: str) -> Chunk:
+    """Read one of :func:`chunks_of` a text."""
+    if chunk == _LINE_END:
+        return Chunk((), ((0, Mark(stops=True, ends_scope=True, ends_sentence=True)),))
     texts: list[str] = []
-    marks: list[tuple[int, _Mark]] = []
+    marks: list[tuple[int, Mark]] = []
     for raw in _TOKEN.findall(chunk):
         found = _KIND.fullmatch(raw)
         kind = found.lastgroup if found else "sign"
         if kind == "stop":
             stops = frozenset(raw)
             scope, sentence = bool(stops & _ENDS_SCOPE), bool(stops & _ENDS_SENTENCE)
-            marks.append((len(texts), _Mark(stops=True, ends_scope=scope, ends_sentence=sentence)))
+            marks.append((len(texts), Mark(stops=True, ends_scope=scope, ends_sentence=sentence)))
             sign = "?!" if {"!", "?"} <= stops else "!" if "!" in raw else "?" if "?" in raw else ""
             texts += [sign] if sign else []
             continue
         words = _words_of(kind, raw)
         shouted = kind == "word" and len(raw) >= _FEWEST_SHOUTED and raw.isupper()
         for word in words:
-            mark = _Mark(
+            mark = Mark(
                 negates=word in _NEGATORS,
                 turns=word in _CONTRAST,
                 emphasis=_EMPHASIS.get(word, 1.0),
                 shouted=shouted,
                 freed_by=_NOT_NEGATING.get(word, frozenset()),
             )
-            if mark != _Mark():
+            if mark != Mark():
                 marks.append((len(texts), mark))
             texts.append(word)
-    return _Chunk(tuple(texts), tuple(marks))
+    return Chunk(tuple(texts), tuple(marks))
 
 
-_CHUNKS: Final = Remembered(_read_chunk)
+_CHUNKS: Final = Remembered(read_chunk)
 
 
 def _words_of(kind: str | None, raw: str) -> tuple[str, ...]:

@@ -3,21 +3,34 @@
 A text is read once for both, and each of its words is looked up once: all that was learned of it stands together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, lru_cache
-from operator import mul
-from struct import unpack
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import count, repeat
+from struct import Struct
+from sys import intern
 from typing import Any, Final, NamedTuple
 
 from workers.insight.phrases import load
 from workers.insight.polarity import figures, polarity
-from workers.insight.tokens import tokenize
+from workers.insight.remembered import Remembered
+from workers.insight.signal_patterns import hints
+from workers.insight.tokens import MAX_TOKENS, OPENER, OPENER_REACH, Mark, chunks_of, read_chunk, weighed
 
-__all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights", "unpacked"]
+__all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights"]
 
-# The weights of all signals stand in one number, each in bits of its own, so that a text is added up in one go.
+# All that a word says stands in one number, each weight in bits of its own, so that a text is added up in one go. Above
+# the weights stands a number of the word's own: no two words say the same.
 _BITS: Final = 32
-_HALF: Final = 1 << (_BITS - 1)  # more than all weights of a text together
+_KINDS: Final = 9  # of signals; the mood follows, negative and positive
+_PLACES: Final = _KINDS + 2
+_HALVES: Final = sum(1 << (_BITS * place + _BITS - 1) for place in range(_PLACES))  # each more than any sum of weights
+_OWN: Final = 1 << (_BITS * _PLACES)
+_BELOW: Final = _OWN - 1
+_WEIGHTS: Final = Struct(f"<{_PLACES}i")
+_TENTHS: Final = 10
+_NO_PAIRS: Final[dict[str, int]] = {}
+
+Marks = tuple[tuple[int, Mark], ...]
 
 
 @cache
@@ -32,34 +45,19 @@ def signal_weights() -> Mapping[str, Any]:
     return load("signal_weights")  # type: ignore[no-any-return]
 
 
-class Said:
-    """What a word, a denied word or a pair of words says to each head; two of them are never equal.
-
-    Attributes:
-        mood: log-odds against neutral: negative in the real part and positive in the imaginary one.
-        signals: a weight for each type of signal, see :func:`unpacked`.
-    """
-
-    __slots__ = ("mood", "signals")
-
-    def __init__(self, mood: complex, signals: int) -> None:
-        self.mood = mood
-        self.signals = signals
-
-
 class Word(NamedTuple):
-    """All that was learned of a word.
+    """All that was learned of a word, weights as :func:`_unpacked` reads them.
 
     Attributes:
+        text: as :class:`workers.insight.tokens.Tokens` writes it.
         plain: what it says by itself.
-        denied: what it says in the reach of a negation.
         before: what it says together with the word behind it.
         polarity: -4..4, see :func:`workers.insight.polarity.polarity`; None if it has none.
     """
 
-    plain: Said
-    denied: Said
-    before: dict[str, Said]
+    text: str
+    plain: int
+    before: dict[str, int]
     polarity: float | None
 
 
@@ -68,26 +66,33 @@ class Reading(NamedTuple):
 
     Attributes:
         texts: its words and signs, see :class:`workers.insight.tokens.Tokens`.
-        mood: what its words and pairs say of the mood, each as often as it occurs and by its weight.
+        negative: log-odds of an unhappy mood against a neutral one: each word and pair as often as it occurs and by
+            its weight.
+        positive: log-odds of a happy mood, likewise.
         figures: what :func:`workers.insight.polarity.figures` says.
-        signals: what its words and pairs say of the signals, each once, see :func:`unpacked`.
+        signals: a weight for each type of signal: each word and pair once.
+        hints: which patterns of signals may match, see :func:`workers.insight.signal_patterns.wake`.
     """
 
     texts: tuple[str, ...]
-    mood: complex
+    negative: float
+    positive: float
     figures: tuple[float, ...]
-    signals: int
+    signals: tuple[int, ...]
+    hints: int
 
 
-_NOTHING: Final = Said(0j, 0)
-_UNKNOWN: Final = Word(_NOTHING, _NOTHING, {}, None)
+class _Words(dict[str, Word]):
+    """Every known word that was met before; one that is met first is put together from the weights.
 
-
-class _Vocabulary(dict[str, Word]):
-    """Every known word that was met before; one that is met first is put together from the weights."""
+    Attributes:
+        denied: what each of those words says in the reach of a negation.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.denied: dict[str, int] = {}
+        self._own = count(_OWN, _OWN)
         self._mood: dict[str, str] = mood_weights()["words"]
         self._signals: dict[str, str] = signal_weights()["rows"]
         self._polarity = polarity(mood_weights()["prior"])
@@ -108,44 +113,53 @@ class _Vocabulary(dict[str, Word]):
 
     def __missing__(self, text: str) -> Word:
         if text not in self._known:
-            return _UNKNOWN
-        bad, good, denied_bad, denied_good = (int(tenths) / 10 for tenths in self._mood.get(text, "0 0 0 0").split())
+            return Word(text, 0, _NO_PAIRS, None)
+        mood = self._mood.get(text, "0 0 0 0").split()
+        self.denied[text] = self._packed(self._signals.get(f"~{text}"), mood[2:])
         word = self[text] = Word(
-            plain=_said(complex(bad, good), self._signals.get(text)),
-            denied=_said(complex(denied_bad, denied_good), self._signals.get(f"~{text}")),
+            text=text,
+            plain=self._packed(self._signals.get(text), mood[:2]),
             before=self._before(text),
             polarity=self._polarity.get(text),
         )
         return word
 
-    def _before(self, text: str) -> dict[str, Said]:
+    def _before(self, text: str) -> dict[str, int]:
         listed = iter(self._mood_before.get(text, "").split())
-        moods = {
-            second: complex(int(bad) / 10, int(good) / 10)
-            for second, bad, good in zip(listed, listed, listed, strict=True)
-        }
+        moods = {second: mood for second, *mood in zip(listed, listed, listed, strict=True)}
         signals = self._signals_before.get(text, {})
-        return {second: _said(moods.get(second, 0j), signals.get(second)) for second in {*moods, *signals}}
+        found = {second: self._packed(signals.get(second), moods.get(second)) for second in {*moods, *signals}}
+        return {intern(second): said for second, said in found.items() if said} or _NO_PAIRS
+
+    def _packed(self, signals: str | None, mood: Sequence[str] | None) -> int:
+        """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
+        weights = [*map(int, (signals or "0 " * _KINDS).split()), *map(int, mood or (0, 0))]
+        said = sum(weight << (_BITS * place) for place, weight in enumerate(weights))
+        return said and said + next(self._own)
 
 
-def _said(mood: complex, row: str | None) -> Said:
-    return Said(mood, _packed(map(int, row.split())) if row else 0) if mood or row else _NOTHING
+def _unpacked(total: int) -> tuple[int, ...]:
+    """The weights in one number; what is less than 0 has borrowed from the next one's bits."""
+    return _WEIGHTS.unpack(((total + _HALVES) & _BELOW ^ _HALVES).to_bytes(_WEIGHTS.size, "little"))
 
 
-def _packed(weights: Iterable[int]) -> int:
-    """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
-    return sum(weight << (_BITS * place) for place, weight in enumerate(weights))
+class _Vocabulary:
+    """What is known of the words, and of each chunk of a text that was met before.
 
+    Attributes:
+        words: by their text.
+        chunks: their words, the marks at or before them, and what they hint at.
+    """
 
-@cache
-def _halves(count: int) -> int:
-    return _packed([_HALF] * count)
+    def __init__(self) -> None:
+        self.words = _Words()
+        self.chunks = Remembered(self._read)
+        self._marks: dict[Marks, Marks] = {}
 
-
-def unpacked(total: int, count: int) -> tuple[int, ...]:
-    """The weights that stand in one number; what is less than 0 has borrowed from the next one's bits."""
-    halves = _halves(count)
-    return unpack(f"<{count}i", ((total + halves) ^ halves).to_bytes(count * _BITS // 8, "little"))
+    def _read(self, chunk: str) -> tuple[tuple[Word, ...], Marks, int]:
+        texts, marks = read_chunk(chunk)
+        # Few chunks are marked in a way of their own: what many share is at hand when it is needed.
+        return tuple(self.words[intern(text)] for text in texts), self._marks.setdefault(marks, marks), hints(chunk)
 
 
 @cache
@@ -158,22 +172,44 @@ def known_words() -> frozenset[str]:
     return frozenset(mood_weights()["words"])
 
 
-# A mail's sentences are asked for their mood and for their signals, one after the other.
-@lru_cache(maxsize=1_024)
-def read(text: str) -> Reading:
-    """Read the first :data:`workers.insight.tokens.MAX_CHARS` characters of a text for both heads; never raises."""
-    tokens = tokenize(text)
-    if not tokens.texts:
-        return Reading((), 0j, (), 0)
+def read(text: str) -> Reading | None:
+    """Read the first :data:`workers.insight.tokens.MAX_CHARS` characters of a text for both heads; None if empty."""
     vocabulary = _vocabulary()
-    plain, denied, before, polarities = zip(*map(vocabulary.__getitem__, tokens.texts), strict=True)
-    said: Sequence[Said] = plain
+    chunks, shouting = chunks_of(text)
+    words: list[Word] = []
+    marks: list[tuple[int, Mark]] = []
+    hinted = 0
+    for known, found, hint in map(vocabulary.chunks.__getitem__, chunks):
+        if found:
+            marks += [(len(words) + offset, mark) for offset, mark in found]
+        if hint:
+            hinted |= hint
+        words += known
+    if not words:
+        return None
+    del words[MAX_TOKENS:]
+    tokens = weighed([word.text for word in words], marks, shouting=shouting)
+    texts = tokens.texts
+    if OPENER in texts[:OPENER_REACH]:
+        words[texts.index(OPENER)] = vocabulary.words[OPENER]
+    _, plain, before, polarities = zip(*words, strict=True)
+    said: Sequence[int] = plain
     if True in tokens.negated:
+        denied = map(vocabulary.words.denied.get, texts, repeat(0))
         said = [no if negated else yes for negated, yes, no in zip(tokens.negated, plain, denied, strict=True)]
-    pairs = [*filter(None, map(dict.get, (vocabulary["^"].before, *before), tokens.texts))]
-    return Reading(
-        tokens.texts,
-        sum(map(mul, [each.mood for each in said], tokens.weights)) + sum([pair.mood for pair in pairs]),
-        figures(tokens, polarities),
-        sum([each.signals for each in {*said, *pairs}]),
-    )
+    pairs = [*filter(None, map(dict.get, (vocabulary.words["^"].before, *before), texts))]
+    weights = _unpacked(sum(said) + sum(pairs))
+    once = weights if len({*texts}) == len(texts) else _unpacked(sum({*said, *pairs}))
+    mood = complex(*weights[_KINDS:])
+    if tokens.weights.count(1.0) < len(texts):
+        mood += _emphasised(said, tokens.weights)
+    mood /= _TENTHS
+    return Reading(texts, mood.real, mood.imag, figures(tokens, polarities), once[:_KINDS], hinted)
+
+
+def _emphasised(said: Sequence[int], weights: Sequence[float]) -> complex:
+    """What the words say of the mood beyond what they would say if each weighed 1; negative and positive, in tenths."""
+    alike: dict[float, int] = {}
+    for weight, each in zip(weights, said, strict=True):
+        alike[weight] = alike.get(weight, 0) + each
+    return sum(((weight - 1) * complex(*_unpacked(total)[_KINDS:]) for weight, total in alike.items()), 0j)

@@ -15,7 +15,7 @@ from workers import tracing
 from workers.db.session import LOCKED_OUT, Connection, transaction
 from workers.engines.base import Engine, Tally
 from workers.errors import first_line
-from workers.runtime import ledger, occurrences
+from workers.runtime import ledger, limits, occurrences
 from workers.runtime.ledger import Failure, Status, Trigger
 from workers.stopping import stopping
 
@@ -46,6 +46,7 @@ class Report:
     seconds: float = 0.0
     unfinished: bool = False
     held: bool = False  # by other sessions, which is why it is unfinished
+    spent: bool = False  # what may be worked in a minute, which is why it is unfinished
     cancelled: bool = False  # by a person, which is why it is unfinished
     left: int = 0  # items that are due all the same, of a slot
 
@@ -105,7 +106,7 @@ def run_engine(
         helps: the slot that another run has claimed and this one helps with.
         batch_size: most rows one batch claims.
         budget_seconds: after this many seconds the run ends and says that it is unfinished.
-        fetch: False asks nobody outside: for a dry run, whose one transaction spans everything.
+        fetch: False asks nobody outside, and knows no limits: for a dry run, whose one transaction spans everything.
         on_backlog: called once, when the run has lasted a quarter of a second and there is still work.
 
     Returns:
@@ -128,7 +129,8 @@ def run_engine(
         if traceparent := tracing.present():
             ledger.keep_trace(connection, run, traceparent)
     report = Report(engine.name, run, slot, trigger)
-    course = _Course(connection, engine if fetch else replace(engine, fetch=None), report, batch_size)
+    engine = engine if fetch else replace(engine, fetch=None)
+    course = _Course(connection, engine, report, batch_size, limited=fetch)
     try:
         course.line_up(tenants, lost)
         while course.ring and not report.unfinished:
@@ -138,10 +140,13 @@ def run_engine(
                 on_backlog()
                 on_backlog = None
             report.unfinished |= bool(course.ring) and (report.held or elapsed > budget_seconds or stopping())
+        report.unfinished |= report.spent
         with transaction(connection):
             # Rows that somebody holds are passed over without a word, so what is left is asked for.
             report.left = _left(connection, engine.name, slot) if slot else 0
             ledger.close_run(connection, run, report.status, len(report.tenants))
+            if report.spent:
+                ledger.go_on_soon(connection, run)
     except (KeyboardInterrupt, SystemExit):
         with transaction(connection):
             ledger.close_run(connection, run, "partly", len(report.tenants))
@@ -157,17 +162,23 @@ def run_engine(
 
 
 def _left(connection: Connection, engine: str, slot: datetime) -> int:
-    """Return how many items are due for the tenants whose timetable has a slot."""
-    left = ledger.tenants_left(connection, engine)
-    return sum(left[tenant] for tenant in occurrences.whose(connection, engine, slot, left))
+    """Return how many items are due for the tenants whose timetable has a slot.
+
+    They are counted only if there are any: another tenant may have a million.
+    """
+    due = occurrences.whose(connection, engine, slot, ledger.due_tenants(connection, engine))
+    left = ledger.tenants_left(connection, engine) if due else {}
+    return sum(left.get(tenant, 0) for tenant in due)
 
 
 class _Course:
     """The way of one run around its tenants: whose turn it is, and how large a batch may be."""
 
-    def __init__(self, connection: Connection, engine: Engine, report: Report, batch_size: int) -> None:
+    def __init__(
+        self, connection: Connection, engine: Engine, report: Report, batch_size: int, *, limited: bool
+    ) -> None:
         self.ring: deque[UUID] = deque()
-        self._connection, self._engine, self._report = connection, engine, report
+        self._connection, self._engine, self._report, self._limited = connection, engine, report, limited
         self._size = self._largest = batch_size
         self._known: set[UUID] = set()  # who had a turn
         self._in_hand: UUID | None = None  # as the run notes it
@@ -205,9 +216,12 @@ class _Course:
             self._progress, self._waiting = time.monotonic(), 0
         elif tally.busy:
             self._waiting += 1
-            time.sleep(_BUSY_PAUSE_SECONDS)
-            idle = time.monotonic() - self._progress
-            self._report.held = self._waiting >= len(self.ring) and idle > _BUSY_SECONDS
+            if self._everybody_waits():
+                time.sleep(_BUSY_PAUSE_SECONDS)
+                self._report.held = time.monotonic() - self._progress > _BUSY_SECONDS
+
+    def _everybody_waits(self) -> bool:
+        return self._waiting >= len(self.ring)
 
     def _batch(self, tenant: UUID, rows: int) -> Tally | None:
         """Run one batch of so many rows at most.
@@ -227,10 +241,10 @@ class _Course:
             # Before the transaction and never inside it: no lock is held while the outside world is asked.
             fetched = engine.fetch(connection, tenant, rows) if engine.fetch else Tally()
             with transaction(connection):
-                tally = engine.batch(connection, tenant, rows, run)
+                tally = self._within_limits(tenant, rows)
                 tally.add(fetched)
-                goes_on = ledger.record_progress(connection, run, tally)
-                ledger.take_in_hand(connection, run, following)  # a commit of its own would cost as much as a batch
+                # Who is next is noted with it: a commit of its own would cost as much as a batch.
+                goes_on = ledger.record_progress(connection, run, tally, following)
         except LOCKED_OUT:  # nothing is wrong with the tenant
             self._renew_lease()
             return Tally(busy=1)
@@ -249,10 +263,27 @@ class _Course:
             self._report.unfinished = self._report.cancelled = True
         return tally
 
+    def _within_limits(self, tenant: UUID, rows: int) -> Tally:
+        """Work what may be worked now: nothing where the minute is over, or others work for the tenant already."""
+        connection, engine = self._connection, self._engine
+        room = limits.Room(rows)
+        if self._limited:
+            wait = self._waiting > len(self.ring)  # besides this one, everybody waits
+            room = limits.begin_batch(connection, engine.name, tenant, rows, wait=wait)
+        if room.rows is None:
+            return Tally(busy=1)
+        if room.rows == 0:
+            self._report.spent = True
+            return Tally()
+        tally = engine.batch(connection, tenant, room.rows, self._report.run)
+        if room.per_minute and tally.due:
+            limits.spend(connection, engine.name, tenant, tally.due, room.per_minute)
+        return tally
+
     def _renew_lease(self) -> None:
         """Show that the run lives though nothing was committed: a batch that commits does so by itself."""
         with transaction(self._connection):
-            if not ledger.record_progress(self._connection, self._report.run, Tally()):
+            if not ledger.record_progress(self._connection, self._report.run, Tally(), None):
                 self._report.unfinished = self._report.cancelled = True
 
     def _fail(self, tenant: UUID, error: str) -> None:

@@ -56,16 +56,25 @@ def take_in_hand(connection: Connection, run: int, tenant: UUID) -> None:
     connection.execute("SELECT take_in_hand(%s, %s)", [run, tenant])
 
 
-def record_progress(connection: Connection, run: int, tally: Tally) -> bool:
+def record_progress(connection: Connection, run: int, tally: Tally, following: UUID | None) -> bool:
     """Add a batch to its run and renew the lease; part of the batch's own transaction, so the counts are exact.
+
+    Args:
+        connection: inside that transaction.
+        run: the run.
+        tally: what the batch did.
+        following: for whom the run works next, as `take_in_hand` notes it; None: for whom it does now.
 
     Returns:
         Whether the run goes on; it does not where a person cancelled it.
     """
     row = connection.execute(
-        "SELECT record_progress(%s, %s, %s, %s, %s, %s, '[]') AS goes_on",
-        [run, LEASE, tally.due, tally.acted.total(), tally.actions.total(), Jsonb(dict(tally.skipped))],
-    ).fetchone()
+        "SELECT record_progress(%s, %s, %s, %s, %s, %s, '[]') AS goes_on, take_in_hand(%s, %s)",
+        [
+            run, LEASE, tally.due, tally.acted.total(), tally.actions.total(), Jsonb(dict(tally.skipped)),
+            run if following else None, following,
+        ],
+    ).fetchone()  # fmt: skip
     return row is not None and row["goes_on"] is True
 
 
@@ -78,6 +87,11 @@ def record_failure(connection: Connection, run: int, failure: Failure) -> None:
 def close_run(connection: Connection, run: int, status: Status, tenants: int) -> None:
     """End a run; what was not worked whole is tried again, ever less often."""
     connection.execute("SELECT close_run(%s, %s, %s)", [run, status, tenants])
+
+
+def go_on_soon(connection: Connection, run: int) -> None:
+    """Let the catch-up take up a slot's run again after a minute, however often it was tried before."""
+    connection.execute("SELECT go_on_soon(%s)", [run])
 
 
 def close_lost_runs(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from workers.errors import DatabaseUnavailableError
 from workers.runtime import ledger, occurrences
 from workers.runtime.dispatch import run_engine
 from workers.runtime.ledger import Trigger
+from workers.runtime.limits import helpers_for
 from workers.runtime.messages import HELPER_EXPIRES_SECONDS, SLOT_EXPIRES_SECONDS, Sender, send_or_say
 from workers.runtime.slots import latest_slot
 from workers.settings import database_url, settings
@@ -58,7 +59,7 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
         no slot: it works for whose slot it is.
         """
         chosen = settings()
-        helpers = chosen.fleet_helpers if helpers is None else helpers
+        helpers = helpers_for(engine.name, chosen.fleet_helpers if helpers is None else helpers)
         instant = datetime.fromisoformat(slot) if slot else None
         if instant is None and trigger in ("beat", "catch_up"):
             instant = latest_slot(engine.name, clock.now(), chosen.time_zone)
@@ -88,8 +89,8 @@ def _engine_task(engine: Engine, send: Sender) -> Callable[..., dict[str, Any] |
             )
         if report is None:
             return None
-        # Rows that are held, who comes at once would find held as well.
-        if report.unfinished and not (report.held or report.cancelled):
+        # Rows that are held, who comes at once would find held as well; and a minute that is over, over.
+        if report.unfinished and not (report.held or report.spent or report.cancelled):
             kwargs = {"trigger": "share", "helpers": helpers} | shared
             send_or_say(send, f"workers.{engine.name}.run", kwargs=kwargs)
         if report.tally.actions:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from beat_schedule import BEAT_SCHEDULE, ENGINE_CRONS, engine_line
-from workers.engines.registry import all_engines, engine_named
-from workers.errors import ConfigurationError
+from workers.engines.registry import all_engines, engine_named, require_engines
 from workers.settings import settings
 
 
@@ -26,7 +25,6 @@ def catch_up_windows() -> Mapping[str, timedelta]:
     Raises:
         ConfigurationError: FLEET_CATCH_UP names something that is no engine.
     """
-    said, engines = settings().catch_up_windows, all_engines()
-    if unknown := sorted(set(said) - set(engines)):
-        raise ConfigurationError(f"FLEET_CATCH_UP: no engine {unknown[0]!r}: the engines are {', '.join(engines)}")
-    return {name: said.get(name, engine.catch_up) for name, engine in engines.items()}
+    said = settings().fleet_catch_up
+    require_engines("FLEET_CATCH_UP", said)
+    return {name: said.get(name, engine.catch_up) for name, engine in all_engines().items()}

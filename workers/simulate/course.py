@@ -89,9 +89,11 @@ class _Course:
 
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection, self._plan = connection, plan
-        # One way out, or which of two letters is taken first would be chance. Not by the rate of all workers: the real
+        # One way out, or which of two letters is taken first would be chance. Not by what limits all workers: the real
         # ones would wait for this one.
-        self._settings = settings().model_copy(update={"fleet_smtp_connections": 1, "fleet_smtp_per_minute": None})
+        self._settings = settings().model_copy(
+            update={"fleet_smtp_connections": 1, "fleet_smtp_per_minute": None, "fleet_concurrency": {}}
+        )
         self._slots: deque[Slot] = deque()
         self._expected: list[_Expected] = []  # a heap
         self._delivery: datetime | None = plan.since  # the next pass that has something to do

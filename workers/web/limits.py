@@ -5,11 +5,14 @@ from typing import Final
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workers.delivery.texts import LONGEST_WRITTEN
 from workers.inbound.mime import MAX_BYTES
 from workers.web.api import inbound
 
 _MOST_BYTES: Final = 64 * 1024
-_MAILS: Final = {inbound.PATH: MAX_BYTES}
+# Where texts are written: a form needs twelve bytes for each character that is none of the common ones.
+_TEXTS: Final = ("/console/actions/", "/console/templates/", "/api/actions/", "/api/templates/")
+_MOST_TEXT_BYTES: Final = 12 * LONGEST_WRITTEN + _MOST_BYTES
 
 
 class SmallBodies:
@@ -20,7 +23,7 @@ class SmallBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        size, most = 0, _MAILS.get(scope.get("path", ""), _MOST_BYTES)
+        size, most = 0, _most(scope.get("path", ""))
 
         async def receive_a_little() -> Message:
             nonlocal size
@@ -31,3 +34,9 @@ class SmallBodies:
             return message
 
         await self._app(scope, receive_a_little, send)
+
+
+def _most(path: str) -> int:
+    if path == inbound.PATH:
+        return MAX_BYTES
+    return _MOST_TEXT_BYTES if path.startswith(_TEXTS) else _MOST_BYTES

@@ -231,13 +231,19 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_first constant uuid[] := ARRAY(
+        SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now ORDER BY c.next_step_at LIMIT few_due());
 BEGIN
     RETURN QUERY
     SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.notify_at <= v_now
     UNION
     SELECT s.tenant_id FROM compliance_schedule AS s WHERE s.is_active AND s.open_due_at > v_now
     UNION
-    SELECT c.tenant_id FROM compliance_checks AS c WHERE c.next_step_at <= v_now;
+    SELECT f.id FROM unnest(v_first) AS f (id) WHERE cardinality(v_first) < few_due()
+    UNION
+    SELECT t.id FROM tenants AS t
+    WHERE cardinality(v_first) >= few_due()
+      AND EXISTS (SELECT FROM compliance_checks AS c WHERE c.tenant_id = t.id AND c.next_step_at <= v_now OFFSET 0);
 END
 $$;
 

@@ -326,8 +326,66 @@ BEGIN
 END
 $$;
 
+-- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's days and its updated_at
+-- then decide. Where very many are due, a tenant is asked for its first follow-up, and for the longest silent deal of each
+-- of its stages: an index of tenants and moments would cost every write of the CRM's.
+CREATE OR REPLACE FUNCTION deals_due_tenants() RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+    v_hour constant timestamp := date_trunc('hour', v_now AT TIME ZONE 'UTC');
+    v_first constant uuid[] := ARRAY(
+        SELECT d.tenant_id FROM deals_in_follow_up AS d WHERE d.due_from <= v_now ORDER BY d.due_from LIMIT few_due());
+BEGIN
+    IF cardinality(v_first) < few_due() THEN
+        RETURN QUERY SELECT DISTINCT f.id FROM unnest(v_first) AS f (id);
+    ELSE
+        RETURN QUERY SELECT t.id FROM tenants AS t
+        WHERE EXISTS (SELECT FROM deals_in_follow_up AS d
+                      WHERE d.tenant_id = t.id AND d.next_follow_up_at IS NOT NULL AND d.follow_up_hour <= v_hour OFFSET 0)
+           OR EXISTS (SELECT FROM unnest(deal_stages_waiting(t.id)) AS s (stage)
+                      CROSS JOIN LATERAL (
+                          SELECT d.due_from FROM deals_in_follow_up AS d
+                          WHERE d.tenant_id = t.id AND d.next_follow_up_at IS NULL AND d.stage = s.stage
+                          ORDER BY d.active_from LIMIT 1
+                      ) AS longest
+                      WHERE longest.due_from <= v_now);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION deals_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamptz := fleet_now();
+BEGIN
+    RETURN QUERY
+    SELECT due.tenant_id, sum(due.n)::bigint FROM (
+        SELECT d.tenant_id, d.stage, count(*) AS n FROM deals_in_follow_up AS d
+        LEFT JOIN deal_stage_limits AS c ON c.tenant_id = d.tenant_id AND c.stage = folded_word(d.stage)
+        LEFT JOIN tenant_calendar AS k ON k.tenant_id = d.tenant_id
+        WHERE d.due_from <= v_now AND (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
+          AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), coalesce(k.time_zone, 'UTC'))
+        GROUP BY d.tenant_id, d.stage
+    ) AS due
+    WHERE word_meaning(due.tenant_id, 'deal_stage', due.stage) = 'open'
+    GROUP BY due.tenant_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = public, pg_temp
+AS $$
+    SELECT min(d.due_from) FROM deals_in_follow_up AS d
+    WHERE d.due_from > fleet_now() AND action_status(d.tenant_id, 'deals') IS NOT NULL
+$$;
+
 REVOKE ALL ON FUNCTION seed_default_deal_stages(uuid), seed_new_tenant(),
     plan_deal(deals), note_new_deal(), update_deal_last_activity(), log_deal_stage_change(), apply_stage_limits(), deal_stages_waiting(uuid),
-    first_stalled_deals(uuid, integer), get_stalled_deals(uuid, integer) FROM PUBLIC, anon, authenticated;
+    first_stalled_deals(uuid, integer), get_stalled_deals(uuid, integer),
+    deals_due_tenants(), deals_due_count(), deals_next_due() FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION first_stalled_deals(uuid, integer), get_stalled_deals(uuid, integer) TO authenticated, service_role;
-GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), deal_stages_waiting(uuid) TO service_role;
+GRANT EXECUTE ON FUNCTION seed_default_deal_stages(uuid), deal_stages_waiting(uuid), deals_due_tenants(), deals_due_count(),
+    deals_next_due() TO service_role;

@@ -198,46 +198,6 @@ BEGIN
 END
 $$;
 
--- A deal that was never touched has no stalls_at yet and may be named too early; its own stage's days and its updated_at
--- then decide.
-CREATE OR REPLACE FUNCTION deals_due_tenants() RETURNS SETOF uuid
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-BEGIN
-    RETURN QUERY
-    SELECT DISTINCT d.tenant_id FROM deals_in_follow_up AS d WHERE d.due_from <= v_now;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION deals_due_count() RETURNS TABLE (tenant_id uuid, n bigint)
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamptz := fleet_now();
-BEGIN
-    RETURN QUERY
-    SELECT due.tenant_id, sum(due.n)::bigint FROM (
-        SELECT d.tenant_id, d.stage, count(*) AS n FROM deals_in_follow_up AS d
-        LEFT JOIN deal_stage_limits AS c ON c.tenant_id = d.tenant_id AND c.stage = folded_word(d.stage)
-        LEFT JOIN tenant_calendar AS k ON k.tenant_id = d.tenant_id
-        WHERE d.due_from <= v_now AND (d.next_follow_up_at IS NULL OR d.next_follow_up_at <= v_now)
-          AND d.active_at < days_later(v_now, -coalesce(c.max_days_before_stale, 7), coalesce(k.time_zone, 'UTC'))
-        GROUP BY d.tenant_id, d.stage
-    ) AS due
-    WHERE word_meaning(due.tenant_id, 'deal_stage', due.stage) = 'open'
-    GROUP BY due.tenant_id;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION deals_next_due() RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT min(d.due_from) FROM deals_in_follow_up AS d
-    WHERE d.due_from > fleet_now() AND action_status(d.tenant_id, 'deals') IS NOT NULL
-$$;
-
 -- Nothing about a deal leaves once it is active again, closed, gone, or its follow-ups were switched off; and no message
 -- while a case of its client is open, or when it belongs to a series that is over.
 CREATE OR REPLACE FUNCTION deals_guard(p_actions bigint[]) RETURNS TABLE (action_id bigint, reason text)
@@ -383,13 +343,11 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION run_deals_batch(uuid, integer, bigint), step_deals(uuid, uuid[], bigint), deals_due_tenants(),
-    deals_due_count(), deals_next_due(), deals_guard(bigint[]), deals_settled(bigint[]),
-    deals_answered(inbound_messages, scheduled_actions, jsonb), deals_heard(inbound_messages, jsonb),
+REVOKE ALL ON FUNCTION run_deals_batch(uuid, integer, bigint), step_deals(uuid, uuid[], bigint), deals_guard(bigint[]),
+    deals_settled(bigint[]), deals_answered(inbound_messages, scheduled_actions, jsonb), deals_heard(inbound_messages, jsonb),
     hold_deals(uuid, uuid[], text) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION run_deals_batch(uuid, integer, bigint), step_deals(uuid, uuid[], bigint), deals_due_tenants(),
-    deals_due_count(), deals_next_due(), deals_guard(bigint[]), deals_settled(bigint[]),
-    deals_answered(inbound_messages, scheduled_actions, jsonb), deals_heard(inbound_messages, jsonb),
+GRANT EXECUTE ON FUNCTION run_deals_batch(uuid, integer, bigint), step_deals(uuid, uuid[], bigint), deals_guard(bigint[]),
+    deals_settled(bigint[]), deals_answered(inbound_messages, scheduled_actions, jsonb), deals_heard(inbound_messages, jsonb),
     hold_deals(uuid, uuid[], text) TO service_role;
 
 SELECT register_engine('deals', 30);

@@ -25,8 +25,15 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_first constant uuid[] := ARRAY(
+        SELECT w.tenant_id FROM enrichment_waiting AS w WHERE w.since <= v_now - w.patience LIMIT few_due());
 BEGIN
-    RETURN QUERY SELECT DISTINCT w.tenant_id FROM enrichment_waiting AS w WHERE w.since <= v_now - w.patience;
+    IF cardinality(v_first) < few_due() THEN
+        RETURN QUERY SELECT DISTINCT f.id FROM unnest(v_first) AS f (id);
+    ELSE
+        RETURN QUERY SELECT t.id FROM tenants AS t
+        WHERE EXISTS (SELECT FROM enrichment_waiting AS w WHERE w.tenant_id = t.id AND w.since <= v_now - w.patience OFFSET 0);
+    END IF;
 END
 $$;
 

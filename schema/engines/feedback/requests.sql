@@ -240,8 +240,18 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_first constant uuid[] := ARRAY(
+        SELECT r.tenant_id FROM feedback_requests AS r WHERE r.due_at <= v_now ORDER BY r.due_at LIMIT few_due());
 BEGIN
-    RETURN QUERY SELECT DISTINCT r.tenant_id FROM feedback_requests AS r WHERE r.due_at <= v_now;
+    IF cardinality(v_first) < few_due() THEN
+        RETURN QUERY SELECT DISTINCT f.id FROM unnest(v_first) AS f (id);
+    ELSE
+        RETURN QUERY SELECT t.id FROM tenants AS t
+        WHERE EXISTS (SELECT FROM feedback_requests AS r
+                      WHERE r.tenant_id = t.id AND r.status = 'pending' AND r.scheduled_for <= v_now OFFSET 0)
+           OR EXISTS (SELECT FROM feedback_requests AS r
+                      WHERE r.tenant_id = t.id AND r.status = 'sent' AND r.expires_at <= v_now OFFSET 0);
+    END IF;
 END
 $$;
 

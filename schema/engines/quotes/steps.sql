@@ -147,8 +147,14 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
+    v_first constant uuid[] := ARRAY(SELECT q.tenant_id FROM quotes AS q WHERE q.due_at <= v_now ORDER BY q.due_at LIMIT few_due());
 BEGIN
-    RETURN QUERY SELECT DISTINCT q.tenant_id FROM quotes AS q WHERE q.due_at <= v_now;
+    IF cardinality(v_first) < few_due() THEN
+        RETURN QUERY SELECT DISTINCT f.id FROM unnest(v_first) AS f (id);
+    ELSE
+        RETURN QUERY SELECT t.id FROM tenants AS t
+        WHERE EXISTS (SELECT FROM quotes AS q WHERE q.tenant_id = t.id AND q.due_at <= v_now OFFSET 0);
+    END IF;
 END
 $$;
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from workers.delivery.facts import facts_of
 from workers.delivery.shown import STATUSES, Status, edited_text, sent_text_of
-from workers.delivery.texts import Text
+from workers.delivery.texts import LONGEST_WRITTEN, Text
 from workers.engines.registry import all_engines
 from workers.web.api.calls import Call
 from workers.web.api.pages import Asked, Paged, page, place
@@ -19,7 +19,6 @@ from workers.web.api.problems import sentence
 
 _MOST: Final = 5_000  # as many ids as a request has room for
 _MOST_ID: Final = 2**63 - 1
-_LONGEST: Final = 50_000
 
 Id = Annotated[int, Field(ge=1, le=_MOST_ID)]
 ActionId = Annotated[int, Path(ge=1, le=_MOST_ID)]
@@ -157,8 +156,8 @@ class Reason(BaseModel):
 class Edit(Reason):
     """Another text, or another time."""
 
-    subject: str | None = Field(default=None, max_length=_LONGEST)
-    body: str | None = Field(default=None, max_length=_LONGEST)
+    subject: str | None = Field(default=None, max_length=LONGEST_WRITTEN)
+    body: str | None = Field(default=None, max_length=LONGEST_WRITTEN)
     run_at: AwareDatetime | None = Field(default=None, description="leaves not before this")
 
 

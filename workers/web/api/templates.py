@@ -1,20 +1,18 @@
 """`/api/templates…`: the texts that customers and the tenant's own people read, and the tenant's versions of them."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from workers.delivery.texts import Text, shipped_templates
+from workers.delivery.texts import LONGEST_WRITTEN, Text, shipped_templates
 from workers.delivery.trial import require_text, sample_for, source_of, tried
 from workers.delivery.wording import ENGLISH, LANGUAGES
 from workers.errors import UnknownNameError
 from workers.web.api.calls import Call
 from workers.web.api.pages import Asked
 from workers.web.api.problems import sentence
-
-_LONGEST: Final = 50_000
 
 
 class Language(Asked):
@@ -46,7 +44,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(max_length=_LONGEST)
+    source: str = Field(max_length=LONGEST_WRITTEN)
 
 
 class Reading(BaseModel):

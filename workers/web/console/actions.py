@@ -1,10 +1,8 @@
 """Actions: the list with its filter, and one of them as its reader sees it."""
 
-from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 from starlette.exceptions import HTTPException
@@ -15,6 +13,7 @@ from workers.delivery.shown import STATUSES, sent_text_of
 from workers.engines.registry import all_engines
 from workers.web.console.door import Visit, Words
 from workers.web.console.letters import UnwritableError, html_of
+from workers.web.console.spans import begin_of
 
 _PAGE: Final = 50
 _OTHERS: Final = 10
@@ -24,7 +23,7 @@ _NO_ACTION: Final = "There is no such action."
 _LETTER_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox",
 }
-_FIELDS: Final = ("engine", "template", "contact", "error", "since", "until")
+_FIELDS: Final = ("engine", "template", "contact", "subject", "error", "since", "until")
 
 
 def actions(visit: Visit) -> Response:
@@ -54,7 +53,7 @@ def actions(visit: Visit) -> Response:
 
 
 def action(visit: Visit) -> Response:
-    """Show one action: its text, what speaks against it now, what happened to it, and what else goes to that person."""
+    """Show one action: its text, the answers, what speaks against it now, its history, and what else goes there."""
     row = one(visit, visit.request.path_params["action"])
     others = []
     if row["address"]:
@@ -63,6 +62,7 @@ def action(visit: Visit) -> Response:
         "action.html.j2",
         row=row,
         neighbours=_neighbours(visit, row["action_id"]),
+        replies=visit.called("console_replies", row["action_id"]),
         history=visit.called("console_action_history", row["action_id"]),
         others=[other for other in others if other["action_id"] != row["action_id"]][:_OTHERS],
     )
@@ -127,13 +127,14 @@ def filter_of(query: Words, zone: str) -> tuple[dict[str, Any], str]:
         return {}, f"There is no engine {chosen['engine']}."
     if "contact" in chosen and "@" not in chosen["contact"] and not _is_uuid(chosen["contact"]):
         return {}, "A person is chosen by an e-mail address or by the id of a contact."
+    if "subject" in chosen and not _is_uuid(chosen["subject"]):
+        return {}, "What an action is about is chosen by the id of a deal, quote, order or check."
     for name, later in (("since", 0), ("until", 1)):
         if name in chosen:
             try:
-                day = date.fromisoformat(chosen[name]) + timedelta(days=later)
-            except (ValueError, OverflowError):
-                return {}, f"{chosen[name]} is no day such as 2026-03-02."
-            chosen[name] = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).isoformat()
+                chosen[name] = begin_of(chosen[name], zone, later).isoformat()
+            except ValueError as error:
+                return {}, f"{error}."
     return chosen, ""
 
 

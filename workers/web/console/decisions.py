@@ -105,7 +105,7 @@ def edit(visit: Visit) -> Response:
 def save(visit: Visit) -> Response:
     """Give an action the text and the time that were written."""
     row = one(visit, visit.request.path_params["action"])
-    subject, body, at = visit.said("subject"), visit.said("body").replace("\r\n", "\n"), visit.said("run_at")
+    subject, body, at = visit.said("subject"), visit.written("body"), visit.said("run_at")
     try:
         text = edited_text(row["text"], subject, body)
         run_at = _instant(at, visit.person.time_zone)

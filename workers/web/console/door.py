@@ -39,10 +39,13 @@ DONE: Final = {
     "accepted": "The found value is taken over.",
     "answer": "Somebody works on it; nobody is reminded meanwhile.",
     "approve": "{n:,} approved.",
+    "backfill": "{n:,} slots are being worked, the oldest first; this page shows those that are done.",
     "cancel": "{n:,} cancelled.",
     "changed": "{n:,} changed.",
     "complete": "The check is completed.",
     "edit": "Saved.",
+    "engine_on": "It goes on: its slots come again.",
+    "engine_paused": "It is paused: none of its slots comes until somebody lets it go on.",
     "kept": "Version {n:,} is in force.",
     "nothing": "Nothing was changed.",
     "now": "{n:,} may leave now, as far as the guards let them.",
@@ -50,13 +53,16 @@ DONE: Final = {
     "rejected": "The CRM's value stays; this is not asked again.",
     "reset": "The shipped text is in force again, as version {n:,}.",
     "retry": "{n:,} will be tried again.",
+    "retried": "It is being run for that tenant alone; this page shows it as a run by hand.",
     "removed": "The address may be written to again.",
     "resumed": "The pause has ended.",
     "revoked": "The session has ended.",
+    "run_cancelled": "It is cancelled. A worker that is at it leaves off after the batch in hand.",
     "settled": "The answer is off the list.",
     "snooze": "{n:,} put off.",
     "started": "The engine was started; this page shows what it did when it has run.",
     "suppressed": "Nobody writes there any more.",
+    "token_revoked": "The token is good for nothing any more.",
     "waive": "The check is waived.",
     "webhook_off": "It is told of nothing until it is switched on again.",
     "webhook_on": "It is told again.",
@@ -116,6 +122,10 @@ class Visit:
     def said(self, name: str) -> str:
         """Return one value of the form, stripped; empty if it is not there."""
         return self.form.get(name, [""])[-1].strip()
+
+    def written(self, name: str) -> str:
+        """Return a text of the form that may have several lines, as it was written."""
+        return self.form.get(name, [""])[-1].replace("\r\n", "\n")
 
     def show(self, template: str, status: int = 200, /, **values: object) -> HTMLResponse:
         """Return a page."""

@@ -97,11 +97,25 @@ def count_anew(tenant: UUID | None, name: str, span: Span) -> None:
 
 
 def _statement(name: str) -> sql.Composed:
-    order = sql.SQL(", ").join(map(sql.Identifier, ("tenant", *VIEWS[name].label)))
+    view = VIEWS[name]
+    placed: sql.Composable = sql.SQL("")
+    places = list[sql.Composable]()
+    if view.stage:
+        placed = sql.SQL(
+            "LEFT JOIN stage_places(%(tenant)s) AS p ON p.tenant_id = v.tenant_id AND p.stage = v.{}"
+        ).format(sql.Identifier(view.stage))
+        # Won and lost deals come from the same stages.
+        places = [
+            sql.SQL("p.place NULLS FIRST"),
+            sql.SQL("word_meaning(v.tenant_id, 'deal_stage', v.{}) IS NOT DISTINCT FROM 'lost'").format(
+                sql.Identifier(view.stage)
+            ),
+        ]
+    order = [sql.SQL("t.name"), *places, *(sql.Identifier("v", column) for column in view.label)]
     return sql.SQL(
-        "SELECT t.name AS tenant, v.* FROM {} AS v JOIN tenants AS t ON t.id = v.tenant_id"
+        "SELECT t.name AS tenant, v.* FROM {} AS v JOIN tenants AS t ON t.id = v.tenant_id {}"
         " WHERE %(tenant)s::uuid IS NULL OR v.tenant_id = %(tenant)s ORDER BY {} LIMIT %(most)s"
-    ).format(sql.Identifier(name), order)
+    ).format(sql.Identifier(name), placed, sql.SQL(", ").join(order))
 
 
 def _shown(rows: list[dict[str, Any]], tenant: UUID | None) -> list[dict[str, Any]]:

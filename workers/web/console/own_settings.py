@@ -27,7 +27,7 @@ def save(visit: Visit) -> Response:
     if visit.person.tenant is None:
         return _page(visit, {})
     known = {row["name"]: row for row in visit.called("console_settings") if row["settable"]}
-    said = {name: visit.said(name).replace("\r\n", "\n") for name in known if name in visit.form}
+    said = {name: visit.written(name).strip() for name in known if name in visit.form}
     wanted = {name: value for name, value in said.items() if value != (known[name]["value"] or "").strip()}
     if not wanted:
         return visit.go("/console/settings", "nothing", what="")

@@ -5,25 +5,33 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from psycopg.types.json import Jsonb
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from workers import clock
 from workers.engines.registry import all_engines
+from workers.runtime import ledger
 from workers.runtime.cron import next_instants
 from workers.runtime.ledger import RUN_STATUSES
 from workers.runtime.occurrences import Slot, Timetable, slots_between, timetables_for
 from workers.web.api.cron import work_now
 from workers.web.api.users import users
+from workers.web.by_hand import work_for
 from workers.web.console.door import Visit
+from workers.web.console.spans import begin_of
 
 _WEEK: Final = timedelta(days=7)
 _MOST: Final = 5_000  # runs of a week: engines begin by the clocks of every zone, one of them each half hour
 _LISTED: Final = 100
 _COMING: Final = 10
+# What can be cancelled: a run, or a slot that would be begun or taken up again.
+_OPEN: Final = ("expected", "running")
+_OPEN_SLOTS: Final = ("partly", "failed")
 
 
 def runs(visit: Visit) -> Response:
@@ -58,20 +66,76 @@ def runs(visit: Visit) -> Response:
 
 def run(visit: Visit) -> Response:
     """Show one run."""
-    rows = visit.called("console_runs", visit.request.path_params["run"], None, None, None, None, 1)
-    if not rows:
-        raise HTTPException(404, "There is no such run.")
-    return visit.show("run.html.j2", row=rows[0])
+    row = _run(visit)
+    is_open = row["status"] in _OPEN or (row["slot"] is not None and row["status"] in _OPEN_SLOTS)
+    return visit.show("run.html.j2", row=row, is_open=is_open)
 
 
 def start(visit: Visit) -> Response:
     """Start an engine: its latest slot if nobody has worked it, else a run outside the timetable."""
-    engine = visit.said("engine")
-    if engine not in all_engines():
-        raise HTTPException(404, "There is no such engine.")
+    engine = _engine(visit)
     return visit.go(
         "/console/runs", "started", what="starts an engine", item=engine, task=BackgroundTask(work_now, engine)
     )
+
+
+def pause(visit: Visit) -> Response:
+    """Let an engine's slots come no more for the tenant, or again."""
+    engine, paused = _engine(visit), visit.said("paused")
+    if visit.person.tenant is None:
+        raise HTTPException(400, "Please choose a tenant first: for whom is it paused?")
+    if paused not in ("yes", "no"):
+        raise HTTPException(400, "An engine is paused, or it is not.")
+    setting = f"{engine}.paused"
+    visit.called("console_set_settings", Jsonb({setting: paused}), visit.person.who, visit.said("why") or None)
+    return visit.go("/console/runs", "engine_paused" if paused == "yes" else "engine_on", what="sets", item=setting)
+
+
+def cancel(visit: Visit) -> Response:
+    """End a run after the batch in hand, or a slot before anybody begins it or takes it up again."""
+    row, why = _run(visit), visit.said("why")
+    if not why:
+        raise HTTPException(400, "Please say why it is cancelled: whoever asks later wants to know.")
+    if ledger.cancel_run(visit.connection, row["run_id"], visit.person.who, why) is None:
+        raise HTTPException(409, "Nothing is left of it to cancel.")
+    return visit.go(f"/console/runs/{row['run_id']}", "run_cancelled", what="cancels a run", item=str(row["run_id"]))
+
+
+def retry(visit: Visit) -> Response:
+    """Run an engine anew for a tenant for whom a run of it failed."""
+    row, tenant = _run(visit), visit.said("tenant")
+    if tenant not in [failure["tenant_id"] for failure in row["failures"]]:
+        raise HTTPException(404, "It did not fail for such a tenant.")
+    engine = row["engine"]
+    return visit.go(
+        f"/console/runs?engine={engine}", "retried", what="runs an engine for a tenant", item=f"{engine} {tenant}",
+        task=BackgroundTask(work_for, engine, UUID(tenant)),
+    )  # fmt: skip
+
+
+def _engine(visit: Visit) -> str:
+    """Return the engine that a form names.
+
+    Raises:
+        HTTPException: 404, there is none of that name.
+    """
+    engine = visit.said("engine")
+    if engine not in all_engines():
+        raise HTTPException(404, "There is no such engine.")
+    return engine
+
+
+def _run(visit: Visit) -> dict[str, Any]:
+    """Return the run that the address names.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    rows = visit.called("console_runs", visit.request.path_params["run"], None, None, None, None, 1)
+    if not rows:
+        raise HTTPException(404, "There is no such run.")
+    row: dict[str, Any] = rows[0]
+    return row
 
 
 def _coming(timetable: Timetable | None) -> list[datetime]:
@@ -84,10 +148,9 @@ def _until(text: str, zone: str) -> datetime:
     if not text:
         return clock.now()
     try:
-        day = date.fromisoformat(text) + timedelta(days=1)
-        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
-    except (ValueError, OverflowError):
-        raise HTTPException(404, f"{text} is no day such as 2026-03-02.") from None
+        return begin_of(text, zone, 1)
+    except ValueError as error:
+        raise HTTPException(404, f"{error}.") from None
 
 
 def _strip(slots: Sequence[Slot], found: list[dict[str, Any]], zone: str) -> dict[date, dict[str, int]]:

@@ -10,12 +10,21 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from workers import clock
+from workers.delivery.texts import LONGEST_WRITTEN
+from workers.runtime.roles import Role
 from workers.web.console.assets import address
 from workers.web.pages import environment
 
 _PAGES: Final = (
     ("/console/", "Today"), ("/console/actions", "Actions"), ("/console/runs", "Runs"),
     ("/console/compliance", "Compliance"), ("/console/insight", "Insight"), ("/console/settings", "Settings"),
+)  # fmt: skip
+# The pages below Settings, and the least role that sees each.
+_SETTINGS: Final[tuple[tuple[str, str, Role], ...]] = (
+    ("/console/settings", "Settings", "reader"), ("/console/words", "Words", "reader"),
+    ("/console/templates", "Texts", "reader"), ("/console/suppressions", "Suppressions", "reader"),
+    ("/console/webhooks", "Webhooks", "reader"), ("/console/tokens", "Tokens", "manager"),
+    ("/console/people", "People", "manager"), ("/console/trail", "Audit trail", "manager"),
 )  # fmt: skip
 _NOTHING: Final = "–"  # noqa: RUF001  # the dash that stands for nothing
 _UNITS: Final = (
@@ -97,5 +106,7 @@ def _pages() -> Environment:
         "number": _number,
         "words": lambda name: str(name).replace("_", " "),
     }
-    pages.globals |= {"many": _many, "asset": address, "pages": _PAGES}
+    pages.globals |= {
+        "many": _many, "asset": address, "pages": _PAGES, "settings_pages": _SETTINGS, "longest": LONGEST_WRITTEN,
+    }  # fmt: skip
     return pages

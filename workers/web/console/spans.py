@@ -16,6 +16,19 @@ LENGTHS: Final = (30, 90, 365)  # days
 _USUAL: Final = 90
 
 
+def begin_of(day: str, zone: str, later: int = 0) -> datetime:
+    """Return the first instant of a day in a zone, or of the one so many days later.
+
+    Raises:
+        ValueError: it is no day, which the message says.
+    """
+    try:
+        begun = date.fromisoformat(day) + timedelta(days=later)
+        return datetime(begun.year, begun.month, begun.day, tzinfo=ZoneInfo(zone))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{day} is no day such as 2026-03-02") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of time.
@@ -48,15 +61,14 @@ class Span:
             if days not in map(str, LENGTHS):
                 raise HTTPException(404, "There are 30, 90 and 365 days, or any days from one to another.")
             return cls(clock.now() - timedelta(days=int(days)), None, f"days={days}", f"the last {days} days")
-        zone = ZoneInfo(visit.person.time_zone)
+        zone = visit.person.time_zone
         try:
-            since, until = date.fromisoformat(first), date.fromisoformat(last)
-            begin, end = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (since, until + timedelta(1)))
-        except (ValueError, OverflowError):
+            begin, end = begin_of(first, zone), begin_of(last, zone, 1)
+        except ValueError:
             raise HTTPException(404, "This needs two days such as 2026-03-02, the first and the last.") from None
         if end <= begin:
             raise HTTPException(404, "The first day comes after the last.")
-        return cls(begin, end, urlencode({"since": since, "until": until}), f"{since} to {until}", first, last)
+        return cls(begin, end, urlencode({"since": first, "until": last}), f"{first} to {last}", first, last)
 
     def hold(self, connection: Connection, timeout: str) -> None:
         """Let the analytics of this transaction look at this stretch, for so long at most."""

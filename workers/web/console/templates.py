@@ -71,12 +71,12 @@ def text(visit: Visit) -> Response:
 
 def preview(visit: Visit) -> Response:
     """Show how a text would read; nothing is kept."""
-    return _page(visit, _opened(visit), _said_source(visit))
+    return _page(visit, _opened(visit), visit.written("source"))
 
 
 def save(visit: Visit) -> Response:
     """Keep a text as the tenant's newest version, if it can be used."""
-    opened, source = _opened(visit), _said_source(visit)
+    opened, source = _opened(visit), visit.written("source")
     _require_tenant(visit)
     if source == opened.in_force:
         return visit.go(visit.request.url.path, "nothing", what="")
@@ -167,7 +167,3 @@ def _kinds() -> dict[str, tuple[str, str]]:
 def _sample(visit: Visit, opened: _Opened) -> Sample:
     [latest] = visit.called("console_template_sample", opened.template)
     return sample_for(opened.template, opened.language, latest)
-
-
-def _said_source(visit: Visit) -> str:
-    return visit.form.get("source", [""])[-1].replace("\r\n", "\n")

@@ -31,6 +31,7 @@ class View(NamedTuple):
         facts: the view whose rows it counts.
         parts: of the columns that do not count all of a group's rows: what the rows are that they do count.
         given: the column of these rows that must not be empty.
+        stage: the column whose stages are in the order of the funnel.
     """
 
     title: str
@@ -40,6 +41,7 @@ class View(NamedTuple):
     facts: str
     parts: Mapping[str, tuple[str, str]]
     given: str | None = None
+    stage: str | None = None
 
 
 _WON: Final = ("outcome", "won")
@@ -50,6 +52,7 @@ VIEWS: Final = {
     "deal_stage_velocity": View(
         "How fast deals move", "How many deals reached a stage, and the days that they spent in the one before.",
         ("to_stage",), (("transitions", "{} deals"), ("median_days", _DAYS)), "deal_moves", {},
+        stage="to_stage",
     ),
     "quote_win_rates": View(
         "How quotes end", "How many were won, and what they were worth.", (), (("win_rate_pct", _PERCENT),),
@@ -58,7 +61,7 @@ VIEWS: Final = {
     ),
     "quote_win_rates_by_stage": View(
         "Where quotes are won", "By the stage that the deal was in.", ("stage",), (("win_rate_pct", _PERCENT),),
-        "quote_decisions", _ENDS, "deal_id",
+        "quote_decisions", _ENDS, "deal_id", "stage",
     ),
     "quote_win_rates_by_amount": View(
         "At what amounts", "By the amount of the quote, from that much on to the next.", ("amount_from",),

@@ -1,4 +1,4 @@
-// What the pages do beyond reading: keys, choosing all rows, and saying when what is shown is no longer fresh.
+// What the pages do beyond reading: keys, choosing rows and what is copied, and saying when what is shown is not fresh.
 "use strict";
 
 const rows = () => [...document.querySelectorAll("tbody[data-keys] tr")];
@@ -45,10 +45,17 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") document.body.dispatchEvent(new Event("refresh"));
 });
 
-const stale = (isStale) => {
-  const note = document.querySelector("[data-stale]");
-  if (note) note.hidden = !isStale;
+// What could not be fetched, until it could: parts of a page are fetched by themselves.
+const late = new Set();
+const tell = (isLate) => ({ detail }) => {
+  late[isLate ? "add" : "delete"](detail.pathInfo.requestPath);
+  document.querySelector("[data-stale]").hidden = late.size === 0;
 };
-document.addEventListener("htmx:sendError", () => stale(true));
-document.addEventListener("htmx:responseError", () => stale(true));
-document.addEventListener("htmx:afterSwap", () => stale(false));
+document.addEventListener("htmx:sendError", tell(true));
+document.addEventListener("htmx:responseError", tell(true));
+document.addEventListener("htmx:afterSwap", tell(false));
+
+// What is there to be copied is chosen whole.
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches("input[data-select]")) target.select();
+});
