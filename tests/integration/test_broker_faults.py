@@ -85,7 +85,7 @@ def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it_while_it
 def test_a_worker_whose_connections_are_cut_takes_up_work_again(fleet: Fleet) -> None:
     with fleet.worker(QUEUES):
         for kind in ("pubsub", "normal"):
-            fleet.redis.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            fleet.redis.client_kill_filter(_type=kind, skipme=True)
         assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
 
 

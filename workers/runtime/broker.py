@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from celery.app.amqp import AMQP
 from celery.worker.consumer import Consumer
-from kombu import Connection
+from kombu.connection import Connection
 
 # Instead of 2, 4, 6 … 30 seconds: whatever is due waits as long.
 _EVERY_SECOND: Final = {"interval_start": 1, "interval_step": 0, "interval_max": 1}
@@ -14,7 +14,7 @@ _EVERY_SECOND: Final = {"interval_start": 1, "interval_step": 0, "interval_max":
 _UNASKED: Final = {"without_mingle": True, "without_gossip": True}
 
 
-class SteadyConnection(Connection):  # type: ignore[misc]  # kombu is untyped
+class SteadyConnection(Connection):
     """Tries to connect once a second, however long the broker has been away, and is not forgotten when it is lost."""
 
     def _do_close_transport(self) -> None:  # kombu's own
@@ -23,7 +23,7 @@ class SteadyConnection(Connection):  # type: ignore[misc]  # kombu is untyped
         self._transport = None
 
     def _ensure_connection(self, *arguments: Any, **options: Any) -> Any:  # kombu's own
-        return super()._ensure_connection(*arguments, **_EVERY_SECOND | options)
+        return super()._ensure_connection(*arguments, **_EVERY_SECOND | options)  # type: ignore[no-untyped-call]
 
 
 class SteadyAMQP(AMQP):  # type: ignore[misc]  # Celery is untyped
