@@ -1,5 +1,7 @@
 """How workers, beat and whoever sends come back to a broker that was away: every second, and without ado."""
 
+import os
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +14,9 @@ _EVERY_SECOND: Final = {"interval_start": 1, "interval_step": 0, "interval_max":
 # What workers would tell each other whenever they connect: tasks that were revoked, and who is there. The fleet revokes
 # none, and who is there the heartbeats tell; it takes seconds for which nothing is worked.
 _UNASKED: Final = {"without_mingle": True, "without_gossip": True}
+
+# Told of an error that it does not survive, a worker has so long to end by itself.
+_END_SECONDS: Final = 15
 
 
 class SteadyConnection(Connection):
@@ -37,3 +42,14 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
 
     def __init__(self, *arguments: Any, worker_options: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(*arguments, worker_options={**(worker_options or {}), **_UNASKED}, **options)
+
+    def start(self) -> None:  # Celery's own
+        """Take messages until told to stop; an error that ends the worker ends its process, so that another begins."""
+        try:
+            super().start()
+        except Exception:
+            # Celery closes its pool now, and may read for ever from the pipe of a child that was killed while it wrote.
+            end = threading.Timer(_END_SECONDS, os._exit, [1])
+            end.daemon = True
+            end.start()
+            raise
