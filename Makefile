@@ -17,11 +17,13 @@ test: .venv/dev-installed
 fuzz: .venv/dev-installed
 	.venv/bin/pytest -n 2 --dist worksteal -m fuzz --hypothesis-profile=long
 
-# Faults into a fleet at work, a few seconds each; the same seed commits the same ones.
+# Faults into fleets at work, a few seconds each; the same seed commits the same ones. SEED="1 2 3 4" AT_ONCE=2 are four
+# fleets, two at a time.
 FAULTS ?= 100
 SEED ?= 1
+AT_ONCE ?= 1
 chaos: .venv/dev-installed
-	.venv/bin/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
+	.venv/bin/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --at-once $(AT_ONCE)
 
 # The public CRM sales data lived through, once without a break and once cut and resumed.
 FLEET_CRM_SALES_DIR ?= ../shared/data/crm-sales

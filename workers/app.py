@@ -16,6 +16,7 @@ from workers.engines.registry import require_engines
 from workers.errors import FleetError
 from workers.inbound.tasks import register as register_inbound
 from workers.resources import shipped
+from workers.runtime.broker import SteadyAMQP
 from workers.runtime.limits import DELIVERY, TENANT
 from workers.runtime.tasks import register as register_engines
 from workers.runtime.timetable import catch_up_windows, timetable
@@ -26,14 +27,14 @@ from workers.watch.tasks import register as register_watch
 _TASK_TIME_LIMIT: Final = 30 * 60
 # Longer than the longest task may run, or Redis hands the message to a second worker meanwhile.
 _VISIBILITY_TIMEOUT: Final = 2 * _TASK_TIME_LIMIT
-# A worker whose Redis failed over notices within seconds instead of waiting for ever.
+# A worker whose Redis failed over notices within seconds instead of waiting for ever. Nothing is tried again beneath
+# Celery: what hears of broadcasts would be connected anew there, and wait for the next one before anything else.
 _TRANSPORT_OPTIONS: Final = {
     "visibility_timeout": _VISIBILITY_TIMEOUT,
     "socket_timeout": 30,
     "socket_connect_timeout": 10,
     "socket_keepalive": True,
     "health_check_interval": 25,
-    "retry_on_timeout": True,
 }
 
 
@@ -74,6 +75,7 @@ def _configuration() -> dict[str, Any]:
         "task_time_limit": _TASK_TIME_LIMIT,
         "task_serializer": "json",
         "accept_content": ["json"],
+        "worker_consumer": "workers.runtime.broker:SteadyConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
         "task_send_sent_event": True,
@@ -81,7 +83,7 @@ def _configuration() -> dict[str, Any]:
 
 
 try:
-    app = Celery("workers", task_cls=TracedTask)
+    app = Celery("workers", task_cls=TracedTask, amqp=SteadyAMQP)
     app.conf.update(_configuration())
 except FleetError as problem:
     print(f"fleet: {problem}", file=sys.stderr)  # no log is set up yet

@@ -21,7 +21,6 @@ _HEARD: Final = ("workers", "celery", "flower")
 _CHATTER: Final = {
     "celery.app.trace": "Task %(name)s[%(id)s] succeeded",
     "celery.beat": "Scheduler: Sending due task",
-    "celery.worker.consumer.mingle": "mingle: ",
     "celery.worker.strategy": "Task %(name)s[%(id)s] received",
 }
 

@@ -124,11 +124,9 @@ AS $$
         CROSS JOIN LATERAL mailbox_room(w.tenant_id, w.mailbox) AS m
     ), leaving AS (
         SELECT (sending_opens_in(p.tenant_id, coalesce(contact_zone(to_jsonb(c)), tenant_zone(p.tenant_id)), greatest(
-                   fleet_now(), p.waits_until, CASE WHEN p.place > m.room THEN greatest(m.free_at, w.tomorrow) END
+                   fleet_now(), p.waits_until, CASE WHEN p.place > m.room THEN m.free_at END
                )) AT TIME ZONE tenant_zone(p.tenant_id))::date AS day, tenant_today(p.tenant_id) AS today
         FROM possible AS p
-        CROSS JOIN LATERAL (
-            SELECT (tenant_today(p.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(p.tenant_id) AS tomorrow) AS w
         LEFT JOIN room AS m ON m.tenant_id = p.tenant_id AND m.mailbox = p.mailbox
         LEFT JOIN contacts AS c ON c.id = p.contact_id AND c.tenant_id = p.tenant_id
         WHERE p.kind = 'email' AND p.refusal IS NULL

@@ -56,16 +56,14 @@ AS $$
     WHERE a.tenant_id = p_tenant_id AND a.mailbox = public.folded_mailbox(p_address) AND a.sent_at IS NOT NULL AND a.kind = 'email'
 $$;
 
--- How many more automatic e-mails a mailbox may be sent today, from when on it may be sent one, and how many wait for it.
--- Days are the tenant's: so many a day, so many in seven of them. What is being sent counts as sent. Pins no search_path, so
--- that PostgreSQL inlines it.
+-- How many more automatic e-mails a mailbox may be sent today, from when on it may be sent another one once it has had these,
+-- and how many wait for it. Days are the tenant's: so many a day, so many in seven of them. What is being sent counts as
+-- sent. Pins no search_path, so that PostgreSQL inlines it.
 CREATE OR REPLACE FUNCTION room_in_mailbox(p_tenant_id uuid, p_mailbox text)
 RETURNS TABLE (room integer, free_at timestamptz, waiting integer)
 LANGUAGE sql STABLE ROWS 1
 AS $$
-    SELECT greatest(0, least(t.a_day - w.today, t.a_week - w.this_week)),
-           greatest(t.today, w.days[t.a_day] + 1, w.days[t.a_week] + 7)::timestamp AT TIME ZONE t.zone,
-           w.waiting
+    SELECT r.room, greatest(d.days[t.a_day] + 1, d.days[t.a_week] + 7)::timestamp AT TIME ZONE t.zone, w.waiting
     FROM (
         SELECT z.zone, (public.fleet_now() AT TIME ZONE z.zone)::date AS today,
                coalesce(y.mails_per_day, 1) AS a_day, coalesce(y.mails_per_week, 2) AS a_week
@@ -85,6 +83,8 @@ AS $$
                 AND (a.sent_at IS NULL AND a.status IN ('suggested', 'scheduled', 'sending')
                      OR a.sent_at > public.fleet_now() - interval '9 days' AND a.status = 'sent')) AS m
     ) AS w
+    CROSS JOIN LATERAL (SELECT greatest(0, least(t.a_day - w.today, t.a_week - w.this_week)) AS room) AS r
+    CROSS JOIN LATERAL (SELECT pg_catalog.array_fill(t.today, ARRAY[r.room]) || w.days AS days) AS d
 $$;
 
 -- The same for who asks row by row in a plan that is kept. Without sequential scans: a plan made while the outbox was empty

@@ -100,8 +100,7 @@ BEGIN
                    ELSE c.reason
                END AS reason,
                CASE c.cap
-                   WHEN 'mailbox_cap' THEN greatest(
-                       c.free_at, (tenant_today(c.tenant_id) + 1)::timestamp AT TIME ZONE tenant_zone(c.tenant_id))
+                   WHEN 'mailbox_cap' THEN c.free_at
                    WHEN 'tenant_cap' THEN v_now + interval '1 hour'
                    WHEN 'window' THEN c.opens_at
                    ELSE c.waits_until

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --faults 100 --seed 7`: a table of what was done to a fleet at work, and what became of it."""
+"""`python -m tests.chaos --faults 100 --seed 7 8`: a table of what was done to fleets at work, and what came of it."""
 
 import argparse
 import json
@@ -6,17 +6,23 @@ import random
 import statistics
 import sys
 import tempfile
-import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.chaos.faults import FAULTS
-from tests.chaos.world import World
+from tests.chaos.world import PATIENCE_SECONDS, World
 from tests.crm import wait_until
 
-# What a fault keeps from leaving is tried again after a minute, then after two …; a sender's lease lasts four.
-PATIENCE_SECONDS = 900
+
+class Course(NamedTuple):
+    """What became of one fleet: for each fault the seconds until the next letter, and how `World.judge` counts."""
+
+    seconds: dict[str, list[float]]
+    verdict: Counter[str]
 
 
 def ill_treat(world: World, names: Sequence[str], seed: int, *, in_a_hurry: bool = False) -> dict[str, list[float]]:
@@ -41,11 +47,8 @@ def ill_treat(world: World, names: Sequence[str], seed: int, *, in_a_hurry: bool
         world.kick()
         with FAULTS[name](world, chance):
             pass
-        over = time.monotonic()
-        tenant = world.begin_round()
-        wait_until(lambda tenant=tenant: world.has_written(tenant), f"work after {name}", PATIENCE_SECONDS)  # type: ignore[misc]
-        seconds[name].append(time.monotonic() - over)
-        sys.stderr.write(f"{n}/{len(names)} {name}: {seconds[name][-1]:.1f} s\n")
+        seconds[name].append(world.time_to_next_letter(f"work after {name}"))
+        sys.stderr.write(f"seed {seed}, {n}/{len(names)} {name}: {seconds[name][-1]:.1f} s\n")
 
     def is_done() -> bool:
         if in_a_hurry:
@@ -56,32 +59,42 @@ def ill_treat(world: World, names: Sequence[str], seed: int, *, in_a_hurry: bool
     return seconds
 
 
-def main() -> int:
-    """Ill-treat a fleet, print a table and JSON, and return 1 if anything was lost or doubled."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--faults", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--items", type=int, default=9)
-    options = parser.parse_args()
-    chance = random.Random(options.seed)  # noqa: S311
-    names = [
-        name for _ in range(-(-options.faults // len(FAULTS))) for name in chance.sample(list(FAULTS), len(FAULTS))
-    ]
+def live_through(seed: int, faults: int, items: int) -> Course:
+    """Let a fleet live through so many faults of all kinds in turn, in the order that the seed gives them."""
+    chance = random.Random(seed)  # noqa: S311
+    names = [name for _ in range(-(-faults // len(FAULTS))) for name in chance.sample(list(FAULTS), len(FAULTS))]
     with (
         tempfile.TemporaryDirectory(prefix="fleet-chaos-", ignore_cleanup_errors=True) as home,
-        World(Path(home), options.items) as world,
+        World(Path(home), items) as world,
     ):
         try:
-            seconds = ill_treat(world, names[: options.faults], options.seed)
-        except AssertionError:
+            world.time_to_next_letter("the first work")
+            course = Course(ill_treat(world, names[:faults], seed), world.judge())
+        except BaseException:
             sys.stderr.write(world.log.read_text())
             raise
-        verdict = world.judge()
+    print(json.dumps({"seed": seed, "faults": faults, **course.verdict}), flush=True)
+    return course
+
+
+def main() -> int:
+    """Ill-treat fleets, print what became of each as JSON and of all in a table; 1 if anything was lost or doubled."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--faults", type=int, default=100, help="into each fleet")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of each fleet")
+    parser.add_argument("--at-once", type=int, default=1, help="so many fleets side by side")
+    parser.add_argument("--items", type=int, default=9, help="of work before and after each fault")
+    options = parser.parse_args()
+    with ProcessPoolExecutor(options.at_once) as pool:
+        courses = list(pool.map(partial(live_through, faults=options.faults, items=options.items), options.seed))
     print("| fault | times | median s to the next letter | longest |\n|---|---|---|---|")
     for name in FAULTS:
-        if taken := seconds.get(name):
+        if taken := [second for course in courses for second in course.seconds.get(name, ())]:
             print(f"| {name} | {len(taken)} | {statistics.median(taken):.1f} | {max(taken):.1f} |")
-    print(json.dumps({"seed": options.seed, "faults": options.faults, **verdict}))
+    verdict = Counter[str]()
+    for course in courses:
+        verdict.update(course.verdict)
+    print(json.dumps({"seeds": options.seed, "faults": options.faults * len(courses), **verdict}))
     return int(any(verdict[wrong] for wrong in ("lost", "doubled", "strange")))
 
 

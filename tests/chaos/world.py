@@ -1,11 +1,13 @@
 """A fleet at work on servers that may be ill-treated: `fleet up`, its databases, its mail server, and work for it."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -23,8 +25,11 @@ from workers.db.session import connect
 from workers.errors import DatabaseUnavailableError
 
 ENGINES = ("deals", "quotes", "feedback")
+# What a fault keeps from leaving is tried again after a minute, then after two …; a sender's lease lasts four.
+PATIENCE_SECONDS = 900
 _KICK_SECONDS = 0.5
 _LOAD = Path(__file__).with_name("load.sql").read_bytes()
+_CLOCKS = Path(__file__).with_name("clocks")
 
 
 class World:
@@ -49,7 +54,7 @@ class World:
             )
             self.client = Celery("chaos", broker=broker, set_as_current=False)
             self.client.conf.broker_transport_options = {"socket_timeout": 2}
-            self.log = self.home / "fleet.log"
+            self.log, self._clocks = self.home / "fleet.log", self.home / "clocks.json"
             self.fleet = stack.enter_context(self._up(broker))
             wait_until(lambda: "is up on its timetable" in self.log.read_text(), "the fleet", 60)
             self._stack = stack.pop_all()
@@ -62,7 +67,8 @@ class World:
     def _up(self, broker: str) -> Iterator[subprocess.Popen[bytes]]:
         self.environment = os.environ | {
             "DATABASE_URL": self.database_url, "REDIS_URL": broker, "FLEET_HOME": str(self.home / "fleet"),
-            "SMTP_URL": self.mail.url, "FLEET_DEFAULT_MODE": "auto",
+            "SMTP_URL": self.mail.url, "FLEET_DEFAULT_MODE": "auto", "CHAOS_CLOCKS": str(self._clocks),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(_CLOCKS), os.environ.get("PYTHONPATH")])),
         }  # fmt: skip
         with self.log.open("wb") as log:
             process = subprocess.Popen(
@@ -84,6 +90,15 @@ class World:
         server.__exit__(None, None, None)
         server.__enter__()
         assert server.urls == before
+
+    def set_clocks(self, seconds: Mapping[str, float]) -> None:
+        """Let the clocks of processes whose command has a word be so many seconds ahead, all others be right."""
+        fresh = self._clocks.with_suffix(".new")
+        fresh.write_text(json.dumps(seconds))
+        fresh.replace(self._clocks)
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGURG)
 
     def database_answers(self) -> bool:
         try:
@@ -108,13 +123,24 @@ class World:
         return name
 
     def kick(self, times: int = 1) -> None:
-        """Send what beat would send, so many times each; a broker that is away hears nothing."""
+        """Send what beat would send, so many times each; a broker that is away hears nothing.
+
+        Where earlier messages wait, nothing is sent: nobody has time for more of them.
+        """
         self._kicked = time.monotonic()
         with suppress(OperationalError, redis.RedisError, OSError):
             for name in (*(f"workers.{engine}.run" for engine in ENGINES), "workers.delivery.run"):
-                for _ in range(times):
-                    queue = "delivery" if "delivery" in name else "engines"
-                    self.client.send_task(name, queue=queue, retry=False, expires=20)
+                queue = "delivery" if "delivery" in name else "engines"
+                if self.broker.llen(queue) < len(ENGINES):
+                    for _ in range(times):
+                        self.client.send_task(name, queue=queue, retry=False)
+
+    def time_to_next_letter(self, what: str) -> float:
+        """Begin a round, and return how many seconds later the first of its letters has left."""
+        begun = time.monotonic()
+        tenant = self.begin_round()
+        wait_until(lambda: self._sent(tenant) > 0, what, PATIENCE_SECONDS)
+        return time.monotonic() - begun
 
     def end_waits(self) -> None:
         """Let leases of dead senders and pauses before the next try be over now, for who has no minutes."""
@@ -123,10 +149,6 @@ class World:
             connection.execute(
                 "UPDATE scheduled_actions SET run_at = now() WHERE status = 'scheduled' AND run_at > now()"
             )
-
-    def has_written(self, tenant: str) -> bool:
-        """Say whether the first of a round's letters has left."""
-        return self._sent(tenant) > 0
 
     def is_done(self) -> bool:
         """Say whether all letters of all rounds have left."""

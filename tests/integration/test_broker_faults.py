@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,13 @@ import redis
 from tests.crm import wait_until
 from tests.fleet import Fleet
 from workers.db.embedded import EmbeddedServers
+from workers.db.session import connect
 
 QUEUES = "--queues=engines,delivery"
+WAITING = (
+    "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+    " WHERE d.datname = current_database() AND NOT l.granted"
+)
 
 
 @pytest.fixture
@@ -59,17 +64,29 @@ def test_a_worker_outlives_a_broker_that_is_full_for_a_while(fleet: Fleet) -> No
         assert worker.poll() is None
 
 
-def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it(
-    fleet: Fleet, broker: EmbeddedServers, home: Path
+def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it_while_it_works(
+    fleet: Fleet, broker: EmbeddedServers, home: Path, database_url: str
 ) -> None:
-    with fleet.worker(QUEUES) as worker:
-        fleet.redis.flushall()
-        broker.__exit__(None, None, None)
-        wait_until(lambda: "Connection to broker lost" in log(fleet), "the loss of the broker")
-        with EmbeddedServers(home, postgres=False):
-            wait_until(lambda: answers(fleet), "the new broker's answer")
-            assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
-            assert worker.poll() is None
+    # One of two children works, and the worker waits for a message for the other.
+    with fleet.worker(QUEUES, "--concurrency=2") as worker, ExitStack() as anew:
+        with connect(database_url) as holder, holder.transaction():
+            holder.execute("LOCK TABLE scheduled_actions IN ACCESS EXCLUSIVE MODE")
+            fleet.send("workers.delivery.run", queue="delivery")
+            wait_until(lambda: holder.execute(WAITING).fetchone(), "work under way")
+            fleet.redis.flushall()
+            broker.__exit__(None, None, None)
+            wait_until(lambda: "Connection to broker lost" in log(fleet), "the loss of the broker")
+            anew.enter_context(EmbeddedServers(home, postgres=False))
+        wait_until(lambda: answers(fleet), "the new broker's answer")
+        assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
+        assert worker.poll() is None
+
+
+def test_a_worker_whose_connections_are_cut_takes_up_work_again(fleet: Fleet) -> None:
+    with fleet.worker(QUEUES):
+        for kind in ("pubsub", "normal"):
+            fleet.redis.client_kill_filter(_type=kind, skipme=True)
+        assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
 
 
 def answers(fleet: Fleet) -> bool:

@@ -198,10 +198,11 @@ def test_a_letter_is_dated_by_the_fleets_clock_whichever_thread_writes_it(
     assert {message["Date"].datetime for _, message in server.received} == {NOW}
 
 
+@pytest.mark.parametrize("number", [12, 30], ids=["when all are claimed", "in the middle"])
 def test_what_was_sent_when_the_database_went_away_is_recorded_once_it_is_back(
-    crm: Crm, server: MailServer, database_url: str
+    crm: Crm, server: MailServer, database_url: str, number: int
 ) -> None:
-    written(crm, 12)
+    written(crm, number)
     with connect(database_url) as doomed:
         pid = doomed.info.backend_pid
         back = threading.Event()
@@ -225,6 +226,6 @@ def test_what_was_sent_when_the_database_went_away_is_recorded_once_it_is_back(
             deliver(doomed, channel_for(settings), settings, reconnect=reconnect)
     statuses = Counter(row["status"] for row in crm.actions())
     assert statuses["sent"] == len(server.received) >= 5
-    assert statuses["scheduled"] == 12 - statuses["sent"]
+    assert statuses["scheduled"] == number - statuses["sent"]
     assert run(crm.connection, server.url)["sent"] == statuses["scheduled"]
-    assert len(set(server.message_ids)) == len(server.message_ids) == 12
+    assert len(set(server.message_ids)) == len(server.message_ids) == number

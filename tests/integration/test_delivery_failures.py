@@ -13,6 +13,7 @@ from tests.crm import NOW, Crm, wait_until
 from tests.mail import MailServer
 from tests.outbox import run, suppressed, write
 from workers.db.session import Connection, connect
+from workers.delivery import settlement
 
 LATER = NOW + timedelta(minutes=20)
 
@@ -193,6 +194,26 @@ def test_what_was_sent_is_recorded_although_somebody_holds_the_outbox_for_a_whil
     assert run(connection, server.url) == {"sent": 1}
     holder.join()
     assert run(connection, server.url) == {}
+
+
+def test_what_was_sent_is_recorded_once_a_full_disk_has_room_again(
+    connection: Connection, crm: Crm, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlement, "_PAUSE_SECONDS", 0)
+    written(crm, crm.tenant(), "ann@acme.example")
+    crm.execute("CREATE SEQUENCE tries")
+    crm.execute(
+        "CREATE FUNCTION refuse_to_grow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        " IF nextval('tries') < 3 THEN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END IF;"
+        " RETURN NEW; END $$"
+    )
+    crm.execute(
+        "CREATE TRIGGER full_disk BEFORE UPDATE ON scheduled_actions FOR EACH ROW"
+        " WHEN (NEW.status = 'sent') EXECUTE FUNCTION refuse_to_grow()"
+    )
+    assert run(connection, server.url) == {"sent": 1}
+    assert run(connection, server.url) == {}
+    assert len(server.received) == 1
 
 
 def test_a_message_that_is_too_large_fails_alone(connection: Connection, crm: Crm, server: MailServer) -> None:

@@ -225,6 +225,20 @@ def test_what_waits_for_a_mailbox_says_until_when_and_why(crm: Crm) -> None:
     assert (row["run_at"], row["attempts"]) == (datetime(2026, 3, 3, tzinfo=UTC), 0)
 
 
+def test_until_when_a_letter_waits_does_not_depend_on_what_is_taken_up_with_it(crm: Crm) -> None:
+    together, apart = crm.tenant(), crm.tenant()
+    for tenant in (together, apart):
+        crm.action(tenant, recipient="ann@acme.example")
+    crm.send(at=NOW)
+    for tenant in (together, together, apart):
+        crm.action(tenant, recipient="ann@acme.example")
+    crm.send(at=NOW + days(3))
+    crm.action(apart, recipient="ann@acme.example")
+    crm.send(at=NOW + days(3))
+    waiting = {action["tenant_id"]: action["run_at"] for action in crm.actions(status="scheduled")}
+    assert waiting == dict.fromkeys((together, apart), datetime(2026, 3, 9, tzinfo=UTC))
+
+
 def test_two_deliveries_at_once_do_not_both_write_to_one_mailbox(crm: Crm, database_url: str) -> None:
     tenant = crm.tenant()
     for _ in range(2):

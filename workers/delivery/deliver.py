@@ -183,11 +183,13 @@ def _send_emails(
             raise
         finally:
             with ExitStack() as stack:
-                if connection.broken and reconnect is not None:
+                try:
+                    _finish(senders, settlement)
+                except psycopg.OperationalError:
+                    if reconnect is None or not connection.broken:
+                        raise
                     settlement.connection = _reconnected(connection, reconnect, stack)
-                if not settlement.connection.broken:
-                    _settle(senders, settlement, until=0)
-                    settlement.close()
+                    _finish(senders, settlement)
     if senders.failure is not None:
         raise senders.failure
     if breaker.down is not None:
@@ -212,11 +214,12 @@ def _send_rounds(
         with transaction(connection):
             _, after = _room(connection, per_minute)
     begun = time.monotonic()
-    while time.monotonic() - begun < _BUDGET.total_seconds() and not senders.have_stopped:
+    is_through = False
+    while not is_through and time.monotonic() - begun < _BUDGET.total_seconds() and not senders.have_stopped:
         claimed_at = time.monotonic()
         claimed = _claim(connection, owner, most, after, per_minute)
-        if not claimed and after is None:
-            break
+        # Of all tenants together fewer than any one of them may have in a claim: nobody has more.
+        is_through = after is None and len(claimed) < min(most, _PER_TENANT)
         after = claimed[-1]["tenant_id"] if claimed else None
         refused.update(row["verdict"] for row in claimed if row["verdict"] is not None)
         before = senders.in_hand
@@ -239,6 +242,12 @@ def _reconnected(lost: Connection, reconnect: Reconnect, stack: ExitStack) -> Co
         except DatabaseUnavailableError:
             time.sleep(_RECONNECT_SECONDS)
     return lost
+
+
+def _finish(senders: Senders, settlement: Settlement) -> None:
+    """Record all that is left of a pass; what could not be recorded is there for another try."""
+    _settle(senders, settlement, until=0)
+    settlement.close()
 
 
 def _settle(senders: Senders, settlement: Settlement, *, until: int) -> None:

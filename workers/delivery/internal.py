@@ -41,9 +41,9 @@ def file_all(connection: Connection, link_template: str | None = None) -> Counte
                 raise
             size //= 2
             continue
-        if not filed:
-            break
         done += filed
+        if filed.total() < min(size, _PER_TENANT):  # of all tenants together: nobody has more
+            break
         size = min(2 * size, _BATCH)
     return done
 
@@ -60,7 +60,7 @@ def file_internal(connection: Connection, most: int = _BATCH, link_template: str
             if row["verdict"] is None:
                 text = _text(row, link_template)
                 texts.append({"id": row["action_id"], "title": text.subject, "body": text.body})
-        filed = connection.execute("SELECT file_internal(%s) AS n", [Jsonb(texts)]).fetchone()
+        filed = connection.execute("SELECT file_internal(%s) AS n", [Jsonb(texts)]).fetchone() if texts else None
     done["filed"] = filed["n"] if filed else 0
     done["failed"] = len(texts) - done["filed"]
     return +done

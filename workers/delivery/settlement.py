@@ -19,6 +19,7 @@ from workers.delivery.channels import Blocked, Outcome, Rejected, RetryLater, Se
 from workers.delivery.message import Letter
 from workers.delivery.texts import without_control_characters
 from workers.insight.failures import Fault, read_codes
+from workers.stopping import stopping
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ _GROUP: Final = 20
 _GROUP_SECONDS: Final = 0.1
 # So many refusals in a row, and the breaker is still closed: they are one domain's.
 _MOST_REFUSED: Final = 50
-# While somebody holds the outbox, what was sent waits to be recorded: five seconds each time.
+# While somebody holds the outbox, or the disk is full, what was sent waits to be recorded: five seconds each time.
 _TRIES: Final = 12
+_PAUSE_SECONDS: Final = 5
 # A tenant whose mail is refused for its own sake is not tried again before that.
 _HOLD: Final = timedelta(minutes=15)
 _BEHIND: Final = timedelta(minutes=1)
@@ -126,6 +128,10 @@ def _settle(connection: Connection, owner: str, results: Sequence[dict[str, Any]
         except LOCKED_OUT:
             if attempt == _TRIES:
                 raise
+        except psycopg.errors.DiskFull:
+            if attempt == _TRIES or stopping():
+                raise
+            time.sleep(_PAUSE_SECONDS)
         except (*REFUSALS, psycopg.errors.QueryCanceled) as error:
             if len(results) > 1:
                 half = len(results) // 2

@@ -106,7 +106,8 @@ def run_engine(
         helps: the slot that another run has claimed and this one helps with.
         batch_size: most rows one batch claims.
         budget_seconds: after this many seconds the run ends and says that it is unfinished.
-        fetch: False asks nobody outside, and knows no limits: for a dry run, whose one transaction spans everything.
+        fetch: False asks nobody outside, and knows of no limits and of nobody who holds rows: for a dry run, whose one
+            transaction spans everything.
         on_backlog: called once, when the run has lasted a quarter of a second and there is still work.
 
     Returns:
@@ -143,7 +144,7 @@ def run_engine(
         report.unfinished |= report.spent
         with transaction(connection):
             # Rows that somebody holds are passed over without a word, so what is left is asked for.
-            report.left = _left(connection, engine.name, slot) if slot else 0
+            report.left = _left(connection, engine.name, slot) if slot and fetch else 0
             ledger.close_run(connection, run, report.status, len(report.tenants))
             if report.spent:
                 ledger.go_on_soon(connection, run)

@@ -99,6 +99,7 @@ class _Course:
         self._delivery: datetime | None = plan.since  # the next pass that has something to do
         self._changes, self._planned_after = 0, 0
         self._quiet: dict[str, tuple[int, datetime]] = {}  # after so many changes an engine has nothing due before then
+        self._busy: set[str] = set()  # engines that had something to do at their last slot
         self._outcome = Outcome()
         self._answers: list[UUID] = []
         self._put_off: dict[tuple[int, datetime], Entry] = {}
@@ -163,11 +164,20 @@ class _Course:
             return
         self._note(report, slot)
         self._changes += report.tally.due
+        if report.tally.due:
+            self._busy.add(slot.engine)
+        else:
+            self._busy.discard(slot.engine)
         if report.tally.actions:
             self._delivery = slot.at
 
     def _is_quiet(self, slot: Slot) -> bool:
-        """Say whether a slot would change nothing: such a one is not worked."""
+        """Say whether a slot would change nothing: such a one is not worked.
+
+        An engine that had something to do at its last slot is not asked whether it has; its run asks.
+        """
+        if slot.engine in self._busy:
+            return False
         changes, until = self._quiet.get(slot.engine, (-1, slot.at))
         if changes == self._changes and slot.at < until:
             return True

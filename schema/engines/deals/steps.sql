@@ -25,7 +25,7 @@ BEGIN
                   AND coalesce(d.stalls_at, days_later(d.active_from, 7, v_zone)) < v_now
                   AND NOT EXISTS (SELECT FROM items_resting AS x
                                   WHERE x.item_id = d.id AND x.engine = 'deals' AND x.tenant_id = p_tenant_id)
-                ORDER BY d.follow_up_hour LIMIT p_limit
+                ORDER BY d.follow_up_hour, d.active_from LIMIT p_limit
                 FOR NO KEY UPDATE OF d SKIP LOCKED
             ) AS followed
             UNION ALL
@@ -136,7 +136,7 @@ BEGIN
             last_activity_at = coalesce(d.last_activity_at, e.active_at),
             stalled_at = CASE e.template WHEN 'deal_gone' THEN NULL WHEN 'deal_ended_before' THEN d.stalled_at
                                          ELSE coalesce(d.stalled_at, v_now) END,
-            next_follow_up_at = CASE WHEN e.waits_for IS NOT NULL THEN greatest(v_tomorrow, e.free_at) END,
+            next_follow_up_at = CASE WHEN e.full_mailbox IS NOT NULL THEN e.free_at WHEN e.waits_for IS NOT NULL THEN v_tomorrow END,
             follow_up_hold = CASE WHEN e.template = 'deal_follow_up' AND e.waits_for IS NULL THEN 'its message' END,
             follow_up_ended_at = CASE WHEN e.template <> 'deal_follow_up' THEN v_now END,
             follow_up_ended_for = CASE e.template WHEN 'deal_follow_up' THEN NULL WHEN 'deal_gone' THEN 'closed'

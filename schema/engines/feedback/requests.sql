@@ -169,7 +169,6 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
     v_zone constant text := tenant_zone(p_tenant_id);
-    v_tomorrow constant timestamptz := (tenant_today(p_tenant_id) + 1)::timestamp AT TIME ZONE v_zone;
     v_status constant text := action_status(p_tenant_id, 'feedback');
 BEGIN
     RETURN QUERY
@@ -213,7 +212,7 @@ BEGIN
             has_open_case = d.reason IS NOT DISTINCT FROM 'open case on the order',
             client_id = d.client_id,
             contact_id = coalesce(d.contact_id, r.contact_id),
-            scheduled_for = CASE WHEN d.waits THEN greatest(v_tomorrow, d.free_at) ELSE r.scheduled_for END
+            scheduled_for = CASE WHEN d.waits THEN d.free_at ELSE r.scheduled_for END
         FROM decided AS d WHERE r.id = d.id
         RETURNING r.id
     ), written AS (

@@ -88,7 +88,7 @@ BEGIN
     ), updated AS (
         UPDATE quotes AS q SET
             status = CASE WHEN e.step_kind = 'quote_expired' THEN 'expired' ELSE q.status END,
-            next_follow_up_at = CASE WHEN e.waits_for IS NOT NULL THEN greatest(v_tomorrow, e.free_at) END,
+            next_follow_up_at = CASE WHEN e.full_mailbox IS NOT NULL THEN e.free_at WHEN e.waits_for IS NOT NULL THEN v_tomorrow END,
             follow_up_hold = CASE WHEN e.step_kind = 'quote_follow_up' AND e.waits_for IS NULL THEN 'its message' END,
             follow_up_ended_at = CASE WHEN e.step_kind NOT IN ('quote_follow_up', 'quote_expired') THEN v_now
                                       ELSE q.follow_up_ended_at END,
