@@ -1,5 +1,6 @@
 """The process that serves pages and API, on this machine only unless set: something with TLS stands before it."""
 
+import gc
 import socket
 from contextlib import closing
 from types import FrameType
@@ -30,6 +31,7 @@ def serve() -> None:
         config = uvicorn.Config(
             app, access_log=False, server_header=False, log_config=None, timeout_graceful_shutdown=5
         )
+        gc.freeze()  # what was imported lives to the end, and no collection need look through it
         _Server(config).run(sockets=[listener])
 
 

@@ -107,10 +107,11 @@ def _claims_of(token: str) -> Claims:
     if chosen.fleet_jwt_secret is None and chosen.fleet_jwt_jwks is None:
         raise HTTPException(503, "Neither FLEET_JWT_SECRET nor FLEET_JWT_JWKS is set, so nobody can be known here.")
     try:
+        key = _key_for(token)
         claims: Claims = jwt.decode(
             token,
-            _key_for(token),
-            algorithms=[_SYMMETRIC, *_ASYMMETRIC],
+            key,
+            algorithms=[_SYMMETRIC] if isinstance(key, str) else _ASYMMETRIC,
             audience=chosen.fleet_jwt_audience,
             leeway=chosen.fleet_jwt_leeway_seconds,
             options={"require": ["exp", "aud", "sub"]},
@@ -129,16 +130,19 @@ def _why(error: Exception) -> str:
 
 
 def _key_for(token: str) -> str | jwt.PyJWK:
-    """Return the key that must have signed a token, by what its header says of it.
+    """Return the key that must have signed a token, by what its header says of it where there are several.
 
     Raises:
         jwt.PyJWTError: there is none.
         ConfigurationError: no keys are to be had from FLEET_JWT_JWKS.
     """
     chosen = settings()
+    secret = chosen.fleet_jwt_secret.get_secret_value() if chosen.fleet_jwt_secret else None
+    if chosen.fleet_jwt_jwks is None and secret is not None:
+        return secret
     header = jwt.get_unverified_header(token)
-    if header.get("alg") == _SYMMETRIC and chosen.fleet_jwt_secret is not None:
-        return chosen.fleet_jwt_secret.get_secret_value()
+    if header.get("alg") == _SYMMETRIC and secret is not None:
+        return secret
     if header.get("alg") not in _ASYMMETRIC or chosen.fleet_jwt_jwks is None:
         raise jwt.InvalidAlgorithmError
     key = _published_key(chosen.fleet_jwt_jwks, header.get("kid"))
