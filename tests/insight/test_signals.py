@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.cost import costs_little
 from workers.insight.phrases import load
-from workers.insight.signal_patterns import SignalType, _rules, hints, vetoes, wake
+from workers.insight.signal_patterns import SignalType, _rules, hints, matches, vetoes, wake
 from workers.insight.signals import MAX_CHARS, detect_signals
 
 
@@ -158,9 +158,15 @@ def test_no_shortcut_hides_a_signal() -> None:
     triggers = " ".join(trigger for rule in rules for trigger in [*rule["triggers"], *rule["words"]])
     for line in data.read_text(encoding="utf-8").splitlines():
         sentence = line.partition("|")[2][:300]
-        awake = wake(hints(f"{sentence} {triggers}"))
-        hidden = [pattern for pattern, kind in _rules().patterns if pattern not in awake.get(kind, ())]
-        assert not [pattern.pattern for pattern in hidden if pattern.search(sentence)]
+        hinted = hints(f"{sentence} {triggers}")
+        awake = {id(pattern) for kind in vetoes() for pattern in wake(hinted, kind)}
+        hidden = [pattern for pattern in _rules().patterns if id(pattern) not in awake]
+        assert not list(matches(sentence, hidden))
+
+
+def test_capitals_hide_no_signal() -> None:
+    for text in ("We will cancel our contract.", "The parcel is broken again, this is unacceptable."):
+        assert kinds(text) == kinds(text.upper()) != set()
 
 
 @given(st.text(max_size=3_000))

@@ -41,26 +41,26 @@ class Needs:
             for letters in need.split():
                 self._letters[letters] |= bit | wakes[need]
         self._needed = needed
-        self._all = (1 << len(needs) + len(bits)) - 1
+        self._every = (1 << len(needs)) - 1
         self._met = Remembered(self.met_by)
 
     def possible(self, sentence: str) -> list[int]:
         """The places of the patterns whose needs a sentence in lower case meets, in their order."""
-        return self.possible_with(reduce(or_, map(self._met.__getitem__, sentence.split()), 0))
+        return self.possible_with(reduce(or_, map(self._met.__getitem__, sentence.split()), 0), self._every)
 
-    def possible_with(self, met: int) -> list[int]:
+    def possible_with(self, met: int, among: int) -> list[int]:
         """The places of the patterns whose needs are met, in their order.
 
         Args:
             met: what :meth:`met_by` says of each part of a sentence, bit by bit.
+            among: the patterns asked about, a bit for each by its place.
         """
-        missing = self._all & ~met
         found: list[int] = []
-        left = (met | self._always) & (1 << len(self._needed)) - 1
+        left = (met | self._always) & among
         while left:
             place = (left & -left).bit_length() - 1  # of the lowest bit
             left &= left - 1
-            if not self._needed[place] & missing:
+            if self._needed[place] & met == self._needed[place]:
                 found.append(place)
         return found
 

@@ -39,13 +39,13 @@ def signal_margins(mood: Mood) -> dict[SignalType, float]:
         mood: of the sentence, with the reading of its words.
 
     Returns:
-        A margin (log-odds) for every type; empty for a sentence of which it knows no word.
+        A margin (log-odds) for every type, in the usual order; 0 for each if it knows no word of the sentence.
     """
     head, reading = _head(), mood.reading
     if not any(reading.signals):
-        return {}
+        return dict.fromkeys(head.kinds, 0.0)
     scale = head.scale * len(reading.texts) ** 0.5
-    sums = [weight / scale + bias for weight, bias in zip(reading.signals, head.bias, strict=True)]
-    margins = dict(zip(head.kinds, sums, strict=True))
+    rows = zip(head.kinds, reading.signals, head.bias, strict=True)
+    margins = {kind: weight / scale + bias for kind, weight, bias in rows}
     margins["complaint"] += sum(map(mul, head.mood, mood.evidence))
     return margins

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from workers.insight.mood import mood_of
 from workers.insight.phrases import load
 from workers.insight.signal_head import signal_margins
-from workers.insight.signal_patterns import SignalType, matches, vetoes, wake
+from workers.insight.signal_patterns import SignalType, fold, matches, vetoes, wake
 from workers.insight.tokens import sentences_of
 
 MAX_CHARS = 6_000
@@ -94,7 +94,7 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
     if "complaint" not in found and len(sentences) > 1 and len(folded.split()) <= _SHORT:
         whole = " ".join(sentences)[:_MAX_SENTENCE]
         mood = mood_of(whole)
-        if mood and signal_margins(mood).get("complaint", 0.0) > 0:
+        if mood and signal_margins(mood)["complaint"] > 0:
             found["complaint"] = {"": whole[:_MAX_EVIDENCE]}
     return tuple(Signal(kind, next(iter(found[kind].values())), len(found[kind])) for kind in vetoes() if kind in found)
 
@@ -111,33 +111,35 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
         sentence: of the mail.
         length: the logarithm of how many sentences the mail has.
     """
-    hits: list[tuple[SignalType, str]] = []
     mood = mood_of(sentence)
     if mood is None:
-        return hits
+        return []
     margins = signal_margins(mood)
-    surest = max(margins.values(), default=0.0)
-    if surest < _ABSURD:
-        return hits
-    for kind, patterns in wake(mood.reading.hints).items():
-        if margins.get(kind, 0.0) < _ABSURD:
-            continue
-        found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)]
-        if found and not vetoes()[kind].search(sentence):
-            hits += [(kind, evidence) for evidence in found if evidence]
-    if surest <= 0:
+    hits = [
+        (kind, evidence)
+        for kind, margin in margins.items()
+        if margin >= _ABSURD
+        for evidence in _matched(sentence, kind, mood.reading.hints)
+    ]
+    told = {kind for kind, _ in hits}
+    likely = [kind for kind, margin in margins.items() if margin > 0 and kind not in told]
+    if not likely:
         return hits
     needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
-    if surest > needed:
-        told = {kind for kind, _ in hits}
-        left, likeliest = max(
-            (margin - needed - length * (_COMPLAINT_PER_LENGTH if kind == "complaint" else _PER_LENGTH), kind)
-            for kind, margin in margins.items()
-            if kind not in told
-        )
-        if left > 0 and not vetoes()[likeliest].search(sentence):
-            hits.append((likeliest, sentence[:_MAX_EVIDENCE]))
+    left, likeliest = max(
+        (margins[kind] - needed - length * (_COMPLAINT_PER_LENGTH if kind == "complaint" else _PER_LENGTH), kind)
+        for kind in likely
+    )
+    if left > 0 and not vetoes()[likeliest].search(fold(sentence)):
+        hits.append((likeliest, sentence[:_MAX_EVIDENCE]))
     return hits
+
+
+def _matched(sentence: str, kind: SignalType, hints: int) -> list[str]:
+    """What patterns of a type match in a sentence; nothing if a veto matches, too."""
+    patterns = wake(hints, kind)
+    found = [match.strip(" ,.;:!?")[:_MAX_EVIDENCE] for match in matches(sentence, patterns)] if patterns else []
+    return [*filter(None, found)] if found and not vetoes()[kind].search(fold(sentence)) else []
 
 
 def _sentences(text: str, folded: str) -> list[str]:
