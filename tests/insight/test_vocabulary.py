@@ -35,5 +35,5 @@ def test_a_text_says_what_was_learned_of_its_words_and_pairs(texts: list[str]) -
         signals = tuple(sum(weights) for weights in zip(*listed, strict=True)) or (0,) * len(kinds)
         reading = read(text)
         assert reading is not None
-        assert complex(reading.negative, reading.positive) == pytest.approx(mood), text
+        assert reading.mood == pytest.approx(mood), text
         assert reading.signals == signals, text

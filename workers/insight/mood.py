@@ -51,17 +51,16 @@ class Mood(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """Log-odds of a negative and of a positive mood against neutral: of any text, and of each figure."""
+    """Log-odds of a negative mood against a neutral one, and of a positive one, of any text, and of each figure."""
 
-    bias: tuple[float, float]
-    negative: tuple[float, ...]
-    positive: tuple[float, ...]
+    bias: complex
+    figures: tuple[complex, ...]
 
 
 @cache
 def _head() -> _Head:
     data = mood_weights()
-    return _Head(tuple(data["bias"]), *map(tuple, data["figures"]))
+    return _Head(complex(*data["bias"]), tuple(map(complex, *data["figures"])))
 
 
 # A mail's sentences are asked for their mood and for their signals, one after the other.
@@ -71,10 +70,9 @@ def mood_of(text: str) -> Mood | None:
     reading = read(text)
     if reading is None:
         return None
-    head, root = _head(), len(reading.texts) ** 0.5
-    negative = reading.negative / root + head.bias[0] + sum(map(mul, reading.figures, head.negative))
-    positive = reading.positive / root + head.bias[1] + sum(map(mul, reading.figures, head.positive))
-    return Mood(chances(negative, positive, reading.texts), reading)
+    head = _head()
+    odds = reading.mood / len(reading.texts) ** 0.5 + head.bias + sum(map(mul, reading.figures, head.figures))
+    return Mood(chances(odds.real, odds.imag, reading.texts), reading)
 
 
 def chances(negative: float, positive: float, texts: Collection[str]) -> Chances:

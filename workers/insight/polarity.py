@@ -26,6 +26,8 @@ _WORD: Final = 0
 _DENIED: Final = 2
 _PHRASE: Final = 4
 
+_NOWHERE: Final[set[int]] = set()
+
 _Tail = tuple[tuple[str, ...], float]
 
 
@@ -55,24 +57,24 @@ def lexicon() -> Lexicon:
 
 
 def polarity(prior: Mapping[str, float]) -> dict[str, float]:
-    """The polarity of every word that says something, -4..4, and 0 for one that only begins a phrase.
+    """The polarity of every word that says something, -4..4.
 
     Args:
         prior: of words that the hand-written lexicon, which goes first, does not know.
     """
-    begins = dict.fromkeys(lexicon().phrases, 0.0)
-    return begins | {word: value for word, value in {**prior, **lexicon().words}.items() if value}
+    return {word: value for word, value in {**prior, **lexicon().words}.items() if value}
 
 
-def figures(tokens: Tokens, values: Sequence[float | None]) -> tuple[float, ...]:
+def figures(tokens: Tokens, values: Sequence[float | None], *, phrases: bool = True) -> tuple[float, ...]:
     """Describe the polarity of a message in :data:`FIGURES` numbers, each roughly within -2..2.
 
     Args:
         tokens: of the message.
         values: the polarity of each of them, None for one that :func:`polarity` does not hold.
+        phrases: False only if it is known that no phrase of the lexicon begins with two of them.
     """
     texts = tokens.texts
-    sums, told = _told(tokens, values)
+    sums, told = _told(tokens, values, phrases=phrases)
     good, bad, denied_good, denied_bad, phrase_good, phrase_bad = sums
     highest, lowest = max(told), min(told)
     if OPENER in texts[:OPENER_REACH]:  # a lone word of praise is meant so, or as irony before a complaint
@@ -106,29 +108,38 @@ def figures(tokens: Tokens, values: Sequence[float | None]) -> tuple[float, ...]
     )
 
 
-def _told(tokens: Tokens, values: Sequence[float | None]) -> tuple[list[float], list[float]]:
+def _told(tokens: Tokens, values: Sequence[float | None], *, phrases: bool) -> tuple[list[float], list[float]]:
     """What words, denied words and phrases tell: summed up, good and bad of each, and one by one behind a 0."""
-    texts, negated, weights = tokens.texts, tokens.negated, tokens.weights
-    phrases = lexicon().phrases
+    begins, values = _phrases(tokens.texts, values) if phrases else (_NOWHERE, values)
     sums = [0.0] * 6
     told = [0.0]
-    count, after = len(texts), 0  # the last phrase
     for position, value in enumerate(values):
-        if value is None or position < after:
-            continue
-        kind, tells = _DENIED if negated[position] else _WORD, value
-        tails = phrases.get(texts[position])
-        if tails is not None and position + 1 < count and texts[position + 1] in tails:
-            end, whole = _phrase_at(texts, position + 2, tails[texts[position + 1]])
-            if end:
-                after, tells = end, whole
-                if tells <= 0 or kind == _WORD:
-                    kind = _PHRASE
-        if tells:
-            tells *= weights[position]
+        if value:
+            kind = _DENIED if tokens.negated[position] else _WORD
+            if position in begins and (value <= 0 or kind == _WORD):
+                kind = _PHRASE
+            tells = value * tokens.weights[position]
             sums[kind + (tells <= 0)] += abs(tells)
             told.append(-_NEGATED_SHARE * tells if kind == _DENIED else tells)
     return sums, told
+
+
+def _phrases(texts: tuple[str, ...], values: Sequence[float | None]) -> tuple[set[int], Sequence[float | None]]:
+    """Where phrases of the lexicon begin, from left to right without overlaps, and the values with theirs.
+
+    The value of a phrase stands at its first word; the others say nothing more.
+    """
+    begins: set[int] = set()
+    values = [*values]
+    after = 0
+    for position, (seconds, second) in enumerate(zip(map(lexicon().phrases.get, texts), texts[1:], strict=False)):
+        if seconds and second in seconds and position >= after:
+            end, value = _phrase_at(texts, position + 2, seconds[second])
+            if end:
+                begins.add(position)
+                values[position:end] = [value, *[None] * (end - position - 1)]
+                after = end
+    return begins, values
 
 
 def _phrase_at(texts: tuple[str, ...], position: int, tails: tuple[_Tail, ...]) -> tuple[int, float]:

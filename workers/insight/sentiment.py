@@ -191,7 +191,7 @@ def _decide(chances: Chances) -> tuple[Label, float]:
 
 def _judge(text: str, sentences: Sequence[str]) -> Chances | None:
     """The chances of a message; None if it holds nothing that could be judged."""
-    if len(text.split()) > _LONG or (len(sentences) > 1 and any(map(_rates, sentences))):
+    if len(text.split(maxsplit=_LONG)) > _LONG or (len(sentences) > 1 and any(map(_rates, sentences))):
         return _of_sentences(sentences)
     mood = mood_of(text)
     return mood.chances if mood else None

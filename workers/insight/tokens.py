@@ -18,9 +18,9 @@ __all__ = [
     "MAX_CHARS",
     "MAX_TOKENS",
     "OPENER",
+    "OPENERS",
     "OPENER_REACH",
-    "Chunk",
-    "Mark",
+    "Marks",
     "Tokens",
     "chunks_of",
     "read_chunk",
@@ -70,7 +70,6 @@ _KIND: Final = re.compile(
     re.DOTALL,
 )
 _LINE_END: Final = "\n"
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
 _ITEM: Final = re.compile(r"\s*[-*\u2022\d]")
 _WRAPPED: Final = 48  # a line this long may go on in the next one; a shorter one was ended by its writer
 _APOSTROPHES: Final = "\u2019\u2018\u00b4`"
@@ -97,7 +96,7 @@ _SUBJECTS: Final = frozenset(_WORDS["subjects"])
 _CONTRAST: Final = frozenset(_WORDS["contrast"])
 _NOT_NEGATING: Final = {word: frozenset(before) for word, before in _WORDS["not_negating"].items()}
 _EMPHASIS: Final[dict[str, float]] = _WORDS["emphasis"]
-_OPENERS: Final = frozenset(_WORDS["openers"])
+OPENERS: Final = frozenset(_WORDS["openers"])  # words of praise
 _INTERJECTIONS: Final = frozenset(_WORDS["interjections"])
 
 
@@ -140,21 +139,23 @@ class Mark(NamedTuple):
     ends_sentence: bool = False
 
 
+Marks = tuple[tuple[int, Mark], ...]  # each behind the number of words before it, in ascending order
+
+
 class Chunk(NamedTuple):
     """What stands between two spaces, or the end of a line: its tokens, and the marks at or before them."""
 
     texts: tuple[str, ...]
-    marks: tuple[tuple[int, Mark], ...]
+    marks: Marks
 
 
 def tokenize(text: str) -> Tokens:
     """Read the first :data:`MAX_CHARS` characters as weighted tokens; linear time, never raises."""
     chunks, shouting = chunks_of(text)
     texts: list[str] = []
-    marks: list[tuple[int, Mark]] = []
+    marks: list[tuple[int, Marks]] = []
     for words, found in map(_CHUNKS.__getitem__, chunks):
-        if found:
-            marks += [(len(texts) + offset, mark) for offset, mark in found]
+        marks.append((len(texts), found))
         texts += words
     return weighed(texts[:MAX_TOKENS], marks, shouting=shouting)
 
@@ -172,23 +173,22 @@ def chunks_of(text: str) -> tuple[list[str], bool]:
     return chunks, text.isupper()
 
 
-def weighed(texts: list[str], marks: Sequence[tuple[int, Mark]], *, shouting: bool) -> Tokens:
+def weighed(texts: list[str], marks: Sequence[tuple[int, Marks]], *, shouting: bool) -> Tokens:
     """Words and signs with what is said of each by the marks, at the places where they stand.
 
     Args:
         texts: at most :data:`MAX_TOKENS` of them.
-        marks: in ascending order.
+        marks: of each chunk that has some, behind the number of words before the chunk.
         shouting: whether all letters are capitals, so that none means more.
     """
-    for at, mark in marks:
+    placed = [(start + offset, mark) for start, found in marks for offset, mark in found]
+    for at, mark in placed:
         if at > OPENER_REACH:
             break
         if mark.stops and at:
             _mark_opener(texts, at - 1)
-    if all(mark.stops for _, mark in marks):
-        return Tokens(tuple(texts), (False,) * len(texts), (1.0,) * len(texts))
     rows = _Rows(texts, shouting=shouting)
-    for at, mark in marks:
+    for at, mark in placed:
         if at > MAX_TOKENS:
             break
         if mark.stops:
@@ -200,7 +200,7 @@ def weighed(texts: list[str], marks: Sequence[tuple[int, Mark]], *, shouting: bo
 
 def _mark_opener(texts: list[str], last: int) -> None:
     """Replace a lone word of praise with which a message opens, before its first stop."""
-    if texts[last] in _OPENERS and (last == 0 or texts[0] in _INTERJECTIONS):
+    if texts[last] in OPENERS and (last == 0 or texts[0] in _INTERJECTIONS):
         texts[last] = OPENER
 
 
@@ -228,7 +228,10 @@ def sentences_of(text: str) -> tuple[str, ...]:
         elif stripped:
             paragraphs.append(stripped)
         goes_on = len(stripped) >= _WRAPPED
-    return tuple(part for paragraph in paragraphs for part in _SENTENCE_END.split(paragraph) if part)
+    text = "\n".join(paragraphs)
+    for end in _ENDS_SENTENCE:
+        text = text.replace(f"{end} ", f"{end}\n")
+    return tuple(filter(None, text.split("\n")))
 
 
 class _Rows:

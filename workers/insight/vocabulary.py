@@ -11,26 +11,35 @@ from sys import intern
 from typing import Any, Final, NamedTuple
 
 from workers.insight.phrases import load
-from workers.insight.polarity import figures, polarity
+from workers.insight.polarity import figures, lexicon, polarity
 from workers.insight.remembered import Remembered
 from workers.insight.signal_patterns import hints
-from workers.insight.tokens import MAX_TOKENS, OPENER, OPENER_REACH, Mark, chunks_of, read_chunk, weighed
+from workers.insight.tokens import (
+    MAX_TOKENS,
+    OPENER,
+    OPENER_REACH,
+    OPENERS,
+    Marks,
+    Tokens,
+    chunks_of,
+    read_chunk,
+    weighed,
+)
 
 __all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights"]
 
-# All that a word says stands in one number, each weight in bits of its own, so that a text is added up in one go. Above
-# the weights stands a number of the word's own: no two words say the same.
+# All that a word says stands in one number, each weight in bits of its own, so that a text is added up in one go: those
+# of signals, those of the mood, and whether a pair begins a phrase of the lexicon. Above them stands a number of the
+# word's own: no two words say the same.
 _BITS: Final = 32
-_KINDS: Final = 9  # of signals; the mood follows, negative and positive
-_PLACES: Final = _KINDS + 2
+_KINDS: Final = 9
+_NEGATIVE, _POSITIVE, _PHRASES, _PLACES = range(_KINDS, _KINDS + 4)
 _HALVES: Final = sum(1 << (_BITS * place + _BITS - 1) for place in range(_PLACES))  # each more than any sum of weights
 _OWN: Final = 1 << (_BITS * _PLACES)
 _BELOW: Final = _OWN - 1
 _WEIGHTS: Final = Struct(f"<{_PLACES}i")
 _TENTHS: Final = 10
 _NO_PAIRS: Final[dict[str, int]] = {}
-
-Marks = tuple[tuple[int, Mark], ...]
 
 
 @cache
@@ -66,17 +75,15 @@ class Reading(NamedTuple):
 
     Attributes:
         texts: its words and signs, see :class:`workers.insight.tokens.Tokens`.
-        negative: log-odds of an unhappy mood against a neutral one: each word and pair as often as it occurs and by
-            its weight.
-        positive: log-odds of a happy mood, likewise.
+        mood: log-odds of an unhappy mood against a neutral one, and as the imaginary part of a happy one: each word and
+            pair as often as it occurs and by its weight.
         figures: what :func:`workers.insight.polarity.figures` says.
         signals: a weight for each type of signal: each word and pair once.
         hints: which patterns of signals may match, see :func:`workers.insight.signal_patterns.wake`.
     """
 
     texts: tuple[str, ...]
-    negative: float
-    positive: float
+    mood: complex
     figures: tuple[float, ...]
     signals: tuple[int, ...]
     hints: int
@@ -107,6 +114,7 @@ class _Words(dict[str, Word]):
             self._mood.keys()
             | {name.removeprefix("~") for name in self._signals}
             | self._polarity.keys()
+            | lexicon().phrases.keys()
             | self._mood_before.keys()
             | self._signals_before.keys()
         )
@@ -128,12 +136,16 @@ class _Words(dict[str, Word]):
         listed = iter(self._mood_before.get(text, "").split())
         moods = {second: mood for second, *mood in zip(listed, listed, listed, strict=True)}
         signals = self._signals_before.get(text, {})
-        found = {second: self._packed(signals.get(second), moods.get(second)) for second in {*moods, *signals}}
+        phrases = lexicon().phrases.get(text, {})
+        found = {
+            second: self._packed(signals.get(second), moods.get(second), begins=second in phrases)
+            for second in {*moods, *signals, *phrases}
+        }
         return {intern(second): said for second, said in found.items() if said} or _NO_PAIRS
 
-    def _packed(self, signals: str | None, mood: Sequence[str] | None) -> int:
+    def _packed(self, signals: str | None, mood: Sequence[str] | None, *, begins: bool = False) -> int:
         """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
-        weights = [*map(int, (signals or "0 " * _KINDS).split()), *map(int, mood or (0, 0))]
+        weights = [*map(int, (signals or "0 " * _KINDS).split()), *map(int, mood or (0, 0)), int(begins)]
         said = sum(weight << (_BITS * place) for place, weight in enumerate(weights))
         return said and said + next(self._own)
 
@@ -148,7 +160,8 @@ class _Vocabulary:
 
     Attributes:
         words: by their text.
-        chunks: their words, the marks at or before them, and what they hint at.
+        chunks: their words, the marks at or before them, whether one of those changes what is said of a word, and what
+            they hint at.
     """
 
     def __init__(self) -> None:
@@ -156,10 +169,12 @@ class _Vocabulary:
         self.chunks = Remembered(self._read)
         self._marks: dict[Marks, Marks] = {}
 
-    def _read(self, chunk: str) -> tuple[tuple[Word, ...], Marks, int]:
+    def _read(self, chunk: str) -> tuple[tuple[Word, ...], Marks, bool, int]:
         texts, marks = read_chunk(chunk)
+        words = tuple(self.words[intern(text)] for text in texts)
         # Few chunks are marked in a way of their own: what many share is at hand when it is needed.
-        return tuple(self.words[intern(text)] for text in texts), self._marks.setdefault(marks, marks), hints(chunk)
+        marks = self._marks.setdefault(marks, marks)
+        return words, marks, not all(mark.stops for _, mark in marks), hints(chunk)
 
 
 @cache
@@ -177,39 +192,50 @@ def read(text: str) -> Reading | None:
     vocabulary = _vocabulary()
     chunks, shouting = chunks_of(text)
     words: list[Word] = []
-    marks: list[tuple[int, Mark]] = []
+    marks: list[tuple[int, Marks]] = []
     hinted = 0
-    for known, found, hint in map(vocabulary.chunks.__getitem__, chunks):
+    acting = False
+    for known, found, acts, hint in map(vocabulary.chunks.__getitem__, chunks):
         if found:
-            marks += [(len(words) + offset, mark) for offset, mark in found]
+            marks.append((len(words), found))
+            acting = acting or acts
         if hint:
             hinted |= hint
         words += known
     if not words:
         return None
     del words[MAX_TOKENS:]
-    tokens = weighed([word.text for word in words], marks, shouting=shouting)
-    texts = tokens.texts
-    if OPENER in texts[:OPENER_REACH]:
-        words[texts.index(OPENER)] = vocabulary.words[OPENER]
-    _, plain, before, polarities = zip(*words, strict=True)
-    said: Sequence[int] = plain
-    if True in tokens.negated:
-        denied = map(vocabulary.words.denied.get, texts, repeat(0))
-        said = [no if negated else yes for negated, yes, no in zip(tokens.negated, plain, denied, strict=True)]
+    texts, plain, before, polarities = zip(*words, strict=True)
+    tokens = Tokens(texts, (False,) * len(texts), (1.0,) * len(texts))
+    if acting or not OPENERS.isdisjoint(texts[:OPENER_REACH]):
+        tokens = weighed([*texts], marks, shouting=shouting)
+        if OPENER in tokens.texts[:OPENER_REACH]:
+            words[tokens.texts.index(OPENER)] = vocabulary.words[OPENER]
+            texts, plain, before, polarities = zip(*words, strict=True)
+    said = _said(plain, texts, tokens.negated)
     pairs = [*filter(None, map(dict.get, (vocabulary.words["^"].before, *before), texts))]
-    weights = _unpacked(sum(said) + sum(pairs))
-    once = weights if len({*texts}) == len(texts) else _unpacked(sum({*said, *pairs}))
-    mood = complex(*weights[_KINDS:])
+    sums = _unpacked(sum(said) + sum(pairs))
+    once = sums if len({*texts}) == len(texts) else _unpacked(sum({*said, *pairs}))
+    mood = complex(sums[_NEGATIVE], sums[_POSITIVE])
     if tokens.weights.count(1.0) < len(texts):
         mood += _emphasised(said, tokens.weights)
-    mood /= _TENTHS
-    return Reading(texts, mood.real, mood.imag, figures(tokens, polarities), once[:_KINDS], hinted)
+    told = figures(tokens, polarities, phrases=sums[_PHRASES] > 0)
+    return Reading(texts, mood / _TENTHS, told, once[:_KINDS], hinted)
+
+
+def _said(plain: Sequence[int], texts: Sequence[str], negated: Sequence[bool]) -> Sequence[int]:
+    """What each word says by itself, or in the reach of a negation."""
+    if True not in negated:
+        return plain
+    denied = map(_vocabulary().words.denied.get, texts, repeat(0))
+    return [no if reached else yes for reached, yes, no in zip(negated, plain, denied, strict=True)]
 
 
 def _emphasised(said: Sequence[int], weights: Sequence[float]) -> complex:
     """What the words say of the mood beyond what they would say if each weighed 1; negative and positive, in tenths."""
     alike: dict[float, int] = {}
     for weight, each in zip(weights, said, strict=True):
-        alike[weight] = alike.get(weight, 0) + each
-    return sum(((weight - 1) * complex(*_unpacked(total)[_KINDS:]) for weight, total in alike.items()), 0j)
+        if weight != 1:
+            alike[weight] = alike.get(weight, 0) + each
+    sums = [(weight - 1, _unpacked(total)) for weight, total in alike.items()]
+    return sum((more * complex(each[_NEGATIVE], each[_POSITIVE]) for more, each in sums), 0j)
