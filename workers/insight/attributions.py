@@ -12,19 +12,18 @@ from workers.insight.contact_words import word_set
 from workers.insight.phrases import ABBREVIATIONS, DATE_WORDS, INTROS, SAID, WROTE
 
 __all__ = [
-    "ATTRIBUTION_LINES",
     "BARRED",
     "DATE",
     "QUOTED",
-    "attribution_ends",
     "attribution_length",
+    "attribution_starts",
     "ends_in_verb",
     "is_quote_next",
     "without_inline_attributions",
 ]
 
 _LONGEST: Final = 400  # characters; longer is prose
-ATTRIBUTION_LINES: Final = 6
+_MOST_LINES: Final = 6
 
 # Looking ahead for a digit first spares trying each form at each letter.
 DATE: Final = re.compile(
@@ -58,25 +57,31 @@ _BETWEEN: Final = frozenset(
 )
 # Words that attributions do without, but for those that also belong to a date.
 _PROSE: Final = word_set("stopwords") - {"from", "um", "per", "der", "die", "das", "the"}
-_LAST_SIGNS: Final = (":", "\uff1a", "*", "_", "-")
+_LAST_SIGNS: Final = (":", "\uff1a", "*", "_", "-", "...")
 _INLINE: Final = re.compile(
-    r"(?<=\S)\s+(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
+    r"\s(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
     r"(?:[^\W\d_]{2,12}\.?,?\s+)?(?:\d{1,4}[./\s,-]|[A-Z][a-z]{2,8}\.? \d))"
 )
 
 
-def attribution_ends(lines: Sequence[str]) -> set[int]:
-    """The numbers of the lines in which an attribution may end; cheap, because in most mails none does."""
-    ends: set[int] = set()
+def attribution_starts(lines: Sequence[str]) -> set[int]:
+    """The numbers of the lines at which an attribution may begin; cheap, because in most mails none does."""
+    starts: set[int] = set()
+    addressed = any("@" in line for line in lines)
     quote_follows = False
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number].rstrip()
         if not line:
             continue
-        if quote_follows or "@" in line or line.endswith(_LAST_SIGNS) or "wrote:" in line.casefold():
-            ends.add(number)
+        if quote_follows or line.endswith(_LAST_SIGNS) or (addressed and _may_end(line.casefold())):
+            starts.update(range(number - _MOST_LINES + 1, number + 1))
         quote_follows = BARRED.match(line) is not None
-    return ends
+    return starts
+
+
+def _may_end(folded: str) -> bool:
+    """Whether a line may be the last one of an attribution with an address and without a colon at its end."""
+    return folded.endswith(WROTE) or "wrote:" in folded
 
 
 def ends_in_verb(line: str) -> bool:
@@ -115,7 +120,7 @@ def _joined(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
     """What an attribution from this line on could be: the lines up to each next one in one, and how many they are."""
     joined = ""
     blanks = 0
-    for taken in range(min(ATTRIBUTION_LINES, len(lines) - at) if _LETTER.search(lines[at]) else 0):
+    for taken in range(min(_MOST_LINES, len(lines) - at) if _LETTER.search(lines[at]) else 0):
         line = lines[at + taken].strip()
         if not line:
             blanks += 1
@@ -136,7 +141,7 @@ def without_inline_attributions(lines: Sequence[str]) -> list[str]:
         return list(lines)
     broken: list[str] = []
     for at, line in enumerate(lines):
-        below = lines[at + 1 : at + ATTRIBUTION_LINES]
+        below = lines[at + 1 : at + _MOST_LINES]
         may_hold = "@" in line or any("@" in each for each in below)
         start = _inline_start(line, below) if may_hold and not BARRED.match(line) else 0
         broken.extend([line[:start], line[start:].lstrip()] if start else [line])
@@ -145,19 +150,20 @@ def without_inline_attributions(lines: Sequence[str]) -> list[str]:
 
 def _inline_start(line: str, below: Sequence[str]) -> int:
     for found in _INLINE.finditer(line[:_LONGEST]):
-        if _LETTER.search(line, 0, found.start()) is None:
+        start = len(line[: found.start()].rstrip())
+        if _LETTER.search(line, 0, start) is None:
             continue
         rest = [line[found.end() :], *below]
         length = attribution_length(rest, 0)
         joined = " ".join(rest[:length]).casefold()
         if length and "@" in joined and DATE.search(joined) and _has_verb(joined):
-            return found.start()
+            return start
     return 0
 
 
 def _ends(joined: str) -> bool:
     """Whether a text without spaces around it ends like an attribution."""
-    return joined.endswith((*_LAST_SIGNS, "...")) and _END.search(joined) is not None
+    return joined.endswith(_LAST_SIGNS) and _END.search(joined) is not None
 
 
 def _has_verb(folded: str) -> bool:

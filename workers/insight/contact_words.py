@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from workers.insight.phrases import CLOSINGS, KIND_WORDS, LONGEST_CLOSING, THANKED, WISH_BEGINS, WISH_ENDS, load
+from workers.insight.remembered import Remembered
 from workers.insight.roles import fold, is_title_word
 
 __all__ = [
@@ -87,8 +88,10 @@ _POST_FORMS: Final = (
 )
 # Looking ahead for what they begin with first spares trying each form at each letter.
 _POST: Final = re.compile(rf"(?=[A-Z\d,·|〒–-])(?:{'|'.join(_POST_FORMS)})")
-# One of these is in each of the forms, and in little else.
-_MAY_BE_POST: Final = re.compile(r"\d{4}|\d{3} \d\d|\d\d-\d{3}|〒|[A-Z]\d[A-Z\d]? ?\d|-(?:ku|cho|machi|shi)\b")
+# One of these is in each of the forms, and in little else; what it begins with is told by one class, which is fast.
+_MAY_BE_POST: Final = re.compile(
+    r"[A-Z\d〒-](?:\d{3}|\d\d \d\d|\d-\d{3}|(?<=〒)|(?<=[A-Z])\d[A-Z\d]? ?\d|(?<=-)(?:ku|cho|machi|shi)\b)"
+)
 _POST_WORDS: Final = tuple(_DATA["post_words"])
 _POST_BOX: Final = re.compile(
     rf"(?:^|[ ,(])(?:{'|'.join(map(re.escape, _POST_WORDS))}) ?(?:[A-Z]{{1,4}} ?)?\d", re.IGNORECASE
@@ -208,12 +211,11 @@ def is_title_like(text: str) -> bool:
     folded = text.casefold()
     if not _TITLE_HEADS.isdisjoint(words) and any(phrase in folded for phrase in _TITLE_PHRASES):
         return True
-    if any(map(_is_title_word, words)):
+    if any(map(_TITLE_WORDS.__getitem__, words)):
         return True
     return not text.isascii() and any(len(title) > 1 and title in folded for title in _CJK_TITLES)
 
 
-@lru_cache(maxsize=8_192)
 def _is_title_word(word: str) -> bool:
     return any(
         part in _TITLES or (is_title_word(part) and fold(part) not in _NO_TITLES)
@@ -221,6 +223,7 @@ def _is_title_word(word: str) -> bool:
     )
 
 
+_TITLE_WORDS: Final = Remembered(_is_title_word)
 _CJK_TITLES: Final = tuple(title for title in _TITLES if title[0] >= "\u3000")
 
 
@@ -249,17 +252,19 @@ def has_legal_form(text: str) -> bool:
     if any(map(text.__contains__, _SPLIT_FORMS)):
         return True
     least = 2
-    if len(words) >= least and (words[0] in _CYRILLIC_FORMS or any(map(_is_form, words[1:]))):
+    if len(words) >= least and (words[0] in _CYRILLIC_FORMS or any(map(_FORM_WORDS.__getitem__, words[1:]))):
         return True
     return not text.isascii() and ("株式会社" in text or "有限公司" in text)
 
 
-@lru_cache(maxsize=8_192)
 def _is_form(word: str) -> bool:
     folded = word.casefold()
     if folded.rstrip(".") in _LEGAL and (word[0].isupper() or "." in word or word[0] >= "\u0400" or word == "mbH"):
         return True
     return word in _SHORT_FORMS or folded in {"a.ş.", "a.ş", "aş"}
+
+
+_FORM_WORDS: Final = Remembered(_is_form)
 
 
 def is_post_box(text: str) -> bool:
@@ -276,12 +281,14 @@ def is_street_like(text: str) -> bool:
     text = " ".join(text.split())  # "Austin, TX  78701"
     if _MAY_BE_POST.search(text) and _POST.search(text):
         return True
-    return any(map(_is_street_word, text.casefold().split())) or is_post_box(text)
+    return any(map(_STREET_WORDS.__getitem__, text.casefold().split())) or is_post_box(text)
 
 
-@lru_cache(maxsize=8_192)
 def _is_street_word(raw: str) -> bool:
     word = raw.strip(",;()")
     if word in _STREETS or word.rstrip(".") in _STREETS:
         return True
     return len(word) > _SHORTEST_STREET and word.endswith(_STREET_ENDINGS)
+
+
+_STREET_WORDS: Final = Remembered(_is_street_word)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from workers.insight.attributions import (
-    ATTRIBUTION_LINES,
     BARRED,
     QUOTED,
-    attribution_ends,
     attribution_length,
+    attribution_starts,
     ends_in_verb,
     is_quote_next,
 )
@@ -51,7 +50,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
     """
     lines = [line[:_LONGEST_LINE] for line in lines]
     code = _code_lines(lines)
-    ending = attribution_ends(lines)
+    starts = attribution_starts(lines)
     own: list[int] = []
     quoted: list[int] = []
     at, count = 0, len(lines)
@@ -64,9 +63,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
             end = _quote_end(lines, at, QUOTED)
             (own if _is_decoration(lines, at, end, quoted) else quoted).extend(range(at, end))
             at = end
-        elif not ending.isdisjoint(range(at, at + ATTRIBUTION_LINES)) and (
-            length := attribution_length(lines, at, answered=_has_text(lines, own))
-        ):
+        elif at in starts and (length := attribution_length(lines, at, answered=_has_text(lines, own))):
             follows = _next_text(lines, at + length)
             quoted.extend(range(at, min(follows, count)))
             if follows < count and BARRED.match(lines[follows]):
@@ -88,12 +85,7 @@ def part_lines(lines: Sequence[str]) -> Parts:
         else:
             own.append(at)
             at += 1
-    answers = _tagged(lines, quoted, _tags(lines, own))
-    own, quoted = sorted({*own, *answers}), [number for number in quoted if number not in answers]
-    if quoted and not _has_text(lines, own) and _only_marked(lines):
-        # A mail of nothing but unattributed quote marks: somebody wrote it, so it is kept as it stands.
-        return Parts(tuple(range(count)), (), frozenset(code))
-    return Parts(tuple(own), tuple(sorted(quoted)), frozenset(code))
+    return _answered(lines, own, quoted, code) if quoted else Parts(tuple(own), (), frozenset(code))
 
 
 def without_marks(lines: Sequence[str]) -> list[str]:
@@ -101,6 +93,16 @@ def without_marks(lines: Sequence[str]) -> list[str]:
     if not all(QUOTED.match(line) for line in lines if line.strip()):
         return list(lines)
     return [_MARK.sub("", line, count=1) for line in lines]
+
+
+def _answered(lines: Sequence[str], own: Sequence[int], quoted: Sequence[int], code: set[int]) -> Parts:
+    """The parts of a mail that quotes something, in which the writer may have answered inside the quote."""
+    answers = _tagged(lines, quoted, _tags(lines, own))
+    own, quoted = sorted({*own, *answers}), [number for number in quoted if number not in answers]
+    if not _has_text(lines, own) and _only_marked(lines):
+        # A mail of nothing but unattributed quote marks: somebody wrote it, so it is kept as it stands.
+        return Parts(tuple(range(len(lines))), (), frozenset(code))
+    return Parts(tuple(own), tuple(sorted(quoted)), frozenset(code))
 
 
 def _is_decoration(lines: Sequence[str], at: int, end: int, quoted: Sequence[int]) -> bool:
@@ -135,7 +137,7 @@ def _tagged(lines: Sequence[str], quoted: Sequence[int], tags: tuple[str, ...]) 
 
 
 def _code_lines(lines: Sequence[str]) -> set[int]:
-    fences = [number for number, line in enumerate(lines) if _FENCE.match(line)]
+    fences = [number for number, fence in enumerate(map(_FENCE.match, lines)) if fence]
     code: set[int] = set()
     for start, end in zip(fences[::2], fences[1::2], strict=False):
         code.update(range(start, end + 1))

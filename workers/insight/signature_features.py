@@ -37,7 +37,7 @@ NUMBER: Final = re.compile(
 )
 STOPWORDS: Final = word_set("stopwords")
 _DIGIT: Final = re.compile(r"\d")
-_FIGURE_SIGNS: Final = frozenset("$€£=\\")
+_FIGURE_SIGN: Final = re.compile(r"[$€£=\\]")
 _NAME_PARTS: Final = re.compile(r"[.'’_-]")
 _LIST: Final = re.compile(r"\s*(?:[-*•·Ø+]\s+\S|\d{1,2}[.)]\s|\(?[a-z]\)\s)")
 
@@ -146,8 +146,7 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     shape = shape_of(line)
     if not people:
         return shape
-    if line[-1] in _KISS:
-        line = _KISSES.sub("", line)
+    line = _without_kisses(line)
     words = words_of(line)
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
@@ -167,8 +166,11 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
 
 
 _NO_LETTER: Final = re.compile(r"[\W\d_]")
-_KISS: Final = frozenset("xX. ")
 _KISSES: Final = re.compile(r"[ ,.][xX]{1,3}\.?\s*$")
+
+
+def _without_kisses(line: str) -> str:
+    return _KISSES.sub("", line) if line.rstrip(" .").endswith(("x", "X")) else line
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -176,7 +178,7 @@ def shape_of(line: str) -> frozenset[str]:
     """What one line looks like by itself; it must not be blank."""
     text = line.strip()
     words = words_of(text)
-    return frozenset({*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)})
+    return frozenset([*_person_shape(text, words), *_detail_shape(text), *_sentence_shape(text, words), *_layout(line)])
 
 
 def _person_shape(text: str, words: Sequence[str]) -> Iterator[str]:
@@ -222,16 +224,19 @@ def is_office(text: str) -> bool:
 def _sentence_shape(text: str, words: Sequence[str]) -> Iterator[str]:
     stop = sum(map(STOPWORDS.__contains__, words))
     if stop:
-        yield f"stopwords={min(stop, 3)}"
+        yield _STOPS[min(stop, 3)]
     few = 4
     spaceless = 10  # a Chinese or Japanese sentence is one word
     if (len(words) > few and (stop > 1 or text[-1] in ".?!")) or (len(text) > spaceless and text[-1] in "。？！"):
         yield "prose"
-    ends = {"?": "asks", "!": "asks", ".": "stops", ":": "announces", "。": "stops", "？": "asks"}
-    if text[-1] in ends:
-        yield ends[text[-1]]
+    if text[-1] in _ENDS:
+        yield _ENDS[text[-1]]
     if text[0].islower():
         yield "lower"
+
+
+_STOPS: Final = tuple(f"stopwords={count}" for count in range(4))
+_ENDS: Final = {"?": "asks", "!": "asks", ".": "stops", ":": "announces", "。": "stops", "？": "asks"}
 
 
 def _layout(line: str) -> Iterator[str]:
@@ -242,7 +247,7 @@ def _layout(line: str) -> Iterator[str]:
         yield "list"
     if "\t" in text or "   " in text:
         yield "tabular"
-    if not _FIGURE_SIGNS.isdisjoint(text):
+    if _FIGURE_SIGN.search(text):
         yield "figures"
     if RULER.match(line):
         yield "ruler"
@@ -281,6 +286,5 @@ def _initials(text: str, people: frozenset[str]) -> bool:
     longest = 3
     if len(text) > longest + 3:
         return False
-    letters = _NO_LETTER.sub("", _KISSES.sub("", text))
-    firsts = {name[0] for name in people}
-    return 0 < len(letters) <= longest and all(char.casefold() in firsts for char in letters)
+    letters = _NO_LETTER.sub("", _without_kisses(text)).casefold()
+    return 0 < len(letters) <= longest and {*letters} <= {name[0] for name in people}

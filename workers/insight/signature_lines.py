@@ -210,14 +210,9 @@ def _may_be_sender(line: str, people: frozenset[str]) -> bool:
 
 def _delimited(shown: Sequence[tuple[int, str]]) -> int:
     """Index of the first line of a part behind "-- ", or behind a ruler that only contact details follow."""
-    for index in range(max(0, len(shown) - _MOST_DELIMITED), len(shown)):
+    for index in range(max(1, len(shown) - _MOST_DELIMITED), len(shown) - 1):
         line = shown[index][1]
-        if index == 0:
-            continue
-        below = [text for _, text in shown[index + 1 :]]
-        if DELIMITER.match(line) and below:
-            return index
-        if RULER.match(line) and below and _is_contact_block(below):
+        if DELIMITER.match(line) or (RULER.match(line) and _is_contact_block([text for _, text in shown[index + 1 :]])):
             return index
     return len(shown)
 

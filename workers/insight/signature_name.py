@@ -73,6 +73,8 @@ def find_name(pieces: Sequence[str], people: frozenset[str]) -> Named | None:
         score = round(0.5 + 0.3 * known + 0.15 * several - 0.02 * index, 2)
         if best is None or score > best.name.confidence:
             best = Named(Field(name, score), rest, index + 1)
+        if known and several:
+            break  # no later name is surer
     return best
 
 
