@@ -3,6 +3,7 @@
 import pytest
 
 from bench.insight.scores import read as read_cases
+from workers.insight.polarity import figures, lexicon, polarity
 from workers.insight.tokens import tokenize
 from workers.insight.vocabulary import mood_weights, read, signal_weights
 
@@ -37,3 +38,14 @@ def test_a_text_says_what_was_learned_of_its_words_and_pairs(texts: list[str]) -
         assert reading is not None
         assert reading.mood == pytest.approx(mood), text
         assert reading.signals == signals, text
+
+
+def test_no_phrase_of_the_lexicon_is_overheard() -> None:
+    values = polarity(mood_weights()["prior"])
+    for first, seconds in lexicon().phrases.items():
+        for second, tails in seconds.items():
+            for tail, _ in tails:
+                tokens = tokenize(" ".join(("So", first, second, *tail)))
+                reading = read(" ".join(("So", first, second, *tail)))
+                assert reading is not None
+                assert reading.figures == figures(tokens, [values.get(text) for text in tokens.texts]), tokens.texts

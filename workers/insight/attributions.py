@@ -59,7 +59,7 @@ _BETWEEN: Final = frozenset(
 _PROSE: Final = word_set("stopwords") - {"from", "um", "per", "der", "die", "das", "the"}
 _LAST_SIGNS: Final = (":", "\uff1a", "*", "_", "-", "...")
 _INLINE: Final = re.compile(
-    r"\s(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
+    r"\s(?=[ADEILOPW])(?=(?:On|Am|Le|El|Il giorno|Il|Op|Em|Den|På|W dniu|Dne|Dnia)\s+"
     r"(?:[^\W\d_]{2,12}\.?,?\s+)?(?:\d{1,4}[./\s,-]|[A-Z][a-z]{2,8}\.? \d))"
 )
 

@@ -93,6 +93,7 @@ _MAY_BE_POST: Final = re.compile(
     r"[A-Z\d〒-](?:\d{3}|\d\d \d\d|\d-\d{3}|(?<=〒)|(?<=[A-Z])\d[A-Z\d]? ?\d|(?<=-)(?:ku|cho|machi|shi)\b)"
 )
 _POST_WORDS: Final = tuple(_DATA["post_words"])
+_POST_LETTERS: Final = ("box", "bag", "post", "poczt", ".p.", "bp", "apartado", "apdo", "а/я")  # one is in each of them
 _POST_BOX: Final = re.compile(
     rf"(?:^|[ ,(])(?:{'|'.join(map(re.escape, _POST_WORDS))}) ?(?:[A-Z]{{1,4}} ?)?\d", re.IGNORECASE
 )
@@ -269,8 +270,7 @@ _FORM_WORDS: Final = Remembered(_is_form)
 
 def is_post_box(text: str) -> bool:
     """Say whether a text names a box at the post office ("P. O. Box CT 1122", "Postfach 12 34")."""
-    folded = text.casefold()
-    return any(map(folded.__contains__, _POST_WORDS)) and _POST_BOX.search(text) is not None
+    return any(map(text.casefold().__contains__, _POST_LETTERS)) and _POST_BOX.search(text) is not None
 
 
 @lru_cache(maxsize=2_048)

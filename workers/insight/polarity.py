@@ -6,6 +6,7 @@ learned from.
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from workers.insight.phrases import load
@@ -37,10 +38,12 @@ class Lexicon(NamedTuple):
     Attributes:
         words: of single words.
         phrases: of two words or more, by the first and the second: what may follow, the longest first, and its value.
+        signs: of each phrase the two neighbours that are longest together, hence rarest: by the first the second.
     """
 
     words: Mapping[str, float]
     phrases: Mapping[str, Mapping[str, tuple[_Tail, ...]]]
+    signs: Mapping[str, set[str]]
 
 
 @cache
@@ -50,10 +53,13 @@ def lexicon() -> Lexicon:
     words = {word: float(value) for value, group in data["words"].items() for word in group}
     phrases = {tuple(p.split()): float(value) for value, group in data["phrases"].items() for p in group}
     tails: dict[str, dict[str, tuple[_Tail, ...]]] = {}
+    signs: dict[str, set[str]] = {}
     for (first, second, *rest), value in sorted(phrases.items(), key=lambda item: -len(item[0])):
         known = tails.setdefault(first, {})
         known[second] = (*known.get(second, ()), (tuple(rest), value))
-    return Lexicon(words, tails)
+        before, behind = max(pairwise((first, second, *rest)), key=lambda pair: len("".join(pair)))
+        signs.setdefault(before, set()).add(behind)
+    return Lexicon(words, tails, signs)
 
 
 def polarity(prior: Mapping[str, float]) -> dict[str, float]:
@@ -71,7 +77,7 @@ def figures(tokens: Tokens, values: Sequence[float | None], *, phrases: bool = T
     Args:
         tokens: of the message.
         values: the polarity of each of them, None for one that :func:`polarity` does not hold.
-        phrases: False only if it is known that no phrase of the lexicon begins with two of them.
+        phrases: False only if it is known that they hold the sign of no phrase.
     """
     texts = tokens.texts
     sums, told = _told(tokens, values, phrases=phrases)

@@ -4,6 +4,7 @@ import re
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from workers.insight.contact_words import (
@@ -155,9 +156,11 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     parts = [part for word in words for part in ((word,) if word.isalpha() else _NAME_PARTS.split(word)) if part]
     if len(parts) > brief and people.isdisjoint(parts):
         return shape
-    nicknames = [word for word in parts if len(word) >= shortest] if len(parts) <= brief else []
+    nickname = shortest if len(parts) <= brief else len(line)
     named = [
-        word for word in parts if word in people or (word in nicknames and any(p.startswith(word) for p in people))
+        word
+        for word in parts
+        if word in people or (len(word) >= nickname and any(map(str.startswith, people, repeat(word))))
     ]
     if named:
         whole = len(named) >= len([word for word in parts if len(word) > 1])

@@ -29,8 +29,8 @@ from workers.insight.tokens import (
 __all__ = ["Reading", "known_words", "mood_weights", "read", "signal_weights"]
 
 # All that a word says stands in one number, each weight in bits of its own, so that a text is added up in one go: those
-# of signals, those of the mood, and whether a pair begins a phrase of the lexicon. Above them stands a number of the
-# word's own: no two words say the same.
+# of signals, those of the mood, and whether a pair is the sign of a phrase of the lexicon. Above them stands a number
+# of the word's own: no two words say the same.
 _BITS: Final = 32
 _KINDS: Final = 9
 _NEGATIVE, _POSITIVE, _PHRASES, _PLACES = range(_KINDS, _KINDS + 4)
@@ -114,7 +114,7 @@ class _Words(dict[str, Word]):
             self._mood.keys()
             | {name.removeprefix("~") for name in self._signals}
             | self._polarity.keys()
-            | lexicon().phrases.keys()
+            | lexicon().signs.keys()
             | self._mood_before.keys()
             | self._signals_before.keys()
         )
@@ -136,16 +136,16 @@ class _Words(dict[str, Word]):
         listed = iter(self._mood_before.get(text, "").split())
         moods = {second: mood for second, *mood in zip(listed, listed, listed, strict=True)}
         signals = self._signals_before.get(text, {})
-        phrases = lexicon().phrases.get(text, {})
+        signs = lexicon().signs.get(text, set())
         found = {
-            second: self._packed(signals.get(second), moods.get(second), begins=second in phrases)
-            for second in {*moods, *signals, *phrases}
+            second: self._packed(signals.get(second), moods.get(second), sign=second in signs)
+            for second in {*moods, *signals, *signs}
         }
         return {intern(second): said for second, said in found.items() if said} or _NO_PAIRS
 
-    def _packed(self, signals: str | None, mood: Sequence[str] | None, *, begins: bool = False) -> int:
+    def _packed(self, signals: str | None, mood: Sequence[str] | None, *, sign: bool = False) -> int:
         """Weights of either sign in one number; the sum of such numbers holds the sums of their weights."""
-        weights = [*map(int, (signals or "0 " * _KINDS).split()), *map(int, mood or (0, 0)), int(begins)]
+        weights = [*map(int, (signals or "0 " * _KINDS).split()), *map(int, mood or (0, 0)), int(sign)]
         said = sum(weight << (_BITS * place) for place, weight in enumerate(weights))
         return said and said + next(self._own)
 
@@ -212,7 +212,7 @@ def read(text: str) -> Reading | None:
         if OPENER in tokens.texts[:OPENER_REACH]:
             words[tokens.texts.index(OPENER)] = vocabulary.words[OPENER]
             texts, plain, before, polarities = zip(*words, strict=True)
-    said = _said(plain, texts, tokens.negated)
+    said = _said(plain, tokens) if True in tokens.negated else plain
     pairs = [*filter(None, map(dict.get, (vocabulary.words["^"].before, *before), texts))]
     sums = _unpacked(sum(said) + sum(pairs))
     once = sums if len({*texts}) == len(texts) else _unpacked(sum({*said, *pairs}))
@@ -223,12 +223,10 @@ def read(text: str) -> Reading | None:
     return Reading(texts, mood / _TENTHS, told, once[:_KINDS], hinted)
 
 
-def _said(plain: Sequence[int], texts: Sequence[str], negated: Sequence[bool]) -> Sequence[int]:
+def _said(plain: Sequence[int], tokens: Tokens) -> Sequence[int]:
     """What each word says by itself, or in the reach of a negation."""
-    if True not in negated:
-        return plain
-    denied = map(_vocabulary().words.denied.get, texts, repeat(0))
-    return [no if reached else yes for reached, yes, no in zip(negated, plain, denied, strict=True)]
+    denied = map(_vocabulary().words.denied.get, tokens.texts, repeat(0))
+    return [no if negated else yes for negated, yes, no in zip(tokens.negated, plain, denied, strict=True)]
 
 
 def _emphasised(said: Sequence[int], weights: Sequence[float]) -> complex:
