@@ -82,7 +82,7 @@ def _tracker_start(lines: Sequence[str], paragraph: int, end: int) -> int:
     if start == end:
         return end
     folded = " ".join(lines[start:end]).casefold()
-    return start if any(map(folded.__contains__, TRACKERS)) else end
+    return start if any(name in folded for name in TRACKERS) else end
 
 
 @lru_cache(maxsize=4_096)
@@ -91,7 +91,7 @@ def _is_footer_line(line: str) -> bool:
     longest = 160
     if not text or len(text) > longest:
         return False
-    if any(map(text.__contains__, FOOTERS)) or text.startswith(FOOTER_BEGINS):
+    if any(phrase in text for phrase in FOOTERS) or text.startswith(FOOTER_BEGINS):
         return True
     few = 12
     words = _WORDS.findall(text)
@@ -142,4 +142,4 @@ def _is_notice(text: str) -> bool:
     if len(text) < least:
         return False
     folded = text.casefold()
-    return any(map(folded.__contains__, NOTICE_WORDS)) and any(map(folded.__contains__, CONFIDENTIAL))
+    return any(word in folded for word in NOTICE_WORDS) and any(phrase in folded for phrase in CONFIDENTIAL)

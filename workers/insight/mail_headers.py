@@ -33,7 +33,7 @@ _TIME: Final = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
 def original_start(lines: Sequence[str], at: int) -> int | None:
     """Where an original that runs to the mail's end begins, if this line is its divider or one of its headers."""
     line = lines[at]
-    if not any(map(line.__contains__, _SIGNS)):
+    if not any(sign in line for sign in _SIGNS):
         return None
     if _is_divider(line, DIVIDERS) or is_groupwise(lines, at):
         return at

@@ -144,7 +144,8 @@ def score_sentiment(text: str) -> Sentiment:
     rated = _rating(text)
     if rated is not None:
         return _of_rating(rated)
-    if any(map(text.lower().__contains__, _APOLOGY_HINTS)):
+    folded = text.lower()
+    if any(hint in folded for hint in _APOLOGY_HINTS):
         text = _OWN_APOLOGY.sub(" ", text)
     sentences = sentences_of(text)[:_SENTENCES]
     chances = _judge(text, sentences)

@@ -101,7 +101,7 @@ def detect_signals(text: str) -> tuple[Signal, ...]:
 
 def _holds(folded: str, hints: tuple[str, ...]) -> bool:
     """Whether a slow pattern is worth trying."""
-    return any(map(folded.__contains__, hints))
+    return any(hint in folded for hint in hints)
 
 
 def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:

@@ -151,7 +151,8 @@ def _look(line: str, people: frozenset[str]) -> frozenset[str]:
     words = words_of(line)
     # "Steph" for Stephanie counts in a short line; in prose it would make Andrea of every "and".
     brief, shortest = 4, 3
-    if len(words) > brief and not any(map(line.casefold().__contains__, people)):
+    folded = line.casefold()
+    if len(words) > brief and not any(name in folded for name in people):
         return shape
     parts = [part for word in words for part in ((word,) if word.isalpha() else _NAME_PARTS.split(word)) if part]
     if len(parts) > brief and people.isdisjoint(parts):
@@ -209,7 +210,7 @@ def _detail_shape(text: str) -> Iterator[str]:
         yield from ("phone", "contact")
     elif numbered:
         yield "digits"
-    if is_street_like(text):
+    if numbered and is_street_like(text):
         yield "street"
     short = 60
     if len(text) < short and text[-1] not in ".?!" and is_title_like(text) and not is_office(text):

@@ -145,4 +145,5 @@ def mostly_digits(text: str) -> bool:
 @lru_cache(maxsize=2_048)
 def is_registry(text: str) -> bool:
     """Court, tax and register entries, order numbers, office hours: no field of a contact."""
-    return any(map(text.casefold().__contains__, _REGISTRY))
+    folded = text.casefold()
+    return any(word in folded for word in _REGISTRY)
