@@ -141,19 +141,19 @@ def without_inline_attributions(lines: Sequence[str]) -> list[str]:
         return list(lines)
     broken: list[str] = []
     for at, line in enumerate(lines):
-        below = lines[at + 1 : at + _MOST_LINES]
-        may_hold = "@" in line or any("@" in each for each in below)
-        start = _inline_start(line, below) if may_hold and not BARRED.match(line) else 0
+        start = _inline_start(lines, at)
         broken.extend([line[:start], line[start:].lstrip()] if start else [line])
     return broken
 
 
-def _inline_start(line: str, below: Sequence[str]) -> int:
+def _inline_start(lines: Sequence[str], at: int) -> int:
+    """Where in a line an attribution begins behind other text; 0 if none does."""
+    line = lines[at]
     for found in _INLINE.finditer(line[:_LONGEST]):
         start = len(line[: found.start()].rstrip())
-        if _LETTER.search(line, 0, start) is None:
+        if BARRED.match(line) or _LETTER.search(line, 0, start) is None:
             continue
-        rest = [line[found.end() :], *below]
+        rest = [line[found.end() :], *lines[at + 1 : at + _MOST_LINES]]
         length = attribution_length(rest, 0)
         joined = " ".join(rest[:length]).casefold()
         if length and "@" in joined and DATE.search(joined) and _has_verb(joined):

@@ -22,7 +22,8 @@ _GROUPWISE: Final = re.compile(r"[ \t]{0,3}>>> ?[^\s>].{3,200}\d.{0,40}>>>[ \t]*
 _DASHED: Final = re.compile(r"[ \t>]{0,4}-{4,} ?\S.{0,60}?\S ?-{4,}[ \t]*$")
 _LOTUS_DATE: Final = re.compile(r"\s{0,20}(?:\S.{0,80}\bon )?\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4},? {1,4}\d{1,2}:\d{2}\b")
 _RULING: Final = "-_=*~>|# \t"
-_SIGNS: Final = (":", "\uff1a", "-", "_", "=", "*", "~", ">>>", "ine", "INE")  # one is in each of what is looked for
+_COLONS: Final = (":", "\uff1a")
+_SIGNS: Final = (*_COLONS, "-", "_", "=", "*", "~", ">>>", "ine", "INE")  # one is in each of what is looked for
 _WHOLE_DIVIDERS: Final = frozenset(DIVIDERS)
 # "Ann Lee <ann@shop.example>", "Ann Lee [mailto:ann@shop.example]": what no form asks for.
 _NAMED_ADDRESS: Final = re.compile(r"\S.{0,80}[<\[](?:mailto:)?[^<>\[\]\s@]{1,64}@[^<>\[\]\s]{1,100}[>\]]")
@@ -39,7 +40,7 @@ def original_start(lines: Sequence[str], at: int) -> int | None:
         return at
     if _DASHED.match(line) and any(_header_kind(after) for after in lines[at + 1 : at + 5]):
         return at
-    kind = _header_kind(line)
+    kind = _header_kind(line) if any(colon in line for colon in _COLONS) else None
     if (kind is None or not _is_header_block(lines, at)) and not _is_foreign_block(lines, at):
         return None
     start = at
@@ -120,7 +121,7 @@ def _is_divider(line: str, phrases: tuple[str, ...]) -> bool:
 def _header_kind(line: str) -> str | None:
     """Which header a line is (`from`, `date`, `to`, `subject`, `other`), in any language, if it is one."""
     head = line[: _LONGEST_LABEL + 16].lstrip(" \t*_>|\ufeff")
-    for colon in (":", "\uff1a"):
+    for colon in _COLONS:
         cut = head.find(colon)
         if 0 < cut <= _LONGEST_LABEL:
             return HEADERS.get(head[:cut].strip(" \t*_\u00a0").casefold())
