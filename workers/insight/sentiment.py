@@ -205,13 +205,11 @@ def _rates(sentence: str) -> bool:
 def _of_sentences(sentences: Sequence[str]) -> Chances | None:
     """Judge a long message: sentences with an opinion count, greetings and thanks at its ends do not."""
     judged = []
-    for sentence in sentences:
+    for sentence, mood in zip(sentences, [*map(mood_of, sentences)], strict=True):
         share = _rating(sentence)
         if share is not None:
             judged.append((_of_points(share), _WHOLE))
-            continue
-        mood = mood_of(sentence)
-        if mood and not _COURTESY.fullmatch(sentence):
+        elif mood and not _COURTESY.fullmatch(sentence):
             judged.append((mood.chances, min(len(mood.reading.texts), _WHOLE)))
     if len(judged) < _FEW:
         mood = mood_of("\n".join(sentences))
