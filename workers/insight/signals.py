@@ -115,14 +115,10 @@ def _read(sentence: str, length: float) -> list[tuple[SignalType, str]]:
     if mood is None:
         return []
     margins = signal_margins(mood)
-    hits = [
-        (kind, evidence)
-        for kind, margin in margins.items()
-        if margin >= _ABSURD
-        for evidence in _matched(sentence, kind, mood.reading.hints)
-    ]
+    possible = [kind for kind, margin in margins.items() if margin >= _ABSURD]
+    hits = [(kind, evidence) for kind in possible for evidence in _matched(sentence, kind, mood.reading.hints)]
     told = {kind for kind, _ in hits}
-    likely = [kind for kind, margin in margins.items() if margin > 0 and kind not in told]
+    likely = [kind for kind in possible if margins[kind] > 0 and kind not in told]
     if not likely:
         return hits
     needed = (_BESIDE if hits else 0.0) + (_FOR_FEW_WORDS if len(sentence.split()) < _FEW_WORDS else 0.0)
