@@ -1,5 +1,6 @@
 """A signal that is missed is a lost deal; a false one teaches the owner to ignore them all."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -162,6 +163,15 @@ def test_no_shortcut_hides_a_signal() -> None:
         awake = {id(pattern) for kind in vetoes() for pattern in wake(hinted, kind)}
         hidden = [pattern for pattern in _rules().patterns if id(pattern) not in awake]
         assert not list(matches(sentence, hidden))
+
+
+def test_no_pattern_waits_for_capitals_that_a_folded_sentence_has_not() -> None:
+    rules = load("signal_patterns")
+    written = [*rules["parts"].values(), *(veto for rule in rules["signals"].values() for veto in rule["veto"])]
+    written += [entry["match"] for rule in rules["signals"].values() for entry in rule["patterns"]]
+    for pattern in written:
+        letters = re.sub(r"\\[A-Z]|<[A-Z]+>", "", pattern)
+        assert "(?-i:" in pattern or letters == letters.lower(), pattern
 
 
 def test_capitals_hide_no_signal() -> None:
