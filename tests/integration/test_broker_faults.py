@@ -1,6 +1,8 @@
 """If these fail, a broker that fails over, fills up or restarts takes the workers with it."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -9,15 +11,28 @@ import pytest
 import redis
 
 from tests.crm import wait_until
+from tests.databases import WAITING_FOR_A_LOCK
 from tests.fleet import Fleet
 from workers.db.embedded import EmbeddedServers
 from workers.db.session import connect
 
 QUEUES = "--queues=engines,delivery"
-WAITING = (
-    "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
-    " WHERE d.datname = current_database() AND NOT l.granted"
-)
+# Celery takes messages, fails, and waits on its way out for a child that nobody can hear any more.
+STUCK = """
+import threading
+from celery.worker.consumer import Consumer
+from workers.runtime import broker
+
+def fail(consumer):
+    raise RuntimeError("the pool is broken")
+
+Consumer.start = fail
+broker._END_SECONDS = 0.1
+try:
+    broker.SteadyConsumer.start(object.__new__(broker.SteadyConsumer))
+finally:
+    threading.Event().wait()
+"""
 
 
 @pytest.fixture
@@ -72,7 +87,7 @@ def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it_while_it
         with connect(database_url) as holder, holder.transaction():
             holder.execute("LOCK TABLE scheduled_actions IN ACCESS EXCLUSIVE MODE")
             fleet.send("workers.delivery.run", queue="delivery")
-            wait_until(lambda: holder.execute(WAITING).fetchone(), "work under way")
+            wait_until(lambda: holder.execute(WAITING_FOR_A_LOCK).fetchone(), "work under way")
             fleet.redis.flushall()
             broker.__exit__(None, None, None)
             wait_until(lambda: "Connection to broker lost" in log(fleet), "the loss of the broker")
@@ -87,6 +102,10 @@ def test_a_worker_whose_connections_are_cut_takes_up_work_again(fleet: Fleet) ->
         for kind in ("pubsub", "normal"):
             fleet.redis.client_kill_filter(_type=kind, skipme=True)
         assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
+
+
+def test_a_worker_that_cannot_find_its_way_out_is_ended_so_that_another_one_begins() -> None:
+    assert subprocess.run([sys.executable, "-c", STUCK], check=False, timeout=60).returncode == 1
 
 
 def answers(fleet: Fleet) -> bool:
