@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-# The sessions of this database, and of no other of the server, that wait for somebody's lock. Not pg_stat_activity, which
-# tells a transaction the same from its first look on.
+# The sessions of this database, and of no other of the server, that wait for somebody's lock. (pg_stat_activity tells
+# a transaction the same from its first look on.)
 WAITING_FOR_A_LOCK = (
     "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
     " WHERE d.datname = current_database() AND NOT l.granted"
