@@ -73,7 +73,7 @@ FUNCTIONS = {
     "fleet_now", "claimed_user", "current_tenant_id", "may_act_for", "compliance_months", "compliance_date_after",
     "create_compliance_checks", "tenant_zone", "tenant_today", "days_later",
     "advance_compliance_schedule", "create_compliance_checks_from_schedule", "waive_compliance_check", "folded_word",
-    "shipped_meaning", "is_closed_stage", "crm_instant", "word_meaning", "is_gone", "says_it_is_gone",
+    "shipped_meaning", "is_closed_stage", "crm_instant", "word_meaning", "is_gone", "is_over", "says_it_is_gone",
     "generate_quote_number", "send_quote", "record_quote_view", "record_quote_outcome", "calculate_signal_strength",
     "first_stalled_deals", "get_stalled_deals", "get_quotes_needing_followup", "get_compliance_due", "get_feedback_due",
     "get_pending_enrichment", "get_unactioned_signals",
