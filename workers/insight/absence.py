@@ -8,12 +8,11 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final, NamedTuple
 
-from babel import Locale
-
 from workers.insight.message_parts import header
 from workers.insight.phrases import load
 from workers.insight.subjects import unmarked
 from workers.insight.wording import Phrases, fold_words
+from workers.month_names import day_names, month_names
 
 __all__ = ["is_away", "returns_on", "written_on"]
 
@@ -167,16 +166,9 @@ def _possible(year: int, month: int, day: int, sent_on: date) -> date | None:
 
 @cache
 def _names() -> _Names:
-    """Read the names from Babel (Unicode CLDR), once, when the first note comes."""
-    months: dict[str, int] = {}
-    days: dict[str, int] = {}
-    for locale in map(Locale.parse, _WORDS["locales"]):
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in locale.months[context][width].items():
-                    months.setdefault(name.casefold().rstrip("."), number)
-            for number, name in locale.days[context]["wide"].items():
-                days.setdefault(name.casefold(), number)
+    """Read the names once, when the first note comes."""
+    months = month_names(_WORDS["locales"])
+    days = day_names(_WORDS["locales"], ["wide"])
     month = "|".join(sorted(map(re.escape, months), key=len, reverse=True))
     weekday = "|".join(sorted(map(re.escape, days), key=len, reverse=True))
     ordinal = r"(?:st|nd|rd|th|er|º|ª|\.)?"
