@@ -180,6 +180,22 @@ def test_what_a_program_wrote_into_the_text_is_nobodys_words(block: str) -> None
     assert read(by_hand(body=f"{block}\n")).text.strip() == ""
 
 
+@pytest.mark.parametrize(
+    "stub",
+    [
+        "This message requires an HTML viewer.", "Your e-mail client does not support HTML.",
+        "Diese Nachricht ist im HTML-Format. Ihr Programm kann sie nicht anzeigen.",
+        "This is a multi-part message in MIME format.",
+    ],
+)  # fmt: skip
+def test_what_a_program_writes_instead_of_the_text_is_nobodys_words(stub: str) -> None:
+    both = multipart(f"Content-Type: text/plain\n\n{stub}", f"Content-Type: text/html\n\n{PAGE}", kind="alternative")
+    assert split_reply(read(both).text, read(both).html).text == SAID
+    assert read(by_hand(body=stub)).text.strip() == stub
+    mine = multipart(f"Content-Type: text/plain\n\n{SAID} In HTML, please.", f"Content-Type: text/html\n\n{PAGE}")
+    assert read(mine).text.strip() == f"{SAID} In HTML, please."
+
+
 def test_a_page_says_its_charset_itself() -> None:
     page = (
         '<html><head><meta http-equiv="Content-Type" content="text/html; charset=koi8-r"></head><p>Спасибо</p></html>'
