@@ -180,13 +180,14 @@ def _read(written: str, kind: _Kind, regions: tuple[str, ...], *, alone: bool) -
 @lru_cache(maxsize=4_096)
 def _parse(written: str, region: str) -> tuple[str, bool, bool] | None:
     """(E.164, whether the number is assigned, whether it is a mobile) of a possible number."""
+    abroad = not region and written.startswith("00")  # as it is dialled from most countries
     try:
-        number = phonenumbers.parse(written, region or None)
+        number = phonenumbers.parse(f"+{written[2:]}" if abroad else written, region or None)
     except phonenumbers.NumberParseException:
         return None
     kind = phonenumbers.number_type(number)
     valid = kind != phonenumbers.PhoneNumberType.UNKNOWN  # as is_valid_number says, which asks for the type as well
-    if not valid and not phonenumbers.is_possible_number(number):
+    if not valid and (abroad or not phonenumbers.is_possible_number(number)):
         return None
     mobile = kind == phonenumbers.PhoneNumberType.MOBILE
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), valid, mobile
