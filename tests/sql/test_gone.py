@@ -41,10 +41,11 @@ def test_what_a_crm_deleted_or_archived_is_gone_however_it_says_so(
     ("column", "value", "over"),
     [
         ("status text", "Won", True), ("status text", "cerrada perdida", True), ("state text", "CLOSED", True),
-        ("is_won boolean", True, True), ('"isClosed" boolean', True, True), ("lost_time timestamptz", "2026-02-01", True),
+        ("is_won boolean", True, True), ('"isClosed" boolean', True, True), ("won_at date", "2026-02-01", True),
         ("closed_at date", "2026-02-01", True), ("outcome text", "lost", True),
         ("status text", "open", False), ("status text", "hot", False), ("state text", "TX", False),
-        ("is_won boolean", False, False), ("closed_at timestamptz", None, False), ("closedate date", "2026-04-01", False),
+        ("is_won boolean", False, False), ("closed_at timestamptz", None, False),
+        ("closedate date", "2026-04-01", False),
     ],
 )  # fmt: skip
 def test_a_deal_that_is_over_is_not_followed_up_although_it_kept_its_stage(
