@@ -19,7 +19,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from tests.crm import wait_until
-from tests.mail import MailServer
+from tests.mail import MailServer, free_port
 from workers.db.embedded import EmbeddedServers
 from workers.db.session import connect
 
@@ -71,6 +71,7 @@ class World:
         self.environment = os.environ | {
             "DATABASE_URL": self.database_url, "REDIS_URL": broker, "FLEET_HOME": str(self.home / "fleet"),
             "SMTP_URL": self.mail.url, "FLEET_DEFAULT_MODE": "auto", "CHAOS_CLOCKS": str(self._clocks),
+            "FLEET_WEB_PORT": str(free_port()), "FLEET_FLOWER_PORT": str(free_port()),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(_CLOCKS), os.environ.get("PYTHONPATH")])),
         }  # fmt: skip
         with self.log.open("wb") as log:
@@ -156,6 +157,13 @@ class World:
     def is_done(self) -> bool:
         """Say whether all letters of all rounds have left."""
         return self._sent(None) >= self._rounds * self.items
+
+    def hear_from_beat(self) -> None:
+        """Wait until something that beat alone sends, each minute, is worked: everything else is kicked."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            heard = "SELECT FROM fleet_heartbeats WHERE name = 'catch_up' AND at > %s"
+            row = connection.execute("SELECT clock_timestamp()").fetchone()
+            wait_until(lambda: connection.execute(heard, row).fetchone() is not None, "a message of beat's")
 
     def _sent(self, tenant: str | None) -> int:
         """Count the letters that have left, of a tenant or of all; a database that does not answer says none."""

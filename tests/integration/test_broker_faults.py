@@ -6,15 +6,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from celery import Celery
+from celery.result import AsyncResult
+from kombu.exceptions import OperationalError
 
 from tests.crm import wait_until
 from tests.databases import WAITING_FOR_A_LOCK
 from tests.fleet import Fleet
 from workers.db.embedded import EmbeddedServers
 from workers.db.session import connect
+from workers.runtime.broker import SteadyAMQP
 
 QUEUES = "--queues=engines,delivery"
 # Celery takes messages, fails, and waits on its way out for a child that nobody can hear any more.
@@ -102,6 +107,26 @@ def test_a_worker_whose_connections_are_cut_takes_up_work_again(fleet: Fleet) ->
         for kind in ("pubsub", "normal"):
             fleet.redis.client_kill_filter(_type=kind, skipme=True)
         assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
+
+
+def test_who_was_sending_when_the_broker_went_away_sends_on_once_it_is_back(
+    fleet: Fleet, broker: EmbeddedServers, home: Path
+) -> None:
+    beat = Celery("beat", broker=fleet.environment["REDIS_URL"], amqp=SteadyAMQP, set_as_current=False)
+    with closing(beat), beat.connection_for_write() as connection, ExitStack() as anew:
+        producer = beat.amqp.Producer(connection, auto_declare=False)
+
+        def send() -> AsyncResult[Any]:
+            return beat.send_task("workers.delivery.run", queue="delivery", producer=producer)
+
+        send()
+        broker.__exit__(None, None, None)
+        with pytest.raises(OperationalError):
+            send()
+        anew.enter_context(EmbeddedServers(home, postgres=False))
+        wait_until(lambda: answers(fleet), "the new broker's answer")
+        send()
+        assert fleet.queued("delivery")
 
 
 def test_a_worker_that_cannot_find_its_way_out_is_ended_so_that_another_one_begins() -> None:
