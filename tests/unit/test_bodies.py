@@ -1,6 +1,7 @@
 """If these fail, what a customer wrote is lost in what programs wrapped around it."""
 
 import base64
+import quopri
 
 import pytest
 
@@ -65,6 +66,21 @@ def test_a_broken_byte_in_an_encoded_text_costs_no_more_than_its_surroundings() 
 @pytest.mark.parametrize("said", ["Ja!", "Yes, that suits us.", "<ok>"])
 def test_a_text_that_somebody_forgot_to_encode_is_itself(said: str) -> None:
     assert read(by_hand("Content-Transfer-Encoding: base64", body=f"{said}\n")).text == f"{said}\n"
+
+
+@pytest.mark.parametrize("header", ["X-Nothing: said", "Content-Transfer-Encoding: 7bit"])
+def test_a_text_whose_encoding_nobody_names_is_read(header: str) -> None:
+    said = "Ja, das passt uns, schöne Grüße aus Zürich"
+    assert read(by_hand(header, body=base64.encodebytes(said.encode()))).text == said
+    quoted = quopri.encodestring(f"{said} = {said} = {said}".encode())
+    assert read(by_hand(header, body=quoted)).text == f"{said} = {said} = {said}"
+
+
+@pytest.mark.parametrize(
+    "said", ["Approved", "x=C3 and y=2, so x = y", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=", "a" * 40]
+)
+def test_a_text_that_only_looks_encoded_is_itself(said: str) -> None:
+    assert read(by_hand(body=said)).text == said
 
 
 def test_an_encoding_that_is_spelled_otherwise_is_undone() -> None:
