@@ -78,7 +78,7 @@ _SYMBOL_IN_WORD: Final = re.compile(r"(?<=[^\W\d_])[\xa1-\xbf\xd7\xf7](?=[^\W\d_
 _JIS_MODE: Final = re.compile(rb"\x1b(\$[@B]|\(I|\([BJ])")
 _HIGH_BIT: Final = bytes(byte | 0x80 if 0x21 <= byte <= 0x7E else byte for byte in range(256))  # noqa: PLR2004  # JIS
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-# A character beyond the first 65,536 as CESU-8 has it, and with it old programs in Java: a surrogate pair, each in UTF-8.
+# A character beyond the first 65,536 as CESU-8 and old programs in Java have it: a surrogate pair, each half in UTF-8.
 _PAIR: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 # Quotation marks and dashes that a Windows program left in a UTF-8 text.
 _PUNCTUATION: Final = frozenset({0x85, *range(0x91, 0x98)})
