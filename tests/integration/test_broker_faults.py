@@ -100,6 +100,7 @@ def test_a_worker_outlives_a_broker_that_starts_anew_with_nothing_in_it_while_it
         wait_until(lambda: answers(fleet), "the new broker's answer")
         assert fleet.result(fleet.send("workers.delivery.run", queue="delivery")) == {}
         assert worker.poll() is None
+    assert "Deprecation" not in log(fleet)
 
 
 def test_a_worker_whose_connections_are_cut_takes_up_work_again(fleet: Fleet) -> None:
