@@ -16,9 +16,11 @@ CREATE OR REPLACE FUNCTION shipped_meaning(p_kind text, p_word anyelement) RETUR
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    -- "Closed Won (100%)", "Stage 7 - Closed Won", "✅ Won": what stands around it only sorts or adorns it.
-    v_around constant text := E'0123456789✅✔✓☑❌❎✗✘⛔🚫🎉🏆🥇👍👎💰🤝🔥⭐★☆🟢🟡🟠🔴🔵⚪⚫►▶→\ufe0f';
-    v_word constant text := regexp_replace(btrim(folded_word(p_word::text), v_around),
+    -- "Stage 7 - Closed Won", "✅ Won": what stands around it only sorts or adorns it; and "Proposal (50%)" hopes, while an order
+    -- that is "Delivered (50%)" is not.
+    v_signs constant text := E'✅✔✓☑❌❎✗✘⛔🚫🎉🏆🥇👍👎💰🤝🔥⭐★☆🟢🟡🟠🔴🔵⚪⚫►▶→\ufe0f';
+    v_behind constant text := v_signs || CASE WHEN p_kind = 'deal_stage' THEN '0123456789' ELSE '' END;
+    v_word constant text := regexp_replace(ltrim(rtrim(folded_word(p_word::text), v_behind), v_signs || '0123456789'),
                                            '^(stage|phase|step|stufe|étape|etapa|fase|s)[0-9]+', '');
     v_between constant text := '\s+[-–—]\s+|\s*[/|:>,&+()\[\]]\s*';
     v_meaning text;
@@ -292,7 +294,7 @@ BEGIN
     IF v_meaning IS NULL AND p_word::text ~ v_between THEN    -- "Closed - Resolved": words that all mean the same
         SELECT min(w.meaning) INTO v_meaning FROM (
             SELECT shipped_meaning(p_kind, x.word) AS meaning FROM regexp_split_to_table(p_word::text, v_between) AS x (word)
-            WHERE btrim(folded_word(x.word), v_around) <> '') AS w
+            WHERE btrim(folded_word(x.word), v_behind) <> '') AS w
         HAVING count(w.meaning) = count(*) AND min(w.meaning) = max(w.meaning);
     END IF;
     RETURN v_meaning;
