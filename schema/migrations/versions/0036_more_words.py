@@ -2,7 +2,7 @@
 
 from workers.db.migrate import run_migration_sql
 
-revision = "0037_more_words"
+revision = "0036_more_words"
 down_revision = "0035_limits"
 
 
