@@ -11,17 +11,23 @@ AS $$
 $$;
 
 -- What a word means in the CRMs of this world (Salesforce, HubSpot, Pipedrive, Zoho, Odoo, Dynamics, EspoCRM, SuiteCRM,
--- Twenty) and in English, German, French, Spanish, Italian, Dutch and Portuguese; NULL: nobody knows. A number before it
--- ("6 - Closed Won") only sorts.
+-- Twenty) and in English, German, French, Spanish, Italian, Dutch and Portuguese; NULL: nobody knows.
 CREATE OR REPLACE FUNCTION shipped_meaning(p_kind text, p_word anyelement) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = public, pg_temp
 AS $$
 DECLARE
-    v_word constant text := ltrim(folded_word(p_word::text), '0123456789');
+    -- "Stage 7 - Closed Won", "✅ Won": what stands around it only sorts or adorns it; and "Proposal (50%)" hopes, while an order
+    -- that is "Delivered (50%)" is not.
+    v_signs constant text := E'✅✔✓☑❌❎✗✘⛔🚫🎉🏆🥇👍👎💰🤝🔥⭐★☆🟢🟡🟠🔴🔵⚪⚫►▶→\ufe0f';
+    v_behind constant text := v_signs || CASE WHEN p_kind = 'deal_stage' THEN '0123456789' ELSE '' END;
+    v_word constant text := regexp_replace(ltrim(rtrim(folded_word(p_word::text), v_behind), v_signs || '0123456789'),
+                                           '^(stage|phase|step|stufe|étape|etapa|fase|s)[0-9]+', '');
+    v_between constant text := '\s+[-–—]\s+|\s*[/|:>,&+()\[\]]\s*';
+    v_meaning text;
 BEGIN
     CASE p_kind
     WHEN 'deal_stage' THEN
-        RETURN '{
+        v_meaning := '{
             "won": "won", "closedwon": "won", "dealwon": "won", "wonclosed": "won", "closewon": "won",
             "successful": "won", "success": "won", "gewonnen": "won", "abgeschlossengewonnen": "won",
             "geschlossengewonnen": "won", "auftragerteilt": "won", "auftrag": "won", "auftragerhalten": "won",
@@ -118,10 +124,28 @@ BEGIN
             "eerstecontact": "open", "primeirocontato": "open", "propostacomercial": "open",
             "propositioncommerciale": "open", "propuestacomercial": "open", "voorstelgedaan": "open",
             "demogeplant": "open", "démoplanifiée": "open", "solicitud": "open", "qualifizierungsphase": "open",
-            "needsassessment": "open", "verbal": "open", "legalreview": "open", "underreview": "open"
+            "needsassessment": "open", "verbal": "open", "legalreview": "open", "underreview": "open",
+            "closgagné": "won", "ventaganada": "won", "venteconclue": "won", "ordergeplaatst": "won",
+            "wondeal": "won", "purchaseorderreceived": "won", "poreceived": "won", "orderplaced": "won",
+            "sold": "won", "saleclosed": "won", "verkauft": "won", "vendu": "won", "vendido": "won", "venduto": "won",
+            "verkocht": "won", "beauftragt": "won", "commandereçue": "won", "bestellt": "won", "contractwon": "won",
+            "projectwon": "won", "signedcontract": "won", "vertragabgeschlossen": "won", "pedidorecibido": "won",
+            "ordinericevuto": "won", "auftragseingang": "won", "losttocompetitor": "lost",
+            "verlorenanwettbewerb": "lost", "verlorenandenwettbewerb": "lost", "keinbedarf": "lost",
+            "sanssuite": "lost", "descartado": "lost", "descartada": "lost", "scartato": "lost",
+            "verlorendeal": "lost", "deaddeal": "lost", "stornierung": "lost", "withdrawn": "lost",
+            "notqualified": "lost", "closednodecision": "lost", "rejectedbycustomer": "lost",
+            "lostopportunity": "lost", "vervallen": "lost", "rejeté": "lost", "geeninteresse": "lost",
+            "nointeresado": "lost", "nointeresada": "lost", "noninteressato": "lost", "pasintéressé": "lost",
+            "oportunidadperdida": "lost", "opportunitéperdue": "lost", "ventaperdida": "lost", "opportunity": "open",
+            "opportunité": "open", "oportunidad": "open", "opportunità": "open", "verkaufschance": "open",
+            "discoverycall": "open", "qualifiedlead": "open", "salesqualified": "open", "salesqualifiedlead": "open",
+            "angebotverschickt": "open", "angebotgelegt": "open", "angebotunterbreitet": "open",
+            "offerteverstuurd": "open", "offerteuitgebracht": "open", "présentation": "open", "presentación": "open",
+            "presentazione": "open", "presentatie": "open", "erstgesprächgeführt": "open", "democompleted": "open"
         }'::jsonb ->> v_word;
     WHEN 'order_status' THEN
-        RETURN '{
+        v_meaning := '{
             "cancelled": "cancelled", "canceled": "cancelled", "cancel": "cancelled",
             "cancelledbycustomer": "cancelled", "canceledbycustomer": "cancelled",
             "cancellationrequested": "cancelled", "cancelrequested": "cancelled", "void": "cancelled",
@@ -189,10 +213,27 @@ BEGIN
             "inattesa": "open", "pendente": "open", "awaitingshipment": "open", "awaitingpayment": "open",
             "readytoship": "open", "confirmée": "open", "wconhold": "open", "wcpending": "open",
             "labelprinted": "open", "inpreparation": "open", "enpréparation": "open", "enpreparación": "open",
-            "inpreparazione": "open", "invoorbereiding": "open", "empreparação": "open", "unfulfilled": "open"
+            "inpreparazione": "open", "invoorbereiding": "open", "empreparação": "open", "unfulfilled": "open",
+            "ordercancelled": "cancelled", "ordercanceled": "cancelled", "bestellungstorniert": "cancelled",
+            "auftragstorniert": "cancelled", "commandeannulée": "cancelled", "pedidocancelado": "cancelled",
+            "ordineannullato": "cancelled", "bestellinggeannuleerd": "cancelled", "outofstock": "cancelled",
+            "teilweiseretourniert": "returned", "teilretoure": "returned", "retoureangemeldet": "returned",
+            "zurückgenommen": "returned", "returnintransit": "returned", "returnapproved": "returned",
+            "rmaopened": "returned", "partiellementretourné": "returned", "retourdemandé": "returned",
+            "devolución": "returned", "devoluciónsolicitada": "returned", "resorichiesto": "returned",
+            "retouraangemeld": "returned", "orderdelivered": "delivered", "shippeddelivered": "delivered",
+            "fullydelivered": "delivered", "deliverycomplete": "delivered", "deliverycompleted": "delivered",
+            "deliveredsigned": "delivered", "deliveredtoneighbour": "delivered", "deliveredtoneighbor": "delivered",
+            "bestellungausgeliefert": "delivered", "komplettgeliefert": "delivered", "installiert": "delivered",
+            "übergeben": "delivered", "erhalten": "delivered", "commandelivrée": "delivered",
+            "livraisoneffectuée": "delivered", "reçu": "delivered", "reçue": "delivered", "réceptionné": "delivered",
+            "réceptionnée": "delivered", "pedidoentregado": "delivered", "entregarealizada": "delivered",
+            "completo": "delivered", "recibido": "delivered", "recibida": "delivered",
+            "ordineconsegnato": "delivered", "ricevuto": "delivered", "ricevuta": "delivered",
+            "bestellinggeleverd": "delivered", "vollediggeleverd": "delivered", "ontvangen": "delivered"
         }'::jsonb ->> v_word;
     WHEN 'case_status' THEN
-        RETURN '{
+        v_meaning := '{
             "closed": "closed", "resolved": "closed", "solved": "closed", "done": "closed", "completed": "closed",
             "complete": "closed", "cancelled": "closed", "canceled": "closed", "rejected": "closed",
             "duplicate": "closed", "merged": "closed", "invalid": "closed", "wontfix": "closed",
@@ -235,10 +276,27 @@ BEGIN
             "wartenaufkunden": "open", "waitingoncustomer": "open", "inbearbeitungbeikunde": "open",
             "enattenteduclient": "open", "enesperadelcliente": "open", "inattesadelcliente": "open",
             "wachtenopklant": "open", "untersucht": "open", "inreview": "open", "todo": "open", "backlog": "open",
-            "triage": "open", "snoozed": "open"
+            "triage": "open", "snoozed": "open",
+            "closedbycustomer": "closed", "closedasduplicate": "closed", "noactionneeded": "closed",
+            "noactionrequired": "closed", "autoresolved": "closed", "withdrawn": "closed", "dismissed": "closed",
+            "obsolete": "closed", "wontdo": "closed", "bydesign": "closed", "asdesigned": "closed",
+            "notreproducible": "closed", "cannotreproduce": "closed", "cantreproduce": "closed",
+            "nichtreproduzierbar": "closed", "zurückgewiesen": "closed", "zurückgezogen": "closed",
+            "verworfen": "closed", "archiviert": "closed", "traité": "closed", "traitée": "closed",
+            "archivé": "closed", "terminado": "closed", "terminada": "closed", "finalizado": "closed",
+            "solucionada": "closed", "archivado": "closed", "concluso": "closed", "conclusa": "closed",
+            "completata": "closed", "archiviato": "closed", "afgerond": "closed", "gearchiveerd": "closed",
+            "pendingcustomer": "open", "waitingcustomer": "open"
         }'::jsonb ->> v_word;
     ELSE
         RAISE EXCEPTION 'no kind of words %', p_kind USING ERRCODE = 'invalid_parameter_value';
     END CASE;
+    IF v_meaning IS NULL AND p_word::text ~ v_between THEN    -- "Closed - Resolved": words that all mean the same
+        SELECT min(w.meaning) INTO v_meaning FROM (
+            SELECT shipped_meaning(p_kind, x.word) AS meaning FROM regexp_split_to_table(p_word::text, v_between) AS x (word)
+            WHERE btrim(folded_word(x.word), v_behind) <> '') AS w
+        HAVING count(w.meaning) = count(*) AND min(w.meaning) = max(w.meaning);
+    END IF;
+    RETURN v_meaning;
 END
 $$;

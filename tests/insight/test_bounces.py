@@ -123,6 +123,15 @@ def test_what_is_told_to_people_does_not_overrule_the_servers_words() -> None:
     assert given_up(classify_message(report("smtp; 554 Rejected", said=said))) == []
 
 
+def test_a_mail_that_a_filter_stopped_is_not_taken_as_delivered() -> None:
+    text = f"A message to:\n-> {ANN}\nwas considered unsolicited bulk e-mail.\nDelivery of the email was stopped!\n"
+    message = message_from_string(
+        f"Return-Path: <>\nFrom: Content-filter <postmaster@mx.example>\nSubject: UBE\n\n{text}"
+    )
+    (failure,) = classify_message(message).failures
+    assert (failure.recipient, failure.fault.whose) == (ANN, "sender")
+
+
 @pytest.mark.parametrize("name", names("delayed"))
 def test_a_delay_is_no_failure_yet(name: str) -> None:
     (failure,) = classify_message(read("delayed", name)).failures

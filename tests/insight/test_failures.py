@@ -28,6 +28,7 @@ DEAD: list[tuple[Command | None, str]] = [
     (None, "550 Invalid Recipient - https://community.mimecast.example/docs/DOC-1369#550"),
     (None, "552 1 Requested mail action aborted, mailbox not found"),
     (None, "550 Die Adresse ann@acme.example existiert nicht"),
+    (None, "Adresse nicht gefunden. Ihre Nachricht wurde nicht an ann@acme.example zugestellt."),
     (None, "такого пользователя не существует: 550 User not found"),
     (None, "550 5.5.0 Le destinataire n'existe pas / Recipient does not exist LPN105_301"),
     (None, "User ann (ann@acme.example) not listed in Domino Directory"),

@@ -1,7 +1,7 @@
 """If these fail, a customer reads "Hello N/A," or is called by the family name."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from workers.insight.given_names import greeted_as, is_given_name
@@ -153,6 +153,7 @@ def test_a_greeting_holds_words_of_the_record_and_nothing_else(value: str, compa
 
 @relaxed
 @given(values)
+@example("ºA")
 def test_a_name_that_was_found_is_found_again(value: str) -> None:
     name = greeted_as(value)
     assert name is None or greeted_as(name) == name

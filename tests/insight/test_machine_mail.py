@@ -40,6 +40,8 @@ def mail(**headers: str) -> EmailMessage:
         {"Subject": "Re: Automatic reply: Your order"},
         {"Subject": "Auto: Ersatzteile"},
         {"Precedence": "normal"},
+        {"X_Apple_Action": "MOVE_TO_FOLDER/INBOX"},
+        {"X_Apple_Action": "FORWARD"},
     ],
 )
 def test_what_a_person_wrote_is_a_reply(headers: dict[str, str]) -> None:
@@ -52,6 +54,7 @@ def test_what_a_person_wrote_is_a_reply(headers: dict[str, str]) -> None:
         ({"Auto_Submitted": "auto-replied"}, "auto_reply"),
         ({"Auto_Submitted": "auto-generated; type=ticket"}, "auto_reply"),
         ({"X_Autoreply": "yes"}, "auto_reply"),
+        ({"X_Apple_Action": "VACATION"}, "out_of_office"),
         ({"Precedence": "auto_reply"}, "auto_reply"),
         ({"Return_Path": "<>"}, "auto_reply"),
         ({"Auto_Submitted": "auto-replied", "Subject": "Out of Office: Re: Your order"}, "out_of_office"),

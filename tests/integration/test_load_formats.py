@@ -169,6 +169,16 @@ def test_a_workbook_is_read_sheet_by_sheet(load: Any, crm: Crm, tmp_path: Path) 
     assert client == {"external_id": "17", "insured_until": "2026-12-31"}
 
 
+def test_an_address_is_taken_as_it_was_copied_from_a_mail_program(load: Any, crm: Crm) -> None:
+    written = ("Ann Archer <ann@acme.example>", "mailto:bob@acme.example", '"cyd@acme.example; dan@acme.example"')
+    contacts = "tenant;client;email\n" + "".join(f"Northwind;C-1;{address}\n" for address in written)
+    for _ in range(2):
+        report = load(tenants=TENANTS, clients=CLIENTS, contacts=contacts)
+        assert [line for line, _ in reasons(report)] == [4]
+    assert report.tables["contacts"].inserted == 0
+    assert {row["email"] for row in crm.rows("SELECT email FROM contacts")} == {"ann@acme.example", "bob@acme.example"}
+
+
 def test_a_workbook_that_is_none_is_one_problem(load: Any) -> None:
     report = load(tenants=TENANTS, **{"deals.xlsx": b"PK nothing of the kind", "old.xls": b""})
     assert reasons(report) == [(1, "this is no .xlsx workbook, or it is protected by a password")]

@@ -37,6 +37,64 @@ def test_what_a_crm_deleted_or_archived_is_gone_however_it_says_so(
     assert crm.run("deals", at=NOW + days(30)).tally.due == 0
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "over"),
+    [
+        ("status text", "Won", True), ("status text", "cerrada perdida", True), ("state text", "CLOSED", True),
+        ("is_won boolean", True, True), ('"isClosed" boolean', True, True), ("won_at date", "2026-02-01", True),
+        ("closed_at date", "2026-02-01", True), ("outcome text", "lost", True),
+        ("status text", "open", False), ("status text", "hot", False), ("state text", "TX", False),
+        ("is_won boolean", False, False), ("closed_at timestamptz", None, False),
+        ("closedate date", "2026-04-01", False),
+    ],
+)  # fmt: skip
+def test_a_deal_that_is_over_is_not_followed_up_although_it_kept_its_stage(
+    crm: Crm, column: str, value: Any, over: bool
+) -> None:
+    tenant = crm.tenant()
+    deal = crm.deal(tenant, contact_id=crm.contact(tenant))
+    crm.execute(f"ALTER TABLE deals ADD COLUMN {column}")
+    crm.update("deals", deal, **{column.split(maxsplit=1)[0].strip('"'): value})
+    crm.run("deals")
+    assert len(crm.actions(kind="email")) == (not over)
+
+
+def test_nothing_leaves_about_a_deal_or_its_quote_once_the_crm_notes_that_it_is_over(crm: Crm) -> None:
+    tenant = crm.tenant()
+    bob = crm.contact(tenant, email="bob@acme.example")
+    deal, quoted = (crm.deal(tenant, contact_id=contact) for contact in (crm.contact(tenant), bob))
+    crm.quote(tenant, contact_id=bob, deal_id=quoted)
+    crm.open_always(tenant)
+    for engine in ("deals", "quotes"):
+        crm.run(engine)
+    assert len(crm.actions(kind="email")) == 2
+    crm.execute("ALTER TABLE deals ADD status text")
+    for closed in (deal, quoted):
+        crm.update("deals", closed, status="won")
+    assert crm.send() == 0
+    assert {action["reason"] for action in crm.actions(kind="email")} == {"the deal is closed"}
+    assert [row["what"] for row in crm.read("deals_explained", tenant, deal) if "beside the stage" in row["what"]]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "asked"),
+    [
+        ("cancelled_at timestamptz", "2026-02-27", False), ('"isReturned" boolean', True, False),
+        ("financial_status text", "partially_refunded", False), ("financial_status text", "paid", True),
+        ("refunded_at timestamptz", None, True),
+    ],
+)  # fmt: skip
+def test_nobody_is_asked_about_an_order_that_the_crm_notes_elsewhere_as_undone(
+    crm: Crm, column: str, value: Any, asked: bool
+) -> None:
+    tenant = crm.tenant()
+    order = delivered(crm, tenant, contact_id=crm.contact(tenant))
+    crm.execute(f"ALTER TABLE orders ADD COLUMN {column}")
+    crm.update("orders", order, **{column.split(maxsplit=1)[0].strip('"'): value})
+    crm.run("feedback")
+    assert len(crm.actions(kind="email")) == asked
+
+
 def test_nothing_is_done_for_a_tenant_that_the_crm_deleted(crm: Crm) -> None:
     tenant = crm.tenant()
     crm.deal(tenant, contact_id=crm.contact(tenant))

@@ -163,8 +163,8 @@ def test_every_table_has_row_level_security_and_every_view_looks_through_the_cal
 # PostgreSQL inlines them into functions that pin theirs; by themselves they name what they read in full.
 INLINED = {
     "reachable_contact", "folded_word", "has_decided_quote", "days_later", "folded_mailbox", "mailbox_is_full",
-    "fingerprint_of", "suppression_of", "fleet_now", "crm_instant", "is_gone", "open_cases", "mails_since",
-    "away_until", "room_in_mailbox", "letters_to", "own_templates",
+    "fingerprint_of", "suppression_of", "fleet_now", "crm_instant", "is_gone", "is_over", "open_cases",
+    "mails_since", "away_until", "room_in_mailbox", "letters_to", "own_templates",
 }  # fmt: skip
 
 

@@ -91,9 +91,17 @@ def test_what_crms_ship_is_understood_in_seven_languages(crm: Crm) -> None:
                 assert found == meaning, spelled
 
 
-@pytest.mark.parametrize("word", ["Im Sack", "10", "", "Won back?", "Not won", "Wonderful", "Lost and found"])
+@pytest.mark.parametrize(
+    "word",
+    ["Im Sack", "10", "", "Won back?", "Not won", "Wonderful", "Lost and found", "Won / Lost", "Won - again", "(100%)"],
+)
 def test_a_word_that_only_resembles_a_known_one_means_nothing(crm: Crm, word: str) -> None:
     assert crm.one("SELECT shipped_meaning('deal_stage', %s::text) AS meaning", word)["meaning"] is None
+
+
+def test_an_order_of_which_half_is_delivered_is_not_delivered(crm: Crm) -> None:
+    for word in ("Delivered 50%", "Delivered (50%)", "Open / Delivered"):
+        assert crm.one("SELECT shipped_meaning('order_status', %s::text) AS meaning", word)["meaning"] is None
 
 
 def test_the_same_number_in_front_of_two_stages_does_not_make_them_one(crm: Crm) -> None:

@@ -1,6 +1,7 @@
 """If these fail, what a customer wrote is lost in what programs wrapped around it."""
 
 import base64
+import quopri
 
 import pytest
 
@@ -65,6 +66,21 @@ def test_a_broken_byte_in_an_encoded_text_costs_no_more_than_its_surroundings() 
 @pytest.mark.parametrize("said", ["Ja!", "Yes, that suits us.", "<ok>"])
 def test_a_text_that_somebody_forgot_to_encode_is_itself(said: str) -> None:
     assert read(by_hand("Content-Transfer-Encoding: base64", body=f"{said}\n")).text == f"{said}\n"
+
+
+@pytest.mark.parametrize("header", ["X-Nothing: said", "Content-Transfer-Encoding: 7bit"])
+def test_a_text_whose_encoding_nobody_names_is_read(header: str) -> None:
+    said = "Ja, das passt uns, schöne Grüße aus Zürich"
+    assert read(by_hand(header, body=base64.encodebytes(said.encode()))).text == said
+    quoted = quopri.encodestring(f"{said} = {said} = {said}".encode())
+    assert read(by_hand(header, body=quoted)).text == f"{said} = {said} = {said}"
+
+
+@pytest.mark.parametrize(
+    "said", ["Approved", "x=C3 and y=2, so x = y", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=", "a" * 40]
+)
+def test_a_text_that_only_looks_encoded_is_itself(said: str) -> None:
+    assert read(by_hand(body=said)).text == said
 
 
 def test_an_encoding_that_is_spelled_otherwise_is_undone() -> None:
@@ -178,6 +194,22 @@ def test_a_page_that_is_labelled_as_plain_text_is_a_page(kind: str) -> None:
 def test_what_a_program_wrote_into_the_text_is_nobodys_words(block: str) -> None:
     assert read(by_hand(body=f"{SAID}\n\n{block}\n")).text.strip() == SAID
     assert read(by_hand(body=f"{block}\n")).text.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [
+        "This message requires an HTML viewer.", "Your e-mail client does not support HTML.",
+        "Diese Nachricht ist im HTML-Format. Ihr Programm kann sie nicht anzeigen.",
+        "This is a multi-part message in MIME format.",
+    ],
+)  # fmt: skip
+def test_what_a_program_writes_instead_of_the_text_is_nobodys_words(stub: str) -> None:
+    both = multipart(f"Content-Type: text/plain\n\n{stub}", f"Content-Type: text/html\n\n{PAGE}", kind="alternative")
+    assert split_reply(read(both).text, read(both).html).text == SAID
+    assert read(by_hand(body=stub)).text.strip() == stub
+    mine = multipart(f"Content-Type: text/plain\n\n{SAID} In HTML, please.", f"Content-Type: text/html\n\n{PAGE}")
+    assert read(mine).text.strip() == f"{SAID} In HTML, please."
 
 
 def test_a_page_says_its_charset_itself() -> None:

@@ -47,6 +47,11 @@ def test_a_label_is_read_as_what_programs_mean_by_it(label: str, content: bytes,
     assert decode(content, label).text == text
 
 
+def test_a_smiley_of_an_old_program_spoils_nothing_around_it() -> None:
+    content = "Schön, danke ".encode() + b"\xed\xa0\xbd\xed\xb8\x80"
+    assert decode(content, "utf-8").text == "Schön, danke \N{GRINNING FACE}"
+
+
 def test_a_text_that_was_encoded_twice_is_decoded_twice() -> None:
     twice = (
         "Zoë – isn’t it “good”? Así, à Düsseldorf".encode()

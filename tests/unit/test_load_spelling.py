@@ -49,6 +49,24 @@ def amounts(tmp_path: Path, *written: str, **hints: Any) -> tuple[list[Decimal |
         (["31.03.2026 14:30"], ["2026-03-31T14:30:00"], "day.month.year: 31.03.2026 14:30 is 31 March 2026"),
         (["3/31/2026, 2:30:05 PM"], ["2026-03-31T14:30:05"], "month/day/year: 3/31/2026, 2:30:05 PM is 31 March 2026"),
         (["3/31/2026 12:00\u202fAM"], ["2026-03-31"], "month/day/year: 3/31/2026 12:00\u202fAM is 31 March 2026"),
+        (
+            [
+                "31-Mar-26",
+                "31 March 2026",
+                "Mar 31, 2026",
+                "Tuesday, March 31st, 2026 2:30 PM",
+                "31. März 2026",
+                "31-Mrz-2026",
+                "31 mars 2026",
+                "31 de marzo de 2026",
+                "31 marzo 2026",
+                "31 maart 2026",
+                "31 mar. 2026",
+                "Di., 31.03.2026",
+            ],
+            ["2026-03-31"] * 3 + ["2026-03-31T14:30:00"] + ["2026-03-31"] * 8,
+            "day.month.year: Di., 31.03.2026 is",
+        ),
         (["46112", "46112,5"], ["2026-03-31", "2026-03-31T12:00:00"], "day numbers of a spreadsheet: 46112 is"),
     ],
 )
@@ -102,6 +120,16 @@ def test_dates_that_contradict_each_other_cost_the_file_until_somebody_says_whic
     ]  # fmt: skip
 
 
+def test_what_a_database_writes_where_there_is_nothing_is_nothing(tmp_path: Path) -> None:
+    for nothing in ("NULL", "\\N", "n/a", "-", "0000-00-00"):
+        assert dates(tmp_path, nothing, "2026-03-31")[0] == ["", "2026-03-31"]
+        assert amounts(tmp_path, nothing, "12.50")[0] == [None, Decimal("12.50")]
+
+
+def test_an_instant_of_a_database_keeps_its_zone(tmp_path: Path) -> None:
+    assert dates(tmp_path, "2026-03-31 10:00:00 UTC")[0] == ["2026-03-31T10:00:00+00:00"]
+
+
 def test_an_option_meant_for_another_file_turns_no_clear_date_around(tmp_path: Path) -> None:
     with pytest.raises(FileError, match='--dates mdy is not what the file says: "31/03/2026" in line 3'):
         dates(tmp_path, "03/04/2026", "31/03/2026", dates="mdy")
@@ -109,7 +137,20 @@ def test_an_option_meant_for_another_file_turns_no_clear_date_around(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "text", ["31.02.2026", "n/a", "########", "2026", "1774915200", "14:30", "31.03.20260", "#N/A"]
+    "text",
+    [
+        "31.02.2026",
+        "soon",
+        "31 Smarch 2026",
+        "30-Feb-2026",
+        "March 2026",
+        "########",
+        "2026",
+        "1774915200",
+        "14:30",
+        "31.03.20260",
+        "#N/A",
+    ],
 )
 def test_what_is_no_date_is_left_for_its_row_to_refuse(tmp_path: Path, text: str) -> None:
     assert dates(tmp_path, text)[0] == [text]
@@ -127,6 +168,7 @@ def test_what_is_no_date_is_left_for_its_row_to_refuse(tmp_path: Path, text: str
         (["1\u202f234\u202f567,50"], ["1234567.50"], "decimal comma: 1\u202f234\u202f567,50 is 1234567.50"),
         (["1.234.567"], ["1234567"], "decimal comma: 1.234.567 is 1234567"),
         (["12,34,567.50"], ["1234567.50"], "decimal point: 12,34,567.50 is 1234567.50"),
+        (["1.234,-", "980,--"], ["1234.00", "980.00"], "decimal comma: 1.234,- is 1234.00"),
         (["1.500", "0.250"], ["1.500", "0.250"], "decimal point: 1.500 is 1.500"),
     ],
 )

@@ -139,6 +139,23 @@ def test_a_mailbox_that_forwards_to_another_is_a_recipient() -> None:
     assert read(HEAD + forwarded).delivered_to == ("care@northwind.example", "team@northwind.example")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Envelope-To", "X-Resolved-To", "X-MDRcpt-To", "X-MDaemon-Deliver-To", "X-SimpleLogin-Envelope-To",
+        "X-Receiver", "X-Envelope-Recipients", "X-Sieve-Redirected-From", "Envelope-Recipient", "X-Rcpt-To",
+    ],
+)  # fmt: skip
+def test_whom_a_mail_was_delivered_to_is_known_from_any_servers_header(name: str) -> None:
+    mail = read(HEAD + f"{name}: <care@northwind.example>\n\nHello".encode())
+    assert mail.delivered_to == ("care@northwind.example",)
+
+
+@pytest.mark.parametrize("name", ["Reply-To", "Return-Receipt-To", "In-Reply-To", "X-Failed-Recipients", "Errors-To"])
+def test_who_is_named_in_other_headers_was_not_delivered_to(name: str) -> None:
+    assert read(HEAD + f"{name}: <care@northwind.example>\n\nHello".encode()).delivered_to == ()
+
+
 def test_an_address_inside_a_quoted_name_is_no_recipient() -> None:
     mail = read(b'From: ann@acme.example\nTo: "a@b.example" <c@d.example>, x@y.example (z@z.example)\n\nHello')
     assert mail.to == ("c@d.example", "x@y.example")

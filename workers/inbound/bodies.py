@@ -23,6 +23,12 @@ _TAGGED: Final = frozenset({"text/html", "text/enriched", "text/richtext"})
 _SHOWN: Final = frozenset({"text/plain", "text/markdown", "text/calendar", *_TAGGED})
 
 _HTML: Final = re.compile(r"\s*+<(?:!doctype html|html|head|body|div|p|table)\b", re.IGNORECASE)
+# "This message requires an HTML viewer": what some programs put in the place of the text, beside the page.
+_SHOWS: Final = r"(?:view|support|requires?|display|client|reader|anzeig|darstell|f\xe4hig|affich|visuali[sz]|weerge)"
+_STUB: Final = re.compile(
+    rf"\b{_SHOWS}.{{0,80}}\bhtml\b|\bhtml\b.{{0,80}}{_SHOWS}|\bmulti-?part message in mime\b", re.IGNORECASE | re.DOTALL
+)
+_LONGEST_STUB: Final = 300
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{1,200}?charset=[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _ANSWERED: Final = re.compile(r"^METHOD:(?:REPLY|COUNTER)[ \t\r]*+$", re.IGNORECASE | re.MULTILINE)
 _CALENDAR: Final = re.compile(r"^(SUMMARY|COMMENT|ATTENDEE)([;:][^\n]*+)$", re.IGNORECASE | re.MULTILINE)
@@ -92,6 +98,8 @@ def read_bodies(message: Message) -> Bodies:
             texts.append(body)
     text = "\n".join(body for body in texts if body.strip())
     page = next((page for page in pages if page.strip()), None)
+    if page and len(text.strip()) <= _LONGEST_STUB and _STUB.search(text):
+        text = ""
     reply = next(filter(None, replies), None)
     if reply:
         text, page = _with_reply(text, page, reply)

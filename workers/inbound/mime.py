@@ -6,7 +6,7 @@ and of each part as much is kept as somebody reads. What comes out is the standa
 """
 
 import re
-from binascii import a2b_base64
+from binascii import a2b_base64, a2b_qp
 from email.message import Message
 from email.policy import compat32
 from itertools import islice
@@ -51,6 +51,9 @@ _SEEN_OF_BASE64: Final = 2_000
 _BASE64_LINES: Final = re.compile(rb"(?:[A-Za-z0-9+/=]++[ \t]*+\n)*+")
 _LONG_BASE64_LINE: Final = re.compile(rb"^[A-Za-z0-9+/=]{60,}+[ \t]*+$", re.MULTILINE)
 _LEAST_BASE64: Final = 24  # no word of that length begins a text
+# A text whose Content-Transfer-Encoding was lost on the way: nothing but base64, or UTF-8 in quoted-printable.
+_ALL_BASE64: Final = re.compile(rb"\s*+(?:[A-Za-z0-9+/]{40,76}\n)*+[A-Za-z0-9+/]{2,}+={0,2}\s*+")
+_QUOTED_UTF8: Final = re.compile(rb"=[C-F][0-9A-F]=[89AB][0-9A-F]")
 _BETWEEN_GROUPS: Final = re.compile(rb"\n(?:[ \t]*+\n)++")
 # Where the boundary was lost on the way, the line above the first part's headers still shows it.
 _LOST_BOUNDARY: Final = re.compile(
@@ -224,6 +227,8 @@ class _Reader:
                 kept = plain
             case "x-uuencode" | "uuencode" | "x-uue" | "uue":
                 del message["Content-Transfer-Encoding"]  # nobody sends texts so, and they take long to decode
+            case None | "" | "7bit" | "8bit" | "binary" if most == _MOST_TEXT:
+                kept = _with_lost_encoding(kept)
             case "quoted-printable":
                 kept = _BLANKS_AT_END.sub(b"\n", kept)  # some server put them behind a soft line break
         message.set_payload(kept.decode("ascii", "surrogateescape"))
@@ -248,6 +253,19 @@ def _not_encoded(content: bytes) -> bytes | None:
         return a2b_base64(encoded) + b"\n" + rest
     except ValueError:
         return None
+
+
+def _with_lost_encoding(content: bytes) -> bytes:
+    """The content that no header calls encoded, decoded where it plainly is: to words of UTF-8."""
+    if _QUOTED_UTF8.search(content):
+        return a2b_qp(content)
+    if len(content) >= _LEAST_BASE64 and _ALL_BASE64.fullmatch(content):
+        try:
+            decoded = a2b_base64(content)
+            return decoded if b" " in decoded and "".join(decoded.decode().split()).isprintable() else content
+        except ValueError:
+            return content
+    return content
 
 
 def _report_groups(text: bytes) -> list[Message | str]:

@@ -1,6 +1,7 @@
 """From the bytes of a mail to what the fleet keeps of it, or to the reason why it cannot be taken."""
 
 import hashlib
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ _ENVELOPE: Final = (
     "X-Apparently-To", "X-Envelope-Recipient", "X-Original-Recipient", "X-Original-Delivered-To", "X-Gm-Original-To",
     "X-Forwarded-To", "X-Forwarded-For", "Original-Recipient", "X-MS-Exchange-Organization-OriginalEnvelopeRecipients",
 )  # fmt: skip
+# Each mail server and forwarder has a name of its own for it: X-Resolved-To, X-MDRcpt-To, X-SimpleLogin-Envelope-To.
+_RECIPIENT: Final = re.compile(
+    r"(?:x-)?(?:[a-z]+-)?(?:envelope|deliver(?:ed)?|resolved|original|intended|mdrcpt|rcpt)-(?:to|recipients?)"
+    r"|(?:x-)?(?:receiver|recipient|rcpt)|x-sieve-redirected-from"
+)
 _ADDRESSED: Final = ("To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To")
 # A list or group that has its own address in From keeps its writer's in one of these.
 _BEHIND_LISTS: Final = ("X-Original-From", "X-Original-Sender", "X-Google-Original-From", "Reply-To", "X-MailFrom")
@@ -169,7 +175,7 @@ def _parsed(message: Message, headers: Headers, message_id: str | None, fingerpr
         enclosed=clean(bodies.enclosed),
         senders=senders,
         to=headers.addresses(*_ADDRESSED),
-        delivered_to=tuple(dict.fromkeys((*headers.addresses(*_ENVELOPE), *headers.received_for()))),
+        delivered_to=_delivered_to(headers),
         lists=headers.lists(),
         # The first is the last server's, which is ours; those below may be anybody's.
         is_forged="dmarc=fail" in headers.first("Authentication-Results").lower(),
@@ -196,6 +202,11 @@ def _judgement(message: Message, subject: str, bodies: Bodies) -> Judgement:
 def _digest(raw: bytes) -> str:
     start = raw.find(b"\n\n")
     return hashlib.sha256(raw[start : start + _DIGESTED].translate(None, _UNSTEADY)).hexdigest()
+
+
+def _delivered_to(headers: Headers) -> tuple[str, ...]:
+    others = [name for name in headers.names() if _RECIPIENT.fullmatch(name)]
+    return tuple(dict.fromkeys((*headers.addresses(*_ENVELOPE, *others), *headers.received_for())))
 
 
 def _kept_by_relays(headers: Headers) -> list[str]:

@@ -1,5 +1,6 @@
 """Absence notes: what tells them from other automatic answers, and the day on which their writer is back."""
 
+import calendar
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -8,12 +9,11 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final, NamedTuple
 
-from babel import Locale
-
 from workers.insight.message_parts import header
 from workers.insight.phrases import load
 from workers.insight.subjects import unmarked
 from workers.insight.wording import Phrases, fold_words
+from workers.month_names import day_names, month_names
 
 __all__ = ["is_away", "returns_on", "written_on"]
 
@@ -33,6 +33,8 @@ _LONGEST_ABSENCE: Final = timedelta(days=400)
 _SOON: Final = timedelta(days=90)
 _STALE: Final = timedelta(days=7)
 _APPLE_END: Final = re.compile(r"endDate=(\d{4})-(\d\d)-(\d\d)")
+# Behind "until": the end of March, Ende März, fin mars, finales de marzo, fine marzo, eind maart.
+_MONTHS_END: Final = r"end of|ende|fin de|fin|finales de|final de|fine di|fine|eind|einde|fim de"
 _SENTENCE_END: Final = re.compile(r"(?<!\b\w)[.!?]\s|\n")  # "tilbage d. 7. december" goes on
 _FIGURES: Final = re.compile(
     r"(?<![\d.:/-])(?:"
@@ -49,6 +51,7 @@ class _Names(NamedTuple):
     months: dict[str, int]
     days: dict[str, int]
     dates: re.Pattern[str]
+    whole_months: re.Pattern[str]
     weekdays: re.Pattern[str]
 
 
@@ -81,8 +84,9 @@ def returns_on(message: Message, text: str, sent_on: date) -> date | None:
     """The day that an absence note names: when its writer is back, or until when he is away.
 
     Read are dates in figures and words, in the languages of `data/machine_mail.json` and in Japanese, Chinese and
-    Korean, and days of the week; of "3/4" the later reading of the next 90 days counts. A date has to stand beside a
-    word like "back" or "until", or to end a range; of several the one beside "back" wins, then the latest.
+    Korean, months ("the end of March", "September 2026": their last days), and days of the week; of "3/4" the later
+    reading of the next 90 days counts. A date has to stand beside a word like "back" or "until", or to end a range; of
+    several the one beside "back" wins, then the latest.
 
     Args:
         message: The mail, for its subject and Apple's X-Apple-Criteria.
@@ -112,13 +116,18 @@ def returns_on(message: Message, text: str, sent_on: date) -> date | None:
 def _days_in(content: str, sent_on: date) -> Iterator[_Day]:
     """The days that a text in lower case names, in no certain order."""
     names = _names()
-    for match in names.dates.finditer(content):
+    dates = list(names.dates.finditer(content))
+    for match in dates:
         month = names.months[match["month"] or match["month_first"]]
         number = match["day"] or match["last"] or match["after_month"]
         year = match["year"] or match["year_behind"] or 0
         day = _possible(int(year), month, int(number), sent_on)
         if day:
             yield _Day(match.start(), match.end(), day, bool(match["last"]) or _behind_dash(content, match))
+    for match in names.whole_months.finditer(content):
+        day = _last_day(names.months[match["ending"] or match["whole"]], int(match["year"] or 0), sent_on)
+        if day and not any(known.start() < match.end() <= known.end() for known in dates):
+            yield _Day(match.start(), match.end(), day, ends_range=False)
     for match in _FIGURES.finditer(content):
         day = _in_figures(match, sent_on)
         if day:
@@ -146,11 +155,17 @@ def _in_figures(match: re.Match[str], sent_on: date) -> date | None:
         year += _CENTURY
     one, two = int(match["one"]), int(match["two"])
     readings = [_possible(year, two, one, sent_on)]
-    if match["mark"] == "/":
+    most_months = 12
+    if match["mark"] == "/" or (match["mark"] == "-" and two > most_months):  # 03-13-2026
         readings.append(_possible(year, one, two, sent_on))
     possible = [day for day in readings if day]
     soon = [day for day in possible if day <= sent_on + _SOON]
     return max(soon) if soon else min(possible, default=None)
+
+
+def _last_day(month: int, year: int, sent_on: date) -> date | None:
+    ahead = year or sent_on.year + (month < sent_on.month)
+    return _possible(ahead, month, calendar.monthrange(ahead, month)[1], sent_on)
 
 
 def _possible(year: int, month: int, day: int, sent_on: date) -> date | None:
@@ -167,16 +182,9 @@ def _possible(year: int, month: int, day: int, sent_on: date) -> date | None:
 
 @cache
 def _names() -> _Names:
-    """Read the names from Babel (Unicode CLDR), once, when the first note comes."""
-    months: dict[str, int] = {}
-    days: dict[str, int] = {}
-    for locale in map(Locale.parse, _WORDS["locales"]):
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in locale.months[context][width].items():
-                    months.setdefault(name.casefold().rstrip("."), number)
-            for number, name in locale.days[context]["wide"].items():
-                days.setdefault(name.casefold(), number)
+    """Read the names once, when the first note comes."""
+    months = month_names(_WORDS["locales"])
+    days = day_names(_WORDS["locales"], ["wide"])
     month = "|".join(sorted(map(re.escape, months), key=len, reverse=True))
     weekday = "|".join(sorted(map(re.escape, days), key=len, reverse=True))
     ordinal = r"(?:st|nd|rd|th|er|º|ª|\.)?"
@@ -191,6 +199,10 @@ def _names() -> _Names:
             rf"|(?<!\w)(?P<month_first>{month})\.?\s"
             rf"(?:\d\d?{ordinal}\s?(?:-|–|—|to|through|until)\s?(?P<last>\d\d?)|(?P<after_month>\d\d?))"
             rf"(?:st|nd|rd|th)?(?![\w:])(?:,?\s(?P<year_behind>\d{{4}}))?"
+        ),
+        re.compile(
+            rf"(?<!\w)(?:(?:{_MONTHS_END})\s(?P<ending>{month})\.?(?!\w)|(?P<whole>{month})\.?(?=\s\d{{4}}\b))"
+            rf"(?:\s(?P<year>\d{{4}})\b)?"
         ),
         re.compile(rf"(?<!\w)(?:{weekday})(?!\w)"),
     )

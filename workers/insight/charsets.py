@@ -78,6 +78,8 @@ _SYMBOL_IN_WORD: Final = re.compile(r"(?<=[^\W\d_])[\xa1-\xbf\xd7\xf7](?=[^\W\d_
 _JIS_MODE: Final = re.compile(rb"\x1b(\$[@B]|\(I|\([BJ])")
 _HIGH_BIT: Final = bytes(byte | 0x80 if 0x21 <= byte <= 0x7E else byte for byte in range(256))  # noqa: PLR2004  # JIS
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+# A character beyond the first 65,536 as CESU-8 and old programs in Java have it: a surrogate pair, each half in UTF-8.
+_PAIR: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 # Quotation marks and dashes that a Windows program left in a UTF-8 text.
 _PUNCTUATION: Final = frozenset({0x85, *range(0x91, 0x98)})
 _PROOF: Final = 4
@@ -174,6 +176,7 @@ def _encoded_once(text: str) -> str | None:
 
 def _unlabelled(content: bytes) -> Decoded:
     """UTF-8; with single bytes that are none; or, if those prevail, another charset."""
+    content = _PAIR.sub(_joined_pair, content)
     text = _strict(content, "utf-8")
     if text is not None:
         return Decoded(text)
@@ -182,6 +185,10 @@ def _unlabelled(content: bytes) -> Decoded:
         return Decoded(text, f"utf-8, characters lost: {lost}" if lost else "utf-8 with windows-1252 punctuation")
     codec = _detected(content)
     return Decoded(content.decode(codec, "replace"), f"read as {codec}")
+
+
+def _joined_pair(pair: re.Match[bytes]) -> bytes:
+    return pair[0].decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
 
 
 def _labelled(content: bytes, codec: str) -> Decoded:

@@ -100,8 +100,9 @@ def _is_family_first(words: list[str], known: list[bool]) -> bool:
 def _may_be_given(word: str, company: str | None) -> bool:
     """Whether one unknown word, written like a name, is one for all that is known."""
     folded = _fold(word)
-    if word.islower() or any(map(str.isupper, (word, _cased(word)))) or len(set(folded)) == 1:
-        return False  # "a-A" would be greeted by its initials
+    cased = _cased(word)
+    if word.islower() or cased.islower() or word.isupper() or cased.isupper() or len(set(folded)) == 1:
+        return False  # "a-A" would be greeted by its initials, "ºA" by "ºa"
     if _is_family_first_script(word):
         return False
     if folded in _PLACEHOLDERS or folded in _MAILBOXES or folded in COMPANY_WORDS or folded in _FAMILY_FIRST:

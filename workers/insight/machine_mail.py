@@ -154,7 +154,7 @@ def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, e
         return "feedback report, and no complaint"
     if submitted and submitted != "no":
         return f"Auto-Submitted: {submitted[:40]}"
-    if flag := next((name for name in _FLAGS if header(message, name).casefold() not in _NO), ""):
+    if flag := next((name for name in _FLAGS if _is_set(message, name)), ""):
         return flag
     if precedence in {"auto_reply", "auto-reply", "autoreply"}:
         return f"Precedence: {precedence}"
@@ -169,6 +169,12 @@ def _automatic(message: Message) -> str:  # noqa: PLR0911 - a list of headers, e
     if _MACHINES_SUBJECT.match(without_tag(subject).casefold()):
         return f"Subject: {subject[:40]}"
     return _suspected(message)
+
+
+def _is_set(message: Message, flag: str) -> bool:
+    value = header(message, flag).casefold()
+    # Apple notes on everybody's mail what became of it: MOVE_TO_FOLDER/INBOX, FORWARD, JUNK.
+    return "vacation" in value if flag == "X-Apple-Action" else value not in _NO
 
 
 def _precedence(message: Message) -> str:

@@ -22,8 +22,13 @@ _DIGIT: Final = re.compile(r"\d")
 _CANDIDATE: Final = re.compile(
     r"(?<![\w.,:/\\$€£¥#-])(?:\+|\(\+?)?\d(?:[\d \u00a0().\u2010-\u2015·/-]{4,26})\d(?![\w%€$£]|[,.]\d|:\d)"
 )
-# "Tel:713-…", "M:+1 …", "p.908.…", "Office(212)…": a label without a space behind it.
-_GLUED: Final = re.compile(r"(?<![\w@.])([^\W\d_]{1,12}(?:-[^\W\d_]{1,8})?)(?:[.:：]{1,2}(?=\+?\(?\d)|(?=[+(]\+?\d))")
+# "Tel:713-…", "M:+1 …", "p.908.…", "Office(212)…", "P313.…": a label without a space behind it.
+_GLUED: Final = re.compile(
+    r"(?<![\w@.])([^\W\d_]{1,12}(?:-[^\W\d_]{1,8})?)"
+    r"(?:[.:：]{1,2}(?=\+?\(?\d)|(?=[+(]\+?\d)|(?=\d{2,5}[ ./-]\d{2}))"
+)
+# "… 0123Mob:+44 …": a label without a space before it.
+_GLUED_BEFORE: Final = re.compile(r"(?<=\d{3})([^\W\d_]{1,12})(?=[.:：]?\s{0,2}\+?\(?\d)")
 _EXTENSION: Final = re.compile(r"\s*(?:x|ext\.?|extension|-|durchwahl|dw)\s*\d{1,5}\b", re.IGNORECASE)
 _LABEL_WORD: Final = re.compile(r"[^\s\d()\[\]|•·,;]+")
 _SEGMENTS: Final = re.compile(r"[|•·,;\t]| {3,}")
@@ -109,7 +114,8 @@ def _candidates(lines: Sequence[str]) -> Iterator[tuple[str, _Kind, bool]]:
 
 
 def _unglued(line: str) -> str:
-    """A line with a space behind each label that had none."""
+    """A line with a space on both sides of each label that had none."""
+    line = _GLUED_BEFORE.sub(lambda match: f" {match[0]}" if match[1].casefold() in _LABELS else match[0], line)
     return _GLUED.sub(lambda match: f"{match[0]} " if match[1].casefold() in _LABELS else match[0], line)
 
 
@@ -174,13 +180,14 @@ def _read(written: str, kind: _Kind, regions: tuple[str, ...], *, alone: bool) -
 @lru_cache(maxsize=4_096)
 def _parse(written: str, region: str) -> tuple[str, bool, bool] | None:
     """(E.164, whether the number is assigned, whether it is a mobile) of a possible number."""
+    abroad = not region and written.startswith("00")  # as it is dialled from most countries
     try:
-        number = phonenumbers.parse(written, region or None)
+        number = phonenumbers.parse(f"+{written[2:]}" if abroad else written, region or None)
     except phonenumbers.NumberParseException:
         return None
     kind = phonenumbers.number_type(number)
     valid = kind != phonenumbers.PhoneNumberType.UNKNOWN  # as is_valid_number says, which asks for the type as well
-    if not valid and not phonenumbers.is_possible_number(number):
+    if not valid and (abroad or not phonenumbers.is_possible_number(number)):
         return None
     mobile = kind == phonenumbers.PhoneNumberType.MOBILE
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), valid, mobile

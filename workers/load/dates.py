@@ -2,18 +2,29 @@
 
 import re
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from workers.load.row import FileError, RowError
 from workers.load.text import quoted
+from workers.month_names import day_names, month_names
 
 ORDERS: Final = {"dmy": ("day", "month", "year"), "mdy": ("month", "day", "year"), "ymd": ("year", "month", "day")}
 
-_WRITTEN: Final = re.compile(
-    r"([0-9]{1,4})([./-])\s?([0-9]{1,2})\2\s?([0-9]{1,4})"
-    r"(?:,?[T\s]\s*([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:\s?([AaPp])\.?[Mm]\.?)?)?"
+_TIME: Final = (
+    r"(?:,?[T\s]\s*(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]+)?)?"
+    r"(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?)?"
 )
+_WRITTEN: Final = re.compile(r"([0-9]{1,4})([./-])\s?([0-9]{1,2})\2\s?([0-9]{1,4})" + _TIME)
+# 31-Mar-26, 31 March 2026, 31. März 2026, 31 de marzo de 2026; Mar 31, 2026
+_NAMED: Final = re.compile(
+    r"(?:(?P<day>[0-9]{1,2})(?:st|nd|rd|th|er|º|\.)?[\s-]?(?:of\s|de\s)?(?P<month>[^\W\d_]{3,12})\.?"
+    r"[\s-](?:del?\s)?(?P<year>[0-9]{4}|[0-9]{2})"
+    r"|(?P<first_month>[^\W\d_]{3,12})\.?\s(?P<next_day>[0-9]{1,2})(?:st|nd|rd|th)?,?\s(?P<last_year>[0-9]{4}))" + _TIME
+)
+_WEEKDAY: Final = re.compile(r"([^\W\d_]{2,14})(?:-feira)?\.?,?\s(?=.)")
+_UTC: Final = re.compile(r"\s?(?:UTC|GMT)$")
+_LANGUAGES: Final = ("en", "en_GB", "de", "fr", "es", "it", "nl", "pt")
 # Days since the 30th of December 1899, from 1954 to 2119: what a spreadsheet shows of a date without a date's format.
 _SERIAL: Final = re.compile(r"([2-7][0-9]{4})(?:[.,]([0-9]{1,12}))?")
 _SERIAL_ZERO: Final = datetime(1899, 12, 30)  # noqa: DTZ001  # as written, without a zone
@@ -28,9 +39,9 @@ Example = tuple[int, str]  # a line and what stands there
 class Dates:
     """The dates of one file: first all of them are seen, then settled how they are written, then read.
 
-    ISO 8601, a year of four digits in front, dots (always day.month.year) and a spreadsheet's day numbers mean one
-    thing. Slashes and dashes are day first or month first, and a year of two digits may even stand in front: that is
-    settled for each of the two signs by the values that can be read in one way only.
+    ISO 8601, a year of four digits in front, a month by its name, dots (always day.month.year) and a spreadsheet's day
+    numbers mean one thing. Slashes and dashes are day first or month first, and a year of two digits may even stand in
+    front: that is settled for each of the two signs by the values that can be read in one way only.
     """
 
     def __init__(self) -> None:
@@ -111,15 +122,42 @@ class Dates:
 
 @lru_cache(maxsize=10_000)
 def _plain(text: str) -> datetime | None:
-    """Read a date that means the same everywhere: ISO 8601, or its year in front."""
+    """Read a date that means the same everywhere: ISO 8601, or its year in front, or its month by name."""
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(_UTC.sub("+00:00", text))
     except ValueError:
         pass
-    written = _WRITTEN.fullmatch(text)
-    if written is None or len(written[1]) != _FULL_YEAR:
+    written = _WRITTEN.fullmatch(_without_weekday(text))
+    if written is None:
+        return _named(text) or _named(_without_weekday(text))  # "mar" is a day and a month
+    if len(written[1]) != _FULL_YEAR:
         return None
     return _moment(int(written[1]), int(written[3]), int(written[4]), written)
+
+
+def _named(text: str) -> datetime | None:
+    written = _NAMED.fullmatch(text)
+    month = written and _months().get((written["month"] or written["first_month"]).casefold())
+    if written is None or month is None:
+        return None
+    return _moment(
+        _year(written["year"] or written["last_year"]), month, int(written["day"] or written["next_day"]), written
+    )
+
+
+def _without_weekday(text: str) -> str:
+    weekday = _WEEKDAY.match(text)
+    return text[weekday.end() :] if weekday and weekday[1].casefold() in _weekdays() else text
+
+
+@cache
+def _months() -> dict[str, int]:
+    return month_names(_LANGUAGES) | {"mrz": 3}  # as Excel abbreviates it in German
+
+
+@cache
+def _weekdays() -> dict[str, int]:
+    return day_names(_LANGUAGES, ["wide", "abbreviated"])
 
 
 @lru_cache(maxsize=10_000)
@@ -134,7 +172,7 @@ def _serial(text: str) -> datetime | None:
 @lru_cache(maxsize=10_000)
 def _readings(text: str) -> tuple[str, dict[str, datetime]]:
     """Return the sign between the parts of a date whose year is not in front for sure, and what it is in each order."""
-    written = _WRITTEN.fullmatch(text)
+    written = _WRITTEN.fullmatch(_without_weekday(text))
     if written is None:
         return "", {}
     sign, parts = written[2], (written[1], written[3], written[4])
@@ -146,21 +184,23 @@ def _readings(text: str) -> tuple[str, dict[str, datetime]]:
         part = dict(zip(order, parts, strict=True))
         if len(part["y"]) not in {_SHORT_YEAR, _FULL_YEAR} or max(len(part["d"]), len(part["m"])) > _SHORT_YEAR:
             continue
-        year = int(part["y"])
-        if len(part["y"]) == _SHORT_YEAR:
-            year += 1900 if year >= _CENTURY_TURNS else 2000
-        moment = _moment(year, int(part["m"]), int(part["d"]), written)
+        moment = _moment(_year(part["y"]), int(part["m"]), int(part["d"]), written)
         if moment is not None:
             readings[order] = moment
     return sign, readings
 
 
+def _year(written: str) -> int:
+    year = int(written)
+    return year if len(written) != _SHORT_YEAR else year + (1900 if year >= _CENTURY_TURNS else 2000)
+
+
 def _moment(year: int, month: int, day: int, written: re.Match[str]) -> datetime | None:
-    hour, minute, second = (int(written[group] or 0) for group in (5, 6, 7))
-    if written[8]:
+    hour, minute, second = (int(written[part] or 0) for part in ("hour", "minute", "second"))
+    if written["half"]:
         if not 1 <= hour <= 12:  # noqa: PLR2004  # the hours of AM and PM
             return None
-        hour = hour % 12 + (12 if written[8] in "pP" else 0)
+        hour = hour % 12 + (12 if written["half"] in "pP" else 0)
     try:
         return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  # as written, without a zone
     except ValueError:

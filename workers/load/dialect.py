@@ -25,6 +25,11 @@ _FAILED: Final = re.compile(r"#N/?[ADV]|#[^\sa-z]+[!?]")
 # A long number as a spreadsheet shows it: its last digits are lost.
 _SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+")
 
+# What databases and accountants write where there is no date and no amount.
+_NOTHING: Final = frozenset(
+    {"-", "--", "\u2013", "\u2014", "n/a", "null", "none", "nil", "\\n", "0000-00-00", "0000-00-00 00:00:00"}
+)
+
 Value = str | Decimal  # text as somebody wrote it, or a number that a workbook keeps as a number
 
 
@@ -80,9 +85,9 @@ class Dialect:
     def see(self, line: int, values: dict[str, Value]) -> None:
         """Take note of the dates and numbers of a row."""
         for column, value in values.items():
-            if column in self._when and value:
+            if column in self._when and not _is_nothing(value):
                 self._dates.see(line, _text(value))
-            elif column in self._much and isinstance(value, str) and value:
+            elif column in self._much and isinstance(value, str) and not _is_nothing(value):
                 self._numbers.see(line, _bare(column, value))
 
     def settle(self, hints: Hints) -> list[str]:
@@ -107,16 +112,22 @@ class Dialect:
             try:
                 if column in self._texts:
                     _check(text)
-                elif column in self._when and text:
+                elif column in self._when | self._much and _is_nothing(value):
+                    text = ""
+                elif column in self._when:
                     moment = self._dates.read(text)
                     text = text if moment is None else _iso(moment)
-                elif column in self._much and isinstance(value, str) and text:
+                elif column in self._much and isinstance(value, str):
                     number = self._numbers.read(_bare(column, text))
                     text = text if number is None else f"{number:f}"
             except RowError as error:
                 raise RowError(f"{column} {error}") from None
             translated[column] = text
         return translated
+
+
+def _is_nothing(value: Value) -> bool:
+    return isinstance(value, str) and (not value or value.casefold() in _NOTHING)
 
 
 def _check(text: str) -> None:

@@ -19,6 +19,7 @@ _WRITTEN: Final = re.compile(rf"({_CURRENCY})?\s*([-+\u2212]?)\s*([0-9][0-9.,{_B
 _GROUPED: Final = re.compile(
     rf"[1-9][0-9]{{0,2}}([.,{_BETWEEN_THOUSANDS}])[0-9]{{3}}(?:\1[0-9]{{3}})*|[1-9][0-9]?(?:,[0-9]{{2}})+(,)[0-9]{{3}}"
 )
+_NO_DECIMALS: Final = re.compile(r"(?<=[0-9])([.,])[-\u2013\u2014]{1,2}(?![0-9])")  # 1.234,- and 1'234.--
 _ISO_4217: Final = {"€": "EUR", "£": "GBP", "$": "USD", "US$": "USD", "Fr": "CHF", "Fr.": "CHF"}
 _THOUSAND: Final = 3
 
@@ -122,7 +123,7 @@ class Numbers:
 @lru_cache(maxsize=10_000)
 def _readings(text: str) -> tuple[str | None, dict[str, Decimal]]:
     """Return the currency of a number, and what it is for each decimal sign that explains it."""
-    written = _WRITTEN.fullmatch(text)
+    written = _WRITTEN.fullmatch(_NO_DECIMALS.sub(r"\g<1>00", text))
     if written is None or (written[1] and written[4]):
         return None, {}
     currency = written[1] or written[4]

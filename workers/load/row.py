@@ -11,6 +11,8 @@ from workers.load.text import quoted
 _YEARS: Final = range(1900, 2201)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _LONGEST_ADDRESS: Final = 320
+# As mail programs copy it: Ann Archer <ann@acme.example>, mailto:ann@acme.example
+_COPIED: Final = re.compile(r"(?:[^<>@]*+<)?(?:mailto:)?([^<>]*+)>?", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 # As people say it, and as spreadsheets write TRUE and FALSE in English, German, French, Spanish, Italian,
 # Dutch and Portuguese.
@@ -158,9 +160,13 @@ class Row:
             RowError: it does not look like one.
         """
         value = self.text(column)
-        if value is not None and (len(value) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(value)):
+        if value is None:
+            return None
+        copied = _COPIED.fullmatch(value)
+        address = copied[1].strip() if copied else value
+        if len(address) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
             raise RowError(f"{column} {quoted(value)} is not an e-mail address")
-        return value
+        return address
 
 
 def _check_year(column: str, moment: datetime) -> None:

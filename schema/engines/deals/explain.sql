@@ -26,18 +26,19 @@ BEGIN
         -- Each column by its name: a CRM may have one that is called as ours are.
         SELECT d.stage, d.contact_id, d.client_id, d.auto_follow_up_enabled, d.last_activity_at, d.stalls_at, d.stalled_at,
                d.next_follow_up_at, coalesce(d.follow_up_count, 0) AS follow_up_count, d.follow_up_ended_at, d.follow_up_hold,
-               d.follow_up_ended_for, is_gone(to_jsonb(d)) AS gone,
+               d.follow_up_ended_for, is_gone(to_jsonb(d)) AS gone, is_over('deal', to_jsonb(d)) AS over,
                word_meaning(p_tenant_id, 'deal_stage', d.stage::text) AS meaning, coalesce(c.max_follow_ups, 5) AS most
         FROM deals AS d
         LEFT JOIN deal_stage_config AS c ON c.tenant_id = p_tenant_id AND folded_word(c.stage) = folded_word(d.stage::text)
         WHERE d.id = p_id AND d.tenant_id = p_tenant_id
     ), live AS (
         SELECT d.* FROM deal AS d
-        WHERE d.meaning = 'open' AND NOT d.gone AND d.auto_follow_up_enabled AND NOT has_decided_quote(p_tenant_id, p_id)
+        WHERE d.meaning = 'open' AND NOT d.gone AND NOT d.over AND d.auto_follow_up_enabled AND NOT has_decided_quote(p_tenant_id, p_id)
     )
     SELECT NULL::timestamptz, 'now', CASE
         WHEN d.gone THEN 'the deal is deleted or archived: nothing is written about it'
         WHEN d.meaning IS NULL THEN format('nobody has said what the stage "%s" means, so nothing is written (fleet words set)', d.stage)
+        WHEN d.over THEN 'the CRM says beside the stage that the deal is closed: nothing is written about it'
         WHEN d.meaning <> 'open' THEN format('the stage "%s" means %s: nothing is written about it', d.stage, d.meaning)
         ELSE format('the deal is open, in the stage "%s"', d.stage) END
     FROM deal AS d

@@ -98,8 +98,8 @@ BEGIN
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'deals') AS u ON true
         CROSS JOIN LATERAL (
-            SELECT d.stage <> ALL (v_open) OR has_decided_quote(p_tenant_id, d.id) OR is_gone(to_jsonb(x))
-                   OR coalesce(is_gone(to_jsonb(l)), false) AS gone
+            SELECT d.stage <> ALL (v_open) OR has_decided_quote(p_tenant_id, d.id)
+                   OR is_gone(to_jsonb(x)) OR is_over('deal', to_jsonb(x)) OR coalesce(is_gone(to_jsonb(l)), false) AS gone
             FROM deals AS x WHERE x.id = d.id
         ) AS r
         WHERE d.id = ANY (p_deals)
@@ -210,7 +210,7 @@ BEGIN
                CASE
                    WHEN d.id IS NULL OR is_gone(to_jsonb(d)) THEN 'the deal is gone'
                    WHEN is_gone(to_jsonb(l)) THEN 'the client is gone'
-                   WHEN m.meaning <> 'open' THEN 'the deal is closed'
+                   WHEN m.meaning <> 'open' OR is_over('deal', to_jsonb(d)) THEN 'the deal is closed'
                    WHEN has_decided_quote(d.tenant_id, d.id) THEN 'a quote of the deal has an outcome'
                    WHEN m.meaning IS NULL THEN format('nobody has said what the stage "%s" means', d.stage)
                    WHEN NOT d.auto_follow_up_enabled THEN 'follow-ups were switched off'

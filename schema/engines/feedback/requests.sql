@@ -149,7 +149,7 @@ BEGIN
         WHEN EXISTS (SELECT FROM cases AS k WHERE k.order_id = p_order.id AND k.tenant_id = p_tenant_id
                      AND word_meaning(p_tenant_id, 'case_status', k.status::text) IS DISTINCT FROM 'closed'
                      AND NOT is_gone(to_jsonb(k))) THEN 'open case on the order'
-        WHEN p_order.delivered_at IS NULL OR is_gone(to_jsonb(p_order))
+        WHEN p_order.delivered_at IS NULL OR is_gone(to_jsonb(p_order)) OR is_over('order', to_jsonb(p_order))
              OR word_meaning(p_tenant_id, 'order_status', p_order.status::text) IN ('cancelled', 'returned')
             THEN 'order is no longer delivered'
         WHEN EXISTS (SELECT FROM clients AS l WHERE l.id = p_client_id AND l.tenant_id = p_tenant_id AND is_gone(to_jsonb(l)))

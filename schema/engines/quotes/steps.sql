@@ -53,7 +53,7 @@ BEGIN
                CASE
                    WHEN q.valid_until < v_today THEN 'quote_expired'
                    WHEN has_decided_quote(p_tenant_id, q.deal_id) OR is_gone(to_jsonb(d)) OR is_gone(to_jsonb(l))
-                        OR g.meaning IN ('won', 'lost') THEN 'quote_settled'
+                        OR g.meaning IN ('won', 'lost') OR is_over('deal', to_jsonb(d)) THEN 'quote_settled'
                    WHEN p.id IS NULL THEN 'quote_no_contact'
                    WHEN q.follow_up_count >= q.max_follow_ups THEN 'quote_handover'
                    WHEN u.address IS NOT NULL THEN 'quote_unreachable'
@@ -187,7 +187,8 @@ BEGIN
                    WHEN q.status NOT IN ('sent', 'viewed') THEN 'the quote is ' || q.status
                    WHEN has_decided_quote(q.tenant_id, q.deal_id) THEN 'another quote of the deal has an outcome'
                    WHEN is_gone(to_jsonb(d)) THEN 'the deal is gone'
-                   WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') THEN 'the deal is closed'
+                   WHEN word_meaning(q.tenant_id, 'deal_stage', d.stage::text) IN ('won', 'lost') OR is_over('deal', to_jsonb(d))
+                       THEN 'the deal is closed'
                    WHEN q.follow_up_series <> a.series THEN 'the quote was sent again'
                    WHEN a.kind <> 'email' THEN NULL
                    WHEN q.valid_until < tenant_today(a.tenant_id) THEN 'the quote is no longer valid'

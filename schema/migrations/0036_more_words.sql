@@ -1,0 +1,1 @@
+-- Nothing stands here beside shipped_words.sql, which knows more words, and 0026_deal_indexes.sql, built again by them.
