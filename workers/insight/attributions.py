@@ -154,6 +154,8 @@ def _inline_start(lines: Sequence[str], at: int) -> int:
         if BARRED.match(line) or _LETTER.search(line, 0, start) is None:
             continue
         rest = [line[found.end() :], *lines[at + 1 : at + _MOST_LINES]]
+        if not any("@" in each for each in rest):
+            break
         length = attribution_length(rest, 0)
         joined = " ".join(rest[:length]).casefold()
         if length and "@" in joined and DATE.search(joined) and _has_verb(joined):
