@@ -13,7 +13,7 @@ run: install
 test: .venv/dev-installed
 	.venv/bin/pytest -n 4 --dist worksteal
 
-# Hostile input without end: ten thousand of each kind, where `make test` tries three hundred.
+# Hostile input without end: ten thousand of each kind, where `make test` tries a hundred and fifty.
 fuzz: .venv/dev-installed
 	.venv/bin/pytest -n 2 --dist worksteal -m fuzz --hypothesis-profile=long
 

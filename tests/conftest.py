@@ -35,7 +35,7 @@ for variable in (
     os.environ.pop(variable, None)
 
 # `make fuzz` takes the long profile. No deadlines: the machine that tests has other things to do.
-hypothesis.settings.register_profile("short", max_examples=300, deadline=None)
+hypothesis.settings.register_profile("short", max_examples=150, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=10_000, deadline=None)
 hypothesis.settings.load_profile("short")
 

@@ -1,4 +1,4 @@
-"""Databases of a test's own, beside the one that it was given."""
+"""Databases of a test's own, beside the one that it was given; and who waits in one."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -6,6 +6,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
+
+# The sessions of this database, and of no other of the server, that wait for somebody's lock. (pg_stat_activity tells
+# a transaction the same from its first look on.)
+WAITING_FOR_A_LOCK = (
+    "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+    " WHERE d.datname = current_database() AND NOT l.granted"
+)
 
 
 @contextmanager

@@ -8,4 +8,4 @@ def try_orders(machine: type[RuleBasedStateMachine]) -> None:
     """Let a machine go through a dozen orders of events in the suite, and through hundreds in `make fuzz`."""
     profile = settings.default
     assert profile is not None
-    run_state_machine_as_test(machine, settings=settings(max_examples=profile.max_examples // 25))
+    run_state_machine_as_test(machine, settings=settings(max_examples=profile.max_examples // 12))

@@ -49,8 +49,7 @@ class MailServer:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
 
-    @property
-    def message_ids(self) -> list[str]:
+    def message_ids(self) -> list[str]:  # no property: aiosmtpd reads them all at each connection
         return [message["Message-ID"] for _, message in self.received]
 
     def __enter__(self) -> Self:

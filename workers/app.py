@@ -6,8 +6,8 @@ import warnings
 from typing import Any, Final
 
 from celery import Celery
-from celery.exceptions import SecurityWarning
-from celery.signals import celeryd_init, setup_logging
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.signals import celeryd_after_setup, celeryd_init, setup_logging
 from kombu.entity import Queue
 
 from workers import logs, stopping
@@ -95,16 +95,21 @@ def _set_up_logs(*, loglevel: int, logfile: str | None, **_: object) -> None:
     logs.configure(loglevel, logfile)
 
 
-def _may_run_as_root(**_: object) -> None:
-    """Leave out Celery's warning: root is dangerous with messages that can carry code, and these are JSON only."""
+def _warn_of_less(**_: object) -> None:
+    """Leave out what nobody need act on: root is dangerous with messages that carry code, and these are JSON only.
+
+    And a task that goes on when its broker is lost, which Celery 6 will end, harms nobody: the ledger knows its work.
+    """
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
 # Flower reads its settings from there, whatever folder it is started in.
 os.environ.setdefault("FLOWER_CONF", str(shipped("flowerconfig.py")))
 setup_logging.connect(_set_up_logs)
 stopping.listen()
-celeryd_init.connect(_may_run_as_root)
+celeryd_init.connect(_warn_of_less)
+celeryd_after_setup.connect(_warn_of_less)  # Celery has asked for them again meanwhile
 register_engines(app)
 register_delivery(app)
 register_inbound(app)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.crowd import fill, go, report, start
 from tests.crm import NOW, Crm, wait_until
+from tests.databases import WAITING_FOR_A_LOCK
 from workers import clock
 from workers.db.session import connect, transaction
 from workers.engines.registry import engine_named
@@ -86,16 +87,12 @@ def test_the_place_of_a_killed_worker_is_free_at_once(crm: Crm, database_url: st
         " CREATE TRIGGER gate AFTER UPDATE ON deals FOR EACH STATEMENT EXECUTE FUNCTION wait_at_the_gate()"
     )
     crm.execute("SELECT pg_advisory_lock(7)")
-    waiting = (
-        "SELECT count(*) AS n FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
-        " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
-    )
     first, second = (start(database_url, "deals", 10, FLEET_CONCURRENCY="tenant=1") for _ in range(2))
     try:
         go([first])
-        wait_until(lambda: crm.one(waiting)["n"] == 1, "that the first is in its batch")
+        wait_until(lambda: len(crm.rows(WAITING_FOR_A_LOCK)) == 1, "that the first is in its batch")
         go([second])
-        wait_until(lambda: crm.one(waiting)["n"] == 2, "that the second stands in line for the tenant")
+        wait_until(lambda: len(crm.rows(WAITING_FOR_A_LOCK)) == 2, "that the second stands in line for the tenant")
         first.kill()
         crm.execute("SELECT pg_advisory_unlock(7)")
         assert sum(report(second)["acted"].values()) == 20

@@ -70,6 +70,7 @@ def live_through(seed: int, faults: int, items: int) -> Course:
         try:
             world.time_to_next_letter("the first work")
             course = Course(ill_treat(world, names[:faults], seed), world.judge())
+            world.hear_from_beat()
         except BaseException:
             sys.stderr.write(world.log.read_text())
             raise

@@ -12,6 +12,7 @@ from urllib.error import URLError
 import pytest
 
 from tests.crm import NOW, Crm, days, wait_until
+from tests.databases import WAITING_FOR_A_LOCK
 from tests.fleet import CELERY, Fleet
 from tests.mail import free_port
 from workers import clock
@@ -65,11 +66,7 @@ def test_by_hand_now_from_the_timetable_once_and_what_is_written_is_delivered(fl
 
 def hold(crm: Crm) -> int:
     """Wait until the run hangs at the outbox, which the caller has locked; return its session."""
-    waiting = (
-        "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
-        " WHERE d.datname = current_database() AND NOT l.granted"
-    )
-    return int(wait_until(lambda: crm.rows(waiting), "the run's arrival at the outbox")[0]["pid"])
+    return int(wait_until(lambda: crm.rows(WAITING_FOR_A_LOCK), "the run's arrival at the outbox")[0]["pid"])
 
 
 def test_a_worker_killed_in_the_middle_of_a_run_is_replaced(fleet: Fleet, crm: Crm) -> None:

@@ -201,17 +201,11 @@ def test_instants_in_json_are_iso_8601_in_utc(crm: Crm, database_url: str) -> No
 @pytest.mark.parametrize(
     ("code", "arguments"),
     [
-        (0, ["actions", "list", "--json"]),
-        (2, ["actions", "retry", "4711"]),
-        (0, ["conflicts", "list"]),
         (0, ["db", "check"]),
-        (2, ["go-live", "Nobody"]),
-        (0, ["inbound", "--list-aside"]),
         (2, ["load", "no-such-folder"]),
         (2, ["preview", "--now", "tomorrow"]),
         (0, ["run", "deals", "--dry-run"]),
         (0, ["status"]),
-        (0, ["tenants", "--json"]),
         (2, ["words", "set", "Nobody", "deal_stage", "zebra", "open"]),
     ],
 )

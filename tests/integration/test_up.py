@@ -17,6 +17,7 @@ from celery import Celery
 from honcho.printer import Message
 
 from tests.crm import Crm, stalled_deal, wait_until
+from tests.databases import WAITING_FOR_A_LOCK
 from tests.shell import FLEET, one_line
 from workers.db.session import connect
 from workers.supervise import Printer
@@ -164,8 +165,7 @@ def test_up_as_json_is_json_to_the_last_line_and_a_task_under_way_is_finished_fi
             connection.execute("LOCK TABLE scheduled_actions IN ACCESS EXCLUSIVE MODE")
             with closing(Celery(broker=urls["REDIS_URL"], set_as_current=False)) as client:
                 client.send_task("workers.delivery.run", queue="delivery")
-            waiting = "SELECT count(*) AS n FROM pg_locks WHERE NOT granted"
-            wait_until(lambda: bool(connection.execute(waiting).fetchone() != {"n": 0}), seconds=30)
+            wait_until(lambda: connection.execute(WAITING_FOR_A_LOCK).fetchone(), "the delivery")
             process.send_signal(signal.SIGINT)
             lines += read_until(process, "Warm shutdown")
         # Not `communicate`, which knows nothing of the lines that have been read ahead.

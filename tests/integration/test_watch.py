@@ -15,6 +15,7 @@ from redis import Redis
 
 from tests.conftest import Servers
 from tests.crm import Crm, days, stalled_deal, wait_until
+from tests.databases import WAITING_FOR_A_LOCK
 from tests.mail import MailServer
 from tests.provider_server import ProviderServer, Said
 from tests.shell import fleet
@@ -154,9 +155,7 @@ def test_who_keeps_others_waiting_for_a_lock_is_named(well: Connection, crm: Crm
             holder.execute("LOCK TABLE deals IN ACCESS EXCLUSIVE MODE")
             thread = threading.Thread(target=waiting.execute, args=["SELECT FROM deals LIMIT 1"])
             thread.start()
-            wait_until(
-                lambda: crm.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), "the other session"
-            )
+            wait_until(lambda: crm.rows(WAITING_FOR_A_LOCK), "the other session")
             found = look_at_database(well, long_lock=timedelta(0), long_transaction=timedelta(0))
             assert not look_at_database(well)
             pid = holder.info.backend_pid

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.crm import NOW, Crm, days, wait_until
+from tests.databases import WAITING_FOR_A_LOCK
 from workers import clock
 from workers.db.session import connect, transaction
 from workers.delivery.holidays import keep_holidays
@@ -253,5 +254,5 @@ def test_two_deliveries_at_once_do_not_both_write_to_one_mailbox(crm: Crm, datab
         with clock.at(NOW), transaction(crm.connection):
             first = [row["verdict"] for row in crm.connection.execute(claim, ["one"])]
             meanwhile = pool.submit(second)
-            wait_until(lambda: crm.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), "the wait")
+            wait_until(lambda: crm.rows(WAITING_FOR_A_LOCK), "the wait")
         assert (first, meanwhile.result()) == ([None], ["scheduled"])

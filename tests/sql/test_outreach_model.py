@@ -143,7 +143,7 @@ class Street:
 @example([("day", 0), ("day", 0), ("opt_out", 0), ("quote_sent", 0), ("week", 0)])
 @given(st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.integers(0, 2)), max_size=40))
 @settings(
-    max_examples=settings().max_examples // 10,
+    max_examples=settings().max_examples // 5,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_happens_nobody_is_written_to_too_often_and_counts_equal_what_was_sent(

@@ -22,7 +22,7 @@ from workers.settings import settings
 # Each is a database that is migrated and rolled back.
 @pytest.mark.fuzz
 @hypothesis_settings(
-    max_examples=hypothesis_settings().max_examples // 25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=hypothesis_settings().max_examples // 12, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(crm=random_crms())
 def test_beside_any_crm_it_works_or_refuses_and_leaves_what_it_found(servers: Servers, crm: RandomCrm) -> None:

@@ -133,7 +133,7 @@ def answered(where: str, reply: str) -> tuple[list[Outcome], list[str]]:
         server = MailServer(pipelining=pipelining)
         _refuse_once(server, where, reply)
         with server:
-            seen.append((send(server.url, letter(1), letter(2)), server.message_ids))
+            seen.append((send(server.url, letter(1), letter(2)), server.message_ids()))
     assert seen[0] == seen[1]
     return seen[0]
 
@@ -302,7 +302,7 @@ def test_a_server_that_dies_in_the_middle_of_a_batch_and_comes_back() -> None:
     assert isinstance(lost, RetryLater)
     assert isinstance(away, RetryLater)
     assert away.channel_down
-    assert server.message_ids == [letter(number).message_id for number in (1, 2, 3)]
+    assert server.message_ids() == [letter(number).message_id for number in (1, 2, 3)]
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
@@ -315,7 +315,7 @@ def test_a_login_counts_and_a_wrong_password_is_no_fault_of_the_message() -> Non
     assert isinstance(wrong, RetryLater)
     assert wrong.channel_down
     assert "login refused" in wrong.error
-    assert server.message_ids == [letter(2).message_id]
+    assert server.message_ids() == [letter(2).message_id]
 
 
 def test_a_login_where_the_server_knows_none_is_no_fault_of_the_message() -> None:

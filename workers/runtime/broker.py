@@ -27,8 +27,12 @@ class SteadyConnection(Connection):
         # worker with an AttributeError. So it is told a connection's error, or reaches the broker that is back.
         self._transport = None
 
-    def _ensure_connection(self, *arguments: Any, **options: Any) -> Any:  # kombu's own
-        return super()._ensure_connection(*arguments, **_EVERY_SECOND | options)  # type: ignore[no-untyped-call]
+    def _ensure_connection(  # kombu's own
+        self, errback: Any = None, max_retries: Any = None, *pace: Any, **options: Any
+    ) -> Any:
+        if not pace:  # who is in the middle of sending says how often it tries
+            options = _EVERY_SECOND | options
+        return super()._ensure_connection(errback, max_retries, *pace, **options)  # type: ignore[no-untyped-call]
 
 
 class SteadyAMQP(AMQP):  # type: ignore[misc]  # Celery is untyped

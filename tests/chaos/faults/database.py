@@ -18,6 +18,13 @@ from tests.crm import wait_until
 _FULL_DISK = Path(__file__).with_name("full_disk.sql").read_bytes()
 
 
+def _postmaster(world: World) -> psutil.Process:
+    with closing(psycopg.connect(world.database_url)) as connection:
+        postmaster = psutil.Process(connection.info.backend_pid).parent()
+    assert postmaster is not None
+    return postmaster
+
+
 @contextmanager
 def cut_database_connections(world: World, chance: random.Random) -> Iterator[None]:
     moment(chance)
@@ -58,10 +65,8 @@ def restart_the_database(world: World, chance: random.Random) -> Iterator[None]:
 @contextmanager
 def restart_the_database_at_once(world: World, chance: random.Random) -> Iterator[None]:
     """An immediate shutdown, after which it recovers from its journal."""
-    with closing(psycopg.connect(world.database_url, autocommit=True)) as admin:
-        postmaster = psutil.Process(admin.info.backend_pid).parent()
+    postmaster = _postmaster(world)
     moment(chance)
-    assert postmaster is not None
     postmaster.send_signal(signal.SIGQUIT)
     world.restart(world.postgres)
     yield
@@ -69,10 +74,8 @@ def restart_the_database_at_once(world: World, chance: random.Random) -> Iterato
 
 @contextmanager
 def freeze_the_database(world: World, chance: random.Random) -> Iterator[None]:
-    with closing(psycopg.connect(world.database_url, autocommit=True)) as admin:
-        postmaster = psutil.Process(admin.info.backend_pid).parent()
+    postmaster = _postmaster(world)
     moment(chance)
-    assert postmaster is not None
     with frozen(postmaster, *postmaster.children()):
         moment(chance, 2)
         yield
@@ -156,9 +159,8 @@ def full_disk_of_the_journal(world: World, chance: random.Random) -> Iterator[No
 
     Its processes are forbidden to write to any file, which it takes as it takes a full disk.
     """
+    postmaster = _postmaster(world)
     with closing(psycopg.connect(world.database_url, autocommit=True)) as admin:
-        postmaster = psutil.Process(admin.info.backend_pid).parent()
-        assert postmaster is not None
         moment(chance)
         user, group = postmaster.uids().real, postmaster.gids().real  # nobody else may, not even each root
         for process in (postmaster, *postmaster.children()):

@@ -114,19 +114,6 @@ def work_slot(engine: str) -> SlotAnswer:
     )
 
 
-def work_now(engine: str) -> None:
-    """Work an engine's latest slot if nobody has; else run the engine outside the timetable."""
-    slot = latest_slot(engine, clock.now(), settings().time_zone)
-    with connect(database_url()) as connection:
-        require_current_schema(connection)
-        with transaction(connection):
-            state = ledger.slot_state(connection, engine, slot)
-        if state == "worked":
-            run_engine(connection, engine_named(engine), trigger="manual", batch_size=settings().fleet_batch_size)
-            return
-    work_slot(engine)
-
-
 def _taken(connection: Connection, engine: str, slot: datetime) -> SlotAnswer:
     with transaction(connection):
         state = ledger.slot_state(connection, engine, slot)

@@ -15,9 +15,8 @@ from workers.runtime import ledger
 from workers.runtime.ledger import RunStatus
 from workers.runtime.occurrences import slots_not_worked
 from workers.web.api.calls import Call
-from workers.web.api.cron import work_now
 from workers.web.api.pages import Asked, Paged, page, place
-from workers.web.by_hand import make_up
+from workers.web.by_hand import make_up, work_now
 
 _MOST_ID: Final = 2**63 - 1
 

@@ -19,9 +19,8 @@ from workers.runtime import ledger
 from workers.runtime.cron import next_instants
 from workers.runtime.ledger import RUN_STATUSES
 from workers.runtime.occurrences import Slot, Timetable, slots_between, timetables_for
-from workers.web.api.cron import work_now
 from workers.web.api.users import users
-from workers.web.by_hand import work_for
+from workers.web.by_hand import work_for, work_now
 from workers.web.console.door import Visit
 from workers.web.console.spans import begin_of
 
