@@ -1,4 +1,4 @@
-"""(g) A quarter of twenty tenants, simulated."""
+"""(h) A quarter of twenty tenants, simulated."""
 
 import time
 from dataclasses import replace

@@ -25,6 +25,10 @@ class DatabaseUnavailableError(FleetError):
     """The database cannot be reached."""
 
 
+class SpoiltError(FleetError):
+    """A transaction without savepoints cannot go on, because something in it was refused."""
+
+
 class SchemaMismatchError(FleetError):
     """The database is not migrated, or migrated to a state this code does not know."""
 

@@ -74,9 +74,24 @@ AS $$
     ON CONFLICT (item_id, engine, tenant_id) DO UPDATE SET error = excluded.error, aside_at = excluded.aside_at
 $$;
 
+-- Takes an engine's step with items, all at once, and says what it did.
+-- p_step: the name of a function (tenant, items, run) that returns rows of (measure, label, n).
+CREATE OR REPLACE FUNCTION take_step(p_step text, p_engine text, p_tenant_id uuid, p_items uuid[], p_run bigint) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_done jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(s) FROM %I($1, $2, $3) AS s', p_step) INTO v_done USING p_tenant_id, p_items, p_run;
+    SET CONSTRAINTS ALL IMMEDIATE;  -- rules that wait for the end of the transaction speak now, or would end all of it
+    DELETE FROM items_aside AS x WHERE x.item_id = ANY (p_items) AND x.engine = p_engine AND x.tenant_id = p_tenant_id;
+    RETURN v_done;
+END
+$$;
+
 -- Takes an engine's step with claimed items, all at once or not at all. A CRM has rules of its own: where it refuses, the
 -- items are halved until the one it refuses stands alone; that one is set aside, and the others go on.
--- p_step: the name of a function (tenant, items, run) that returns rows of (measure, label, n).
+-- p_step: as above.
 CREATE OR REPLACE FUNCTION step_in_halves(p_step text, p_engine text, p_tenant_id uuid, p_items uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
@@ -89,16 +104,18 @@ BEGIN
     IF cardinality(p_items) = 0 THEN
         RETURN;
     END IF;
-    BEGIN
-        EXECUTE format('SELECT jsonb_agg(s) FROM %I($1, $2, $3) AS s', p_step) INTO v_done USING p_tenant_id, p_items, p_run;
-        SET CONSTRAINTS ALL IMMEDIATE;  -- rules that wait for the end of the transaction speak now, or would end all of it
-        DELETE FROM items_aside AS x WHERE x.item_id = ANY (p_items) AND x.engine = p_engine AND x.tenant_id = p_tenant_id;
-    EXCEPTION WHEN OTHERS THEN
-        IF is_transient(SQLSTATE) THEN
-            RAISE;
-        END IF;
-        v_error := SQLERRM;
-    END;
+    IF current_setting('fleet.savepoints', true) = 'no' THEN  -- a simulation, which begins again with them where one is needed
+        v_done := take_step(p_step, p_engine, p_tenant_id, p_items, p_run);
+    ELSE
+        BEGIN
+            v_done := take_step(p_step, p_engine, p_tenant_id, p_items, p_run);
+        EXCEPTION WHEN OTHERS THEN
+            IF is_transient(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            v_error := SQLERRM;
+        END;
+    END IF;
     IF v_error IS NULL THEN
         RETURN QUERY SELECT d.measure, d.label, d.n FROM jsonb_to_recordset(v_done) AS d (measure text, label text, n bigint);
     ELSIF v_half > 0 THEN
@@ -112,6 +129,6 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION register_engine(text, integer), few_due(), set_item_aside(uuid, text, uuid, text),
-    step_in_halves(text, text, uuid, uuid[], bigint) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION few_due(), set_item_aside(uuid, text, uuid, text), step_in_halves(text, text, uuid, uuid[], bigint)
-    TO service_role;
+    take_step(text, text, uuid, uuid[], bigint), step_in_halves(text, text, uuid, uuid[], bigint) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION few_due(), set_item_aside(uuid, text, uuid, text), take_step(text, text, uuid, uuid[], bigint),
+    step_in_halves(text, text, uuid, uuid[], bigint) TO service_role;

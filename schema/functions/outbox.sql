@@ -343,12 +343,15 @@ BEGIN
                        action_references(a) || jsonb_strip_nulls(
                            jsonb_build_object('client_id', l.id, 'contact_id', c.id, 'order_id', o.id)) AS about
                 FROM jsonb_to_recordset($1) AS r (id bigint, title text, body text)
-                JOIN scheduled_actions AS a ON a.id = r.id AND a.status = 'scheduled'
+                -- By its id alone: asked for its status, it would be read by the index of what waits, which is full of what did.
+                JOIN scheduled_actions AS a ON a.id = r.id
+                CROSS JOIN LATERAL (SELECT a.variables ->> 'order_id' AS order_id) AS v
                 LEFT JOIN profiles AS p ON p.id = a.assigned_to AND p.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(p))
                 LEFT JOIN clients AS l ON l.id = a.client_id AND l.tenant_id = a.tenant_id
                 LEFT JOIN profiles AS w ON w.id = l.owner_id AND w.tenant_id = a.tenant_id AND NOT is_gone(to_jsonb(w))
                 LEFT JOIN contacts AS c ON c.id = a.contact_id AND c.tenant_id = a.tenant_id
-                LEFT JOIN orders AS o ON o.id::text = a.variables ->> 'order_id' AND o.tenant_id = a.tenant_id
+                LEFT JOIN orders AS o ON o.tenant_id = a.tenant_id AND o.id =
+                    CASE WHEN v.order_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN v.order_id::uuid END
             ), new_tasks AS (
                 INSERT INTO tasks (tenant_id, title, description, status, priority, assigned_to, due_at%1$s)
                 SELECT f.tenant_id, f.title, f.body, 'open', f.priority, f.assignee_id, f.due_at%2$s

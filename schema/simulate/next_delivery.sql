@@ -7,7 +7,7 @@ SELECT min(x.at) AS at FROM (
     SELECT CASE WHEN w.is_mail THEN sending_opens_at(w.tenant_id, o.at) ELSE o.at END AS at
     FROM (
         SELECT a.tenant_id, a.kind = 'email' AS is_mail, min(a.run_at) AS run_at FROM scheduled_actions AS a
-        WHERE a.status = 'scheduled' AND a.kind IN ('email', 'task', 'case', 'forward')
+        WHERE a.status = 'scheduled'
           AND NOT EXISTS (SELECT FROM operator_stops AS o
                           WHERE a.kind = 'email' AND o.tenant_id = a.tenant_id AND o.engine = a.engine)
         GROUP BY 1, 2

@@ -3,8 +3,10 @@
 import logging
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,6 +18,7 @@ from tests.mail import MailServer
 from tests.outbox import write
 from workers import clock
 from workers.db.session import Connection, connect, transaction
+from workers.engines.base import Tally
 from workers.engines.registry import all_engines, engine_named
 from workers.load.demo import load_demo
 from workers.runtime import dispatch, ledger
@@ -150,6 +153,25 @@ def test_what_the_crm_refuses_is_set_aside_and_does_not_keep_its_slot_open(conne
     assert (report.left, report.status) == (0, "succeeded")
     assert len(crm.actions()) == 2
     assert len(crm.rows("SELECT FROM items_aside")) == 1
+
+
+@pytest.mark.parametrize(("deals", "turns"), [(3, 1), (50, 2), (60, 2)])  # fifty at a first turn
+def test_whoever_has_less_than_a_batch_is_not_asked_a_second_time(
+    connection: Connection, crm: Crm, deals: int, turns: int
+) -> None:
+    many_deals(crm, deals, NOW - days(30))
+    asked: list[UUID] = []
+
+    def batch(connection: Connection, tenant: UUID, limit: int, run: int) -> Tally:
+        asked.append(tenant)
+        return DEALS.batch(connection, tenant, limit, run)
+
+    with clock.at(NOW):
+        engine = replace(DEALS, batch=batch)
+        report = run_engine(connection, engine, trigger="beat", slot=slot(), task_id="beat", batch_size=100)
+    assert report is not None
+    assert (report.tally.due, report.left, report.status) == (deals, 0, "succeeded")
+    assert len(asked) == turns
 
 
 def test_a_batch_that_takes_longer_than_the_host_allows_becomes_smaller(connection: Connection, crm: Crm) -> None:

@@ -250,6 +250,15 @@ def test_no_webhook_is_called(crm: Crm, tmp_path: Path, monkeypatch: pytest.Monk
     assert counts(outcome.entries, "message") == {"deal follow up, step 1": 1}
 
 
+def test_what_the_crm_refuses_keeps_nothing_else_from_being_simulated(crm: Crm) -> None:
+    tenant = stalled_deal(crm)
+    crm.deal(tenant, title="forbidden", contact_id=crm.contact(tenant, email="bo@acme.example"))
+    crm.execute("ALTER TABLE deals ADD CONSTRAINT frozen CHECK (title <> 'forbidden') NOT VALID")
+    outcome = simulate(crm.connection, Plan(SINCE, SINCE + days(2), [tenant]))
+    assert counts(outcome.entries, "message") == {"deal follow up, step 1": 1}
+    assert counts(outcome.entries, "passed over")["refused by the CRM, set aside for a day"] == 2
+
+
 def test_what_fails_for_a_tenant_is_in_the_report(crm: Crm, database_url: str) -> None:
     stalled_deal(crm)
     crm.connection.execute(

@@ -311,6 +311,7 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
     task = crm.action(tenant, kind="task", assigned_to=owner)
     strange = crm.action(tenant, kind="task", assigned_to=stranger)
     case = crm.action(tenant, kind="case", priority="high", variables={"order_id": str(order)})
+    odd = crm.action(tenant, kind="case", priority="low", variables={"order_id": "17"})
     unwanted = crm.action(tenant, kind="task", subject_type="deal", subject_id=crm.deal(tenant, stage="won"))
     for _ in range(2):
         with clock.at(NOW), crm.connection.transaction():
@@ -321,9 +322,11 @@ def test_internal_actions_become_tasks_and_cases_of_their_own_tenant_once(crm: C
     assert tasks == [
         {"tenant_id": tenant, "assigned_to": assignee, "title": "T", "status": "open"} for assignee in (owner, owner)
     ]
-    [filed] = crm.rows("SELECT tenant_id, order_id, priority FROM cases")
-    assert filed == {"tenant_id": tenant, "order_id": order, "priority": "high"}
-    assert [action(crm, mail)["status"] for mail in (task, strange, case, unwanted)] == ["sent"] * 3 + ["cancelled"]
+    assert crm.rows("SELECT tenant_id, order_id, priority FROM cases ORDER BY priority") == [
+        {"tenant_id": tenant, "order_id": order, "priority": "high"},
+        {"tenant_id": tenant, "order_id": None, "priority": "low"},
+    ]
+    assert [action(crm, one)["status"] for one in (task, strange, case, odd, unwanted)] == ["sent"] * 4 + ["cancelled"]
 
 
 def test_what_a_message_costs_does_not_grow_with_the_number_of_tenants(crm: Crm) -> None:

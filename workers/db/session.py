@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -11,7 +13,7 @@ from psycopg.rows import dict_row
 
 from workers import clock
 from workers.db.revisions import KNOWN, VERSION_TABLE
-from workers.errors import DatabaseUnavailableError, SchemaMismatchError
+from workers.errors import DatabaseUnavailableError, SchemaMismatchError, SpoiltError
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -47,6 +49,18 @@ PLAIN_SETTINGS: Final = (
 )
 # Nobody waits longer for a lock: whoever holds it must not stop the work that does not need it.
 LOCK_TIMEOUT: Final = "5s"
+
+
+@dataclass(slots=True)
+class _Whole:
+    """A transaction that has no savepoints."""
+
+    connection: Connection
+    now: str | None = None  # the clock that it was told last
+    spoilt: bool = False
+
+
+_whole: ContextVar[_Whole | None] = ContextVar("whole", default=None)
 
 
 def connection_options(url: str) -> dict[str, Any]:
@@ -90,17 +104,62 @@ def connect(url: str) -> Iterator[Connection]:
 def transaction(connection: Connection, *, force_rollback: bool = False) -> Iterator[None]:
     """Run a block as one transaction (a savepoint inside another) as service_role, at the fleet's clock.
 
-    A lock that is not to be had within five seconds raises LockNotAvailable. Role, clock, that limit and the other
-    settings are local to the transaction: a pooled connection goes back as it came.
+    Inside `undivided` it is no savepoint, but a part. A lock that is not to be had within five seconds raises
+    LockNotAvailable. Role, clock, that limit and the other settings are local to the transaction: a pooled connection
+    goes back as it came.
     """
     instant = clock.override()
+    now = instant.isoformat() if instant else ""
+    whole = _whole.get()
+    if whole is not None and whole.connection is connection and not force_rollback:
+        with _part(whole, now):
+            yield
+        return
     with connection.transaction(force_rollback=force_rollback):
         connection.execute(
             "SELECT set_config('role', 'service_role', true), set_config('fleet.now', %s, true),"
             f" set_config('lock_timeout', %s, true), {PLAIN_SETTINGS}",
-            [instant.isoformat() if instant else "", LOCK_TIMEOUT],
+            [now, LOCK_TIMEOUT],
         )
         yield
+
+
+@contextmanager
+def undivided(connection: Connection) -> Iterator[None]:
+    """Let the transactions of a block be parts of the one around it, without savepoints.
+
+    Of each version of a row that it passes, PostgreSQL looks up under which savepoint it was written: with thousands of
+    them that is most of what a long transaction costs.
+
+    Raises:
+        SpoiltError: an exception left a part. What that did cannot be taken back alone, so the whole is worth nothing.
+    """
+    whole = _Whole(connection)
+    token = _whole.set(whole)
+    try:
+        yield
+    except Exception as error:
+        if whole.spoilt and not connection.closed:
+            raise SpoiltError from error
+        raise
+    finally:
+        _whole.reset(token)
+    if whole.spoilt:
+        raise SpoiltError
+
+
+@contextmanager
+def _part(whole: _Whole, now: str) -> Iterator[None]:
+    if whole.spoilt:
+        raise SpoiltError
+    try:
+        if now != whole.now:
+            whole.connection.execute("SELECT set_config('fleet.now', %s, true)", [now])
+            whole.now = now
+        yield
+    except BaseException:
+        whole.spoilt = True
+        raise
 
 
 def require_current_schema(connection: Connection) -> None:

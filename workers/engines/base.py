@@ -18,6 +18,7 @@ class Tally:
 
     due: int = 0
     busy: int = 0
+    through: bool = False  # nothing is left that was due
     acted: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
@@ -80,6 +81,7 @@ class Engine:
         fetch: comes before each batch and is for what must not happen while locks are held: asking the outside
             world. It opens its own short transactions.
         cron: its line of the timetable, for an engine that beat_schedule.py does not name.
+        claims_all: a batch with fewer due rows than it might have claimed has left none.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Engine:
     templates: Mapping[str, Kind]
     fetch: Fetch | None = None
     cron: str | None = None
+    claims_all: bool = False
 
 
 def sql_batch(function: str) -> Batch:

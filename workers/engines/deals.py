@@ -21,4 +21,5 @@ ENGINE = Engine(
         "deal_unreachable": "task",
         "deals_long_silent": "task",
     },
+    claims_all=True,
 )

@@ -14,4 +14,5 @@ ENGINE = Engine(
     catch_up=timedelta(hours=12),
     subject_type="feedback_request",
     templates={"feedback_request": "email", "service_recovery": "task"},
+    claims_all=True,
 )

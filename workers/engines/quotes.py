@@ -19,4 +19,5 @@ ENGINE = Engine(
         "quote_no_contact": "task",
         "quote_unreachable": "task",
     },
+    claims_all=True,
 )

@@ -194,7 +194,7 @@ class _Course:
                 self._fail(tenant, f"{lost[tenant]} workers were lost over it")
 
     def take_turn(self) -> None:
-        """Work one batch of whoever is next, who goes to the end of the ring if there was something to do."""
+        """Work one batch of whoever is next, who goes to the end of the ring if there may be more to do."""
         tenant = self.ring.popleft()
         rows = self._size if tenant in self._known else min(self._size, _FIRST_TURN)
         self._known.add(tenant)
@@ -211,8 +211,9 @@ class _Course:
         if tally is None:
             return
         if tally.due or tally.busy:
-            self.ring.append(tenant)
             self._report.tenants.add(tenant)
+            if not tally.through:
+                self.ring.append(tenant)
         if tally.due:
             self._progress, self._waiting = time.monotonic(), 0
         elif tally.busy:
@@ -277,6 +278,7 @@ class _Course:
             self._report.spent = True
             return Tally()
         tally = engine.batch(connection, tenant, room.rows, self._report.run)
+        tally.through = engine.claims_all and tally.due < room.rows and not tally.busy
         if room.per_minute and tally.due:
             limits.spend(connection, engine.name, tenant, tally.due, room.per_minute)
         return tally

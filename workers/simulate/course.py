@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from workers import clock
-from workers.db.session import Connection, transaction
+from workers.db.session import Connection, transaction, undivided
 from workers.db.tenant_settings import set_settings
 from workers.delivery.deliver import deliver
 from workers.engines.registry import engine_named
+from workers.errors import SpoiltError
 from workers.inbound.ingest import Stored, ingest
 from workers.resources import shipped
 from workers.runtime import ledger
@@ -53,13 +54,28 @@ def simulate(
         UnknownNameError: the plan has a setting that does not exist, or does not take its value.
         psycopg.OperationalError: the connection was lost.
     """
+    try:
+        return _let_pass(connection, plan, on_progress, give_way, savepoints=False)
+    except SpoiltError:  # something was refused: the fleet takes back that much and goes on
+        return _let_pass(connection, plan, on_progress, give_way, savepoints=True)
+
+
+def _let_pass(
+    connection: Connection,
+    plan: Plan,
+    on_progress: Callable[[datetime], None],
+    give_way: str | None,
+    *,
+    savepoints: bool,
+) -> Outcome:
     with (
         _apart(plan.seed),
         clock.at(plan.since),
         transaction(connection, force_rollback=True),
         giving_way(connection, give_way) if give_way else nullcontext(),
+        nullcontext() if savepoints else undivided(connection),
     ):
-        return _Course(connection, plan).run(on_progress)
+        return _Course(connection, plan).run(on_progress, savepoints=savepoints)
 
 
 @contextmanager
@@ -104,9 +120,9 @@ class _Course:
         self._answers: list[UUID] = []
         self._put_off: dict[tuple[int, datetime], Entry] = {}
 
-    def run(self, on_progress: Callable[[datetime], None]) -> Outcome:
+    def run(self, on_progress: Callable[[datetime], None], *, savepoints: bool) -> Outcome:
         """Go from instant to instant until the span is over."""
-        self._query("alone", by=_BY)
+        self._query("alone", by=_BY, savepoints="yes" if savepoints else "no")
         for tenant in self._plan.tenants if self._plan.settings else ():
             set_settings(self._connection, tenant, self._plan.settings, _BY, None)
         (begun,) = self._query("begun")

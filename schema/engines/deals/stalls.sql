@@ -22,7 +22,8 @@ SELECT d.id, d.tenant_id, d.title::text AS title, d.stage::text AS stage, d.valu
        date_trunc('hour', crm_instant(d.next_follow_up_at) AT TIME ZONE 'UTC') AS follow_up_hour,
        coalesce(crm_instant(d.next_follow_up_at), d.stalls_at, crm_instant(d.created_at), '-infinity') AS due_from,
        d.follow_up_series,
-       coalesce(crm_instant(d.last_activity_at), crm_instant(d.created_at), '-infinity') AS active_from
+       coalesce(crm_instant(d.last_activity_at), crm_instant(d.created_at), '-infinity') AS active_from,
+       is_gone(to_jsonb(d)) OR is_over('deal', to_jsonb(d)) AS gone, d.ctid AS place
 FROM deals AS d
 WHERE (d.stalls_at IS NOT NULL OR NOT is_closed_stage(d.stage))
   AND d.auto_follow_up_enabled

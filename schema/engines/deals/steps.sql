@@ -47,15 +47,17 @@ BEGIN
 END
 $$;
 
--- The next step with each of these deals, which the caller has locked: a follow-up, the hand-over after the last one, or
--- the word to its owner that nobody can be written to, or that it has been silent for too long; state and outbox together.
--- What was written counts when it was sent, see deals_settled; until then the deal waits for its message.
+-- The next step with each of these deals, which the caller has locked, so that each still stands where it was found when it is
+-- written: a follow-up, the hand-over after the last one, or the word to its owner that nobody can be written to, or that it
+-- has been silent for too long; state and outbox together. What was written counts when it was sent, see deals_settled; until
+-- then the deal waits for its message.
 --
 -- A deal that was deleted or archived, or whose client was, or whose stage no longer means open, or of which a quote was
--- decided, leaves the series without a word, as does one that an earlier P1 had followed up to the end. Where something else is to be said to the client first, it waits a day.
+-- decided, leaves the series without a word, as does one that an earlier P1 had followed up to the end. Where something else
+-- is to be said to the client first, it waits a day.
 CREATE OR REPLACE FUNCTION step_deals(p_tenant_id uuid, p_deals uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -73,13 +75,14 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH looked_at AS MATERIALIZED (
-        SELECT d.id, d.title, d.stage, d.client_id, d.active_at, d.follow_up_series AS series, d.follow_up_count AS sent,
+        SELECT d.id, d.place, d.title, d.stage, d.client_id, d.active_at, d.follow_up_series AS series, d.follow_up_count AS sent,
                coalesce(c.max_follow_ups, 5) AS max_follow_ups,
                v_today - (d.active_at AT TIME ZONE v_zone)::date AS days_silent,
                p.id AS contact_id, p.first_name, folded_mailbox(p.email) AS mailbox,
                l.company_name, o.id AS owner_id, o.full_name AS owner_name, u.reason AS suppressed,
                CASE
-                   WHEN r.gone THEN 'deal_gone'
+                   WHEN d.stage <> ALL (v_open) OR has_decided_quote(p_tenant_id, d.id) OR d.gone OR is_gone(to_jsonb(l))
+                       THEN 'deal_gone'
                    WHEN v_adopted AND d.follow_up_count >= coalesce(c.max_follow_ups, 5)
                         AND NOT EXISTS (SELECT FROM scheduled_actions AS a
                                         WHERE a.subject_id = d.id AND a.tenant_id = p_tenant_id AND a.series = d.follow_up_series)
@@ -97,11 +100,6 @@ BEGIN
         LEFT JOIN profiles AS o ON o.id = coalesce(w.id, responsible_profile(p_tenant_id, 'sales'))
         LEFT JOIN LATERAL reachable_contact(p_tenant_id, d.contact_id, d.client_id) AS p ON true
         LEFT JOIN LATERAL suppression_of(p_tenant_id, p.email, 'deals') AS u ON true
-        CROSS JOIN LATERAL (
-            SELECT d.stage <> ALL (v_open) OR has_decided_quote(p_tenant_id, d.id)
-                   OR is_gone(to_jsonb(x)) OR is_over('deal', to_jsonb(x)) OR coalesce(is_gone(to_jsonb(l)), false) AS gone
-            FROM deals AS x WHERE x.id = d.id
-        ) AS r
         WHERE d.id = ANY (p_deals)
     ), weighed AS (
         SELECT a.*, m.free_at,
@@ -111,7 +109,8 @@ BEGIN
                                                   ORDER BY a.active_at, a.id)) AS full_mailbox,
                CASE
                    WHEN a.template <> 'deal_follow_up' THEN NULL
-                   WHEN has_open_case(p_tenant_id, a.client_id, a.contact_id) THEN 'an open case of the client comes first'
+                   WHEN EXISTS (SELECT FROM open_cases(p_tenant_id, a.client_id, a.contact_id))
+                       THEN 'an open case of the client comes first'
                    -- A quote speaks for its deal; and of deals and quotes to one person the deals had the last word already.
                    WHEN EXISTS (SELECT FROM quotes AS q
                                 WHERE q.deal_id = a.id AND q.tenant_id = p_tenant_id AND q.status IN ('sent', 'viewed')
@@ -125,7 +124,7 @@ BEGIN
                        THEN 'a quote to the same person comes first'
                END AS yields_to
         FROM looked_at AS a
-        LEFT JOIN LATERAL mailbox_room(p_tenant_id, a.mailbox) AS m
+        LEFT JOIN LATERAL room_in_mailbox(p_tenant_id, a.mailbox) AS m
             ON a.template = 'deal_follow_up'
     ), decided AS (
         SELECT w.*, coalesce(w.yields_to, w.full_mailbox) AS waits_for
@@ -143,7 +142,7 @@ BEGIN
                                                   WHEN 'deal_ended_before' THEN 'followed up to the end before the fleet'
                                                   WHEN 'deal_handover' THEN 'handed over' WHEN 'deals_long_silent' THEN 'silent for too long'
                                                   ELSE 'unreachable' END
-        FROM decided AS e WHERE d.id = e.id
+        FROM decided AS e WHERE d.id = e.id AND d.ctid = e.place
     ), written AS (
         -- The same step of the same series a second time is a fault, and shows as one: its deal is set aside.
         INSERT INTO scheduled_actions (tenant_id, engine, kind, template, variables, subject_type, subject_id, series,
@@ -170,7 +169,8 @@ BEGIN
     ), extended AS (
         UPDATE scheduled_actions AS a SET variables = jsonb_build_object('deals', (a.variables -> 'deals') || t.deals)
         FROM listed AS t
-        WHERE a.tenant_id = p_tenant_id AND a.kind = 'task' AND a.template = 'deals_long_silent'
+        WHERE (SELECT count(*) FROM listed) > 0    -- else all that the tenant has in the outbox would be read for none
+          AND a.tenant_id = p_tenant_id AND a.kind = 'task' AND a.template = 'deals_long_silent'
           AND a.status = v_status AND a.assigned_to IS NOT DISTINCT FROM t.owner_id
         RETURNING a.assigned_to
     ), digest AS (

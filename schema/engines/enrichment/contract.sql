@@ -54,8 +54,10 @@ AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
 BEGIN
-    RETURN (SELECT min(w.since + w.patience) FROM enrichment_waiting AS w
-            WHERE w.since > v_now - w.patience AND action_status(w.tenant_id, 'enrichment') IS NOT NULL);
+    RETURN (SELECT min(t.at) FROM (
+                SELECT w.tenant_id, min(w.since + w.patience) AS at FROM enrichment_waiting AS w
+                WHERE w.since > v_now - w.patience GROUP BY w.tenant_id OFFSET 0    -- a tenant's mode is asked once
+            ) AS t WHERE action_status(t.tenant_id, 'enrichment') IS NOT NULL);
 END
 $$;
 

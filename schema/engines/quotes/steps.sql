@@ -23,13 +23,14 @@ BEGIN
 END
 $$;
 
--- The next step with each of these quotes, which the caller has locked: it expires past its date, is followed up, or is
--- handed to its owner after the last time or where nobody can be written to. What was written counts when it was sent, see
--- quotes_settled; until then the quote waits for its message. Where its deal, or a sister quote, is decided, or its client
--- is gone, it rests. Where something else is to be said first, or nobody knows what the deal's stage means, it waits a day.
+-- The next step with each of these quotes, which the caller has locked, so that each still stands where it was found when it is
+-- written: it expires past its date, is followed up, or is handed to its owner after the last time or where nobody can be
+-- written to. What was written counts when it was sent, see quotes_settled; until then the quote waits for its message. Where
+-- its deal, or a sister quote, is decided, or its client is gone, it rests. Where something else is to be said first, or nobody
+-- knows what the deal's stage means, it waits a day.
 CREATE OR REPLACE FUNCTION step_quotes(p_tenant_id uuid, p_quotes uuid[], p_run bigint)
 RETURNS TABLE (measure text, label text, n bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     v_now constant timestamptz := fleet_now();
@@ -45,7 +46,7 @@ BEGIN
             JOIN deals AS d ON d.id = q.deal_id AND d.tenant_id = p_tenant_id
             WHERE q.id = ANY (p_quotes)) AS s
     ), looked_at AS MATERIALIZED (
-        SELECT q.id, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id, q.sent_at,
+        SELECT q.id, q.ctid AS place, q.quote_number, q.title, q.total_amount, q.valid_until, q.view_count, q.client_id, q.sent_at,
                to_jsonb(q) ->> 'currency' AS currency, q.follow_up_series AS series, q.follow_up_count AS sent, q.max_follow_ups,
                p.id AS contact_id, p.first_name, folded_mailbox(p.email) AS mailbox, u.reason AS suppressed,
                l.company_name, o.id AS owner_id, o.full_name AS owner_name,
@@ -77,10 +78,11 @@ BEGIN
                CASE
                    WHEN a.step_kind <> 'quote_follow_up' THEN NULL
                    WHEN a.stage_unknown THEN format('nobody has said what the stage "%s" means', a.stage)
-                   WHEN has_open_case(p_tenant_id, a.client_id, a.contact_id) THEN 'an open case of the client comes first'
+                   WHEN EXISTS (SELECT FROM open_cases(p_tenant_id, a.client_id, a.contact_id))
+                       THEN 'an open case of the client comes first'
                END AS yields_to
         FROM looked_at AS a
-        LEFT JOIN LATERAL mailbox_room(p_tenant_id, a.mailbox) AS m
+        LEFT JOIN LATERAL room_in_mailbox(p_tenant_id, a.mailbox) AS m
             ON a.step_kind = 'quote_follow_up'
     ), decided AS (
         SELECT w.*, coalesce(w.yields_to, w.full_mailbox) AS waits_for
@@ -95,7 +97,7 @@ BEGIN
             follow_up_ended_for = CASE e.step_kind WHEN 'quote_settled' THEN 'decided' WHEN 'quote_handover' THEN 'handed over'
                                                    WHEN 'quote_no_contact' THEN 'unreachable' WHEN 'quote_unreachable' THEN 'unreachable'
                                                    ELSE q.follow_up_ended_for END
-        FROM decided AS e WHERE q.id = e.id
+        FROM decided AS e WHERE q.id = e.id AND q.ctid = e.place
     ), logged AS (
         INSERT INTO quote_activities (tenant_id, quote_id, activity_type, notes, metadata, created_at)
         SELECT p_tenant_id, e.id,
