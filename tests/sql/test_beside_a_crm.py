@@ -45,7 +45,8 @@ def test_beside_a_crm_a_rollback_gives_back_exactly_what_was_there(supabase: str
     assert dump(supabase) == before
 
 
-@pytest.mark.parametrize("revision", KNOWN)
+# Of the older ones, which change no more, every fourth.
+@pytest.mark.parametrize("revision", [*KNOWN[:-8:4], *KNOWN[-8:]])
 def test_wherever_a_migration_stopped_a_rollback_gives_back_what_was_there(supabase: str, revision: str) -> None:
     before = dump(supabase)
     upgrade_to(supabase, revision)
