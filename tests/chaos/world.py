@@ -180,6 +180,8 @@ class World:
                 [tenant],
             ).fetchone()
         except psycopg.Error:
+            if self._watcher is not None:
+                self._watcher.close()
             self._watcher = None
             return 0
         return row[0] if row else 0
